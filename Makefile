@@ -1,0 +1,37 @@
+# Every target sets up what it needs in .venv; only Python (3.10-3.13) and make are assumed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+.PHONY: demo test test-slow lint wheel-check bench clean
+
+demo: $(VENV)/.runtime
+	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n 2
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel-check: $(VENV)/.dev
+	$(BIN)/python tests/wheel_check.py
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+$(VENV)/.runtime: setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,parquet]'
+	touch $@

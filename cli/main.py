@@ -1,0 +1,164 @@
+"""The `imgtools` program: finds the commands, and turns exceptions into messages and exit codes.
+
+A command is a file beside this one that defines `command`; its name is the file's, with dashes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shlex
+import sys
+from typing import Any
+
+import click
+
+NOT_COMMANDS = {"main", "options"}
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    failed
+  2    wrong use
+  3    damaged data was found
+  4    partly done: the same command resumes
+  5    undecided (compare-preproc --fail-if-undecided)
+  130  interrupted: the same command resumes
+"""
+
+
+class Commands(click.Group):
+    """The commands found in this package, imported one at a time and only when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        package = sys.modules[__package__ or "imagenet_tools.cli"]
+        found = {module.name for module in pkgutil.iter_modules(package.__path__)}
+        return sorted(name.replace("_", "-") for name in found - NOT_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = cmd_name.replace("_", "-")
+        if name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
+        command = module.command
+        if not any(parameter.name == "debug" for parameter in command.params):
+            command.params.append(
+                click.Option(
+                    ["--debug"],
+                    is_flag=True,
+                    expose_value=False,
+                    hidden=True,
+                    is_eager=True,
+                    callback=_set_debug,
+                )
+            )
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            known = self.list_commands(ctx)
+            if "No such command" in error.message and "Did you mean" not in error.message:
+                error.message += f" Commands: {', '.join(known)}."
+            raise
+
+
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.find_root().meta["imgtools.debug"] = True
+
+
+def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from imagenet_tools import __version__
+
+        click.echo(f"imgtools {__version__}")
+        ctx.exit()
+
+
+def _dashes(name: str) -> str:
+    """Accept TF-Slim's spelling: --train_shards is --train-shards."""
+    return name.replace("_", "-") if name.startswith("--") else name
+
+
+@click.group(
+    cls=Commands,
+    epilog=EXIT_CODES,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "IMGTOOLS",
+        "max_content_width": 100,
+        "token_normalize_func": _dashes,
+    },
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_set_debug,
+    help="Show the traceback of an error.",
+)
+def program() -> None:
+    """ImageNet TFRecords, exact preprocessing pipelines, and a verdict on which one is better.
+
+    \b
+    Example:
+      imgtools compare-preproc alexnet inception
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `imgtools` with the arguments (default: those of the process) and exit."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; errors become one line on stderr."""
+    again = shlex.join(["imgtools", *arguments])
+    debug = "--debug" in arguments
+    try:
+        result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(f"Interrupted. What was finished is kept; to resume: {again}", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error, again)
+
+
+def _report(error: Exception, again: str) -> int:
+    from imagenet_tools.errors import DamagedData, Unfinished
+
+    message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    message = message.strip() or "no further message"
+    if isinstance(error, Unfinished):
+        click.echo(f"Unfinished: {message}\nTo resume: {again}", err=True)
+        return 4
+    if isinstance(error, DamagedData):
+        click.echo(f"Damaged data: {message}", err=True)
+        return 3
+    if isinstance(error, MemoryError):
+        message = f"not enough memory ({message}); a smaller batch or fewer workers may fit"
+    expected = isinstance(error, ValueError | OSError | LookupError | ImportError | MemoryError)
+    kind = "" if expected else f"{type(error).__name__}: "
+    hint = "" if expected else "\nThis was not expected; run again with --debug for the traceback."
+    click.echo(f"Error: {kind}{message}{hint}", err=True)
+    return 1

@@ -1,0 +1,54 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import click
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+)
+
+
+def _load_plugins(ctx: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> Any:
+    if paths:
+        from imagenet_tools import registry
+
+        for path in paths:
+            registry.load_plugin(path)
+    return paths
+
+
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    is_eager=True,
+    type=click.Path(exists=True, dir_okay=False),
+    callback=_load_plugins,
+    help="A file that registers preprocessing pipelines; may be given several times.",
+)
+
+
+class PreprocessingName(click.ParamType):
+    """A pipeline's name, variant or cross; an unknown one is a usage error naming the near ones."""
+
+    name = "pipeline"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        from imagenet_tools import registry
+
+        try:
+            registry.get(value)
+        except (LookupError, ValueError) as error:
+            self.fail(str(error.args[0] if error.args else error), param, ctx)
+        return str(value)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Name the near ones among the known: ' Did you mean x?' or an empty string."""
+    near = difflib.get_close_matches(word, known, n=3)
+    return f" Did you mean {' or '.join(near)}?" if near else ""

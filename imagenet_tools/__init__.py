@@ -1,0 +1,5 @@
+"""imgtools: ImageNet TFRecords, exact preprocessing pipelines, and a verdict that holds."""
+
+from importlib import metadata
+
+__version__ = metadata.version("imgtools")

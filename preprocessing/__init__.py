@@ -1,0 +1,1 @@
+"""The pipelines, one a file, under TF-Slim's file names."""

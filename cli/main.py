@@ -6,12 +6,15 @@ A command is a file beside this one that defines `command`; its name is the file
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import shlex
 import sys
 from typing import Any
 
 import click
+
+from imagenet_tools.cli.options import nearest
 
 NOT_COMMANDS = {"main", "options"}
 EXIT_CODES = """\b
@@ -42,30 +45,18 @@ class Commands(click.Group):
         command = module.command
         if not any(parameter.name == "debug" for parameter in command.params):
             command.params.append(
-                click.Option(
-                    ["--debug"],
-                    is_flag=True,
-                    expose_value=False,
-                    hidden=True,
-                    is_eager=True,
-                    callback=_set_debug,
-                )
+                click.Option(["--debug"], is_flag=True, expose_value=False, hidden=True)
             )
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            known = self.list_commands(ctx)
-            if "No such command" in error.message and "Did you mean" not in error.message:
-                error.message += f" Commands: {', '.join(known)}."
-            raise
-
-
-def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.find_root().meta["imgtools.debug"] = True
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(
+                f"No such command {args[0]!r}.{nearest(args[0], known)} "
+                f"Commands: {', '.join(known)}."
+            )
+        return super().resolve_command(ctx, args)
 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -103,8 +94,6 @@ def _dashes(name: str) -> str:
     "--debug",
     is_flag=True,
     expose_value=False,
-    is_eager=True,
-    callback=_set_debug,
     help="Show the traceback of an error.",
 )
 def program() -> None:
@@ -118,6 +107,7 @@ def program() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `imgtools` with the arguments (default: those of the process) and exit."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's chatter, not its errors
     arguments = sys.argv[1:] if arguments is None else arguments
     sys.exit(run(arguments))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -10,6 +12,19 @@ import click
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
 )
+
+
+def needs_tensorflow(function: Callable) -> Callable:
+    """Check TensorFlow's version before the command does anything."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        from imagenet_tools import tensorflow_version
+
+        tensorflow_version.check()
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def _load_plugins(ctx: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> Any:

@@ -6,7 +6,6 @@ A command is a file beside this one that defines `command`; its name is the file
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import shlex
 import sys
@@ -107,7 +106,6 @@ def program() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run `imgtools` with the arguments (default: those of the process) and exit."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's chatter, not its errors
     arguments = sys.argv[1:] if arguments is None else arguments
     sys.exit(run(arguments))
 

@@ -15,13 +15,13 @@ json_option = click.option(
 
 
 def needs_tensorflow(function: Callable) -> Callable:
-    """Check TensorFlow's version before the command does anything."""
+    """Check TensorFlow's version, and import it quietly, before the command does anything."""
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         from imagenet_tools import tensorflow_version
 
-        tensorflow_version.check()
+        tensorflow_version.load()
         return function(*args, **kwargs)
 
     return checked

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from importlib import metadata
 
 # The whole test suite was run on the first release of OLDEST and on the newest of NEWEST.
@@ -32,3 +35,32 @@ def check() -> None:
             f"TensorFlow {version} is installed; imgtools was tested on {OLDEST[0]}.{OLDEST[1]} "
             f"to {NEWEST[0]}.{NEWEST[1]}. To mend it: {REMEDY}"
         )
+
+
+def load() -> None:
+    """Check TensorFlow's version and import it without its start-up chatter.
+
+    TensorFlow 2.21 writes some ten lines about oneDNN and CUDA to the process's stderr before any
+    setting is read, so that stream is held back during the import and shown only if that fails.
+    A TF_CPP_MIN_LOG_LEVEL of the user's own leaves everything as it is. For programs (imgtools
+    and its worker processes): nothing of the library calls it.
+    """
+    check()
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,91 @@
+"""Raw image data sets on disk, read-only: detect the layout, list the images, read their bytes.
+
+A layout is a file of this package with LOOKED_FOR (what it recognises, in words) and
+`find(path, options) -> RawSet | None`; it is added to LAYOUTS below.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.index import ClassInfo, RawImage, RawSet, RawSplit
+
+__all__ = ["ClassInfo", "RawImage", "RawSet", "RawSplit", "Options", "detect", "read"]
+
+# In the order in which they are tried: the special before the general.
+LAYOUTS = ("class_folders",)
+LABELS = ("auto", "imagenet", "folders")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a layout is to be read.
+
+    labels: "imagenet" (ImageNet's own numbering of synsets), "folders" (1..N by sorted folder
+    name) or "auto" (the first where every class is one of ImageNet's synsets).
+    boxes: a CSV file or a folder of XML files with bounding boxes, None for what the layout has.
+    """
+
+    labels: str = "auto"
+    boxes: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels not in LABELS:
+            raise ValueError(f"labels is {self.labels!r}; it must be one of {', '.join(LABELS)}")
+
+
+def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None = None) -> RawSet:
+    """Find out which layout `path` has and list its images.
+
+    Raises FileNotFoundError for a path that is not there, and ValueError, saying what was looked
+    for and what was found, where no layout fits or a split holds no image.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise FileNotFoundError(f"{place}: no such file or folder")
+    options = Options(labels, boxes)
+    looked_for = []
+    for name in LAYOUTS:
+        layout = importlib.import_module(f"imagenet_tools.raw.{name}")
+        found = layout.find(place, options)
+        if found is not None:
+            return found
+        looked_for.append(layout.LOOKED_FOR)
+    raise ValueError(
+        f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
+    )
+
+
+def _contents(place: Path) -> str:
+    """The first entries of a folder in words, for the error message."""
+    if not place.is_dir():
+        return f"a file of {place.stat().st_size:,} bytes"
+    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in place.iterdir())
+    if not names:
+        return "an empty folder"
+    more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more
+
+
+def read(image: RawImage) -> bytes:
+    """Return the image's bytes.
+
+    Raises OSError naming the file where it cannot be read, DamagedData where an archive ends early.
+    """
+    if image.row >= 0:
+        parquet = importlib.import_module("imagenet_tools.raw.parquet")
+        return parquet.read_row(image)
+    with open(image.path, "rb", buffering=0) as file:
+        if image.size < 0:
+            return file.read()
+        data = os.pread(file.fileno(), image.size, image.offset)
+    if len(data) != image.size:
+        raise DamagedData(
+            f"{image.path}: truncated: {image.filename} wants {image.size:,} bytes at "
+            f"{image.offset:,} and {len(data):,} are there"
+        )
+    return data

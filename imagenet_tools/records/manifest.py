@@ -1,0 +1,137 @@
+"""The manifest: what a folder of records holds, in a file that no reader's glob matches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools.errors import DamagedData
+
+NAME = "imgtools_manifest.json"
+MANIFEST_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file: its records, bytes, and a digest (SHA-256 of each record's length and CRC-32C)."""
+
+    file: str
+    records: int
+    bytes: int
+    digest: str
+    classes: int = 0  # how many classes have a record in it: low for a badly shuffled set
+
+
+@dataclass(frozen=True)
+class Split:
+    """The shards of a split, in order, and how many records each class has."""
+
+    shards: tuple[Shard, ...]
+    class_counts: dict[str, int]
+
+    @property
+    def records(self) -> int:
+        return sum(shard.records for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        return sum(shard.bytes for shard in self.shards)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was built, from what, and how. classes[i] is (key, words) of label i + 1."""
+
+    layout: str
+    label_convention: str
+    classes: tuple[tuple[str, str], ...]
+    splits: dict[str, Split]
+    seed: int
+    store: str  # "original", "jpeg" (--max-side) or "raw"
+    max_side: int | None
+    plan: str  # fingerprint of what was asked for; equal plans give equal bytes
+    tool: str  # version of imgtools
+    schema: int
+    skipped: tuple[dict[str, str], ...] = ()
+    repaired: tuple[dict[str, str], ...] = ()
+    converted: tuple[dict[str, str], ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes without background."""
+        return len(self.classes)
+
+    @property
+    def digest(self) -> str:
+        """One digest for the whole data set: equal where every record of every shard is equal."""
+        total = hashlib.sha256()
+        for name in sorted(self.splits):
+            for shard in self.splits[name].shards:
+                total.update(f"{shard.file} {shard.records} {shard.digest}\n".encode())
+        return total.hexdigest()
+
+
+def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
+    """Write the manifest atomically: either the old one or the whole new one is there."""
+    content = {"manifest_version": MANIFEST_VERSION, "digest": manifest.digest, **asdict(manifest)}
+    write_json(Path(folder) / NAME, content)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON under a temporary name, sync it, and rename it into place."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
+    """Read the manifest of a folder of records.
+
+    Raises FileNotFoundError where there is none, DamagedData where it cannot be understood.
+    """
+    path = Path(folder) / NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{folder} holds no {NAME}: it is no finished folder of records. "
+            f"To build one: imgtools build-tfrecords --raw RAW --out {folder}"
+        ) from None
+    except ValueError as error:
+        raise DamagedData(f"{path} is not readable as JSON ({error})") from error
+    version, digest = content.pop("manifest_version", None), content.pop("digest", None)
+    if version != MANIFEST_VERSION:
+        raise ValueError(f"{path} has version {version}; this imgtools reads {MANIFEST_VERSION}")
+    try:
+        splits = {
+            name: Split(tuple(Shard(**shard) for shard in split["shards"]), split["class_counts"])
+            for name, split in content.pop("splits").items()
+        }
+        classes = tuple((key, words) for key, words in content.pop("classes"))
+        lists = {name: tuple(content.pop(name)) for name in ("skipped", "repaired", "converted")}
+        manifest = Manifest(splits=splits, classes=classes, **lists, **content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedData(f"{path} lacks or mistakes something: {error}") from error
+    if manifest.digest != digest:
+        raise DamagedData(f"{path} was changed: its digest does not match its shards")
+    return manifest
+
+
+def shard_paths(folder: str | os.PathLike[str], split: str) -> list[str]:
+    """Return the paths of a split's shards, in order.
+
+    Raises ValueError naming the splits that are there.
+    """
+    manifest = read_manifest(folder)
+    if split not in manifest.splits:
+        raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
+    return [os.path.join(folder, shard.file) for shard in manifest.splits[split].shards]

@@ -1,0 +1,105 @@
+"""The plan of a build: which image goes into which shard, decided before anything is written.
+
+A global shuffle by hashed key: the order depends on the seed and on each image's own key, not on
+the order in which a disk lists files, so equal data gives equal shards anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagenet_tools.raw.index import RawSet, RawSplit
+
+# TF-Slim's numbers, for ImageNet's 1,281,167 and 50,000 images; smaller sets get fewer by default,
+# so that a shard holds some 1250 (train) or 390 (validation) images.
+SHARDS = {"train": 1024, "validation": 128}
+IMAGES_A_SHARD = {"train": 1_281_167 / 1024, "validation": 50_000 / 128}
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """order: positions in the raw split, shuffled; bounds: shard i takes order[bounds[i]:[i+1]]."""
+
+    split: str
+    order: np.ndarray
+    bounds: tuple[int, ...]
+
+    @property
+    def shards(self) -> int:
+        return len(self.bounds) - 1
+
+    def file(self, shard: int) -> str:
+        return f"{self.split}-{shard:05d}-of-{self.shards:05d}"
+
+    def members(self, shard: int) -> np.ndarray:
+        return self.order[self.bounds[shard] : self.bounds[shard + 1]]
+
+
+def shard_count(split: str, images: int, asked: int | None) -> int:
+    """Return the number of shards: what was asked for, or TF-Slim's scaled to the data.
+
+    Raises ValueError where more shards than images are asked for: some would be empty.
+    """
+    if asked is None:
+        return max(1, min(SHARDS[split], round(images / IMAGES_A_SHARD[split])))
+    if not 1 <= asked <= images:
+        raise ValueError(
+            f"--{split}-shards is {asked}; with {images:,} images it must be 1 to {images:,}, "
+            "since a shard is never empty"
+        )
+    return asked
+
+
+def plan_split(part: RawSplit, shards: int, seed: int) -> SplitPlan:
+    """Shuffle a split by hashed key and cut it into shards whose sizes differ by at most one.
+
+    Raises ValueError where two images have the same key.
+    """
+    hashes = key_hashes(part.keys(), seed, len(part))
+    order = np.argsort(hashes, kind="stable")
+    _refuse_duplicates(part, hashes, order)
+    bounds = tuple(len(part) * shard // shards for shard in range(shards + 1))
+    return SplitPlan(part.name, order, bounds)
+
+
+def key_hashes(keys: Iterable[str], seed: int, count: int) -> np.ndarray:
+    """Return a 64-bit hash of each key under the seed."""
+    prefix = hashlib.blake2b(f"imgtools {seed}\n".encode(), digest_size=8)
+
+    def digests() -> Iterator[int]:
+        for key in keys:
+            state = prefix.copy()
+            state.update(key.encode("utf-8", "surrogateescape"))
+            yield int.from_bytes(state.digest(), "big")
+
+    return np.fromiter(digests(), np.uint64, count)
+
+
+def _refuse_duplicates(part: RawSplit, hashes: np.ndarray, order: np.ndarray) -> None:
+    ordered = hashes[order]
+    for at in np.flatnonzero(ordered[1:] == ordered[:-1]):
+        first, second = part[int(order[at])], part[int(order[at + 1])]
+        if first.key == second.key:
+            raise ValueError(
+                f"two {part.name} images have the key {first.key}: {first.path} and {second.path}"
+            )
+
+
+def fingerprint(raw: RawSet, settings: dict[str, object]) -> str:
+    """Return what identifies a build: equal fingerprints give equal bytes.
+
+    Taken over every image's key, label, size where known, and boxes, and the settings that
+    change the output; not over paths, the number of workers, or the order of listing.
+    """
+    total = hashlib.sha256(repr(sorted(settings.items())).encode())
+    total.update(repr([tuple(info) for info in raw.classes]).encode())
+    for name in sorted(raw.splits):
+        part = raw.splits[name]
+        hashes = np.sort(key_hashes(part.keys(), 0, len(part)))
+        total.update(name.encode() + hashes.tobytes())
+        total.update(repr(sorted(part.boxes.items())).encode())
+    return total.hexdigest()[:32]

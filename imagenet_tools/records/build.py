@@ -149,11 +149,7 @@ def _done_before(folder: Path, journal: Path, file: str) -> ShardResult | None:
     except (OSError, ValueError, TypeError, KeyError):
         return None
     lists = {kind: tuple(content.pop(kind)) for kind in ("skipped", "repaired", "converted")}
-    return (
-        ShardResult(shard, content["class_counts"], saved=content["saved"], **lists)
-        if whole
-        else None
-    )
+    return ShardResult(shard, content["class_counts"], saved=content["saved"], **lists)
 
 
 def _tasks(

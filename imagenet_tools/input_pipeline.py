@@ -1,0 +1,128 @@
+"""Records to batches: keyed draws, a reproducible order, every image once at evaluation.
+
+The order of an epoch and the draws of an image depend on (seed, epoch, record key) alone, not on
+threads or batch size, so that arms of a comparison see the same images in the same order and
+share the draws they have in common.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from imagenet_tools import records, registry
+from imagenet_tools.records import schema
+
+# Records are shuffled once when built; the buffer mixes them anew each epoch.
+SHUFFLE_BYTES = 256 * 2**20
+INTERLEAVED = 16  # shards read in turn
+
+
+def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """The seed of one image's draws in one epoch: int32 [2], from a hash of its key."""
+    hashed = tf.cast(tf.strings.to_hash_bucket_fast(key, 2**31 - 1), tf.int32)
+    run = tf.cast(seed, tf.int32) * 1_000_003 + tf.cast(epoch, tf.int32)
+    return tf.stack([hashed, run])
+
+
+def batches(
+    folder: str | os.PathLike[str],
+    split: str,
+    pipelines: registry.Pipeline | Sequence[registry.Pipeline],
+    *,
+    batch_size: int,
+    image_size: int,
+    is_training: bool,
+    seed: int = 0,
+    start_step: int = 0,
+    labels_offset: int = 0,
+    ten_crop: bool = False,
+    threads: int | None = None,
+) -> tf.data.Dataset:
+    """Batches of records as dicts of image, label and key.
+
+    image: float32 [batch, size, size, 3] ([batch, 10, size, size, 3] with ten_crop); several
+    pipelines give image_0, image_1, ... from one decoded stream. label: int32 [batch], less
+    labels_offset. key: string [batch]. Training is endless, in epochs that each hold every record
+    once, and starts at the batch of `start_step`; evaluation is one pass in the order of the
+    records, the last batch smaller.
+    """
+    manifest = records.read_manifest(folder)
+    paths = records.shard_paths(folder, split)
+    part = manifest.splits[split]
+    threads = threads or os.cpu_count() or 1
+    if is_training:
+        mean = part.bytes / max(part.records, 1)
+        buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
+        stream = _epochs(paths, buffer, seed, start_step * batch_size, part.records)
+    else:
+        stream = tf.data.TFRecordDataset(paths).map(lambda record: (record, 0))
+    chosen = [pipelines] if isinstance(pipelines, registry.Pipeline) else list(pipelines)
+    size = (image_size, image_size)
+
+    def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = schema.parse_example(record)
+        draws = draw_seed(seed, epoch, parsed["key"])
+        images = [
+            _image(parsed, pipeline, size, is_training, draws, manifest.store == "raw", ten_crop)
+            for pipeline in chosen
+        ]
+        names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
+        label = parsed["label"] - labels_offset
+        return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
+
+    stream = stream.map(load, num_parallel_calls=threads, deterministic=True)
+    stream = stream.batch(batch_size).prefetch(2)
+    return stream.with_options(_options(threads))
+
+
+def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) -> tf.data.Dataset:
+    """(record, epoch) for ever, from the given position on."""
+    first, within = divmod(position, size)
+
+    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.cast(seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
+        shards = tf.data.Dataset.from_tensor_slices(order)
+        stream = shards.interleave(
+            tf.data.TFRecordDataset, cycle_length=min(INTERLEAVED, len(paths)), deterministic=True
+        )
+        stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
+        stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))
+        return stream.map(lambda record: (record, epoch))
+
+    numbers = tf.data.Dataset.range(first, 2**31 - 1)
+    return numbers.flat_map(epoch_records)
+
+
+def _image(
+    parsed: dict[str, tf.Tensor],
+    pipeline: registry.Pipeline,
+    size: tuple[int, int],
+    is_training: bool,
+    draws: tf.Tensor,
+    raw: bool,
+    ten_crop: bool,
+) -> tf.Tensor:
+    if raw or ten_crop:
+        if raw:
+            pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
+            image = tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
+        else:
+            image = tf.io.decode_jpeg(parsed["encoded"], channels=3)
+        if ten_crop:
+            return pipeline.ten_crop(image, *size)
+        return pipeline.preprocess_image(image, *size, is_training, seed=draws)
+    return pipeline.preprocess_encoded(parsed["encoded"], *size, is_training, seed=draws)
+
+
+def _options(threads: int) -> tf.data.Options:
+    """Fixed parallelism: autotuning was seen to stall for seconds at the end of short sets."""
+    options: Any = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    options.threading.private_threadpool_size = threads
+    return options

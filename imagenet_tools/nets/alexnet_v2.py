@@ -1,0 +1,125 @@
+"""alexnet_v2: layer for layer tf_slim.nets.alexnet.alexnet_v2, and about twice as fast on a CPU.
+
+The same variables (names, shapes, order), so that checkpoints go both ways. What differs is how
+they are applied: fc6, fc7 and fc8, convolutions over a map of their own size, are matrix products
+on the reshaped kernels.
+
+Source of the layers: Krizhevsky 2014 ("One weird trick", single column) as TF-Slim has it:
+no LRN, 384 filters in conv4, biases 0.1, Xavier convolutions, fc weights of deviation 0.005.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+
+SCOPE = "alexnet_v2"
+DEFAULT_SIZE = 224
+SMALLEST_SIZE = 67  # below, pool5 is empty
+SLIM_SIZES = range(195, 227)  # pool5 is 5 x 5: TF-Slim's own fc6 kernel
+
+
+class Layer(NamedTuple):
+    """A layer with weights: its kernel, stride, padding, and whether a 3x3/2 max pool follows."""
+
+    name: str
+    kernel: int
+    filters: int
+    stride: int
+    padding: str
+    pooled: bool
+
+
+CONVOLUTIONS = (
+    Layer("conv1", 11, 64, 4, "VALID", True),
+    Layer("conv2", 5, 192, 1, "SAME", True),
+    Layer("conv3", 3, 384, 1, "SAME", False),
+    Layer("conv4", 3, 384, 1, "SAME", False),
+    Layer("conv5", 3, 256, 1, "SAME", True),
+)
+HIDDEN = 4096
+
+
+def pool5_side(image_size: int) -> int:
+    """Side of the last pooled map; fc6's kernel has this size.
+
+    Raises ValueError below 67 pixels and above 226, where TF-Slim's net is no classifier either.
+    """
+    if not SMALLEST_SIZE <= image_size <= SLIM_SIZES[-1]:
+        raise ValueError(
+            f"alexnet_v2 takes images of {SMALLEST_SIZE} to {SLIM_SIZES[-1]} pixels, not "
+            f"{image_size}: below, no feature map is left; above, fc6 would slide over it"
+        )
+    side = (image_size - 11) // 4 + 1
+    for layer in CONVOLUTIONS:
+        side = (side - 3) // 2 + 1 if layer.pooled else side
+    return side
+
+
+def shapes(num_classes: int, image_size: int) -> dict[str, tuple[int, ...]]:
+    """Return variable name -> shape, in TF-Slim's order."""
+    found: dict[str, tuple[int, ...]] = {}
+    channels = 3
+
+    def add(name: str, kernel: int, filters: int) -> None:
+        nonlocal channels
+        found[f"{SCOPE}/{name}/weights"] = (kernel, kernel, channels, filters)
+        found[f"{SCOPE}/{name}/biases"] = (filters,)
+        channels = filters
+
+    for layer in CONVOLUTIONS:
+        add(layer.name, layer.kernel, layer.filters)
+    add("fc6", pool5_side(image_size), HIDDEN)
+    add("fc7", 1, HIDDEN)
+    add("fc8", 1, num_classes)
+    return found
+
+
+def forward(
+    variables: Mapping[str, tf.Variable],
+    images: tf.Tensor,
+    *,
+    is_training: bool = False,
+    seed: tf.Tensor | None = None,
+    keep_prob: float = 0.5,
+    tap: dict[str, tf.Tensor] | None = None,
+) -> tf.Tensor:
+    """Compute the logits [batch, num_classes] of images [batch, size, size, 3].
+
+    seed: int32 [2], the key of dropout's stateless draws; needed in training where keep_prob < 1.
+    tap: a dict that receives each layer's output before its activation.
+    """
+
+    def affine(name: str, product: tf.Tensor) -> tf.Tensor:
+        result = tf.nn.bias_add(product, variables[f"{SCOPE}/{name}/biases"])
+        if tap is not None:
+            tap[name] = result
+        return result
+
+    net = images
+    for layer in CONVOLUTIONS:
+        kernel = variables[f"{SCOPE}/{layer.name}/weights"]
+        net = tf.nn.conv2d(net, kernel, layer.stride, layer.padding)
+        net = tf.nn.relu(affine(layer.name, net))
+        if layer.pooled:
+            net = tf.nn.max_pool2d(net, 3, 2, "VALID")
+    for name in ("fc6", "fc7", "fc8"):
+        kernel = variables[f"{SCOPE}/{name}/weights"]
+        matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
+        net = affine(name, tf.reshape(net, [-1, matrix.shape[0]]) @ matrix)
+        if name == "fc8":
+            break
+        net = tf.nn.relu(net)
+        if is_training and keep_prob < 1.0:
+            net = _dropout(net, keep_prob, seed, name)
+    return net
+
+
+def _dropout(net: tf.Tensor, keep_prob: float, seed: tf.Tensor | None, name: str) -> tf.Tensor:
+    """Dropout whose draws depend on the seed alone, so that a resumed run repeats them."""
+    if seed is None:
+        raise ValueError("training with dropout needs a seed, int32 [2]")
+    own = tf.cast(seed, tf.int32) + tf.constant([0, {"fc6": 6, "fc7": 7}[name]], tf.int32)
+    return tf.nn.experimental.stateless_dropout(net, rate=1.0 - keep_prob, seed=own)

@@ -1,0 +1,83 @@
+"""Initial weights: TF-Slim's own, He's, and LSUV's, each drawn by (seed, variable name).
+
+A variable's draws do not depend on the order in which variables are made, so that two nets that
+share a layer share its start.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+NAMES = ("slim", "he", "lsuv")
+
+
+def _generator(seed: int, name: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def slim(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """TF-Slim's: Xavier uniform convolutions, fc6-fc8 normal of deviation 0.005 cut at two.
+
+    Biases are 0.1, fc8's 0.
+    """
+    if name.endswith("biases"):
+        return np.full(shape, 0.0 if "/fc8/" in name else 0.1, np.float32)
+    generator = _generator(seed, name)
+    if "/fc" in name:
+        return (0.005 * _truncated(generator, shape)).astype(np.float32)
+    receptive = shape[0] * shape[1]
+    limit = np.sqrt(6.0 / (receptive * (shape[2] + shape[3])))
+    return generator.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def _truncated(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal draws within two deviations, the rest drawn again."""
+    values = generator.standard_normal(shape, np.float32)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = generator.standard_normal(int(outside.sum()), np.float32)
+    return values
+
+
+def he(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """He et al. 2015: normal of deviation sqrt(2 / fan-in), biases 0."""
+    if name.endswith("biases"):
+        return np.zeros(shape, np.float32)
+    deviation = np.sqrt(2.0 / np.prod(shape[:-1]))
+    return deviation * _generator(seed, name).standard_normal(shape, np.float32)
+
+
+def lsuv(
+    variables: Mapping[str, tf.Variable],
+    layers: list[str],
+    outputs: Callable[[], dict[str, tf.Tensor]],
+    tolerance: float = 0.05,
+    rounds: int = 5,
+) -> dict[str, float]:
+    """Scale each layer's weights until its outputs have unit variance on the batch at hand.
+
+    Layer-sequential unit-variance initialisation (Mishkin and Matas 2016), from He's weights in
+    place of orthonormal ones: only the scale matters at these widths. Whatever the input's scale,
+    training starts alike.
+
+    layers: weight names in the net's order. outputs: evaluates the net, layer -> pre-activation.
+    Returns layer -> standard deviation reached.
+    """
+    reached = {}
+    for name in layers:
+        layer = name.split("/")[-2]
+        for _ in range(rounds):
+            deviation = float(tf.math.reduce_std(outputs()[layer]))
+            reached[layer] = deviation
+            if not np.isfinite(deviation) or deviation == 0.0:
+                raise ValueError(
+                    f"LSUV: the outputs of {layer} have deviation {deviation} on the first batch; "
+                    "are its images finite and not all the same?"
+                )
+            if abs(deviation - 1.0) < tolerance:
+                break
+            variables[name].assign(variables[name] / deviation)
+    return reached

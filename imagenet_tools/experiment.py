@@ -86,15 +86,6 @@ class Recipe:
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}; it must be {low:g} to {high:g}")
 
-    def optimizer_settings(self) -> dict[str, float]:
-        """The fields that optimizers.create takes."""
-        names = (
-            "momentum rmsprop_momentum rmsprop_decay opt_epsilon adam_beta1 adam_beta2 "
-            "adadelta_rho adagrad_initial_accumulator_value ftrl_learning_rate_power "
-            "ftrl_initial_accumulator_value ftrl_l1 ftrl_l2"
-        ).split()
-        return {name: getattr(self, name) for name in names}
-
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:
     """Return a built-in recipe or that of a YAML file, with some fields changed.

@@ -169,6 +169,11 @@ _UPDATES: dict[str, Callable[[Optimizer, Any, list[Any], Any, Any], None]] = {
 }
 
 
+def settings_of(recipe: object) -> dict[str, float]:
+    """The settings among a recipe's fields."""
+    return {name: getattr(recipe, name) for name in DEFAULTS}
+
+
 def create(name: str, variables: Mapping[str, tf.Variable], **settings: float) -> Optimizer:
     """Make an optimizer by TF-Slim's name; settings by TF-Slim's flag names (see DEFAULTS)."""
     if unknown := sorted(set(settings) - set(DEFAULTS)):

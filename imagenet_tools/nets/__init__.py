@@ -6,7 +6,8 @@ logits = net(images, is_training=True, seed=tf.constant([1, 2]))   # inside a tf
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,9 @@ class LayerRow(NamedTuple):
     name: str
     shape: tuple[int, ...]
     parameters: int
+
+
+Net = Any  # whatever `create` returns: AlexNet, or a net of tf_slim's with the same members
 
 
 class AlexNet:
@@ -80,6 +84,14 @@ class AlexNet:
 def names() -> list[str]:
     """The names that `create` takes."""
     return ["alexnet_v2"]
+
+
+def class_count(name: str, tensors: Mapping[str, np.ndarray]) -> int:
+    """Number of logits of a checkpoint of this net, from its last layer's biases."""
+    last = {"alexnet_v2": "alexnet_v2/fc8/biases"}[name]
+    if last not in tensors:
+        raise ValueError(f"no {last} in the checkpoint; is it one of {name}?")
+    return int(tensors[last].shape[0])
 
 
 def create(

@@ -1,0 +1,287 @@
+"""Evaluate a checkpoint: every image exactly once, in order, with its prediction kept."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from imagenet_tools import checkpoints, input_pipeline, nets, records, registry
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """Accuracies in percent, their 95 % Wilson intervals, loss (nats) and calibration error.
+
+    ece: 15 bins of equal mass, on the highest probability. predictions: the .npz, if written.
+    """
+
+    n: int
+    top1: float
+    top1_interval: tuple[float, float]
+    top5: float
+    top5_interval: tuple[float, float]
+    recall_3: float
+    recall_4: float
+    loss: float
+    ece: float
+    preprocessing: str
+    checkpoint: str
+    step: int
+    seconds: float
+    images_per_second: float
+    predictions: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Per image, in the order of the records.
+
+    key: synset/filename. label: int32. top5: int32 [n, 5], likeliest first. probability:
+    float32 [n, 5]. true_probability: float32 [n], of the label. rank: int32 [n], how many
+    classes are likelier than the label (0: top-1 is right).
+    """
+
+    key: np.ndarray
+    label: np.ndarray
+    top5: np.ndarray
+    probability: np.ndarray
+    true_probability: np.ndarray
+    rank: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """bool [n]: top-1 is right."""
+        return self.rank == 0
+
+
+def evaluate(
+    data: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str],
+    *,
+    preprocessing: str | None = None,
+    model: str = "alexnet_v2",
+    split: str = "validation",
+    image_size: int | None = None,
+    batch_size: int = 100,
+    labels_offset: int | None = None,
+    ten_crop: bool = False,
+    moving_average: bool = False,
+    predictions: str | os.PathLike[str] | None = None,
+) -> EvalResult:
+    """Evaluate a checkpoint on a split of records.
+
+    checkpoint: a folder, prefix, .index or zip. preprocessing and image_size default to what
+    the checkpoint's run.json records; without one, preprocessing must be given (ValueError).
+    predictions: where to write them (.npz, arrays of Predictions and `meta`, a JSON string).
+    """
+    saved = checkpoints.read(checkpoint)
+    trained = recorded_run(saved.prefix)
+    warnings = []
+    if preprocessing is None:
+        if "preprocessing" not in trained:
+            raise ValueError(
+                f"{saved.prefix} has no run.json beside it that names its preprocessing; "
+                f"give --preprocessing, one of {', '.join(registry.names())}"
+            )
+        preprocessing = trained["preprocessing"]
+    pipeline = registry.get(preprocessing)
+    if trained.get("fingerprint", pipeline.fingerprint) != pipeline.fingerprint:
+        warnings.append(
+            f"trained under {trained['preprocessing']} ({trained['fingerprint']}), evaluated "
+            f"under {pipeline.spec} ({pipeline.fingerprint})"
+        )
+    manifest = records.read_manifest(data)
+    size = image_size or trained.get("image_size") or 224
+    net = load_net(model, saved, size, moving_average=moving_average)
+    offset = _offset(labels_offset, trained, net.num_classes, manifest.num_classes)
+    stream = input_pipeline.batches(
+        data,
+        split,
+        pipeline,
+        batch_size=batch_size,
+        image_size=size,
+        is_training=False,
+        labels_offset=offset,
+        ten_crop=ten_crop,
+    )
+    total = manifest.splits[split].records
+    started = time.perf_counter()
+    found = predict_all(net, stream, total)
+    seconds = time.perf_counter() - started
+    if predictions is not None:
+        meta = {
+            "preprocessing": pipeline.spec,
+            "fingerprint": pipeline.fingerprint,
+            "checkpoint": os.path.basename(saved.prefix),
+            "step": saved.step,
+            "data": manifest.digest,
+            "split": split,
+            "ten_crop": ten_crop,
+            "seed": trained.get("seed"),
+        }
+        write_predictions(predictions, found, meta)
+    return _result(found, pipeline.spec, saved, seconds, predictions, warnings)
+
+
+def recorded_run(prefix: str) -> dict[str, Any]:
+    """What run.json beside a checkpoint says of its training; empty where there is none."""
+    path = Path(prefix).parent / "run.json"
+    try:
+        run: dict[str, Any] = json.loads(path.read_text())["run"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return run
+
+
+def load_net(
+    model: str, saved: checkpoints.Checkpoint, image_size: int, *, moving_average: bool = False
+) -> nets.Net:
+    """Make the net with the checkpoint's weights; the class count is read from its variables."""
+    net = nets.create(model, nets.class_count(model, saved.tensors), image_size)
+    for name, variable in net.variables.items():
+        source = name + checkpoints.AVERAGE if moving_average else name
+        if source not in saved.tensors:
+            raise ValueError(f"{saved.prefix} lacks {source}; it is no checkpoint of {model}")
+        value = saved.tensors[source]
+        if value.shape != tuple(variable.shape):
+            raise ValueError(
+                f"{saved.prefix}: {source} is {value.shape}; {model} at {image_size} px wants "
+                f"{tuple(variable.shape)}. --image-size must be that of training"
+            )
+        variable.assign(value)
+    return net
+
+
+def _offset(asked: int | None, trained: dict[str, Any], logits: int, classes: int) -> int:
+    """The number subtracted from labels 1..N, which must fit the net's number of logits."""
+    offset = asked if asked is not None else trained.get("labels_offset", classes + 1 - logits)
+    if logits + offset != classes + 1 or offset not in (0, 1):
+        raise ValueError(
+            f"the net has {logits} logits and the records have {classes} classes and background; "
+            f"no labels offset of 0 or 1 makes them fit (tried {offset})"
+        )
+    return int(offset)
+
+
+def predict_all(net: nets.Net, stream: tf.data.Dataset, total: int) -> Predictions:
+    """Run the net over every batch of a stream and keep each image's prediction."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def predict(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        if images.shape.rank == 5:  # ten crops: their probabilities are averaged
+            crops = tf.reshape(images, [-1, *images.shape[2:]])
+            each = tf.nn.softmax(net(crops))
+            chances = tf.reduce_mean(tf.reshape(each, [-1, images.shape[1], each.shape[1]]), 1)
+        else:
+            chances = tf.nn.softmax(net(images))
+        best, top = tf.math.top_k(chances, min(TOP, chances.shape[-1]))
+        true = tf.gather(chances, labels, batch_dims=1)
+        rank = tf.reduce_sum(tf.cast(chances > true[:, tf.newaxis], tf.int32), axis=1)
+        return top, best, true, rank
+
+    parts: list[tuple[np.ndarray, ...]] = []
+    bar = tqdm(total=total, desc="evaluating", unit="image", disable=None)
+    with bar:
+        for features in stream:
+            top, best, true, rank = predict(features["image"], features["label"])
+            parts.append(
+                (
+                    features["key"].numpy().astype(str),
+                    features["label"].numpy(),
+                    top.numpy(),
+                    best.numpy(),
+                    true.numpy(),
+                    rank.numpy(),
+                )
+            )
+            bar.update(len(parts[-1][0]))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    if len(columns[0]) != total:
+        raise ValueError(f"{len(columns[0])} images were read, {total} are in the manifest")
+    return Predictions(*columns)
+
+
+def write_predictions(
+    path: str | os.PathLike[str], found: Predictions, meta: dict[str, Any]
+) -> None:
+    """Write predictions and what they are of, atomically."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".tmp-{target.name}")
+    with open(temporary, "wb") as file:
+        np.savez_compressed(file, meta=np.array(json.dumps(meta)), **vars(found))
+    os.replace(temporary, target)
+
+
+def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[str, Any]]:
+    """Read what write_predictions wrote; nothing is unpickled."""
+    with np.load(path, allow_pickle=False) as stored:
+        meta = json.loads(str(stored["meta"]))
+        names = ("key", "label", "top5", "probability", "true_probability", "rank")
+        return Predictions(*(stored[name] for name in names)), meta
+
+
+def _result(
+    found: Predictions,
+    preprocessing: str,
+    saved: checkpoints.Checkpoint,
+    seconds: float,
+    predictions: Any,
+    warnings: list[str],
+) -> EvalResult:
+    n = len(found.label)
+
+    def percent(within: int) -> float:
+        return 100.0 * float(np.mean(found.rank < within))
+
+    return EvalResult(
+        n=n,
+        top1=percent(1),
+        top1_interval=wilson(int(np.sum(found.rank < 1)), n),
+        top5=percent(5),
+        top5_interval=wilson(int(np.sum(found.rank < 5)), n),
+        recall_3=percent(3),
+        recall_4=percent(4),
+        loss=float(np.mean(-np.log(np.maximum(found.true_probability, 1e-30)))),
+        ece=calibration_error(found.probability[:, 0], found.correct),
+        preprocessing=preprocessing,
+        checkpoint=saved.prefix,
+        step=saved.step,
+        seconds=seconds,
+        images_per_second=n / max(seconds, 1e-9),
+        predictions=None if predictions is None else str(predictions),
+        warnings=tuple(warnings),
+    )
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """95 % Wilson interval of a proportion, in percent."""
+    z, share = 1.959964, right / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return 100 * (middle - half), 100 * (middle + half)
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error over bins of equal mass: mean |confidence - accuracy|, 0..1."""
+    order = np.argsort(confidence, kind="stable")
+
+    def gaps() -> Iterator[float]:
+        for part in np.array_split(order, min(bins, len(order))):
+            gap = abs(float(confidence[part].mean()) - float(correct[part].mean()))
+            yield gap * len(part) / len(order)
+
+    return sum(gaps())

@@ -1,0 +1,438 @@
+"""Train a net on records under one pipeline: one run, resumable, from one seed.
+
+    train("records", "runs/one", preprocessing="alexnet", recipe="quick", seed=1)
+
+Everything random is an argument: weights by (seed, name), order and augmentation by (seed, epoch,
+key), dropout by (seed, step). A run folder holds run.json (what was asked for, and the result),
+metrics.jsonl, checkpoints and TensorBoard events.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from imagenet_tools import (
+    __version__,
+    checkpoints,
+    experiment,
+    input_pipeline,
+    nets,
+    optimizers,
+    records,
+    registry,
+)
+from imagenet_tools.events import EventLog
+
+RUN = "run.json"
+METRICS = "metrics.jsonl"
+STUCK_AFTER = 0.3  # of the schedule: by then a loss at chance is worth a word
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of a run.
+
+    checkpoint: prefix of the last one. seconds and images_per_second: of the training steps alone.
+    diverged: the loss became NaN or infinite, and training stopped there.
+    """
+
+    checkpoint: str
+    steps: int
+    images: int
+    seconds: float
+    images_per_second: float
+    final_loss: float
+    diverged: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What identifies a run: two with equal fields give the same weights on one machine."""
+
+    preprocessing: str
+    fingerprint: str
+    model: str
+    recipe: dict[str, Any]
+    image_size: int
+    num_classes: int
+    labels_offset: int
+    seed: int
+    steps: int
+    data: str
+    deterministic: bool = False
+    mixed_precision: bool = False
+    start_from: str | None = None
+    trainable_scopes: tuple[str, ...] = ()
+
+
+def train(
+    data: str | os.PathLike[str],
+    train_dir: str | os.PathLike[str],
+    *,
+    preprocessing: str = "inception",
+    model: str = "alexnet_v2",
+    recipe: experiment.Recipe | str = "quick",
+    image_size: int | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    labels_offset: int = 0,
+    save_steps: int | None = None,
+    keep: int = 5,
+    log_steps: int = 10,
+    deterministic: bool = False,
+    mixed_precision: bool = False,
+    checkpoint_path: str | None = None,
+    checkpoint_exclude_scopes: Sequence[str] = (),
+    trainable_scopes: Sequence[str] = (),
+    ignore_missing_vars: bool = False,
+) -> TrainResult:
+    """Train `model` on the records in `data`, into `train_dir`, and return the result.
+
+    A folder that holds an unfinished run of the same settings is resumed from its last
+    checkpoint; one that holds another run is an error (ValueError naming the difference).
+    steps: in place of the recipe's epochs. labels_offset: subtracted from labels 1..N; 0 keeps
+    the background class (N + 1 logits), 1 drops it (N). checkpoint_path: where to fine-tune from,
+    without checkpoint_exclude_scopes.
+    """
+    if isinstance(recipe, str):
+        recipe = experiment.recipe(recipe)
+    size = image_size or recipe.image_size
+    manifest = records.read_manifest(data)
+    if "train" not in manifest.splits:
+        raise ValueError(f"{data} has no train split; it has {', '.join(manifest.splits)}")
+    images = manifest.splits["train"].records
+    steps = steps or max(1, round(recipe.epochs * images / recipe.batch_size))
+    pipeline = registry.get(preprocessing)
+    run = Run(
+        preprocessing=pipeline.spec,
+        fingerprint=pipeline.fingerprint,
+        model=model,
+        recipe=dataclasses.asdict(recipe),
+        image_size=size,
+        num_classes=manifest.num_classes + 1 - labels_offset,
+        labels_offset=labels_offset,
+        seed=seed,
+        steps=steps,
+        data=manifest.digest,
+        deterministic=deterministic,
+        mixed_precision=mixed_precision,
+        start_from=checkpoint_path,
+        trainable_scopes=tuple(trainable_scopes),
+    )
+    folder = Path(train_dir)
+    claim(folder, run)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    net = nets.create(
+        model,
+        run.num_classes,
+        size,
+        seed=seed,
+        initialisation=recipe.initialisation,
+        dropout_keep_prob=recipe.dropout_keep_prob,
+    )
+    trainer = Trainer(net, recipe, run, images)
+    step = trainer.restore(folder)
+    stream = input_pipeline.batches(
+        data,
+        "train",
+        pipeline,
+        batch_size=recipe.batch_size,
+        image_size=size,
+        is_training=True,
+        seed=seed,
+        start_step=step,
+        labels_offset=labels_offset,
+    )
+    if step == 0:
+        if checkpoint_path:
+            trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
+        elif recipe.initialisation == "lsuv":
+            net.lsuv(next(iter(stream))["image"])
+    return _loop(trainer, stream, folder, step, save_steps, keep, log_steps)
+
+
+def claim(folder: Path, run: Run) -> None:
+    """Write run.json, or check that what is there is this run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = json.loads(json.dumps(dataclasses.asdict(run)))
+    path = folder / RUN
+    if path.exists():
+        there = json.loads(path.read_text()).get("run", {})
+        different = [name for name in wanted if there.get(name) != wanted[name]]
+        if different:
+            changes = "; ".join(f"{n} {there.get(n)!r} -> {wanted[n]!r}" for n in different[:3])
+            raise ValueError(
+                f"{folder} holds another run ({changes}); choose another folder or remove it"
+            )
+        return
+    content = {"run": wanted, "versions": versions()}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(temporary, path)
+
+
+def versions() -> dict[str, str]:
+    """What the numbers of a run may depend on beside its settings."""
+    return {
+        "imgtools": __version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "threads": str(os.cpu_count()),
+        "machine": platform.machine(),
+    }
+
+
+class Trainer:
+    """A net, its optimizer and averages, and the compiled step."""
+
+    def __init__(self, net: nets.Net, recipe: experiment.Recipe, run: Run, images: int) -> None:
+        self.net, self.recipe, self.run = net, recipe, run
+        self.steps_per_epoch = images / recipe.batch_size
+        self.variables = _trained(net.trainable, run.trainable_scopes)
+        self.optimizer = optimizers.create(
+            recipe.optimizer, self.variables, **optimizers.settings_of(recipe)
+        )
+        self.averages: dict[str, tf.Variable] = {}
+        if recipe.moving_average_decay:
+            self.averages = {
+                name: tf.Variable(variable, trainable=False, name=name + checkpoints.AVERAGE)
+                for name, variable in net.variables.items()
+            }
+        self.step = tf.function(self._step, autograph=False, reduce_retracing=True)
+
+    def learning_rate(self, step: int) -> float:
+        return experiment.learning_rate(self.recipe, step, self.steps_per_epoch, self.run.steps)
+
+    def _step(
+        self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        """One update; returns the cross-entropy before it."""
+        seed = tf.stack([tf.constant(self.run.seed, tf.int32), step])
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(list(self.variables.values()))
+            logits = self.net(images, is_training=True, seed=seed)
+            loss = cross_entropy(logits, labels, self.recipe.label_smoothing)
+        gradients = tape.gradient(loss, list(self.variables.values()))
+        gradients = self._regularise(gradients)
+        self.optimizer.apply(gradients, rate)
+        if self.averages:
+            self._average(step)
+        return loss
+
+    def _regularise(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Add the gradient of weight_decay / 2 * |w|^2, and clip to the global norm."""
+        decay, clip = self.recipe.weight_decay, self.recipe.gradient_clip
+        if decay:
+            gradients = [
+                gradient + decay * variable if name in self.net.regularized else gradient
+                for (name, variable), gradient in zip(
+                    self.variables.items(), gradients, strict=True
+                )
+            ]
+        if clip:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip)
+        return gradients
+
+    def _average(self, step: tf.Tensor) -> None:
+        """TF1's moving average with num_updates: decay min(d, (1 + t) / (10 + t))."""
+        done = tf.cast(step, tf.float32)
+        decay = tf.minimum(self.recipe.moving_average_decay, (1.0 + done) / (10.0 + done))
+        for name, average in self.averages.items():
+            average.assign_sub((1.0 - decay) * (average - self.net.variables[name]))
+
+    def regularisation_loss(self) -> float:
+        """The L2 term that TF-Slim adds to the loss it reports."""
+        weights = [self.net.variables[name] for name in self.net.regularized]
+        return self.recipe.weight_decay * float(sum(tf.nn.l2_loss(weight) for weight in weights))
+
+    def state(self) -> dict[str, tf.Variable]:
+        """Everything that a checkpoint keeps, by TF-Slim's names."""
+        averages = {name + checkpoints.AVERAGE: v for name, v in self.averages.items()}
+        return {**self.net.variables, **self.optimizer.slots, **averages}
+
+    def restore(self, folder: Path) -> int:
+        """Load the folder's last checkpoint, if there is one, and return its step."""
+        prefix = checkpoints.latest(folder)
+        if prefix is None:
+            return 0
+        saved = checkpoints.read(prefix)
+        for name, variable in self.state().items():
+            if name not in saved.tensors:
+                raise ValueError(f"{prefix} lacks {name}; it is no checkpoint of this run")
+            variable.assign(saved.tensors[name])
+        return saved.step
+
+    def start_from(self, where: str, exclude: Sequence[str], ignore_missing: bool) -> None:
+        """Load the weights of another checkpoint, without the excluded scopes."""
+        saved = checkpoints.read(where)
+        for name, variable in self.net.variables.items():
+            if any(name.startswith(scope.strip()) for scope in exclude):
+                continue
+            value = saved.tensors.get(name)
+            if value is None and ignore_missing:
+                continue
+            if value is None or value.shape != tuple(variable.shape):
+                found = "nothing" if value is None else f"{value.shape}"
+                scope = name.rsplit("/", 1)[0]
+                raise ValueError(
+                    f"{saved.prefix} has {found} for {name}, which is {tuple(variable.shape)} "
+                    f"here; --checkpoint-exclude-scopes {scope} leaves it at its fresh start"
+                )
+            variable.assign(value)
+
+
+def _trained(variables: dict[str, Any], scopes: Sequence[str]) -> dict[str, Any]:
+    if not scopes:
+        return dict(variables)
+    chosen = {n: v for n, v in variables.items() if any(n.startswith(s.strip()) for s in scopes)}
+    if not chosen:
+        raise ValueError(f"no variable is in {', '.join(scopes)}; there are {', '.join(variables)}")
+    return chosen
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
+    """Mean softmax cross-entropy; smoothing as tf_slim.losses: (1 - s) * onehot + s / classes."""
+    if not smoothing:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    else:
+        classes = logits.shape[-1]
+        target = tf.one_hot(
+            labels, classes, 1.0 - smoothing + smoothing / classes, smoothing / classes
+        )
+        losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+    return tf.reduce_mean(losses)
+
+
+def _loop(
+    trainer: Trainer,
+    stream: tf.data.Dataset,
+    folder: Path,
+    step: int,
+    save_steps: int | None,
+    keep: int,
+    log_steps: int,
+) -> TrainResult:
+    total, batch = trainer.run.steps, trainer.recipe.batch_size
+    first, loss = step, math.nan
+    warnings: list[str] = []
+    log = EventLog(folder, METRICS, step)
+    bar = tqdm(total=total, initial=step, desc=folder.name, unit="step", disable=None)
+
+    def save() -> str:
+        tensors = {name: variable.numpy() for name, variable in trainer.state().items()}
+        return checkpoints.write(folder, step, tensors, keep=keep)
+
+    prefix, diverged, started = checkpoints.latest(folder) or "", False, time.perf_counter()
+    mark_time, mark_step = started, step
+    try:
+        for features in stream if step < total else ():
+            rate = trainer.learning_rate(step)
+            value = trainer.step(
+                features["image"],
+                features["label"],
+                tf.constant(rate, tf.float32),
+                tf.constant(step, tf.int32),
+            )
+            step += 1
+            bar.update()
+            if step == first + 1:  # the first step compiles; speed is counted from the second
+                float(value)
+                started = mark_time = time.perf_counter()
+                mark_step = step
+            if step % log_steps == 0 or step == total:
+                loss = float(value)
+                now = time.perf_counter()
+                speed = (step - mark_step) * batch / max(now - mark_time, 1e-9)
+                mark_time, mark_step = now, step
+                log.write(
+                    step,
+                    loss=loss,
+                    total_loss=loss + trainer.regularisation_loss(),
+                    learning_rate=rate,
+                    images_per_second=speed,
+                    epoch=step / trainer.steps_per_epoch,
+                )
+                bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
+                if not math.isfinite(loss):
+                    diverged = True
+                    break
+            if step >= total:
+                break
+            if save_steps and step % save_steps == 0:
+                prefix = save()
+    except KeyboardInterrupt:
+        save()
+        raise
+    finally:
+        bar.close()
+        log.close()
+    seconds = time.perf_counter() - started
+    if diverged:
+        warnings.append(diverged_text(loss, step, trainer))
+    elif stuck := stuck_text(loss, trainer):
+        warnings.append(stuck)
+    if step > first and not diverged:
+        prefix = save()
+    done = max(step - first - 1, 0)
+    result = TrainResult(
+        prefix,
+        step,
+        done * batch,
+        seconds,
+        done * batch / max(seconds, 1e-9),
+        loss,
+        diverged,
+        tuple(warnings),
+    )
+    _finish(folder, result)
+    return result
+
+
+def diverged_text(loss: float, step: int, trainer: Trainer) -> str:
+    """Say that and why a run went to NaN, in words."""
+    return (
+        f"the loss is {loss} at step {step}: training diverged. Likely causes: input of 0..255 "
+        f"under a rate for unit scale, or a learning rate ({trainer.recipe.learning_rate:g}) too "
+        "high; `imgtools diagnose` measures both"
+    )
+
+
+def stuck_text(loss: float, trainer: Trainer) -> str | None:
+    """Say that the loss is still that of guessing, and why that may be; None where it is not."""
+    chance = math.log(trainer.run.num_classes)
+    if not loss > 0.98 * chance:
+        return None
+    return (
+        f"the loss is {loss:.3f}, that of guessing among {trainer.run.num_classes} classes "
+        f"({chance:.3f}). Likely causes: too few steps for TF-Slim's own initialisation (lsuv or "
+        "he leave the plateau sooner), a learning rate too low, or labels that do not fit"
+    )
+
+
+def _finish(folder: Path, result: TrainResult) -> None:
+    path = folder / RUN
+    content = json.loads(path.read_text())
+    values = dataclasses.asdict(result)
+    values["checkpoint"] = os.path.basename(result.checkpoint)
+    if not math.isfinite(result.final_loss):
+        values["final_loss"] = None
+    content["result"] = values
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(temporary, path)

@@ -1,15 +1,23 @@
-"""What a run reports as it goes: metrics.jsonl and TensorBoard events under TF-Slim's tags."""
+"""What a run reports as it goes: metrics.jsonl and TensorBoard events under TF-Slim's tags.
+
+An event file is a TFRecord file of small messages; they are written by hand, since TensorFlow's
+own writer wants TensorBoard installed.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import socket
+import struct
+import time
 from pathlib import Path
 
-import tensorflow as tf
+from imagenet_tools.records import tfrecord
+from imagenet_tools.records.schema import varint
 
 # Our name -> TF-Slim's summary tag (train_image_classifier.py).
-TAGS = {"total_loss": "total_loss", "learning_rate": "learning_rate", "loss": "clone_loss"}
+TAGS = {"total_loss": "total_loss", "learning_rate": "learning_rate", "loss": "losses/clone_loss"}
 
 
 class EventLog:
@@ -30,18 +38,41 @@ class EventLog:
                 except (ValueError, KeyError):
                     continue  # a line cut off by a kill
         path.write_text("".join(kept))
+        stamp = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         self._lines = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        self._events = tf.summary.create_file_writer(str(folder))
+        self._events = open(folder / stamp, "ab")  # noqa: SIM115
+        self._append(_double(1, time.time()) + _bytes(3, b"brain.Event:2"))
 
     def write(self, step: int, **values: float) -> None:
-        """Append the values of a step; NaN and infinity become null."""
+        """Append the values of a step; NaN and infinity are null in metrics.jsonl."""
         clean = {name: value if math.isfinite(value) else None for name, value in values.items()}
         self._lines.write(json.dumps({"step": step, **clean}) + "\n")
         self._lines.flush()
-        with self._events.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(TAGS.get(name, name), value)
+        tagged = {TAGS.get(name, name): value for name, value in values.items()}
+        self._append(scalar_event(step, tagged))
+
+    def _append(self, message: bytes) -> None:
+        head, tail = tfrecord.frame(message)
+        self._events.write(head + message + tail)
+        self._events.flush()
 
     def close(self) -> None:
         self._lines.close()
         self._events.close()
+
+
+def scalar_event(step: int, values: dict[str, float]) -> bytes:
+    """A serialised tensorflow.Event with one simple_value a tag."""
+    summary = b"".join(
+        _bytes(1, _bytes(1, tag.encode()) + b"\x15" + struct.pack("<f", value))
+        for tag, value in values.items()
+    )
+    return _double(1, time.time()) + b"\x10" + varint(step) + _bytes(5, summary)
+
+
+def _bytes(field: int, payload: bytes) -> bytes:
+    return bytes([field << 3 | 2]) + varint(len(payload)) + payload
+
+
+def _double(field: int, value: float) -> bytes:
+    return bytes([field << 3 | 1]) + struct.pack("<d", value)

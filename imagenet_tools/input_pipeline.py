@@ -88,7 +88,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
         order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
         shards = tf.data.Dataset.from_tensor_slices(order)
         stream = shards.interleave(
-            tf.data.TFRecordDataset, cycle_length=min(INTERLEAVED, len(paths)), deterministic=True
+            tf.data.TFRecordDataset, cycle_length=min(INTERLEAVED, len(paths))
         )
         stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
         stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))

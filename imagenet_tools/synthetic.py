@@ -135,7 +135,7 @@ def picture(kind: str, split: str, index: int, seed: int = 0) -> bytes:
     ground = _ground(rng, height, width)
     image = _add_object(rng, ground, KINDS[kind])
     image *= rng.uniform(0.75, 1.15)  # exposure
-    image += rng.normal(0, 0.02, image.shape).astype(np.float32)  # sensor noise
+    image += 0.02 * rng.standard_normal(image.shape, np.float32)  # sensor noise
     pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "JPEG", quality=int(rng.integers(75, 96)))
@@ -149,15 +149,20 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Clutter whose amplitude falls as 1/f, as in photographs: octaves of smoothed noise."""
-    total = np.zeros((height, width, 3), np.float32)
+    """Clutter whose amplitude falls as 1/f, as in photographs: octaves of smoothed noise.
+
+    Each octave is added to the last one enlarged to twice its size; only the sum is brought to
+    the image's own.
+    """
+    total = np.zeros((2, 2, 3), np.float32)
     for octave in range(2, 7):
         cells = 2**octave
-        grey = rng.normal(0, 1, (cells, cells, 1))
-        tint = rng.normal(0, 0.35, (cells, cells, 3))
-        total += _enlarge((grey + tint).astype(np.float32), height, width) / cells
+        grey = rng.standard_normal((cells, cells, 1), np.float32)
+        tint = rng.standard_normal((cells, cells, 3), np.float32)
+        total = _enlarge(total, cells, cells) + (grey + 0.35 * tint) / cells
+    total = _enlarge(total, height, width)
     total *= 0.55 / max(float(total.std()) * 3, 1e-6)
-    return np.asarray(total + rng.uniform(0.3, 0.6, 3), np.float32)
+    return total + rng.uniform(0.3, 0.6, 3).astype(np.float32)
 
 
 def _enlarge(grid: np.ndarray, height: int, width: int) -> np.ndarray:

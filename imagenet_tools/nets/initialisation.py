@@ -46,7 +46,7 @@ def he(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """He et al. 2015: normal of deviation sqrt(2 / fan-in), biases 0."""
     if name.endswith("biases"):
         return np.zeros(shape, np.float32)
-    deviation = np.sqrt(2.0 / np.prod(shape[:-1]))
+    deviation = float(np.sqrt(2.0 / np.prod(shape[:-1])))
     return deviation * _generator(seed, name).standard_normal(shape, np.float32)
 
 

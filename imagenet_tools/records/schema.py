@@ -29,7 +29,8 @@ FORMAT, FILENAME, ENCODED = "image/format", "image/filename", "image/encoded"
 BYTES, FLOAT, INT64 = 0x0A, 0x12, 0x1A  # tags of Feature's three lists
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Protobuf's variable-length encoding of a number >= 0."""
     if value < 0x80:
         return bytes((value,))
     parts = bytearray()
@@ -42,7 +43,7 @@ def _varint(value: int) -> bytes:
 
 def _field(tag: int, *payload: bytes) -> bytes:
     """A length-delimited field: tag, length, payload."""
-    return b"".join((bytes((tag,)), _varint(sum(map(len, payload))), *payload))
+    return b"".join((bytes((tag,)), varint(sum(map(len, payload))), *payload))
 
 
 def bytes_list(value: bytes) -> bytes:
@@ -50,7 +51,7 @@ def bytes_list(value: bytes) -> bytes:
 
 
 def int64_list(values: Sequence[int]) -> bytes:
-    packed = b"".join(map(_varint, values))
+    packed = b"".join(map(varint, values))
     return _field(INT64, _field(0x0A, packed) if values else b"")
 
 
@@ -104,14 +105,14 @@ def encode_example(
     )
     # The image comes last and is joined once: it is all but a few hundred of the bytes.
     size = len(encoded)
-    inner = b"\x0a" + _varint(size)
-    feature = b"\x0a" + _varint(len(inner) + size)
+    inner = b"\x0a" + varint(size)
+    feature = b"\x0a" + varint(len(inner) + size)
     name = _field(0x0A, ENCODED.encode())
     length = len(feature) + len(inner) + size
-    value = b"\x12" + _varint(length)
-    last = b"\x0a" + _varint(len(name) + len(value) + length)
+    value = b"\x12" + varint(length)
+    last = b"\x0a" + varint(len(name) + len(value) + length)
     total = len(head) + len(last) + len(name) + len(value) + length
-    return b"".join((b"\x0a", _varint(total), head, last, name, value, feature, inner, encoded))
+    return b"".join((b"\x0a", varint(total), head, last, name, value, feature, inner, encoded))
 
 
 def decode_example(record: bytes) -> dict[str, list[Any]]:

@@ -1,0 +1,9 @@
+"""Compare pipelines: plan, run the arms, judge, report.
+
+from imagenet_tools import comparison
+comparison.verdict(correct_a, correct_b, margin=0.5)    # boolean [seeds, images]
+"""
+
+from imagenet_tools.comparison.verdict import Verdict, verdict
+
+__all__ = ["Verdict", "verdict"]

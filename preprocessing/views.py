@@ -52,24 +52,19 @@ def at_scale(height: tf.Tensor, width: tf.Tensor, scale: tf.Tensor) -> tf.Tensor
     return tf.maximum(tf.cast(tf.math.rint(size * scale), tf.int32), 1)
 
 
-def ten_views(view: View, height: tf.Tensor, width: tf.Tensor) -> Iterator[View]:
-    """Yield the centre and the four corners of an evaluation view, then the same five flipped.
+def five_views(view: View, height: tf.Tensor, width: tf.Tensor) -> Iterator[View]:
+    """Yield the four corners and the centre of an evaluation view; the ten crops add their flips.
 
     Where the window has room in the resampled plane it moves there (AlexNet, VGG); where the plane
     is the output, the source crop moves to the corners of the source instead (Inception).
     """
-    out_height, out_width = view.size
     room = whole(view.resize[0], view.resize[1]) if view.room is None else view.room
-    free = room[2:] - tf.constant([out_height, out_width])
-    has_room = tf.reduce_any(free > 0)
+    free = room[2:] - tf.constant(view.size)
     margin = tf.stack([height, width]) - view.crop[2:]
-    for flip in (False, True):
-        flipped = tf.logical_xor(view.flip, flip)
-        yield view._replace(flip=flipped)
-        for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            # A window without room along one side keeps its centred place there.
-            window = tf.where(free > 0, room[:2] + free * corner, view.window)
-            moved = tf.concat([margin * corner, view.crop[2:]], axis=0)
-            yield view._replace(
-                crop=tf.where(has_room, view.crop, moved), window=window, flip=flipped
-            )
+    for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        # Along a side without room the window keeps its centred place.
+        window = tf.where(free > 0, room[:2] + free * corner, view.window)
+        crop = tf.concat([margin * corner, view.crop[2:]], axis=0)
+        crop = tf.where(tf.reduce_any(free > 0), view.crop, crop)
+        yield view._replace(crop=crop, window=window)
+    yield view

@@ -1,0 +1,398 @@
+"""A pipeline as the registry hands it out: three parts, or one plain function, and how they run.
+
+Nothing here imports TensorFlow until a pipeline runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# geometry chooses what is looked at, colour changes pixels of 0..255, range makes the values that
+# the network sees.
+PARTS = ("geometry", "colour", "range")
+# A TF-Slim-style function has no parts: it stands alone.
+PLAIN = "function"
+# What every pipeline takes beside its own parameters, applied after everything else.
+UNIVERSAL: Mapping[str, Any] = {"multiply": 1.0, "use_grayscale": False}
+# TF-Slim passes this to some of its pipelines; nothing is summarised here.
+IGNORED = "add_image_summaries"
+_POSITIONAL = {
+    "geometry": ("height", "width", "output_height", "output_width", "is_training", "seed"),
+    "colour": ("image", "is_training", "seed"),
+    "range": ("image",),
+    PLAIN: ("image", "output_height", "output_width", "is_training"),
+}
+_BOOLEANS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword of a part: its default, and what a text may be turned into.
+
+    choices: the texts allowed, None where any is. settable: False for tensors (TF-Slim's bbox),
+    which only a call can pass.
+    """
+
+    name: str
+    default: Any
+    kind: type = str
+    choices: tuple[str, ...] | None = None
+    settable: bool = True
+
+    def parse(self, text: str) -> Any:
+        """Return the value that a text of a spec stands for; ValueError says what is allowed."""
+        if not self.settable:
+            raise ValueError(f"parameter {self.name} takes a tensor: only a call can pass it")
+        if self.choices is not None:
+            if text not in self.choices:
+                raise ValueError(f"{self.name}={text}: choose from {', '.join(self.choices)}")
+            return text
+        try:
+            return _BOOLEANS[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
+            wanted = "0 or 1" if self.kind is bool else f"a value of type {self.kind.__name__}"
+            raise ValueError(f"{self.name}={text}: {wanted} is needed") from None
+
+
+def parameters_of(function: Callable, skip: int, defaults: Mapping[str, Any]) -> dict:
+    """Return the Parameters of a part: every named argument after the first `skip`, but no seed."""
+    found: dict[str, Parameter] = {}
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):  # annotations that do not evaluate: the defaults still tell
+        hints = {}
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for argument in list(inspect.signature(function).parameters.values())[skip:]:
+        if argument.kind not in named or argument.name in ("seed", "view"):
+            continue
+        default = defaults.get(argument.name, argument.default)
+        if default is inspect.Parameter.empty:
+            raise ValueError(f"argument {argument.name} of {function.__name__} needs a default")
+        found[argument.name] = _parameter(argument.name, default, hints.get(argument.name))
+    return found
+
+
+def _parameter(name: str, default: Any, hint: Any) -> Parameter:
+    if typing.get_origin(hint) is typing.Literal:
+        return Parameter(name, default, str, tuple(str(choice) for choice in hint.__args__))
+    kinds = [hint] if hint is not None else [type(default)]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in hint.__args__ if kind is not type(None)]
+    if len(kinds) == 1 and kinds[0] in (bool, int, float, str):
+        return Parameter(name, default, kinds[0])
+    return Parameter(name, default, settable=False)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What was registered under a name.
+
+    functions: PARTS -> function, or {"function": a TF-Slim-style one}. version: raised with every
+    change of what comes out. digest: of the source file, for plug-ins; "" for built-ins, whose
+    version speaks for them. file, line: where it was registered. source: papers and code that
+    the constants come from.
+    """
+
+    name: str
+    functions: Mapping[str, Callable]
+    defaults: Mapping[str, Any]
+    version: int
+    summary: str
+    source: str
+    file: str
+    line: int
+    digest: str
+
+    @property
+    def plain(self) -> bool:
+        return PLAIN in self.functions
+
+    def parameters(self, kind: str) -> dict[str, Parameter]:
+        """The Parameters of one part, by name."""
+        return parameters_of(self.functions[kind], len(_POSITIONAL[kind]), self.defaults)
+
+    def accepts(self, kind: str, name: str) -> bool:
+        """Whether a part's function names this argument (seed and view are not Parameters)."""
+        return name in inspect.signature(self.functions[kind]).parameters
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a pipeline: whose it is, and the settings that differ from its defaults."""
+
+    definition: Definition
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every settable parameter's value."""
+        known = self.definition.parameters(self.kind)
+        values = {name: p.default for name, p in known.items() if p.settable}
+        values.pop(IGNORED, None)
+        return values | dict(self.settings)
+
+    def __call__(self, *arguments: Any, call: Mapping[str, Any], **extra: Any) -> Any:
+        """Run it: settings below the keywords of the call, and of `extra` what it asks for."""
+        known = self.definition.parameters(self.kind)
+        keywords = {name: p.default for name, p in known.items()} | dict(self.settings)
+        keywords |= {name: value for name, value in call.items() if name in known}
+        for name, value in extra.items():
+            if self.definition.accepts(self.kind, name):
+                keywords[name] = value
+        return self.definition.functions[self.kind](*arguments, **keywords)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A preprocessing pipeline, ready to run: image in, what the network sees out.
+
+    parts: by kind, geometry, colour and range, or one plain function. universal: settings of
+    `multiply` and `use_grayscale` that differ from UNIVERSAL.
+    """
+
+    parts: Mapping[str, Part]
+    universal: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """True for a TF-Slim-style function: no parts, no fused path."""
+        return PLAIN in self.parts
+
+    @property
+    def seeded(self) -> bool:
+        """False where a plain function takes no seed, so that no draw can be repeated."""
+        return not self.plain or self.parts[PLAIN].definition.accepts(PLAIN, "seed")
+
+    @property
+    def name(self) -> str:
+        """The spec without its settings: "alexnet", "inception.geometry+alexnet.colour"."""
+        return "+".join(term.split(":")[0] for term in _terms(self.parts))
+
+    @property
+    def spec(self) -> str:
+        """The canonical spec: settings that are defaults left out, the others sorted."""
+        terms = _terms(self.parts)
+        if self.universal:
+            terms[-1] += ("," if ":" in terms[-1] else ":") + _text(self.universal)
+        return "+".join(terms)
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits of everything that decides what comes out."""
+        described = {
+            kind: [
+                part.definition.name,
+                part.definition.version,
+                part.definition.digest,
+                {name: _stable(value) for name, value in part.resolved().items()},
+            ]
+            for kind, part in self.parts.items()
+        }
+        text = json.dumps([described, dict(self.universal)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def describe(self) -> dict[str, Any]:
+        """Return steps, parameters, value range, source and fingerprint, ready for JSON.
+
+        value_range: [least, greatest] of what comes out for pixels of 0..255 left as they are;
+        None where it depends on the image (standardised) or cannot be known (a plain function).
+        """
+        from imagenet_tools import running
+
+        definitions = {part.definition.name: part.definition for part in self.parts.values()}
+        return {
+            "name": self.name,
+            "spec": self.spec,
+            "fingerprint": self.fingerprint,
+            "summary": "; ".join(d.summary for d in definitions.values()),
+            "steps": {kind: _steps(part) for kind, part in self.parts.items()},
+            "parameters": {kind: _described(part) for kind, part in self.parts.items()},
+            "universal": dict(UNIVERSAL) | dict(self.universal),
+            "value_range": running.value_range(self),
+            "source": {d.name: d.source for d in definitions.values()},
+            "defined_in": {d.name: _place(d) for d in definitions.values()},
+            "version": {d.name: d.version for d in definitions.values()},
+            "seeded": self.seeded,
+            "fused": not self.plain,
+        }
+
+    def preprocess_image(
+        self,
+        image: Any,
+        output_height: int,
+        output_width: int,
+        is_training: bool = False,
+        *,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Turn a decoded image into what the network sees; TF-Slim's contract.
+
+        Args: image: uint8 [height, width, 3 or 1], sizes may be unknown. seed: int32 [2]; the same
+        seed gives the same draws, None fresh ones each time. kwargs: TF-Slim's keywords (fast_mode,
+        bbox, crop_image, use_grayscale, resize_side_min, ...), above the settings of the spec.
+        Returns float32 [output_height, output_width, 3], or 1 channel with use_grayscale.
+        Raises TypeError for a keyword that the pipeline does not know, ValueError for a wrong
+        image or a plug-in that returns the wrong thing.
+        """
+        from imagenet_tools import running
+
+        size = (output_height, output_width)
+        return running.preprocess_image(self, image, size, is_training, seed, self._checked(kwargs))
+
+    def preprocess_encoded(
+        self,
+        encoded: Any,
+        output_height: int,
+        output_width: int,
+        is_training: bool = False,
+        *,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Turn JPEG bytes (a scalar string) into what preprocess_image gives, decoding less.
+
+        Only the part of the JPEG that is looked at is decoded; the result is that of
+        preprocess_image on the decoded image within the tolerance of docs/preprocessing.md. A
+        plain function gets the whole image, decoded.
+        """
+        from imagenet_tools import running
+
+        size = (output_height, output_width)
+        kwargs = self._checked(kwargs)
+        return running.preprocess_encoded(self, encoded, size, is_training, seed, kwargs)
+
+    def ten_crop(self, image: Any, output_height: int, output_width: int) -> Any:
+        """Return the four corners and the centre of the evaluation view, and their flips.
+
+        float32 [10, output_height, output_width, 3], the flips last. Where the evaluation resizes
+        and then cuts (alexnet, vgg), windows of the resized image; where it cuts and then resizes
+        (inception), windows of the source; for a plain function, windows of its output at
+        256/224 of the size.
+        """
+        from imagenet_tools import running
+
+        return running.ten_crop(self, image, (output_height, output_width))
+
+    def view(
+        self,
+        height: Any,
+        width: Any,
+        output_height: int,
+        output_width: int,
+        is_training: bool = False,
+        *,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the View of an image of this size: the crop, with no pixel touched.
+
+        ValueError for a plain function, which has no geometry of its own.
+        """
+        from imagenet_tools import running
+
+        size = (output_height, output_width)
+        kwargs = self._checked(kwargs)
+        return running.view(self, height, width, size, is_training, seed, kwargs)
+
+    def _checked(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        known = {name for part in self.parts.values() for name in self._names(part)} | {*UNIVERSAL}
+        unknown = sorted(set(kwargs) - known - {IGNORED})
+        if unknown:
+            raise TypeError(
+                f"pipeline {self.spec} takes no {', '.join(unknown)}; "
+                f"it takes {', '.join(sorted(known))}"
+            )
+        return dict(kwargs)
+
+    @staticmethod
+    def _names(part: Part) -> list[str]:
+        return list(part.definition.parameters(part.kind))
+
+
+def _terms(parts: Mapping[str, Part]) -> list[str]:
+    """The canonical terms of a spec: as few as say the same."""
+    owners = [part.definition.name for part in parts.values()]
+    if len(set(owners)) == 1 and (merged := _merged(list(parts.values()))) is not None:
+        return [_term(owners[0], merged)]
+    terms = [_term(f"{owners[0]}.geometry", parts["geometry"].settings)]
+    if (
+        owners[1] == owners[2]
+        and (merged := _merged([parts["colour"], parts["range"]])) is not None
+    ):
+        return [*terms, _term(f"{owners[1]}.colour", merged)]
+    colour = _term(f"{owners[1]}.colour", parts["colour"].settings)
+    return [*terms, colour, _term(f"{owners[2]}.range", parts["range"].settings)]
+
+
+def _merged(parts: list[Part]) -> dict[str, Any] | None:
+    """The settings of several parts of one pipeline as one; None where a shared name disagrees."""
+    merged = {name: value for part in parts for name, value in part.settings.items()}
+    agree = all(
+        part.resolved().get(name, value) == value
+        for part in parts
+        for name, value in merged.items()
+    )
+    return merged if agree else None
+
+
+def _term(name: str, settings: Mapping[str, Any]) -> str:
+    return f"{name}:{_text(settings)}" if settings else name
+
+
+def _text(settings: Mapping[str, Any]) -> str:
+    """Settings as a spec writes them: sorted, booleans as 0 and 1, floats as short as is exact."""
+    return ",".join(
+        f"{name}={int(value) if isinstance(value, bool) else value}"
+        for name, value in sorted(settings.items())
+    )
+
+
+def _stable(value: Any) -> Any:
+    """A parameter's value for the fingerprint: a file counts by its content, not by its place."""
+    if isinstance(value, str) and value.endswith(".npy"):
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+    return value if isinstance(value, bool | int | float | str | None) else repr(value)
+
+
+def _steps(part: Part) -> list[str]:
+    """What a part does, step by step: the dashed lines of its docstring, else the first line."""
+    lines = [
+        line.strip() for line in (part.definition.functions[part.kind].__doc__ or "").split("\n")
+    ]
+    dashed: list[str] = []
+    for line in lines:
+        if line.startswith("- "):
+            dashed.append(line[2:])
+        elif dashed and line:
+            dashed[-1] += f" {line}"
+        elif dashed:
+            break
+    return dashed or [line for line in lines if line][:1]
+
+
+def _described(part: Part) -> dict[str, dict[str, Any]]:
+    values = part.resolved()
+    return {
+        name: {
+            "value": values[name],
+            "default": parameter.default,
+            **({"choices": list(parameter.choices)} if parameter.choices else {}),
+        }
+        for name, parameter in part.definition.parameters(part.kind).items()
+        if name in values
+    }
+
+
+def _place(definition: Definition) -> str:
+    path = Path(definition.file)
+    digest = f" (sha256 {definition.digest[:12]})" if definition.digest else ""
+    return f"{path.name if not definition.digest else path}{digest}"

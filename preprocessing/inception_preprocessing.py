@@ -1,0 +1,151 @@
+"""TF-Slim's Inception preprocessing: distorted boxes, colour jitter, -1..1.
+
+Source of every constant: tensorflow/models, research/slim/preprocessing/inception_preprocessing.py
+at d4eedbb9 (January 2020).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from imagenet_tools import registry
+from imagenet_tools.preprocessing import ops, views
+
+MIN_OBJECT_COVERED = 0.1
+ASPECT_RATIO = (0.75, 1.33)
+AREA = (0.05, 1.0)
+MAX_ATTEMPTS = 100
+# Of each side, although TF-Slim's comment speaks of the area: 76.6 % of the area.
+CENTRAL_FRACTION = 0.875
+# The four resize methods of the slow mode: TF1's, by their index in views.METHODS.
+SLOW_METHODS = 4
+BRIGHTNESS = 32.0
+SATURATION = (0.5, 1.5)
+CONTRAST = (0.5, 1.5)
+HUE = 0.2
+
+
+def geometry(
+    height: tf.Tensor,
+    width: tf.Tensor,
+    output_height: int,
+    output_width: int,
+    is_training: bool,
+    seed: tf.Tensor,
+    *,
+    fast_mode: bool = True,
+    bbox: tf.Tensor | None = None,
+    crop_image: bool = True,
+) -> views.View:
+    """Choose a box of the image and squash it to the output.
+
+    - train: a random box of 5-100 % of the area and aspect 0.75-1.33 that holds 10 % of a bounding
+      box (bbox, else the whole image); eval: the central 87.5 % of each side; neither without
+      crop_image
+    - resized to the output, aspect ignored, without antialiasing: bilinear; in training without
+      fast_mode one of bilinear, nearest, bicubic, area
+    - train: mirrored half the time
+
+    bbox: float32 [1, n, 4] of ymin, xmin, ymax, xmax in 0..1, as TF-Slim passes it.
+    """
+    method: str | tf.Tensor = "bilinear"
+    crop = views.whole(height, width)
+    flip = tf.constant(False)
+    if is_training:
+        if crop_image:
+            crop = _distorted_box(height, width, seed, bbox)
+        if not fast_mode:
+            method = ops.integer(seed, "resize_method", 0, SLOW_METHODS - 1)
+        flip = ops.flip(seed)
+    elif crop_image:
+        crop = central(height, width, CENTRAL_FRACTION)
+    size = (output_height, output_width)
+    return views.View(crop, tf.constant(size), method, tf.constant([0, 0]), size, flip)
+
+
+def _distorted_box(
+    height: tf.Tensor, width: tf.Tensor, seed: tf.Tensor, bbox: tf.Tensor | None
+) -> tf.Tensor:
+    boxes = tf.constant([[[0.0, 0.0, 1.0, 1.0]]]) if bbox is None else bbox
+    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+        tf.stack([height, width, 3]),
+        boxes,
+        ops.sub_seed(seed, "distorted_box"),
+        min_object_covered=MIN_OBJECT_COVERED,
+        aspect_ratio_range=ASPECT_RATIO,
+        area_range=AREA,
+        max_attempts=MAX_ATTEMPTS,
+        use_image_if_no_bounding_boxes=True,
+    )
+    return tf.concat([begin[:2], size[:2]], axis=0)
+
+
+def central(height: tf.Tensor, width: tf.Tensor, fraction: float) -> tf.Tensor:
+    """The central fraction of each side, rounded as tf.image.central_crop does: int32 [4]."""
+    size = tf.stack([height, width])
+    sides = tf.cast(size, tf.float64)
+    begin = tf.cast((sides - sides * fraction) / 2, tf.int32)
+    return tf.concat([begin, size - 2 * begin], axis=0)
+
+
+def colour(
+    image: tf.Tensor, is_training: bool, seed: tf.Tensor, *, fast_mode: bool = True
+) -> tf.Tensor:
+    """Distort the colours in training.
+
+    - train: brightness +-32 grey levels, then saturation 0.5-1.5; without fast_mode also hue +-0.2
+      and contrast 0.5-1.5, in one of four orders
+    - train: clipped to 0..255
+    """
+    if not is_training:
+        return image
+    image = _distorted(image, seed, (_BRIGHTNESS, _SATURATION)) if fast_mode else _slow(image, seed)
+    return tf.clip_by_value(image, 0.0, 255.0)
+
+
+_BRIGHTNESS, _SATURATION, _HUE, _CONTRAST = range(4)
+# TF-Slim's orders of the slow mode, one of which is drawn for each image.
+ORDERS = (
+    (_BRIGHTNESS, _SATURATION, _HUE, _CONTRAST),
+    (_SATURATION, _BRIGHTNESS, _CONTRAST, _HUE),
+    (_CONTRAST, _HUE, _BRIGHTNESS, _SATURATION),
+    (_HUE, _SATURATION, _CONTRAST, _BRIGHTNESS),
+)
+
+
+def _distorted(image: tf.Tensor, seed: tf.Tensor, order: tuple[int, ...]) -> tf.Tensor:
+    for step in order:
+        if step == _BRIGHTNESS:
+            image = ops.brightness(image, seed, BRIGHTNESS)
+        elif step == _SATURATION:
+            image = ops.saturation(image, seed, *SATURATION)
+        elif step == _HUE:
+            image = ops.hue(image, seed, HUE)
+        else:
+            image = ops.contrast(image, seed, *CONTRAST)
+    return image
+
+
+def _slow(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    chosen = ops.integer(seed, "colour_order", 0, len(ORDERS) - 1)
+    branches = [lambda order=order: _distorted(image, seed, order) for order in ORDERS]
+    return tf.switch_case(chosen, branches)
+
+
+def value_range(image: tf.Tensor) -> tf.Tensor:
+    """Bring 0..255 to -1..1.
+
+    - divided by 127.5, minus 1: -1..1
+    """
+    return image / 127.5 - 1.0
+
+
+inception = registry.register_parts(
+    "inception",
+    geometry=geometry,
+    colour=colour,
+    range=value_range,
+    summary="TF-Slim's Inception preprocessing: random boxes squashed, colour jitter, -1..1",
+    source="tensorflow/models d4eedbb9, research/slim/preprocessing/inception_preprocessing.py",
+)
+preprocess_image = inception.preprocess_image

@@ -1,0 +1,83 @@
+"""Draws and pixel operations that the pipelines share; images are float32 of 0..255.
+
+Every draw is stateless: the same seed gives the same draw, and a draw's name (not its place in a
+pipeline) makes its sub-seed, so two pipelines that both flip an image flip the same images.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import tensorflow as tf
+
+# The luma weights of tf.image.rgb_to_grayscale, for what is subtracted from gray images.
+LUMA = (0.2989, 0.5870, 0.1140)
+
+
+def fresh_seed() -> tf.Tensor:
+    """A new seed each time it runs, in tf.data and in TF1 graphs too: int32 [2]."""
+    return tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
+
+
+def sub_seed(seed: tf.Tensor, name: str) -> tf.Tensor:
+    """The seed of one draw, by the draw's name: int32 [2]."""
+    return tf.random.experimental.stateless_fold_in(seed, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+def uniform(
+    seed: tf.Tensor, name: str, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()
+) -> tf.Tensor:
+    """Draw float32 from [low, high)."""
+    return tf.random.stateless_uniform(shape, sub_seed(seed, name), low, high)
+
+
+def integer(seed: tf.Tensor, name: str, low: int, high: int) -> tf.Tensor:
+    """Draw an int32 from low..high, both included."""
+    return tf.random.stateless_uniform([], sub_seed(seed, name), low, high + 1, tf.int32)
+
+
+def normal(seed: tf.Tensor, name: str, shape: tuple[int, ...]) -> tf.Tensor:
+    """Draw float32 from N(0, 1)."""
+    return tf.random.stateless_normal(shape, sub_seed(seed, name))
+
+
+def flip(seed: tf.Tensor) -> tf.Tensor:
+    """Heads or tails: whether the image is mirrored, bool."""
+    return uniform(seed, "flip") < 0.5
+
+
+def offset(seed: tf.Tensor, free: tf.Tensor) -> tf.Tensor:
+    """Draw a window's y, x from 0..free, all equally likely: int32 [2].
+
+    The draw is a place relative to the free room, so that pipelines with different room put their
+    windows at corresponding places.
+    """
+    place = uniform(seed, "window", shape=(2,)) * tf.cast(free + 1, tf.float32)
+    return tf.minimum(tf.cast(tf.floor(place), tf.int32), free)
+
+
+def brightness(image: tf.Tensor, seed: tf.Tensor, delta: float) -> tf.Tensor:
+    """Add one number from [-delta, delta) to every pixel; delta in grey levels."""
+    return image + uniform(seed, "brightness", -delta, delta)
+
+
+def saturation(image: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Multiply the saturation of HSV by a factor from [low, high)."""
+    return tf.image.adjust_saturation(image, uniform(seed, "saturation", low, high))
+
+
+def hue(image: tf.Tensor, seed: tf.Tensor, delta: float) -> tf.Tensor:
+    """Turn the hue by a number from [-delta, delta) of the full circle."""
+    return tf.image.adjust_hue(image, uniform(seed, "hue", -delta, delta))
+
+
+def contrast(image: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Multiply each channel's distance from its mean by a factor from [low, high)."""
+    return tf.image.adjust_contrast(image, uniform(seed, "contrast", low, high))
+
+
+def channels(image: tf.Tensor, colours: tuple[float, float, float]) -> tf.Tensor:
+    """RGB numbers as a constant that fits the image: for one channel, their luma."""
+    if image.shape[-1] == 1:
+        colours = (sum(w * c for w, c in zip(LUMA, colours, strict=True)),)  # type: ignore[assignment]
+    return tf.constant(colours, tf.float32)

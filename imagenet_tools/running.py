@@ -135,17 +135,15 @@ def value_range(pipeline: Pipeline) -> list[float] | None:
         tf.constant([0, 0, 8, 8]), tf.constant([8, 8]), "bilinear", tf.constant([0, 0]), (8, 8),
         tf.constant(False),
     )  # fmt: skip
-    with tf.init_scope():
-        black, grey, white = (
-            _colour_and_range(pipeline, tf.constant(one), seen, False, tf.zeros([2], tf.int32), {})
-            for one in grid.numpy()
-        )
-        affine = tf.reduce_max(tf.abs(white - black)) > 0 and bool(
-            tf.reduce_max(tf.abs((black + white) / 2 - grey)) < 1e-3 * tf.reduce_max(white - black)
-        )
-    if not affine:
+    black, grey, white = (
+        _colour_and_range(pipeline, one, seen, False, tf.zeros([2], tf.int32), {})
+        for one in tf.unstack(grid)
+    )
+    span = tf.reduce_max(tf.abs(white - black))
+    if span == 0 or tf.reduce_max(tf.abs((black + white) / 2 - grey)) > 1e-3 * span:
         return None
-    return [float(tf.reduce_min(black)), float(tf.reduce_max(white))]
+    both = tf.stack([black, white])
+    return [float(tf.reduce_min(both)), float(tf.reduce_max(both))]
 
 
 def _colour_and_range(

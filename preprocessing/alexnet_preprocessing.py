@@ -121,7 +121,7 @@ def colour(
         return image
     if sigma < 0:
         raise ValueError(f"sigma={sigma}: a standard deviation of 0 or more is needed")
-    strengths = np.array(PCA_DEVIATIONS, np.float32)
+    strengths = tf.constant(PCA_DEVIATIONS)
     if lighting == "paper":
         # The variance of pixels of 0..1, in grey levels again.
         strengths = strengths**2 / 255

@@ -1,0 +1,140 @@
+"""imgtools build-tfrecords"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imagenet_tools.cli.options import json_option
+
+if TYPE_CHECKING:
+    from imagenet_tools.records import Manifest
+
+
+@click.command()
+@click.option("--raw", "raw_path", required=True, metavar="PATH", help="The raw images; read only.")
+@click.option("--out", required=True, metavar="DIR", help="The folder for the records.")
+@click.option(
+    "--train-shards",
+    type=click.IntRange(1, 99999),
+    help="Default: 1024 for ImageNet, fewer for less (some 1250 images each).",
+)
+@click.option(
+    "--validation-shards",
+    type=click.IntRange(1, 99999),
+    help="Default: 128 for ImageNet, fewer for less (some 390 images each).",
+)
+@click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffle."
+)
+@click.option(
+    "--labels",
+    type=click.Choice(("auto", "imagenet", "folders")),
+    default="auto",
+    show_default=True,
+    help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
+)
+@click.option("--boxes", metavar="PATH", help="Bounding boxes: a CSV file or a folder of XML.")
+@click.option(
+    "--on-damaged",
+    type=click.Choice(("fail", "skip", "repair")),
+    default="fail",
+    show_default=True,
+    help="List them and write no manifest; leave them out; or keep what still decodes.",
+)
+@click.option(
+    "--verify",
+    type=click.Choice(("structure", "decode")),
+    default="structure",
+    show_default=True,
+    help="Walk each JPEG's structure, or decode every pixel too.",
+)
+@click.option(
+    "--max-side",
+    type=click.IntRange(8),
+    metavar="N",
+    help="Make images smaller whose shorter side is above N pixels (antialiased, quality 92).",
+)
+@click.option(
+    "--store",
+    type=click.Choice(("original", "raw")),
+    default="original",
+    show_default=True,
+    help="The files' own bytes, or decoded uint8 pixels (large; quick to read).",
+)
+@click.option("--index", type=click.Choice(("dali",)), help="Write DALI's index files too.")
+@click.option(
+    "--slim-compat",
+    is_flag=True,
+    help="Repeat TF-Slim's constants: grey images are called RGB with 3 channels.",
+)
+@json_option
+def command(raw_path: str, as_json: bool, **options: Any) -> None:
+    """Build TFRecords from raw images in any known layout, without extracting anything.
+
+    Images keep their own bytes. The same images and seed give the same records on any machine;
+    an interrupted build goes on where it stopped when the same command is run again.
+
+    \b
+    Example:
+      imgtools build-tfrecords --raw ~/imagenet --out ~/records
+      imgtools build-tfrecords --raw ~/imagenette --out ~/records-160 --max-side 160
+    """
+    from imagenet_tools import raw, records
+
+    start = time.perf_counter()
+    raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
+    click.echo(raw_set.description, err=True)
+    kept = ("max_side", "store", "verify", "on_damaged", "slim_compat")
+    settings = records.Settings(**{name: options.pop(name) for name in kept})
+    out = options.pop("out")
+    manifest = records.build(raw_set, out, settings=settings, **options)
+    seconds = time.perf_counter() - start
+    if as_json:
+        click.echo(json.dumps(_as_json(out, manifest, seconds), indent=1))
+    else:
+        click.echo(_summary(out, manifest, seconds))
+
+
+def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
+    splits = {
+        name: {"records": split.records, "shards": len(split.shards), "bytes": split.bytes}
+        for name, split in manifest.splits.items()
+    }
+    return {
+        "out": out,
+        "layout": manifest.layout,
+        "label_convention": manifest.label_convention,
+        "classes": manifest.num_classes,
+        "splits": splits,
+        "skipped": manifest.skipped,
+        "repaired": manifest.repaired,
+        "converted": manifest.converted,
+        "digest": manifest.digest,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _summary(out: str, manifest: Manifest, seconds: float) -> str:
+    total = sum(split.records for split in manifest.splits.values())
+    size = sum(split.bytes for split in manifest.splits.values())
+    lines = [f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"]
+    for name, split in manifest.splits.items():
+        mix = [shard.classes for shard in split.shards]
+        present = sum(count > 0 for count in split.class_counts.values())
+        lines.append(
+            f"  {name}: {split.records:,} records in {len(split.shards):,} shards; {present} of "
+            f"{manifest.num_classes} classes, {min(mix)} to {max(mix)} in a shard"
+        )
+    lines.append(f"  labels: {manifest.label_convention}")
+    for kind in ("converted", "repaired", "skipped"):
+        if notes := getattr(manifest, kind):
+            lines.append(f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json")
+    lines.append(
+        f"  {seconds:.1f} s, {total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"
+    )
+    return "\n".join(lines)

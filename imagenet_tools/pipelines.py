@@ -199,6 +199,14 @@ class Pipeline:
         text = json.dumps([described, dict(self.universal)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def summary(self) -> str:
+        """What it is, in a line; for a cross, a line of each."""
+        return "; ".join(one.summary for one in self._definitions().values())
+
+    def _definitions(self) -> dict[str, Definition]:
+        return {part.definition.name: part.definition for part in self.parts.values()}
+
     def describe(self) -> dict[str, Any]:
         """Return steps, parameters, value range, source and fingerprint, ready for JSON.
 
@@ -207,12 +215,12 @@ class Pipeline:
         """
         from imagenet_tools import running
 
-        definitions = {part.definition.name: part.definition for part in self.parts.values()}
+        definitions = self._definitions()
         return {
             "name": self.name,
             "spec": self.spec,
             "fingerprint": self.fingerprint,
-            "summary": "; ".join(d.summary for d in definitions.values()),
+            "summary": self.summary,
             "steps": {kind: _steps(part) for kind, part in self.parts.items()},
             "parameters": {kind: _described(part) for kind, part in self.parts.items()},
             "universal": dict(UNIVERSAL) | dict(self.universal),

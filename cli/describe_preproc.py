@@ -1,0 +1,68 @@
+"""`imgtools describe-preproc`: what a pipeline does, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from imagenet_tools.cli.options import (
+    PreprocessingName,
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+)
+
+
+@click.command()
+@click.argument("name", type=PreprocessingName())
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
+    """Describe a pipeline, a variant or a cross: steps, parameters, range, source, fingerprint.
+
+    \b
+    Example:
+      imgtools describe-preproc alexnet
+      imgtools describe-preproc inception.geometry+alexnet.colour:lighting=0
+    """
+    from imagenet_tools import registry
+
+    described = registry.get(name).describe()
+    if as_json:
+        import json
+
+        click.echo(json.dumps(described, indent=2))
+        return
+    for line in lines(described):
+        click.echo(line)
+
+
+def lines(described: Mapping[str, Any]) -> list[str]:
+    """The description as text."""
+    out = [described["spec"], f"  {described['summary']}"]
+    for kind, steps in described["steps"].items():
+        out += ["", kind, *(f"  - {step}" for step in steps)]
+    out += ["", "parameters"]
+    for kind, parameters in described["parameters"].items():
+        for name, parameter in parameters.items():
+            choices = parameter.get("choices")
+            allowed = f"  ({' | '.join(choices)})" if choices else ""
+            out.append(f"  {name}={_text(parameter['value'])}{allowed}  [{kind}]")
+    for name, value in described["universal"].items():
+        out.append(f"  {name}={_text(value)}  [every pipeline]")
+    bounds = described["value_range"]
+    span = "depends on the image" if bounds is None else f"{bounds[0]:.6g} to {bounds[1]:.6g}"
+    out += ["", f"value range  {span}"]
+    for name, source in described["source"].items():
+        place, version = described["defined_in"][name], described["version"][name]
+        out.append(f"{name}  {place}, version {version}{'; ' + source if source else ''}")
+    if not described["seeded"]:
+        out.append("takes no seed: its draws cannot be repeated")
+    return [*out, f"fingerprint  {described['fingerprint']}"]
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else f"{value}"

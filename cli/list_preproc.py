@@ -1,0 +1,33 @@
+"""`imgtools list-preproc`: the pipelines there are."""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+
+
+@click.command()
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(plugins: tuple[str, ...], as_json: bool) -> None:
+    """List the preprocessing pipelines: built-in, installed, and of --plugin files.
+
+    \b
+    Example:
+      imgtools list-preproc
+    """
+    from imagenet_tools import registry
+
+    pipelines = {name: registry.get(name) for name in registry.names()}
+    for name, why in registry.failures().items():
+        click.echo(f"Plug-in {name} could not be loaded: {why}", err=True)
+    if as_json:
+        import json
+
+        click.echo(json.dumps([one.describe() for one in pipelines.values()], indent=2))
+        return
+    width = max(map(len, pipelines))
+    for name, pipeline in pipelines.items():
+        click.echo(f"{name:{width}}  {pipeline.fingerprint}  {pipeline.summary}")

@@ -19,6 +19,8 @@ from imagenet_tools.records import schema
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
 SHUFFLE_BYTES = 256 * 2**20
 INTERLEAVED = 16  # shards read in turn
+# AutoGraph would rewrite every function on the way, some four seconds at each start.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> tf.Tensor:
@@ -59,10 +61,11 @@ def batches(
         buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
         stream = _epochs(paths, buffer, seed, start_step * batch_size, part.records)
     else:
-        stream = tf.data.TFRecordDataset(paths).map(lambda record: (record, 0))
+        stream = tf.data.TFRecordDataset(paths).map(_as_written(lambda record: (record, 0)))
     chosen = [pipelines] if isinstance(pipelines, registry.Pipeline) else list(pipelines)
     size = (image_size, image_size)
 
+    @_as_written
     def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = schema.parse_example(record)
         draws = draw_seed(seed, epoch, parsed["key"])
@@ -83,6 +86,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
     """(record, epoch) for ever, from the given position on."""
     first, within = divmod(position, size)
 
+    @_as_written
     def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
@@ -92,7 +96,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
         )
         stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
         stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))
-        return stream.map(lambda record: (record, epoch))
+        return stream.map(_as_written(lambda record: (record, epoch)))
 
     numbers = tf.data.Dataset.range(first, 2**31 - 1)
     return numbers.flat_map(epoch_records)

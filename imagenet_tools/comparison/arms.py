@@ -1,0 +1,89 @@
+"""Run the arms of a plan: each (arm, seed) in its own process, finished ones left alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+from imagenet_tools.comparison import plan as plans
+from imagenet_tools.comparison import worker
+from imagenet_tools.errors import Unfinished
+
+LOG = "run.log"
+Launch = Callable[[Path, plans.Arm, int], int]
+
+
+def run_all(
+    plan: plans.Plan,
+    folder: Path,
+    data: str | os.PathLike[str],
+    *,
+    jobs: int = 1,
+    plugins: Sequence[str] = (),
+    launch: Launch | None = None,
+) -> None:
+    """Run what is not finished yet, seed by seed, so that arms grow together.
+
+    jobs: processes at a time. launch runs one (default: a child process) and returns its exit
+    code. Raises Unfinished naming the runs that failed; the others are finished first.
+    """
+    missing = [
+        (arm, seed)
+        for seed in plan.seeds
+        for arm in plan.arms
+        if worker.finished(folder, plan, arm, seed) is None
+    ]
+    if not missing:
+        return
+    start = launch or _launcher(os.fspath(data), jobs, plugins)
+    failed = []
+    total = len(plan.arms) * len(plan.seeds)
+    bar = tqdm(total=total, initial=total - len(missing), desc="runs", unit="run", disable=None)
+    with bar, ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(start, folder, arm, seed): (arm, seed) for arm, seed in missing}
+        try:
+            for future in as_completed(running):
+                arm, seed = running[future]
+                if future.result():
+                    failed.append(worker.run_folder(folder, arm, seed))
+                bar.set_postfix_str(f"{arm.slug} seed {seed}")
+                bar.update()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if failed:
+        raise Unfinished(
+            f"{len(failed)} of {len(missing)} runs failed; the first says at the end of "
+            f"{failed[0] / LOG}: {_last_line(failed[0] / LOG)}"
+        )
+
+
+def _launcher(data: str, jobs: int, plugins: Sequence[str]) -> Launch:
+    """Run one in a child process; its output goes to run.log in the run's folder."""
+
+    def launch(folder: Path, arm: plans.Arm, seed: int) -> int:
+        own = worker.run_folder(folder, arm, seed)
+        own.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", worker.__name__, str(folder), arm.slug, str(seed), data]
+        environment = {**os.environ}
+        if jobs > 1:  # share the cores; a lone run takes them all
+            threads = str(max(1, (os.cpu_count() or 1) // jobs))
+            environment |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
+        with open(own / LOG, "ab") as log:
+            done = subprocess.run(
+                [*command, *plugins], stdout=log, stderr=log, env=environment, check=False
+            )
+        return done.returncode
+
+    return launch
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "nothing"

@@ -1,0 +1,125 @@
+"""The report's figures, drawn once with Matplotlib: SVG for the page, PNG for Markdown.
+
+Lines and letters are drawn in one placeholder black that becomes `currentColor` in the page, so
+that they follow its light and dark colours.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagenet_tools.comparison import plan as plans
+from imagenet_tools.comparison import worker
+from imagenet_tools.comparison.results import ArmResults, Contrast
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart with any colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure without pyplot, so that no window system and no global state is touched."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def svg(figure: Figure) -> str:
+    """The figure as inline SVG that takes the page's text colour and width."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    # A fixed salt and no date: the same results give the same page.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "imgtools"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = text.replace("#000000", "currentColor")
+    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
+    text = re.sub(r'(<svg [^>]*?)height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r"<text (?![^>]*fill)", '<text fill="currentColor" ', text)
+    return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+
+
+def png(figure: Figure, path: Path) -> None:
+    figure.savefig(path, dpi=110, facecolor="white")
+
+
+def forest(contrasts: list[Contrast], margin: float) -> Figure:
+    """Each contrast's difference with its interval, single seeds as dots, the margin as a band."""
+    figure, axes = _figure(7, 1.1 + 0.55 * len(contrasts))
+    axes.axvspan(-margin, margin, color="#888888", alpha=0.18, linewidth=0)
+    axes.axvline(0, color="#000000", linewidth=0.8)
+    names = []
+    for row, contrast in enumerate(reversed(contrasts)):
+        a, b, found = contrast.a, contrast.b, contrast.verdict
+        names.append(f"{a.arm.spec} − {b.arm.spec}")
+        both = [seed for seed in a.seeds if seed in b.seeds]
+        for seed in both:
+            single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
+            axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8)
+        if found.parts is not None:
+            axes.plot(found.interval, [row, row], color=COLOURS[0], linewidth=2.5)
+        axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(-0.6, len(names) - 0.3)
+    axes.set_xlabel("difference of top-1, points (diamond: mean and 95 % interval; dots: seeds)")
+    return figure
+
+
+def curves(plan: plans.Plan, folder: Path, arms: list[ArmResults]) -> Figure:
+    """Training loss by epoch: mean over seeds, and the band from the lowest to the highest."""
+    figure, axes = _figure(7, 3)
+    for number, results in enumerate(arms):
+        lines = [_losses(folder, results.arm, seed) for seed in results.seeds]
+        shortest = min(len(line) for line in lines)
+        if not shortest:
+            continue
+        values = np.array([[loss for _, loss in line[:shortest]] for line in lines])
+        epochs = np.array([epoch for epoch, _ in lines[0][:shortest]])
+        colour = COLOURS[number % len(COLOURS)]
+        axes.fill_between(
+            epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0
+        )
+        axes.plot(epochs, values.mean(0), color=colour, linewidth=1.8, label=results.arm.spec)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training loss (cross-entropy)")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _losses(folder: Path, arm: plans.Arm, seed: int) -> list[tuple[float, float]]:
+    path = worker.run_folder(folder, arm, seed) / "metrics.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [(line["epoch"], line["loss"]) for line in lines if line["loss"] is not None]
+
+
+def draw_all(
+    plan: plans.Plan, folder: Path, arms: list[ArmResults], contrasts: list[Contrast]
+) -> dict[str, str]:
+    """Draw the figures; write forest.png and curves.png into the folder, return name -> SVG."""
+    figures: dict[str, Callable[[], Any]] = {
+        "forest": lambda: forest(contrasts, plan.margin),
+        "curves": lambda: curves(plan, folder, arms),
+    }
+    drawn = {}
+    for name, draw in figures.items():
+        figure = draw()
+        png(figure, folder / f"{name}.png")
+        drawn[name] = svg(figure)
+    return drawn

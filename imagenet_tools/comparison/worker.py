@@ -1,0 +1,129 @@
+"""One run of a comparison, in a process of its own: train, then evaluate.
+
+python -m imagenet_tools.comparison.worker FOLDER ARM SEED DATA [PLUGIN ...]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import tensorflow_version
+from imagenet_tools.comparison import plan as plans
+from imagenet_tools.records.manifest import write_json
+
+RESULT = "result.json"
+
+
+def run_folder(folder: Path, arm: plans.Arm, seed: int) -> Path:
+    return folder / arm.slug / f"seed-{seed}"
+
+
+def predictions_file(name: str) -> str:
+    """The predictions of a run under an arm's evaluation path, "common" or "ten-crop"."""
+    return f"predictions-{name}.npz"
+
+
+def execute(folder: Path, slug: str, seed: int, data: str) -> None:
+    """Train one arm under one seed and evaluate it; result.json is written last.
+
+    Evaluated under its own path, and for the matrix under every other arm's and a common one.
+    """
+    from imagenet_tools import evaluation, experiment, training
+
+    plan, _ = plans.read(folder)
+    arm, own = plan.arm(slug), run_folder(folder, plan.arm(slug), seed)
+    trained = training.train(
+        data,
+        own,
+        preprocessing=arm.spec,
+        model=plan.model,
+        recipe=experiment.from_dict(plan.recipe),
+        image_size=plan.image_size,
+        seed=plans.run_seed(plan, arm, seed),
+        labels_offset=plan.labels_offset,
+        keep=1,
+    )
+    evaluations: dict[str, Any] = {}
+    if not trained.diverged:
+        for name, spec in evaluation_paths(plan, arm).items():
+            result = evaluation.evaluate(
+                data, own, preprocessing=spec, predictions=own / predictions_file(name)
+            )
+            evaluations[name] = dataclasses.asdict(result)
+    content = {
+        "arm": slug,
+        "fingerprint": arm.fingerprint,
+        "data": plan.data,
+        "seed": seed,
+        "training": dataclasses.asdict(trained),
+        "evaluations": evaluations,
+        "versions": training.versions(),
+    }
+    write_json(own / RESULT, content)
+
+
+def evaluation_paths(plan: plans.Plan, arm: plans.Arm) -> dict[str, str]:
+    """Name -> spec under which a run of this arm is evaluated, its own first.
+
+    For another arm's path the geometry is that arm's and colour and range stay the run's own: a
+    net fed another value range fails for that reason alone.
+    """
+    paths = {arm.slug: arm.spec}
+    if plan.matrix:
+        for other in plan.arms:
+            if other.fingerprint != arm.fingerprint:
+                paths[other.slug] = crossed(other.spec, arm.spec)
+        paths["common"] = crossed("alexnet", arm.spec)
+    return {name: spec for name, spec in paths.items() if spec is not None}
+
+
+def crossed(geometry: str, colour: str) -> Any:
+    """Geometry of one spec with colour and range of another; None where that has no meaning."""
+    from imagenet_tools import registry
+
+    base = colour.partition("+")
+    first, _, settings = base[0].partition(":")
+    if base[2] or "+" in geometry:
+        return None
+    shape, _, shape_settings = geometry.partition(":")
+    for spec in (
+        f"{shape}.geometry{':' if shape_settings else ''}{shape_settings}+"
+        f"{first}.colour{':' if settings else ''}{settings}",
+        f"{shape}.geometry+{first}.colour",
+    ):
+        try:
+            return registry.get(spec).spec
+        except (ValueError, LookupError):
+            continue
+    return None
+
+
+def finished(folder: Path, plan: plans.Plan, arm: plans.Arm, seed: int) -> dict[str, Any] | None:
+    """The result of a run that is done and is of this plan; None otherwise."""
+    try:
+        content: dict[str, Any] = json.loads((run_folder(folder, arm, seed) / RESULT).read_text())
+    except (OSError, ValueError):
+        return None
+    fits = content.get("fingerprint") == arm.fingerprint and content.get("data") == plan.data
+    return content if fits else None
+
+
+def main() -> None:
+    folder, slug, seed, data, *plugins = sys.argv[1:]
+    tensorflow_version.load()
+    from imagenet_tools import registry
+
+    for plugin in plugins:
+        registry.load_plugin(plugin)
+    try:
+        execute(Path(folder), slug, int(seed), data)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

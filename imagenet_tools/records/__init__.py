@@ -2,6 +2,6 @@
 
 from imagenet_tools.records.build import build
 from imagenet_tools.records.manifest import Manifest, read_manifest, shard_paths
-from imagenet_tools.records.shard import Settings
+from imagenet_tools.records.prepare import Settings
 
 __all__ = ["Manifest", "Settings", "build", "read_manifest", "shard_paths"]

@@ -1,46 +1,48 @@
 """Build a folder of records: plan, write the shards that are missing, then the manifest.
 
-What is finished stays finished: a shard is in place only when whole, a note beside it (in a
-journal folder, until the manifest is there) says what it holds, and the same call goes on there.
+What is finished stays finished: a shard is in place only when whole, and the same call goes on
+from there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections import Counter
+from collections.abc import Collection, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from imagenet_tools import __version__
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
-from imagenet_tools.records import schema
+from imagenet_tools.records import journal as journals
+from imagenet_tools.records import pool, schema, tfrecord
 from imagenet_tools.records.manifest import (
     NAME,
     Manifest,
-    Shard,
     Split,
     read_manifest,
-    write_json,
     write_manifest,
+    write_text,
 )
-from imagenet_tools.records.plan import SplitPlan, fingerprint, plan_split, shard_count
-from imagenet_tools.records.shard import Settings, ShardResult, ShardTask, build_shard
+from imagenet_tools.records.plan import (
+    SplitPlan,
+    estimate_bytes,
+    fingerprint,
+    plan_split,
+    shard_count,
+)
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.shard import Note, ShardResult, ShardTask, build_shard, write_index
 
-JOURNAL = ".imgtools-journal"
-LOCK = ".imgtools-lock"
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`
-RESERVE = 16 * 2**20  # bytes that must stay free on the disk for manifest and journal
+INDEXES = ("dali",)
+LABELS = "labels.txt"
 
 
 def build(
@@ -57,187 +59,172 @@ def build(
     """Write the raw data set as TFRecords into `out` and return the manifest.
 
     The same raw data, seed and settings give the same bytes, whatever the workers. Shards that a
-    former call finished are kept; a finished folder is returned as it is.
+    former call finished are kept; a finished folder is returned as it is. index="dali" writes
+    DALI's index files too, into out/index.
 
     Raises ValueError where `out` holds a build of other data or settings, DamagedData listing all
     damaged images under on_damaged="fail", Unfinished where a worker died or a disk filled up.
     """
     settings = settings or Settings()
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    if index is not None and index not in INDEXES:
+        raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
     asked = {"train": train_shards, "validation": validation_shards}
-    counts = {
-        name: shard_count(name, len(part), asked[name]) for name, part in raw_set.splits.items()
-    }
-    wanted = fingerprint(raw_set, {"seed": seed, "shards": counts, **settings.output()})
-    with _locked(folder):
+    folder = Path(out)
+    plans = make_plans(raw_set, asked, seed)
+    wanted = plan_id(raw_set, plans, seed, settings)
+    with journals.locked(folder):
         if (folder / NAME).exists():
-            return _finished(folder, wanted)
-        journal = _open_journal(folder, wanted)
-        plans = [plan_split(part, counts[name], seed) for name, part in raw_set.splits.items()]
+            manifest = _finished(folder, wanted, settings)
+        else:
+            results = _write_missing(raw_set, plans, folder, wanted, settings, workers, bool(index))
+            manifest = _gather(raw_set, plans, results, seed, settings, wanted)
+            write_text(folder / LABELS, labels_txt(manifest))
+            write_manifest(folder, manifest)
+        journals.remove(folder)
         if index:
-            (folder / INDEX).mkdir(exist_ok=True)
-        results = _write_shards(raw_set, plans, folder, journal, settings, workers, bool(index))
-        manifest = _gather(raw_set, plans, results, seed, settings, wanted)
-        (folder / "labels.txt").write_text(labels_txt(manifest), encoding="utf-8")
-        write_manifest(folder, manifest)
-        shutil.rmtree(journal)
+            _complete_index(folder, manifest)
     return manifest
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; it goes with the process, so that a kill leaves none behind."""
-    with open(folder / LOCK, "w", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(
-                f"{folder}: another imgtools run is writing here; wait for it or choose another "
-                "--out"
-            ) from None
-        yield
+def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
+    """Plan each split; shards[split] None leaves its number of shards to its size."""
+    if not raw_set.splits:
+        raise ValueError(f"no split was found: {raw_set.description}")
+    return [
+        plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
+        for name, part in raw_set.splits.items()
+    ]
 
 
-def _finished(folder: Path, wanted: str) -> Manifest:
+def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settings) -> str:
+    return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
+
+
+def _finished(folder: Path, wanted: str, settings: Settings) -> Manifest:
+    """The manifest of a folder that is complete already."""
     manifest = read_manifest(folder)
     if manifest.plan != wanted:
         raise ValueError(
             f"{folder} holds records of other data or settings (plan {manifest.plan[:8]}, asked "
             f"for {wanted[:8]}); choose another --out, or remove the folder"
         )
+    if not settings.covered_by(manifest.options, not (manifest.skipped or manifest.repaired)):
+        checked = (
+            f"verify={manifest.options['verify']}, on_damaged={manifest.options['on_damaged']}"
+        )
+        raise ValueError(
+            f"{folder} is complete, but was built with {checked}; to check its pixels: imgtools "
+            f"verify-tfrecords {folder} --decode; to build it again choose another --out"
+        )
+    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
+        path = folder / shard.file
+        if not path.exists() or path.stat().st_size != shard.bytes:
+            raise DamagedData(
+                f"{path} is missing or not of the size that the manifest says; to write it again: "
+                f"imgtools repair-tfrecords {folder} --raw RAW"
+            )
     return manifest
 
 
-def _open_journal(folder: Path, wanted: str) -> Path:
-    """The folder of notes on finished shards, emptied of what a killed run left half-written."""
-    journal = folder / JOURNAL
-    journal.mkdir(exist_ok=True)
-    stamp = journal / "plan.json"
-    if stamp.exists() and json.loads(stamp.read_text()).get("plan") != wanted:
-        raise ValueError(
-            f"{folder} holds an unfinished build of other data or settings; choose another --out, "
-            "or remove the folder"
-        )
-    strange = [
-        entry.name
-        for entry in folder.iterdir()
-        if entry.name.startswith(("train-", "validation-")) and not stamp.exists()
-    ]
-    if strange:
-        raise ValueError(
-            f"{folder} holds {strange[0]} and {len(strange) - 1} more records that no manifest "
-            "describes; choose another --out"
-        )
-    write_json(stamp, {"plan": wanted})
-    for leftover in folder.glob(".tmp-*"):
-        leftover.unlink()
-    return journal
+def _complete_index(folder: Path, manifest: Manifest) -> None:
+    """Write the index files that are missing: of shards that were built before it was asked for."""
+    (folder / INDEX).mkdir(exist_ok=True)
+    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
+        path = index_path(folder, shard.file)
+        if not os.path.exists(path):
+            write_index(path, list(tfrecord.sizes(folder / shard.file)))
 
 
-def _note(journal: Path, file: str) -> Path:
-    return journal / f"{file}.json"
+def index_path(folder: Path, file: str) -> str:
+    return str(folder / INDEX / f"{file}.idx")
 
 
-def _done_before(folder: Path, journal: Path, file: str) -> ShardResult | None:
-    """The result of a shard that a former run finished; None where it has to be written."""
-    try:
-        content = json.loads(_note(journal, file).read_text())
-        shard = Shard(**content.pop("shard"))
-        if os.path.getsize(folder / file) != shard.bytes:
-            return None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    lists = {kind: tuple(content.pop(kind)) for kind in ("skipped", "repaired", "converted")}
-    return ShardResult(shard, content["class_counts"], saved=content["saved"], **lists)
-
-
-def _tasks(
-    raw_set: RawSet, plan: SplitPlan, folder: Path, settings: Settings, index: bool
-) -> Iterator[ShardTask]:
-    part, words = raw_set.splits[plan.split], dict(raw_set.classes)
-    for shard in range(plan.shards):
-        file = plan.file(shard)
-        members = tuple(part[int(at)] for at in plan.members(shard))
-        present = {image.synset: words[image.synset] for image in members}
-        yield ShardTask(
-            path=str(folder / file),
-            images=members,
-            words=present,
-            settings=settings,
-            index_path=str(folder / INDEX / f"{file}.idx") if index else None,
-        )
-
-
-def _write_shards(
+def _write_missing(
     raw_set: RawSet,
     plans: list[SplitPlan],
     folder: Path,
-    journal: Path,
+    wanted: str,
     settings: Settings,
     workers: int | None,
     index: bool,
 ) -> dict[str, ShardResult]:
-    results: dict[str, ShardResult] = {}
-    missing = []
-    for plan in plans:
-        for shard in range(plan.shards):
-            done = _done_before(folder, journal, plan.file(shard))
-            if done is not None and done.shard is not None:
-                results[done.shard.file] = done
-            else:
-                missing.append(plan.file(shard))
-    wanted = set(missing)
+    """Write the shards that no former run finished; return the results of all."""
+    journal = journals.open_journal(folder, wanted)
+    if index:
+        (folder / INDEX).mkdir(exist_ok=True)
+    results, missing = {}, []
+    for file in (plan.file(shard) for plan in plans for shard in range(plan.shards)):
+        done = journals.done_before(journal, file, settings)
+        if done is None:
+            missing.append(file)
+        else:
+            results[file] = done
+    if settings.store == "original" and settings.max_side is None:
+        _refuse_full_disk(raw_set, folder, len(missing) / (len(results) + len(missing)))
+    tasks = (
+        ShardTask(
+            path=str(folder / file),
+            images=images,
+            words=words,
+            settings=settings,
+            note_path=str(journals.note_path(journal, file)),
+            index_path=index_path(folder, file) if index else None,
+        )
+        for file, images, words in shard_contents(raw_set, plans, missing)
+    )
     total = sum(len(part) for part in raw_set.splits.values())
     kept = sum(result.shard.records for result in results.values() if result.shard)
-    bar = tqdm(total=total, initial=kept, desc="writing records", unit="image", disable=None)
-    tasks = (
-        task
-        for plan in plans
-        for task in _tasks(raw_set, plan, folder, settings, index)
-        if os.path.basename(task.path) in wanted
-    )
-    with bar:
-        for task, result in _run(tasks, min(workers or os.cpu_count() or 1, len(missing) or 1)):
-            if result.shard is not None:
-                write_json(_note(journal, result.shard.file), asdict(result))
-            results[os.path.basename(task.path)] = result
-            bar.update(len(task.images))
+    try:
+        with tqdm(
+            total=total, initial=kept, desc="writing records", unit="image", disable=None
+        ) as bar:
+            for task, result in run_tasks(tasks, workers, len(missing)):
+                results[os.path.basename(task.path)] = result
+                bar.update(len(task.images))
+    finally:
+        journals.remove_leftovers(folder)
     return results
 
 
-def _run(tasks: Iterator[ShardTask], workers: int) -> Iterator[tuple[ShardTask, ShardResult]]:
-    """Run the tasks here (one worker) or in a pool, a few ahead, and yield them as they end."""
-    if workers == 1:
-        for task in tasks:
-            yield task, _named(task, lambda task=task: build_shard(task))  # type: ignore[misc]
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running: dict[Any, ShardTask] = {}
+def shard_contents(
+    raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
+) -> Iterator[tuple[str, tuple, dict[str, str]]]:
+    """For each of the files: its name, its images in order, and their classes' words."""
+    wanted, words = set(files), dict(raw_set.classes)
+    for plan in plans:
+        part = raw_set.splits[plan.split]
+        for shard in range(plan.shards):
+            if plan.file(shard) in wanted:
+                members = tuple(part[int(at)] for at in plan.members(shard))
+                present = {image.synset: words[image.synset] for image in members}
+                yield plan.file(shard), members, present
+
+
+def run_tasks(
+    tasks: Iterator[ShardTask], workers: int | None, count: int
+) -> Iterator[tuple[ShardTask, ShardResult]]:
+    """Build the shards in processes; what befalls one becomes an error that names it."""
+    for task, outcome in pool.run(build_shard, tasks, min(workers or pool.cores(), count)):
+        name = os.path.basename(task.path)
         try:
-            while True:
-                while len(running) < 2 * workers and (task := next(tasks, None)) is not None:
-                    running[pool.submit(build_shard, task)] = task
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    task = running.pop(future)
-                    yield task, _named(task, future.result)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            yield task, outcome()
+        except BrokenProcessPool as error:
+            raise Unfinished(
+                f"a worker was killed while {name} or its neighbours were written (out of memory?)"
+            ) from error
+        except OSError as error:
+            raise Unfinished(f"{name} was not written: {error}") from error
 
 
-def _named(task: ShardTask, result: Any) -> ShardResult:
-    """Turn what may befall a shard into an error that says which one, and that it resumes."""
-    try:
-        done: ShardResult = result()
-        return done
-    except BrokenProcessPool as error:
-        raise Unfinished(f"a worker died while writing {task.path} ({error})") from error
-    except DamagedData:
-        raise
-    except OSError as error:
-        raise Unfinished(f"{os.path.basename(task.path)} was not written: {error}") from error
+def _refuse_full_disk(raw_set: RawSet, folder: Path, share: float) -> None:
+    """Refuse a build that cannot fit before hours are spent on it (10 % left for the estimate)."""
+    needed = share * sum(estimate_bytes(part) for part in raw_set.splits.values())
+    free = shutil.disk_usage(folder).free
+    if 0.9 * needed > free:
+        raise OSError(
+            f"{folder}: the records need some {needed / 1e9:,.1f} GB and {free / 1e9:,.1f} GB are "
+            "free; choose another --out, or --max-side for smaller images"
+        )
 
 
 def _gather(
@@ -248,26 +235,21 @@ def _gather(
     settings: Settings,
     wanted: str,
 ) -> Manifest:
-    damaged = [note for result in results.values() for note in result.damaged]
-    if damaged:
+    def notes(kind: str) -> tuple[Note, ...]:
+        found = [note for result in results.values() for note in result.notes[kind]]
+        return tuple(sorted(found, key=lambda note: note["key"]))
+
+    if damaged := notes("damaged"):
         raise DamagedData(_list_damaged(damaged))
+    empty = sorted(file for file, result in results.items() if result.shard is None)
+    if empty:
+        raise DamagedData(f"no usable image is left for {', '.join(empty)}; use fewer shards")
     splits = {}
     for plan in plans:
         parts = [results[plan.file(shard)] for shard in range(plan.shards)]
-        counts: dict[str, int] = {}
-        for part in parts:
-            for key, count in part.class_counts.items():
-                counts[key] = counts.get(key, 0) + count
-        empty = [plan.file(shard) for shard, part in enumerate(parts) if part.shard is None]
-        if empty:
-            raise DamagedData(f"no usable image is left for {', '.join(empty)}; use fewer shards")
-        shards = tuple(part.shard for part in parts if part.shard)
-        splits[plan.split] = Split(shards, dict(sorted(counts.items())))
-
-    def notes(kind: str) -> tuple[dict[str, str], ...]:
-        found = [note for result in results.values() for note in getattr(result, kind)]
-        return tuple(sorted(found, key=lambda note: note["key"]))
-
+        skipped = [note["key"] for part in parts for note in part.notes["skipped"]]
+        counts = _class_counts(raw_set, plan.split, skipped)
+        splits[plan.split] = Split(tuple(part.shard for part in parts if part.shard), counts)
     return Manifest(
         layout=raw_set.layout,
         label_convention=raw_set.label_convention,
@@ -282,14 +264,31 @@ def _gather(
         skipped=notes("skipped"),
         repaired=notes("repaired"),
         converted=notes("converted"),
+        saved=sum(result.saved for result in results.values()),
+        options=asdict(settings),
     )
 
 
-def _list_damaged(damaged: list[dict[str, str]]) -> str:
-    lines = [f"  {note['path']}: {note['reason']}" for note in damaged]
+def _class_counts(raw_set: RawSet, split: str, skipped: list[str]) -> dict[str, int]:
+    """Records of each class that has any: the listed images less the skipped ones."""
+    counts = np.bincount(raw_set.splits[split].labels, minlength=len(raw_set.classes) + 1)
+    gone = Counter(key.rsplit("/", 1)[0] for key in skipped)
+    left = {
+        info.key: int(count) - gone[info.key]
+        for info, count in zip(raw_set.classes, counts[1:], strict=True)
+    }
+    return {key: count for key, count in left.items() if count}
+
+
+def _list_damaged(damaged: tuple[Note, ...]) -> str:
+    lines = []
+    for note in damaged:
+        inside = note["path"].endswith(note["key"].rsplit("/", 1)[-1])
+        where = note["path"] if inside else f"{note['path']}: {note['key']}"
+        lines.append(f"  {where}: {note['reason']}")
     return (
         f"{len(damaged)} damaged image(s); the shards without them are written and stay:\n"
-        + "\n".join(sorted(lines))
+        + "\n".join(lines)
         + "\n--on-damaged skip leaves them out, repair re-encodes what still decodes"
     )
 

@@ -53,13 +53,14 @@ class Manifest:
     seed: int
     store: str  # "original", "jpeg" (--max-side) or "raw"
     max_side: int | None
-    plan: str  # fingerprint of what was asked for; equal plans give equal bytes
+    plan: str  # fingerprint of what was asked for
     tool: str  # version of imgtools
     schema: int
     skipped: tuple[dict[str, str], ...] = ()
     repaired: tuple[dict[str, str], ...] = ()
     converted: tuple[dict[str, str], ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    saved: int = 0  # bytes by which the images are smaller than the raw ones (negative: larger)
+    options: dict[str, Any] = field(default_factory=dict)  # prepare.Settings, as asked for
 
     @property
     def num_classes(self) -> int:
@@ -83,14 +84,24 @@ def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON under a temporary name, sync it, and rename it into place."""
+    """Write JSON as write_text does."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text under a temporary name, sync it, and rename it into place."""
     temporary = path.with_name(f".tmp-{path.name}")
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    # The names of this folder too, so that a finished one survives a power cut whole.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
@@ -112,13 +123,14 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     if version != MANIFEST_VERSION:
         raise ValueError(f"{path} has version {version}; this imgtools reads {MANIFEST_VERSION}")
     try:
-        splits = {
+        content["splits"] = {
             name: Split(tuple(Shard(**shard) for shard in split["shards"]), split["class_counts"])
-            for name, split in content.pop("splits").items()
+            for name, split in content["splits"].items()
         }
-        classes = tuple((key, words) for key, words in content.pop("classes"))
-        lists = {name: tuple(content.pop(name)) for name in ("skipped", "repaired", "converted")}
-        manifest = Manifest(splits=splits, classes=classes, **lists, **content)
+        for name in ("skipped", "repaired", "converted"):
+            content[name] = tuple(content[name])
+        content["classes"] = tuple((key, words) for key, words in content["classes"])
+        manifest = Manifest(**content)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedData(f"{path} lacks or mistakes something: {error}") from error
     if manifest.digest != digest:

@@ -6,7 +6,9 @@ the order in which a disk lists files, so equal data gives equal shards anywhere
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,11 +24,16 @@ IMAGES_A_SHARD = {"train": 1_281_167 / 1024, "validation": 50_000 / 128}
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """order: positions in the raw split, shuffled; bounds: shard i takes order[bounds[i]:[i+1]]."""
+    """Which images each shard takes, in order.
+
+    order: positions in the raw split, shuffled; bounds: shard i takes order[bounds[i]:bounds[i+1]].
+    digest: of all keys, the same in whatever order the images were listed.
+    """
 
     split: str
     order: np.ndarray
     bounds: tuple[int, ...]
+    digest: str
 
     @property
     def shards(self) -> int:
@@ -42,8 +49,10 @@ class SplitPlan:
 def shard_count(split: str, images: int, asked: int | None) -> int:
     """Return the number of shards: what was asked for, or TF-Slim's scaled to the data.
 
-    Raises ValueError where more shards than images are asked for: some would be empty.
+    Raises ValueError where there are no images, or more shards than images are asked for.
     """
+    if images == 0:
+        raise ValueError(f"the {split} split holds no images")
     if asked is None:
         return max(1, min(SHARDS[split], round(images / IMAGES_A_SHARD[split])))
     if not 1 <= asked <= images:
@@ -63,7 +72,7 @@ def plan_split(part: RawSplit, shards: int, seed: int) -> SplitPlan:
     order = np.argsort(hashes, kind="stable")
     _refuse_duplicates(part, hashes, order)
     bounds = tuple(len(part) * shard // shards for shard in range(shards + 1))
-    return SplitPlan(part.name, order, bounds)
+    return SplitPlan(part.name, order, bounds, hashlib.sha256(hashes[order].tobytes()).hexdigest())
 
 
 def key_hashes(keys: Iterable[str], seed: int, count: int) -> np.ndarray:
@@ -89,17 +98,26 @@ def _refuse_duplicates(part: RawSplit, hashes: np.ndarray, order: np.ndarray) ->
             )
 
 
-def fingerprint(raw: RawSet, settings: dict[str, object]) -> str:
-    """Return what identifies a build: equal fingerprints give equal bytes.
+def fingerprint(raw_set: RawSet, plans: list[SplitPlan], settings: dict[str, object]) -> str:
+    """Return what identifies a build: the same data under the same fingerprint give equal bytes.
 
-    Taken over every image's key, label, size where known, and boxes, and the settings that
-    change the output; not over paths, the number of workers, or the order of listing.
+    Taken over the classes, every image's key, the boxes, the shards, and the settings that change
+    the output; not over paths, the number of workers, or the order of listing.
     """
     total = hashlib.sha256(repr(sorted(settings.items())).encode())
-    total.update(repr([tuple(info) for info in raw.classes]).encode())
-    for name in sorted(raw.splits):
-        part = raw.splits[name]
-        hashes = np.sort(key_hashes(part.keys(), 0, len(part)))
-        total.update(name.encode() + hashes.tobytes())
-        total.update(repr(sorted(part.boxes.items())).encode())
+    total.update(repr([tuple(info) for info in raw_set.classes]).encode())
+    for plan in sorted(plans, key=lambda plan: plan.split):
+        total.update(f"{plan.split} {plan.shards} {plan.digest}\n".encode())
+        total.update(repr(sorted(raw_set.splits[plan.split].boxes.items())).encode())
     return total.hexdigest()[:32]
+
+
+def estimate_bytes(part: RawSplit, sample: int = 400) -> int:
+    """Return about how many bytes the images of a split take, from an even sample of them."""
+    picked = np.linspace(0, len(part) - 1, min(sample, len(part))).astype(int)
+    sizes = []
+    for index in picked:
+        image = part[int(index)]
+        with contextlib.suppress(OSError):
+            sizes.append(image.size if image.size >= 0 else os.path.getsize(image.path))
+    return int(np.mean(sizes) * len(part)) if sizes else 0

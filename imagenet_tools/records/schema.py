@@ -7,6 +7,7 @@ magnitude faster than building the message objects.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,32 +42,74 @@ def varint(value: int) -> bytes:
     return bytes(parts)
 
 
-def _field(tag: int, *payload: bytes) -> bytes:
+def _field(tag: int, payload: bytes) -> bytes:
     """A length-delimited field: tag, length, payload."""
-    return b"".join((bytes((tag,)), varint(sum(map(len, payload))), *payload))
+    return b"".join((bytes((tag,)), varint(len(payload)), payload))
 
 
-def bytes_list(value: bytes) -> bytes:
-    return _field(BYTES, _field(0x0A, value))
+def _bytes_entry(key: str, value: bytes) -> bytes:
+    return _entry(key, BYTES, _field(0x0A, value))
 
 
-def int64_list(values: Sequence[int]) -> bytes:
+def _int64_entry(key: str, *values: int) -> bytes:
     packed = b"".join(map(varint, values))
-    return _field(INT64, _field(0x0A, packed) if values else b"")
+    return _entry(key, INT64, _field(0x0A, packed) if values else b"")
 
 
-def float_list(values: Sequence[float]) -> bytes:
+def _float_entry(key: str, values: Sequence[float]) -> bytes:
     packed = struct.pack(f"<{len(values)}f", *values)
-    return _field(FLOAT, _field(0x0A, packed) if values else b"")
+    return _entry(key, FLOAT, _field(0x0A, packed) if values else b"")
 
 
-def _entry(key: str, value: bytes) -> bytes:
+def _entry(key: str, kind: int, content: bytes) -> bytes:
     """One entry of the features map."""
-    return _field(0x0A, _field(0x0A, key.encode()), _field(0x12, value))
+    return _field(0x0A, _field(0x0A, key.encode()) + _field(0x12, _field(kind, content)))
 
 
-def encode_example(
-    encoded: bytes,
+# What recurs from record to record is encoded once: the rest takes some microseconds an image.
+@functools.lru_cache(8192)
+def _dimension_entry(key: str, value: int) -> bytes:
+    return _int64_entry(key, value)
+
+
+@functools.lru_cache(8192)
+def _class_entries(label: int, synset: str, text: str) -> bytes:
+    return (
+        _int64_entry(LABEL, label)
+        + _bytes_entry(SYNSET, synset.encode())
+        + _bytes_entry(TEXT, text.encode())
+    )
+
+
+@functools.lru_cache(64)
+def _kind_entries(channels: int, image_format: bytes) -> bytes:
+    return (
+        _bytes_entry(COLORSPACE, b"Grayscale" if channels == 1 else b"RGB")
+        + _int64_entry(CHANNELS, channels)
+        + _bytes_entry(FORMAT, image_format)
+    )
+
+
+@functools.lru_cache(64)
+def _box_entries(label: int, boxes: tuple[tuple[float, float, float, float], ...]) -> bytes:
+    labels = [label] * len(boxes)
+    return b"".join(
+        (
+            _float_entry(XMIN, [box[0] for box in boxes]),
+            _float_entry(YMIN, [box[1] for box in boxes]),
+            _float_entry(XMAX, [box[2] for box in boxes]),
+            _float_entry(YMAX, [box[3] for box in boxes]),
+            _int64_entry(BOX_LABEL, *labels),
+            _int64_entry(OBJECT_LABEL, *labels),
+        )
+    )
+
+
+_ENCODED_NAME = _field(0x0A, ENCODED.encode())
+
+
+def example_head(
+    size: int,
     *,
     height: int,
     width: int,
@@ -76,43 +119,39 @@ def encode_example(
     filename: str,
     channels: int = 3,
     image_format: bytes = b"JPEG",
-    boxes: Sequence[tuple[float, float, float, float]] = (),
+    boxes: tuple[tuple[float, float, float, float], ...] = (),
 ) -> bytes:
-    """Serialise one record as a tf.train.Example.
+    """All of a serialised tf.train.Example but the `size` bytes of its image.
 
-    encoded: the JPEG's bytes, or height x width x channels pixels where image_format is b"RAW".
+    These come last, so that head + image is the record and the image never has to be copied.
     label: 1..N, 0 is background. boxes: (xmin, ymin, xmax, ymax), each 0..1 of the image.
     """
-    labels = int64_list([label] * len(boxes))
-    head = b"".join(
+    entries = b"".join(
         (
-            _entry(HEIGHT, int64_list((height,))),
-            _entry(WIDTH, int64_list((width,))),
-            _entry(COLORSPACE, bytes_list(b"Grayscale" if channels == 1 else b"RGB")),
-            _entry(CHANNELS, int64_list((channels,))),
-            _entry(LABEL, int64_list((label,))),
-            _entry(SYNSET, bytes_list(synset.encode())),
-            _entry(TEXT, bytes_list(text.encode())),
-            _entry(XMIN, float_list([box[0] for box in boxes])),
-            _entry(XMAX, float_list([box[2] for box in boxes])),
-            _entry(YMIN, float_list([box[1] for box in boxes])),
-            _entry(YMAX, float_list([box[3] for box in boxes])),
-            _entry(BOX_LABEL, labels),
-            _entry(OBJECT_LABEL, labels),
-            _entry(FORMAT, bytes_list(image_format)),
-            _entry(FILENAME, bytes_list(filename.encode("utf-8", "surrogateescape"))),
+            _dimension_entry(HEIGHT, height),
+            _dimension_entry(WIDTH, width),
+            _kind_entries(channels, image_format),
+            _class_entries(label, synset, text),
+            _box_entries(label if boxes else 0, boxes),
+            _bytes_entry(FILENAME, filename.encode("utf-8", "surrogateescape")),
         )
     )
-    # The image comes last and is joined once: it is all but a few hundred of the bytes.
-    size = len(encoded)
-    inner = b"\x0a" + varint(size)
-    feature = b"\x0a" + varint(len(inner) + size)
-    name = _field(0x0A, ENCODED.encode())
-    length = len(feature) + len(inner) + size
-    value = b"\x12" + varint(length)
-    last = b"\x0a" + varint(len(name) + len(value) + length)
-    total = len(head) + len(last) + len(name) + len(value) + length
-    return b"".join((b"\x0a", varint(total), head, last, name, value, feature, inner, encoded))
+    # The image's feature, from the inside out: each length counts what follows it.
+    values = b"\x0a" + varint(size)
+    feature = b"\x0a" + varint(len(values) + size)
+    value = b"\x12" + varint(len(feature) + len(values) + size)
+    rest = len(_ENCODED_NAME) + len(value) + len(feature) + len(values) + size
+    entry = b"\x0a" + varint(rest)
+    total = b"\x0a" + varint(len(entries) + len(entry) + rest)
+    return b"".join((total, entries, entry, _ENCODED_NAME, value, feature, values))
+
+
+def encode_example(encoded: bytes, **facts: Any) -> bytes:
+    """Serialise one record as a tf.train.Example; `facts` are those of example_head.
+
+    encoded: the JPEG's bytes, or height x width x channels pixels where image_format is b"RAW".
+    """
+    return example_head(len(encoded), **facts) + encoded
 
 
 def decode_example(record: bytes) -> dict[str, list[Any]]:
@@ -121,42 +160,42 @@ def decode_example(record: bytes) -> dict[str, list[Any]]:
     Raises ValueError where the bytes are no such message.
     """
     try:
-        ((_, features),) = _fields(record)
+        ((_, features),) = _fields(memoryview(record))
         return dict(_decode_entry(entry) for _, entry in _fields(features))
-    except (ValueError, IndexError, struct.error, UnicodeDecodeError) as error:
+    except (ValueError, IndexError, KeyError, struct.error) as error:
         raise ValueError(f"not a tf.train.Example ({error})") from error
 
 
-def _decode_entry(entry: bytes) -> tuple[str, list[Any]]:
+def _decode_entry(entry: memoryview) -> tuple[str, list[Any]]:
     parts = dict(_fields(entry))
     values: list[Any] = []
     for kind, content in _fields(parts[2]):
         for _, item in _fields(content):
             if kind == 1:
-                values.append(item)
+                values.append(bytes(item))
             elif kind == 2:
                 values += struct.unpack(f"<{len(item) // 4}f", item)
             else:
                 values += _varints(item)
-    return parts[1].decode(), values
+    return bytes(parts[1]).decode(), values
 
 
-def _fields(data: bytes) -> list[tuple[int, bytes]]:
-    """The length-delimited fields of a message: (number, payload)."""
+def _fields(data: memoryview) -> list[tuple[int, memoryview]]:
+    """The length-delimited fields of a message: (number, payload), nothing copied."""
     found, at = [], 0
     while at < len(data):
         tag = data[at]
         if tag & 7 != 2:
-            raise ValueError(f"field tag {tag} at {at}")
+            raise ValueError(f"field tag {tag} at byte {at}")
         size, at = _read_varint(data, at + 1)
         if at + size > len(data):
-            raise ValueError(f"field of {size} bytes at {at} is cut off")
+            raise ValueError(f"a field of {size} bytes is cut off at byte {len(data)}")
         found.append((tag >> 3, data[at : at + size]))
         at += size
     return found
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]
@@ -167,7 +206,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _varints(data: bytes) -> list[int]:
+def _varints(data: memoryview) -> list[int]:
     values, at = [], 0
     while at < len(data):
         value, at = _read_varint(data, at)

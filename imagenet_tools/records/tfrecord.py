@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import NamedTuple
 
 import google_crc32c
 
@@ -15,16 +15,55 @@ OVERHEAD = 16  # bytes a record costs beside its data
 _MASK = 0xA282EAD8  # TensorFlow's (core/lib/hash/crc32c.h)
 
 
-def masked_crc(data: bytes) -> int:
-    """CRC-32C, rotated right by 15 bits plus a constant, as TensorFlow stores it."""
-    crc = google_crc32c.value(data)
+def masked(crc: int) -> int:
+    """A CRC-32C rotated right by 15 bits plus a constant, as TensorFlow stores it."""
     return ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF
 
 
-def frame(data: bytes) -> tuple[bytes, bytes]:
-    """Return what stands before and after the data in the file."""
-    length = struct.pack("<Q", len(data))
-    return length + struct.pack("<I", masked_crc(length)), struct.pack("<I", masked_crc(data))
+def frame(head: bytes, data: bytes = b"") -> tuple[bytes, bytes]:
+    """Return what stands before and after the record head + data in the file."""
+    length = struct.pack("<Q", len(head) + len(data))
+    crc = google_crc32c.extend(google_crc32c.value(head), data)
+    before = length + struct.pack("<I", masked(google_crc32c.value(length)))
+    return before, struct.pack("<I", masked(crc))
+
+
+class Framed(NamedTuple):
+    """A record as it lies in a file: where, its data, both CRCs with its length, what is wrong."""
+
+    offset: int
+    data: bytes
+    frame: bytes  # the 12 bytes before it and the 4 after it
+    problem: str | None = None
+
+
+def scan(path: str | os.PathLike[str]) -> Iterator[Framed]:
+    """Yield each record, damaged ones too with the problem named.
+
+    It ends after a record whose length cannot be trusted, since no later one can be found.
+    """
+    offset = 0
+    with open(path, "rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        while before := file.read(12):
+            if len(before) < 12:
+                yield Framed(offset, b"", before, "truncated in its header")
+                return
+            length, crc = struct.unpack("<QI", before)
+            if masked(google_crc32c.value(before[:8])) != crc:
+                yield Framed(offset, b"", before, "the CRC of its length does not hold")
+                return
+            # Never asked for more than the file has: a length with a valid CRC may still lie.
+            data = file.read(min(length, left))
+            after = file.read(4)
+            if len(data) < length or len(after) < 4:
+                problem = f"truncated: {length:,} bytes wanted, {len(data):,} are there"
+                yield Framed(offset, data, before + after, problem)
+                return
+            holds = masked(google_crc32c.value(data)) == struct.unpack("<I", after)[0]
+            wrong = None if holds else "the CRC of its data does not hold"
+            yield Framed(offset, data, before + after, wrong)
+            offset += length + OVERHEAD
 
 
 def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
@@ -32,24 +71,17 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
 
     Raises DamagedData with file, record number and offset where one does not hold.
     """
-    with open(path, "rb") as file:
-        number, offset = 0, 0
-        while head := file.read(12):
-            data = _read_one(file, head, f"{path}: record {number} at byte {offset:,}")
-            yield offset, data
-            number, offset = number + 1, offset + len(data) + OVERHEAD
+    for number, found in enumerate(scan(path)):
+        if found.problem:
+            raise DamagedData(f"{path}: record {number} at byte {found.offset:,}: {found.problem}")
+        yield found.offset, found.data
 
 
-def _read_one(file: BinaryIO, head: bytes, where: str) -> bytes:
-    if len(head) < 12:
-        raise DamagedData(f"{where}: truncated in its header")
-    length, crc = struct.unpack("<QI", head)
-    if masked_crc(head[:8]) != crc:
-        raise DamagedData(f"{where}: the CRC of its length does not hold")
-    data = file.read(length)
-    tail = file.read(4)
-    if len(data) < length or len(tail) < 4:
-        raise DamagedData(f"{where}: truncated: {length:,} bytes wanted, {len(data):,} are there")
-    if masked_crc(data) != struct.unpack("<I", tail)[0]:
-        raise DamagedData(f"{where}: the CRC of its data does not hold")
-    return data
+def sizes(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Yield the bytes each record takes in the file, from the lengths alone."""
+    with open(path, "rb", buffering=0) as file:
+        end, offset = os.fstat(file.fileno()).st_size, 0
+        while offset < end:
+            (length,) = struct.unpack("<Q", os.pread(file.fileno(), 8, offset))
+            yield length + OVERHEAD
+            offset += length + OVERHEAD

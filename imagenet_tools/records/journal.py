@@ -1,0 +1,111 @@
+"""What a build has finished so far: notes beside the shards, until the manifest takes their place.
+
+A shard's note is written before the shard gets its name, so a shard in place always has one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from imagenet_tools.records.manifest import Shard, write_json
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.shard import ShardResult
+
+FOLDER = ".imgtools-journal"
+LOCK = ".imgtools-lock"
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; it goes with the process, so that a kill leaves none behind.
+
+    Makes the folder. Raises OSError where that fails or another run holds the lock.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / LOCK, "a", encoding="ascii")  # noqa: SIM115
+    except OSError as error:
+        raise OSError(
+            f"{folder}: records cannot be written there ({error.strerror}); choose another --out"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(
+                f"{folder}: another imgtools run is writing here; wait for it or choose another "
+                "--out"
+            ) from None
+        yield
+
+
+def open_journal(folder: Path, plan: str) -> Path:
+    """Return the folder of notes for this plan, begun or taken up again.
+
+    Raises ValueError where `folder` holds records of another plan, or of another hand.
+    """
+    journal = folder / FOLDER
+    stamp = journal / "plan.json"
+    if stamp.exists():
+        if json.loads(stamp.read_text()).get("plan") != plan:
+            raise ValueError(
+                f"{folder} holds an unfinished build of other data or settings; choose another "
+                "--out, or remove the folder"
+            )
+    else:
+        _refuse_strangers(folder)
+        journal.mkdir(exist_ok=True)
+        write_json(stamp, {"plan": plan})
+    remove_leftovers(folder)
+    return journal
+
+
+def _refuse_strangers(folder: Path) -> None:
+    strangers = [
+        entry.name for entry in folder.iterdir() if entry.name.startswith(("train-", "validation-"))
+    ]
+    if strangers:
+        raise ValueError(
+            f"{folder} holds {len(strangers)} files such as {min(strangers)} that no manifest "
+            "describes; choose another --out"
+        )
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed run left half-written."""
+    for leftover in folder.glob(".tmp-*"):
+        leftover.unlink(missing_ok=True)
+
+
+def note_path(journal: Path, file: str) -> Path:
+    return journal / f"{file}.json"
+
+
+def done_before(journal: Path, file: str, settings: Settings) -> ShardResult | None:
+    """The result of a shard that a former run finished under settings that cover these.
+
+    Otherwise None, and what stands under the name is removed, lest a note and a shard of two
+    runs stand together.
+    """
+    shard_file = journal.parent / file
+    result = None
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        content = json.loads(note_path(journal, file).read_text())
+        shard, notes = Shard(**content["shard"]), content["notes"]
+        clean = not (notes["skipped"] or notes["repaired"])
+        whole = os.path.getsize(shard_file) == shard.bytes
+        if whole and settings.covered_by(content["settings"], clean):
+            result = ShardResult(shard, notes, content["saved"])
+    if result is None:
+        shard_file.unlink(missing_ok=True)
+    return result
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)

@@ -9,7 +9,7 @@ A spec names a pipeline, its variants and crosses:
     alexnet:lighting=0,borders=keep                   with other settings
     inception.geometry+alexnet.colour                 geometry of one, colour and range of the other
     inception.geometry+alexnet.colour+vgg.range       the range of a third
-    alexnet+vgg.range                                 the range alone exchanged
+    alexnet+vgg.range                                 one part exchanged
     vgg:multiply=0.0078                               every pipeline: what comes out, times this
 
 Nothing here imports TensorFlow; the built-ins do, when the first pipeline is asked for.
@@ -21,10 +21,10 @@ import difflib
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import pkgutil
 import re
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -102,27 +102,23 @@ def get(spec: str) -> Pipeline:
     """
     if not isinstance(spec, str) or not spec.strip():
         raise ValueError(f"{spec!r} is no pipeline; known: {', '.join(names())}")
-    parts: dict[str, Part] = {}
+    claims: dict[str, list[tuple[int, Part]]] = {}
     universal: dict[str, Any] = {}
-    given: set[str] = set()
-    for term in re.split(r"\+(?=\s*[A-Za-z])", spec):
+    terms = re.split(r"\+(?=\s*[A-Za-z])", spec)
+    for term in terms:
         match = _TERM.fullmatch(term.strip())
         if match is None:
             raise ValueError(f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour")
         definition = _definition(match["name"])
-        kinds = _kinds(definition, match["part"], spec)
-        _refuse_twice(kinds, given, spec)
-        given |= _named(kinds)
-        settings = _settings(definition, kinds, match["settings"] or "", universal)
-        for kind in kinds:
-            known = definition.parameters(kind)
-            own = {n: v for n, v in settings.items() if n in known and v != known[n].default}
-            parts[kind] = Part(definition, kind, own)
-    if set(parts) not in ({PLAIN}, set(PARTS)):
-        missing = [kind for kind in PARTS if kind not in parts]
+        brought = _brought(definition, match["part"], alone=len(terms) == 1)
+        settings = _settings(definition, list(brought), match["settings"] or "", universal)
+        for kind, claim in brought.items():
+            claims.setdefault(kind, []).append((claim, _part(definition, kind, settings)))
+    if set(claims) not in ({PLAIN}, set(PARTS)):
+        missing = [kind for kind in PARTS if kind not in claims]
         raise ValueError(f"{spec!r} has no {missing[0]}; add +NAME.{missing[0]}")
-    ordered = {kind: parts[kind] for kind in (PLAIN, *PARTS) if kind in parts}
-    return Pipeline(ordered, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
+    parts = {kind: _strongest(claims[kind], spec) for kind in (PLAIN, *PARTS) if kind in claims}
+    return Pipeline(parts, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
 
 
 def names() -> list[str]:
@@ -149,20 +145,18 @@ def load_plugin(path: str | Path) -> list[str]:
     # Before the plug-in, so that a name that is taken is the plug-in's error and not theirs.
     _load_built_ins()
     before = dict(_definitions)
-    specification = importlib.util.spec_from_file_location(f"imgtools_plugin_{path.stem}", path)
-    if specification is None or specification.loader is None or not path.is_file():
-        raise ImportError(f"{path} is no Python file that could be loaded")
-    module = importlib.util.module_from_spec(specification)
+    module = ModuleType(f"imgtools_plugin_{zlib.crc32(str(path).encode()):08x}_{path.stem}")
+    module.__file__ = str(path)
+    # Known by name while it runs, or its dataclasses and annotations cannot be resolved.
+    sys.modules[module.__name__] = module
     try:
-        # Known by name while it runs, or its dataclasses and annotations cannot be resolved.
-        sys.modules[module.__name__] = module
-        specification.loader.exec_module(module)
+        # Not through the import system, whose bytecode caches may be older than the file.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
         _register_plain(module, path.stem)
     except Exception as error:
         _definitions.clear()
         _definitions.update(before)
-        del sys.modules[module.__name__]
-        if isinstance(error, ValueError) and getattr(error, "imgtools_plugin", False):
+        if getattr(error, "imgtools_plugin", False):
             raise
         raise ImportError(f"plug-in {path} failed: {type(error).__name__}: {error}") from error
     found = [name for name, one in _definitions.items() if one.file == str(path)]
@@ -287,36 +281,50 @@ def _definition(name: str) -> Definition:
     )
 
 
-def _kinds(definition: Definition, part: str | None, spec: str) -> tuple[str, ...]:
-    """The parts that a term brings."""
+def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str, int]:
+    """The parts that a term brings, each with its claim: the strongest wins.
+
+    2 a part that is named, 1 the range that comes along with a colour, 0 all of a pipeline.
+    """
     if definition.plain:
-        if part is not None or spec.count("+"):
+        if part is not None or not alone:
             raise ValueError(
-                f"{definition.name} in {spec!r} is a plain function without parts: it stands alone"
+                f"{definition.name} is a plain function without parts: it stands alone"
             )
-        return (PLAIN,)
+        return {PLAIN: 0}
     if part is None:
-        return PARTS
+        return dict.fromkeys(PARTS, 0)
     part = _SPELLINGS.get(part, part)
     if part not in PARTS:
-        raise ValueError(f"{part!r} in {spec!r} is no part; choose from {', '.join(PARTS)}")
-    # Whose colour, his range, unless another term says otherwise.
-    return ("colour", "range") if part == "colour" else (part,)
+        raise ValueError(
+            f"{part!r} of {definition.name} is no part; choose from {', '.join(PARTS)}"
+        )
+    return {"colour": 2, "range": 1} if part == "colour" else {part: 2}
 
 
-def _named(kinds: tuple[str, ...]) -> set[str]:
-    """What a term names outright: a range that only comes along may be exchanged."""
-    return set(kinds) if len(kinds) == 1 else set(kinds) - {"range"}
+def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
+    """The part with the strongest claim; refuses a tie, and settings that would go unheard."""
+    strongest = max(claim for claim, _ in claims)
+    first, *others = (part for claim, part in claims if claim == strongest)
+    if others:
+        raise ValueError(f"{spec!r} gives {first.kind} twice")
+    for claim, part in claims:
+        if claim < strongest and part.settings:
+            raise ValueError(
+                f"{', '.join(part.settings)} of {part.definition.name} has no effect in {spec!r}: "
+                f"its {part.kind} is replaced by that of {first.definition.name}"
+            )
+    return first
 
 
-def _refuse_twice(kinds: tuple[str, ...], given: set[str], spec: str) -> None:
-    twice = sorted(set(kinds) & given)
-    if twice:
-        raise ValueError(f"{spec!r} gives {twice[0]} twice")
+def _part(definition: Definition, kind: str, settings: Mapping[str, Any]) -> Part:
+    known = definition.parameters(kind)
+    own = {n: v for n, v in settings.items() if n in known and v != known[n].default}
+    return Part(definition, kind, own)
 
 
 def _settings(
-    definition: Definition, kinds: tuple[str, ...], text: str, universal: dict[str, Any]
+    definition: Definition, kinds: list[str], text: str, universal: dict[str, Any]
 ) -> dict[str, Any]:
     """Parse a term's name=value list; `multiply` and `use_grayscale` go to `universal`."""
     known = {p.name: p for kind in kinds for p in definition.parameters(kind).values()}

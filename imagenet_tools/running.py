@@ -233,12 +233,20 @@ def _probe(pipeline: Pipeline, size: Size, is_training: bool) -> None:
         except Exception as error:
             raise ValueError(
                 f"{where} failed on a first probe ({_PROBE_HEIGHT} x {_PROBE_WIDTH} pixels, "
-                f"is_training={is_training}): {type(error).__name__}: {error}"
+                f"is_training={is_training}): {_last_word(error)}"
             ) from error
     bad = int((out != out).sum() + (abs(out) == float("inf")).sum())
     if bad:
         raise ValueError(f"{where} gave {bad} values that are NaN or infinite on a first probe")
     _probed.add(key)
+
+
+def _last_word(error: Exception) -> str:
+    """The error in one line; TensorFlow puts the lines of the user's code above it."""
+    lines = str(error).strip().splitlines() or [""]
+    if lines[0].startswith("in user code"):
+        return lines[-1].strip()
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _photograph() -> Any:

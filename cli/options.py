@@ -29,8 +29,9 @@ def needs_tensorflow(function: Callable) -> Callable:
 
 def _load_plugins(ctx: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> Any:
     if paths:
-        from imagenet_tools import registry
+        from imagenet_tools import registry, tensorflow_version
 
+        tensorflow_version.load()
         for path in paths:
             registry.load_plugin(path)
     return paths
@@ -54,8 +55,9 @@ class PreprocessingName(click.ParamType):
     name = "pipeline"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        from imagenet_tools import registry
+        from imagenet_tools import registry, tensorflow_version
 
+        tensorflow_version.load()
         try:
             registry.get(value)
         except (LookupError, ValueError) as error:

@@ -11,6 +11,7 @@ from importlib import metadata
 OLDEST, NEWEST = (2, 18), (2, 21)
 # One of these provides the module `tensorflow`; -cpu is the smaller build of the same.
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu")
+LOG_LEVEL, QUIET = "TF_CPP_MIN_LOG_LEVEL", "2"  # errors only
 REMEDY = f"pip install 'tensorflow>={OLDEST[0]}.{OLDEST[1]},<{NEWEST[0]}.{NEWEST[1] + 1}'"
 
 
@@ -42,13 +43,12 @@ def load() -> None:
 
     TensorFlow 2.21 writes some ten lines about oneDNN and CUDA to the process's stderr before any
     setting is read, so that stream is held back during the import and shown only if that fails.
-    A TF_CPP_MIN_LOG_LEVEL of the user's own leaves everything as it is. For programs (imgtools
+    Another TF_CPP_MIN_LOG_LEVEL than 2 leaves everything as it is. For programs (imgtools
     and its worker processes): nothing of the library calls it.
     """
     check()
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault(LOG_LEVEL, QUIET) != QUIET:
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

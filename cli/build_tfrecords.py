@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,12 +94,13 @@ def command(raw_path: str, as_json: bool, **options: Any) -> None:
     kept = ("max_side", "store", "verify", "on_damaged", "slim_compat")
     settings = records.Settings(**{name: options.pop(name) for name in kept})
     out = options.pop("out")
+    complete = os.path.exists(os.path.join(out, records.NAME))
     manifest = records.build(raw_set, out, settings=settings, **options)
     seconds = time.perf_counter() - start
     if as_json:
         click.echo(json.dumps(_as_json(out, manifest, seconds), indent=1))
     else:
-        click.echo(_summary(out, manifest, seconds))
+        click.echo("\n".join(_summary(out, manifest, None if complete else seconds)))
 
 
 def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
@@ -119,22 +122,27 @@ def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
     }
 
 
-def _summary(out: str, manifest: Manifest, seconds: float) -> str:
+def _summary(out: str, manifest: Manifest, seconds: float | None) -> Iterator[str]:
+    """Lines on what the folder holds; seconds None where it was complete already."""
     total = sum(split.records for split in manifest.splits.values())
     size = sum(split.bytes for split in manifest.splits.values())
-    lines = [f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"]
+    yield f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"
     for name, split in manifest.splits.items():
         mix = [shard.classes for shard in split.shards]
-        present = sum(count > 0 for count in split.class_counts.values())
-        lines.append(
-            f"  {name}: {split.records:,} records in {len(split.shards):,} shards; {present} of "
-            f"{manifest.num_classes} classes, {min(mix)} to {max(mix)} in a shard"
+        yield (
+            f"  {name}: {split.records:,} records in {len(split.shards):,} shards; "
+            f"{len(split.class_counts):,} of {manifest.num_classes:,} classes, "
+            f"{min(mix):,} to {max(mix):,} in a shard"
         )
-    lines.append(f"  labels: {manifest.label_convention}")
+    yield f"  labels: {manifest.label_convention}"
+    if manifest.max_side or manifest.store != "original":
+        factor = (size + manifest.saved) / size
+        words = f"{factor:.2f} x smaller" if factor >= 1 else f"{1 / factor:.2f} x larger"
+        yield f"  {words} than with the files' own bytes ({manifest.saved / 2**20:+,.1f} MiB saved)"
     for kind in ("converted", "repaired", "skipped"):
         if notes := getattr(manifest, kind):
-            lines.append(f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json")
-    lines.append(
-        f"  {seconds:.1f} s, {total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"
-    )
-    return "\n".join(lines)
+            yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"
+    if seconds is None:
+        yield "  it was complete already; nothing was written"
+    else:
+        yield f"  {seconds:.1f} s, {total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"

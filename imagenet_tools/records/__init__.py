@@ -1,7 +1,21 @@
 """Folders of TFRecords: built from raw images, described by a manifest, verified and repaired."""
 
 from imagenet_tools.records.build import build
-from imagenet_tools.records.manifest import Manifest, read_manifest, shard_paths
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_paths
 from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.repair import Repair, repair
+from imagenet_tools.records.verify import Finding, Report, verify
 
-__all__ = ["Manifest", "Settings", "build", "read_manifest", "shard_paths"]
+__all__ = [
+    "NAME",
+    "Finding",
+    "Manifest",
+    "Repair",
+    "Report",
+    "Settings",
+    "build",
+    "read_manifest",
+    "repair",
+    "shard_paths",
+    "verify",
+]

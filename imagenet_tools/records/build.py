@@ -82,7 +82,7 @@ def build(
             write_manifest(folder, manifest)
         journals.remove(folder)
         if index:
-            _complete_index(folder, manifest)
+            write_indexes(folder, manifest, again=False)
     return manifest
 
 
@@ -126,12 +126,12 @@ def _finished(folder: Path, wanted: str, settings: Settings) -> Manifest:
     return manifest
 
 
-def _complete_index(folder: Path, manifest: Manifest) -> None:
-    """Write the index files that are missing: of shards that were built before it was asked for."""
+def write_indexes(folder: Path, manifest: Manifest, *, again: bool = True) -> None:
+    """Write the index files from the shards; again=False: only those that are missing."""
     (folder / INDEX).mkdir(exist_ok=True)
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
         path = index_path(folder, shard.file)
-        if not os.path.exists(path):
+        if again or not os.path.exists(path):
             write_index(path, list(tfrecord.sizes(folder / shard.file)))
 
 

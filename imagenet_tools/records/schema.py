@@ -27,6 +27,13 @@ BOX_LABEL = "image/object/bbox/label"
 OBJECT_LABEL = "image/object/class/label"
 FORMAT, FILENAME, ENCODED = "image/format", "image/filename", "image/encoded"
 
+# What every record has exactly one of, and the lists that are as long as its boxes are many.
+SINGLE = {
+    **dict.fromkeys((HEIGHT, WIDTH, CHANNELS, LABEL), int),
+    **dict.fromkeys((COLORSPACE, SYNSET, TEXT, FORMAT, FILENAME, ENCODED), bytes),
+}
+BOXES = (XMIN, YMIN, XMAX, YMAX, BOX_LABEL)
+
 BYTES, FLOAT, INT64 = 0x0A, 0x12, 0x1A  # tags of Feature's three lists
 
 

@@ -1,0 +1,59 @@
+"""imgtools repair-tfrecords"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from imagenet_tools.cli.options import json_option
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--raw", "raw_path", required=True, metavar="PATH", help="The raw images, as built.")
+@click.option(
+    "--labels",
+    type=click.Choice(("auto", "imagenet", "folders")),
+    default="auto",
+    show_default=True,
+    help="As at the build.",
+)
+@click.option("--boxes", metavar="PATH", help="As at the build.")
+@click.option("--decode", is_flag=True, help="Decode every pixel too when looking for damage.")
+@click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
+@json_option
+def command(
+    folder: str,
+    raw_path: str,
+    labels: str,
+    boxes: str | None,
+    decode: bool,
+    workers: int | None,
+    as_json: bool,
+) -> int:
+    """Verify a folder of records and write only its broken shards again from the raw images.
+
+    A shard is replaced only by the very bytes that the manifest's digest was taken of. Exits with
+    3 where something is left that no rebuilding mends.
+
+    \b
+    Example:
+      imgtools repair-tfrecords ~/records --raw ~/imagenet
+    """
+    from imagenet_tools import raw, records
+    from imagenet_tools.cli.verify_tfrecords import DAMAGED, report_json, report_text
+
+    raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
+    done = records.repair(folder, raw_set, decode=decode, workers=workers)
+    if as_json:
+        found = [finding._asdict() for finding in done.before.findings]
+        content = {"found": found, "rebuilt": done.rebuilt, **report_json(folder, done.after)}
+        click.echo(json.dumps(content, indent=1))
+    else:
+        for finding in done.before.findings:
+            click.echo(f"found: {finding}")
+        for file in done.rebuilt:
+            click.echo(f"written again: {file}")
+        click.echo(report_text(folder, done.after, decode))
+    return DAMAGED if done.after.findings else 0

@@ -1,0 +1,174 @@
+"""Read one shard through: both CRCs of each record, the schema, labels, and image headers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import google_crc32c
+import numpy as np
+
+from imagenet_tools import images
+from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records.manifest import Shard
+
+
+class Finding(NamedTuple):
+    """Something wrong. record is its number in the file (-1: the file); name the raw image's."""
+
+    file: str
+    record: int
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f": record {self.record}" if self.record >= 0 else ""
+        name = f" ({self.name})" if self.name else ""
+        return f"{self.file}{where}{name}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class ShardCheck:
+    """A shard to check: what the manifest says of it, and the key of each class, where known."""
+
+    path: str
+    expected: Shard | None
+    classes: tuple[str, ...]
+    index_path: str | None
+    decode: bool
+    slim_constants: bool
+
+
+@dataclass
+class ShardFacts:
+    """What a shard turned out to hold. contents: a 64-bit hash of each image's bytes."""
+
+    findings: list[Finding] = field(default_factory=list)
+    intact: bool = True
+    synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
+    contents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+
+def check_shard(check: ShardCheck) -> ShardFacts:
+    """Read one shard through and return what it holds and what is wrong with it."""
+    facts, name = ShardFacts(), os.path.basename(check.path)
+    digest, sizes, contents = hashlib.sha256(), [], []
+    try:
+        for number, framed in enumerate(tfrecord.scan(check.path)):
+            digest.update(framed.frame)
+            sizes.append(len(framed.data) + tfrecord.OVERHEAD)
+            example, reasons = _examine(framed, check)
+            source = text(example, schema.FILENAME)
+            if framed.problem:
+                facts.intact = False
+            facts.findings += [Finding(name, number, source, reason) for reason in reasons]
+            if not framed.problem:
+                facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
+            contents.append(_content(example))
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
+        facts.findings.append(Finding(name, -1, "", reason))
+        facts.intact = False
+        return facts
+    facts.contents = np.array(contents, np.uint64)
+    expected = check.expected
+    if expected is not None and (len(sizes), digest.hexdigest()) != (
+        expected.records,
+        expected.digest,
+    ):
+        reason = (
+            f"{len(sizes):,} records where the manifest says {expected.records:,}"
+            if len(sizes) != expected.records
+            else "its records are not those that the manifest's digest was taken of"
+        )
+        facts.findings.append(Finding(name, -1, "", reason))
+        facts.intact = False
+    if check.index_path and facts.intact:
+        facts.findings += _index_findings(name, check.index_path, sizes)
+    return facts
+
+
+def _examine(framed: tfrecord.Framed, check: ShardCheck) -> tuple[dict[str, list[Any]], list[str]]:
+    """Parse a record and say what is wrong with it."""
+    try:
+        example = schema.decode_example(framed.data)
+    except ValueError as error:
+        return {}, [framed.problem or str(error)]
+    if framed.problem:
+        return example, [framed.problem]
+    return example, list(_record_reasons(example, check))
+
+
+def text(example: dict[str, list[Any]], key: str) -> str:
+    value = example.get(key, [b""])[:1]
+    return value[0].decode(errors="replace") if value and isinstance(value[0], bytes) else ""
+
+
+def _label(example: dict[str, list[Any]]) -> int:
+    value = example.get(schema.LABEL, [-1])[:1]
+    return value[0] if value and isinstance(value[0], int) else -1
+
+
+def _content(example: dict[str, list[Any]]) -> int:
+    """A 64-bit hash of the image's bytes: CRC-32C and length."""
+    encoded = example.get(schema.ENCODED, [b""])[:1]
+    if not encoded or not isinstance(encoded[0], bytes) or not encoded[0]:
+        return 0
+    return google_crc32c.value(encoded[0]) << 32 | len(encoded[0]) & 0xFFFFFFFF
+
+
+def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
+    for key, kind in schema.SINGLE.items():
+        values = example.get(key)
+        if values is None:
+            yield f"{key} is absent"
+        elif len(values) != 1 or not isinstance(values[0], kind):
+            yield f"{key} must be one {kind.__name__}, not {str(values)[:60]}"
+    if any(len(example.get(key, ())) != 1 for key in schema.SINGLE):
+        return
+    lengths = {key: len(example.get(key, ())) for key in schema.BOXES}
+    if len(set(lengths.values())) > 1:
+        yield f"its boxes are uneven: {lengths}"
+    label, synset = _label(example), text(example, schema.SYNSET)
+    if check.classes and not 1 <= label <= len(check.classes):
+        yield f"label {label} is outside 1..{len(check.classes)}"
+    elif check.classes and check.classes[label - 1] != synset:
+        yield f"label {label} belongs to {check.classes[label - 1]}, not to {synset}"
+    yield from _image_reasons(example, check)
+
+
+def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
+    data, height, width = (example[key][0] for key in (schema.ENCODED, schema.HEIGHT, schema.WIDTH))
+    channels = example[schema.CHANNELS][0]
+    stored = example[schema.FORMAT][0]
+    if stored == b"RAW":
+        if len(data) != height * width * channels:
+            yield f"{len(data):,} bytes for {height} x {width} x {channels} raw pixels"
+        return
+    facts = images.inspect(data)
+    if facts.problem:
+        yield facts.problem
+    elif facts.format.encode() != stored:
+        yield f"its format is {stored.decode(errors='replace')} and its bytes are {facts.format}"
+    elif (facts.height, facts.width) != (height, width):
+        yield f"height x width is {height} x {width}, its image's {facts.height} x {facts.width}"
+    elif facts.channels != channels and not (check.slim_constants and channels == 3):
+        yield f"channels is {channels}, its image's {facts.channels}"
+    elif check.decode and (problem := images.decode(data)):
+        yield problem
+
+
+def _index_findings(name: str, path: str, sizes: list[int]) -> list[Finding]:
+    try:
+        lines = Path(path).read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        lines = []
+    if [int(size) for size in lines[1::2] if size.isdigit()] == sizes:
+        return []
+    return [Finding(name, -1, "", f"{path} is no index of it")]

@@ -1,0 +1,108 @@
+"""`imgtools eval`: a checkpoint on a split of records, every image once."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from imagenet_tools.cli.options import (
+    PreprocessingName,
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+)
+
+
+@click.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of records (build-tfrecords).",
+)
+@click.option(
+    "--checkpoint",
+    required=True,
+    help="A folder, a prefix, an .index file, or the zip it is distributed in.",
+)
+@click.option(
+    "--preprocessing",
+    type=PreprocessingName(),
+    help="Default: that of training, from run.json beside the checkpoint.",
+)
+@click.option("--model", default="alexnet_v2", show_default=True)
+@click.option("--split", default="validation", show_default=True)
+@click.option("--image-size", type=click.IntRange(1), help="Default: that of training, else 224.")
+@click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
+@click.option(
+    "--labels-offset",
+    type=click.IntRange(0, 1),
+    help="Subtracted from labels 1..N. Default: what fits the checkpoint's class count.",
+)
+@click.option("--ten-crop", is_flag=True, help="Average corners, centre, and their mirror images.")
+@click.option("--moving-average", is_flag=True, help="Use the averages of the weights.")
+@click.option(
+    "--predictions",
+    type=click.Path(dir_okay=False),
+    help="Write each image's prediction to this .npz.",
+)
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(
+    data: str,
+    checkpoint: str,
+    preprocessing: str | None,
+    model: str,
+    split: str,
+    image_size: int | None,
+    batch_size: int,
+    labels_offset: int | None,
+    ten_crop: bool,
+    moving_average: bool,
+    predictions: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Evaluate a checkpoint: top-1, top-5, loss and calibration, every image exactly once.
+
+    \b
+    Example:
+      imgtools eval --data records --checkpoint runs/one
+      imgtools eval --data records --checkpoint model.ckpt-9048119.zip --preprocessing inception
+    """
+    import dataclasses
+
+    from imagenet_tools import evaluation
+
+    result = evaluation.evaluate(
+        data,
+        checkpoint,
+        preprocessing=preprocessing,
+        model=model,
+        split=split,
+        image_size=image_size,
+        batch_size=batch_size,
+        labels_offset=labels_offset,
+        ten_crop=ten_crop,
+        moving_average=moving_average,
+        predictions=predictions,
+    )
+    for warning in result.warnings:
+        click.echo(f"Warning: {warning}.", err=True)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(result)))
+        return
+    top1, top5 = result.top1_interval, result.top5_interval
+    click.echo(f"{result.n:,} images of {split}, {result.preprocessing}, step {result.step:,}")
+    click.echo(f"top-1 {result.top1:.3f} %  (95 % interval {top1[0]:.2f} to {top1[1]:.2f})")
+    click.echo(f"top-5 {result.top5:.3f} %  (95 % interval {top5[0]:.2f} to {top5[1]:.2f})")
+    click.echo(f"loss {result.loss:.4f}, calibration error {result.ece:.4f}")
+    for name, value in (
+        ("Accuracy", result.top1),
+        ("Recall_3", result.recall_3),
+        ("Recall_4", result.recall_4),
+        ("Recall_5", result.top5),
+    ):
+        click.echo(f"eval/{name}[{value / 100:.6g}]")

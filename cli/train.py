@@ -1,0 +1,180 @@
+"""`imgtools train`: one run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from imagenet_tools.cli.options import (
+    PreprocessingName,
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+)
+
+# Recipe fields that are options of their own, under TF-Slim's flag names.
+RECIPE_OPTIONS: dict[str, Any] = {
+    "optimizer": click.STRING,
+    "learning_rate": click.FLOAT,
+    "learning_rate_decay_type": click.STRING,
+    "learning_rate_decay_factor": click.FLOAT,
+    "num_epochs_per_decay": click.FLOAT,
+    "end_learning_rate": click.FLOAT,
+    "warmup_epochs": click.FLOAT,
+    "epochs": click.FLOAT,
+    "batch_size": click.IntRange(1),
+    "weight_decay": click.FLOAT,
+    "dropout_keep_prob": click.FLOAT,
+    "label_smoothing": click.FLOAT,
+    "moving_average_decay": click.FLOAT,
+    "gradient_clip": click.FLOAT,
+    "initialisation": click.Choice(["slim", "he", "lsuv"]),
+    "momentum": click.FLOAT,
+    "rmsprop_momentum": click.FLOAT,
+    "rmsprop_decay": click.FLOAT,
+    "opt_epsilon": click.FLOAT,
+    "adam_beta1": click.FLOAT,
+    "adam_beta2": click.FLOAT,
+    "adadelta_rho": click.FLOAT,
+    "adagrad_initial_accumulator_value": click.FLOAT,
+    "ftrl_learning_rate_power": click.FLOAT,
+    "ftrl_initial_accumulator_value": click.FLOAT,
+    "ftrl_l1": click.FLOAT,
+    "ftrl_l2": click.FLOAT,
+}
+
+
+def recipe_options(function: Any) -> Any:
+    """One option a recipe field; only those given change the recipe."""
+    for name, kind in reversed(RECIPE_OPTIONS.items()):
+        flag = "--" + name.replace("_", "-")
+        function = click.option(flag, name, type=kind, help="In place of the recipe's.")(function)
+    return function
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of records (build-tfrecords).",
+)
+@click.option("--train-dir", type=click.Path(file_okay=False), help="Folder of this run.")
+@click.option("--preprocessing", type=PreprocessingName(), default="inception", show_default=True)
+@click.option("--model", default="alexnet_v2", show_default=True)
+@click.option(
+    "--recipe", default="quick", show_default=True, help="slim, alexnet, quick, or a YAML file."
+)
+@click.option("--print-recipe", is_flag=True, help="Print the recipe as YAML and stop.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--max-number-of-steps",
+    "steps",
+    type=click.IntRange(1),
+    help="In place of the recipe's epochs.",
+)
+@click.option("--image-size", type=click.IntRange(1), help="Pixels, in place of the recipe's.")
+@click.option(
+    "--labels-offset",
+    type=click.IntRange(0, 1),
+    default=0,
+    show_default=True,
+    help="1 drops the background class.",
+)
+@click.option("--save-steps", type=click.IntRange(1), help="Checkpoint every so many steps.")
+@click.option(
+    "--keep", type=click.IntRange(1), default=5, show_default=True, help="Checkpoints to keep."
+)
+@click.option(
+    "--log-every-n-steps", "log_steps", type=click.IntRange(1), default=10, show_default=True
+)
+@click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
+@click.option("--checkpoint-path", help="Fine-tune from this checkpoint.")
+@click.option(
+    "--checkpoint-exclude-scopes",
+    default="",
+    help="Scopes to leave at their fresh start, by commas.",
+)
+@click.option("--trainable-scopes", default="", help="Train these scopes only, by commas.")
+@click.option("--ignore-missing-vars", is_flag=True)
+@recipe_options
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(
+    data: str | None,
+    train_dir: str | None,
+    preprocessing: str,
+    model: str,
+    recipe: str,
+    print_recipe: bool,
+    seed: int,
+    steps: int | None,
+    image_size: int | None,
+    labels_offset: int,
+    save_steps: int | None,
+    keep: int,
+    log_steps: int,
+    deterministic: bool,
+    checkpoint_path: str | None,
+    checkpoint_exclude_scopes: str,
+    trainable_scopes: str,
+    ignore_missing_vars: bool,
+    plugins: tuple[str, ...],
+    as_json: bool,
+    **changes: Any,
+) -> int:
+    """Train one net on records under one pipeline and one seed.
+
+    The same command resumes an interrupted run. TF-Slim's flags go by their names.
+
+    \b
+    Example:
+      imgtools train --data records --train-dir runs/one --preprocessing alexnet
+      imgtools train --recipe slim --print-recipe > my.yaml
+      imgtools train --data records --train-dir runs/two --recipe my.yaml --learning-rate 0.005
+    """
+    import dataclasses
+
+    from imagenet_tools import experiment, training
+
+    chosen = experiment.recipe(recipe, **{n: v for n, v in changes.items() if v is not None})
+    if print_recipe:
+        click.echo(experiment.dump(chosen), nl=False)
+        return 0
+    if not data or not train_dir:
+        raise click.UsageError("--data and --train-dir are needed")
+    result = training.train(
+        data,
+        train_dir,
+        preprocessing=preprocessing,
+        model=model,
+        recipe=chosen,
+        image_size=image_size,
+        seed=seed,
+        steps=steps,
+        labels_offset=labels_offset,
+        save_steps=save_steps,
+        keep=keep,
+        log_steps=log_steps,
+        deterministic=deterministic,
+        checkpoint_path=checkpoint_path,
+        checkpoint_exclude_scopes=_scopes(checkpoint_exclude_scopes),
+        trainable_scopes=_scopes(trainable_scopes),
+        ignore_missing_vars=ignore_missing_vars,
+    )
+    for warning in result.warnings:
+        click.echo(f"Warning: {warning}.", err=True)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(result)))
+    else:
+        click.echo(
+            f"{result.steps:,} steps, {result.images_per_second:.0f} images/s, loss "
+            f"{result.final_loss:.3f}\nCheckpoint: {result.checkpoint}"
+        )
+    return 1 if result.diverged else 0
+
+
+def _scopes(text: str) -> list[str]:
+    return [scope.strip() for scope in text.split(",") if scope.strip()]

@@ -1,0 +1,28 @@
+"""The process of `imgtools slim-run`: python -m imagenet_tools.slim [options] -- SCRIPT FLAGS."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from imagenet_tools import tensorflow_version
+from imagenet_tools.slim import factory, runner
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="imgtools slim-run")
+    parser.add_argument("--prefer", choices=factory.PREFERENCES, default=factory.PREFERENCES[0])
+    parser.add_argument("--plugin", action="append", default=[])
+    parser.add_argument("script")
+    parser.add_argument("flags", nargs=argparse.REMAINDER)
+    asked = parser.parse_args()
+    try:
+        tensorflow_version.load()
+        ready = runner.prepare(asked.script, asked.flags, prefer=asked.prefer, plugins=asked.plugin)
+    except (ValueError, OSError, LookupError, ImportError) as error:
+        sys.exit(f"Error: {error}")
+    runner.execute(asked.script, ready)
+
+
+if __name__ == "__main__":
+    main()

@@ -92,7 +92,7 @@ def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> lis
         raise ValueError(f"no split was found: {raw_set.description}")
     return [
         plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
-        for name, part in raw_set.splits.items()
+        for name, part in sorted(raw_set.splits.items())
     ]
 
 

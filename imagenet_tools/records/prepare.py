@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -139,13 +140,15 @@ def _salvage(data: bytes, problem: str) -> bytes:
     from PIL import Image, ImageFile
 
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.size[0] * image.size[1] > images.MAX_PIXELS:
-                raise ValueError(problem)
-        # A parser takes what there is, without Pillow's global switch for truncated files.
-        parser = ImageFile.Parser()
-        parser.feed(data + b"\xff\xd9")
-        whole = parser.close().convert("RGB")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of broken EXIF: it is dropped
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                if image.size[0] * image.size[1] > images.MAX_PIXELS:
+                    raise ValueError(problem)
+            # A parser takes what there is, without Pillow's global switch for truncated files.
+            parser = ImageFile.Parser()
+            parser.feed(data + b"\xff\xd9")
+            whole = parser.close().convert("RGB")
     except Exception as error:
         raise ValueError(f"{problem}; beyond repair ({error})") from error
     return _jpeg(whole, images.QUALITY)

@@ -1,0 +1,247 @@
+"""verify-tfrecords names what is wrong and where; repair-tfrecords mends that and no more."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_raw import contents, encoded, make_raw, picture
+
+from imagenet_tools import raw, records
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.records import schema, tfrecord
+
+SHARD = "train-00001-of-00003"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_raw(tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def built(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("records")
+    records.build(
+        raw.detect(images), out, train_shards=3, validation_shards=2, workers=1, index="dali"
+    )
+    return out
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(built, tmp_path / "records")
+
+
+def check(folder: Path, decode: bool = False) -> records.Report:
+    return records.verify(folder, decode=decode, workers=1)
+
+
+def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Write a shard again with other records and sound CRCs."""
+    held = [data for _, data in tfrecord.read(path)]
+    with open(path, "wb") as file:
+        for data in change(held):
+            before, after = tfrecord.frame(data)
+            file.write(before + data + after)
+
+
+def test_sound_records_have_no_findings(folder: Path) -> None:
+    report = check(folder, decode=True)
+    assert report == records.Report({"train": 24, "validation": 9}, (), (), True)
+    assert records.verify(folder, workers=2) == report
+
+
+def test_a_flipped_bit_is_named_by_shard_record_and_file(folder: Path) -> None:
+    path = folder / SHARD
+    offsets = [offset for offset, _ in tfrecord.read(path)]
+    names = [schema.decode_example(data)[schema.FILENAME][0] for _, data in tfrecord.read(path)]
+    data = bytearray(path.read_bytes())
+    data[offsets[3] - 40] ^= 1
+    path.write_bytes(data)
+    report = check(folder)
+    (finding,) = report.findings
+    assert (finding.file, finding.record, finding.name) == (SHARD, 2, names[2].decode())
+    assert finding.reason == "the CRC of its data does not hold"
+    assert report.broken == (SHARD,)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 700])
+def test_a_cut_shard(folder: Path, kept: int) -> None:
+    path = folder / SHARD
+    path.write_bytes(path.read_bytes()[:kept])
+    report = check(folder)
+    assert report.broken == (SHARD,)
+    assert all(finding.file == SHARD for finding in report.findings)
+    assert "the manifest says 8" in report.findings[-1].reason
+
+
+def test_records_that_were_exchanged_have_another_digest(folder: Path) -> None:
+    rewrite(folder / SHARD, lambda held: held[::-1])
+    report = check(folder)
+    assert report.broken == (SHARD,)
+    assert "digest" in report.findings[0].reason
+
+
+def test_a_missing_shard_and_a_stranger(folder: Path) -> None:
+    (folder / SHARD).rename(folder / "train-00001-of-00003.bak")
+    report = check(folder)
+    reasons = {finding.file: finding.reason for finding in report.findings}
+    assert reasons[SHARD] == "it is missing"
+    assert "a reader's glob takes it" in reasons["train-00001-of-00003.bak"]
+
+
+def tampered(example: dict) -> bytes:
+    """A record with other values, through TF-Slim's fields by name."""
+    return schema.encode_example(
+        example[schema.ENCODED][0],
+        height=example[schema.HEIGHT][0],
+        width=example[schema.WIDTH][0],
+        label=example[schema.LABEL][0],
+        synset=example[schema.SYNSET][0].decode(),
+        text="",
+        filename="changed.JPEG",
+        image_format=example[schema.FORMAT][0],
+        channels=example[schema.CHANNELS][0],
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (schema.LABEL, 0, "label 0 is outside 1..3"),
+        (schema.LABEL, 4, "label 4 is outside 1..3"),
+        (schema.SYNSET, b"dog", "belongs to"),
+        (schema.HEIGHT, 999, "height x width is 999"),
+        (schema.FORMAT, b"PNG", "its format is PNG and its bytes are JPEG"),
+        (schema.FORMAT, b"RAW", "raw pixels"),
+        (schema.CHANNELS, 1, "channels is 1, its image's 3"),
+        (schema.ENCODED, b"not an image", "not an image"),
+        (schema.ENCODED, encoded(picture(0))[:-2], "truncated: no end marker"),
+    ],
+)
+def test_each_mistake_in_a_record_is_named(
+    folder: Path, key: str, value: bytes | int, reason: str
+) -> None:
+    def change(held: list[bytes]) -> list[bytes]:
+        example = schema.decode_example(held[0])
+        example[key] = [value]
+        return [tampered(example), *held[1:]]
+
+    rewrite(folder / SHARD, change)
+    first = check(folder).findings[0]
+    assert (first.file, first.record, first.name) == (SHARD, 0, "changed.JPEG")
+    assert reason in first.reason
+
+
+def test_a_record_that_is_no_example(folder: Path) -> None:
+    rewrite(folder / SHARD, lambda held: [b"\xff\xff", *held[1:]])
+    assert "not a tf.train.Example" in check(folder).findings[0].reason
+
+
+def test_only_decoding_finds_damage_inside_a_sound_structure(tmp_path: Path) -> None:
+    place = make_raw(tmp_path / "raw", classes=("ant",), train=1, validation=1)
+    data = bytearray(encoded(picture(1)))
+    at = data.index(b"\xff\xc4")
+    data[at + 5 : at + 21] = bytes([255] * 16)  # a Huffman table that cannot be
+    (place / "train" / "ant" / "ant_train_0.JPEG").write_bytes(data)
+    out = tmp_path / "out"
+    records.build(raw.detect(place), out, workers=1)
+    assert not check(out).findings
+    (finding,) = check(out, decode=True).findings
+    assert finding.name == "ant_train_0.JPEG" and "does not decode" in finding.reason
+    assert check(out, decode=True).broken == ()  # no rebuilding mends what was built so
+
+
+def test_images_common_to_two_splits(tmp_path: Path) -> None:
+    place = make_raw(tmp_path / "raw")
+    shutil.copy(place / "train/bee/bee_train_4.JPEG", place / "val/cat/cat_val_1.JPEG")
+    out = tmp_path / "out"
+    records.build(raw.detect(place), out, workers=1)
+    (finding,) = check(out).findings
+    assert finding.name == "bee_train_4.JPEG"
+    assert "the same image as validation-00000-of-00001" in finding.reason
+    assert "cat_val_1.JPEG" in finding.reason
+
+
+def test_labels_txt_and_index_are_checked(folder: Path) -> None:
+    (folder / "labels.txt").write_text("0:background\n")
+    index = folder / "index" / f"{SHARD}.idx"
+    index.write_text(index.read_text().replace("0 ", "1 ", 1))
+    index.write_text(index.read_text().splitlines()[0] + "\n")
+    files = [finding.file for finding in check(folder).findings]
+    assert files == [SHARD, "labels.txt"]
+
+
+def test_tf_slims_own_records_are_checked_without_a_manifest(shared: Path, tmp_path: Path) -> None:
+    theirs = shared / "golden" / "slim_records"
+    report = check(theirs, decode=True)
+    assert report == records.Report({"train": 12, "validation": 6}, (), (), False)
+    place = tmp_path / "slim"
+    place.mkdir()
+    for path in theirs.glob("*-of-*"):
+        (place / path.name).write_bytes(path.read_bytes())
+    (place / "train-00001-of-00002").unlink()
+    (finding,) = check(place).findings
+    assert (finding.file, finding.reason) == ("train-00001-of-00002", "it is missing")
+
+
+def test_a_folder_without_records_or_half_built(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no records"):
+        check(tmp_path)
+    (tmp_path / ".imgtools-journal").mkdir()
+    with pytest.raises(ValueError, match="unfinished build"):
+        check(tmp_path)
+
+
+def test_repair_writes_only_broken_shards_again(images: Path, built: Path, folder: Path) -> None:
+    sound = {path: path.stat().st_ino for path in folder.glob("*-of-*")}
+    data = bytearray((folder / SHARD).read_bytes())
+    data[-30] ^= 8
+    (folder / SHARD).write_bytes(data)
+    (folder / "validation-00000-of-00002").unlink()
+    (folder / "labels.txt").unlink()
+    (folder / "index" / "train-00000-of-00003.idx").write_text("0 1\n")
+    done = records.repair(folder, raw.detect(images), workers=1)
+    assert done.rebuilt == (SHARD, "validation-00000-of-00002")
+    assert len(done.before.findings) == 4 and not done.after.findings
+    assert contents(folder) == contents(built)
+    kept = {path for path, inode in sound.items() if path.stat().st_ino == inode}
+    assert {path.name for path in set(sound) - kept} <= set(done.rebuilt)
+    again = records.repair(folder, raw.detect(images), workers=1)
+    assert again.rebuilt == () and not again.before.findings
+
+
+def test_repair_refuses_other_raw_images(images: Path, folder: Path, tmp_path: Path) -> None:
+    (folder / SHARD).write_bytes(b"")
+    other = make_raw(tmp_path / "other", train=7)
+    with pytest.raises(ValueError, match="built from other raw data"):
+        records.repair(folder, raw.detect(other), workers=1)
+    changed = shutil.copytree(images, tmp_path / "changed")
+    for path in (changed / "train").rglob("*.JPEG"):
+        path.write_bytes(encoded(picture(77)))
+    with pytest.raises(ValueError, match=f"{SHARD} cannot be made again"):
+        records.repair(folder, raw.detect(changed), workers=1)
+    assert (folder / SHARD).read_bytes() == b"" and not list(folder.glob(".tmp-*"))
+
+
+def test_commands(images: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(["verify-tfrecords", str(folder), "--workers", "1"]) == 0
+    assert "24 train, 9 validation records read, nothing wrong" in capsys.readouterr().out
+    data = bytearray((folder / SHARD).read_bytes())
+    data[-30] ^= 8
+    (folder / SHARD).write_bytes(data)
+    assert cli_main.run(["verify-tfrecords", str(folder), "--workers", "1"]) == 3
+    output = capsys.readouterr().out
+    assert f"{SHARD}: record 7 (" in output and "imgtools repair-tfrecords" in output
+    assert cli_main.run(["verify-tfrecords", str(folder), "--workers", "1", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["broken_shards"] == [SHARD]
+    repair = ["repair-tfrecords", str(folder), "--raw", str(images), "--workers", "1"]
+    assert cli_main.run(repair) == 0
+    assert f"written again: {SHARD}" in capsys.readouterr().out
+    assert cli_main.run([*repair, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rebuilt"] == []
+    assert cli_main.run(["verify-tfrecords", str(images)]) == 1

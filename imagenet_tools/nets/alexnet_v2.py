@@ -11,7 +11,7 @@ no LRN, 384 filters in conv4, biases 0.1, Xavier convolutions, fc weights of dev
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -108,13 +108,28 @@ def forward(
     for name in ("fc6", "fc7", "fc8"):
         kernel = variables[f"{SCOPE}/{name}/weights"]
         matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
-        net = affine(name, tf.reshape(net, [-1, matrix.shape[0]]) @ matrix)
+        net = affine(name, product(tf.reshape(net, [-1, matrix.shape[0]]), matrix))
         if name == "fc8":
             break
         net = tf.nn.relu(net)
         if is_training and keep_prob < 1.0:
             net = _dropout(net, keep_prob, seed, name)
     return net
+
+
+@tf.custom_gradient
+def product(rows: tf.Tensor, matrix: tf.Tensor) -> Any:
+    """rows @ matrix, with the gradient to the rows as an einsum.
+
+    The same numbers as matmul(upstream, matrix, transpose_b=True), which oneDNN takes four times
+    as long for at batch 32 (28 ms against 7.5 for fc7 on two cores).
+    """
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        to_rows = tf.einsum("bo,io->bi", upstream, matrix)
+        return to_rows, tf.matmul(rows, upstream, transpose_a=True)
+
+    return rows @ matrix, gradient
 
 
 def _dropout(net: tf.Tensor, keep_prob: float, seed: tf.Tensor | None, name: str) -> tf.Tensor:

@@ -17,7 +17,7 @@ from imagenet_tools.raw.index import ClassInfo, RawImage, RawSet, RawSplit
 __all__ = ["ClassInfo", "RawImage", "RawSet", "RawSplit", "Options", "detect", "read"]
 
 # In the order in which they are tried: the special before the general.
-LAYOUTS = ("class_folders",)
+LAYOUTS = ("archives", "kaggle", "parquet", "lists", "class_folders")
 LABELS = ("auto", "imagenet", "folders")
 
 
@@ -53,11 +53,18 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
         layout = importlib.import_module(f"imagenet_tools.raw.{name}")
         found = layout.find(place, options)
         if found is not None:
+            _refuse_empty(found)
             return found
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
     )
+
+
+def _refuse_empty(found: RawSet) -> None:
+    empty = [name for name, part in found.splits.items() if not len(part)]
+    if empty or not found.splits:
+        raise ValueError(f"{found.description}: no image in {', '.join(empty) or 'any split'}")
 
 
 def _contents(place: Path) -> str:

@@ -1,104 +1,105 @@
-"""Splits of class folders: train/<class>/image and val|validation|valid|test-less/<class>/image.
+"""Class folders: train/<class>/image, with val|validation|valid in class folders or flat.
 
-Imagenette, ImageNet in synset folders, and data sets of the user's own.
+ImageNet in synset folders, Imagenette, data sets of the user's own. A folder of class folders
+without splits is taken as training images, and said to be.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from imagenet_tools.raw import boxes, classes, listing, validation
+from imagenet_tools.raw.index import SPLITS, Entry, RawSet, columns
 
-from imagenet_tools import labels as imagenet
-from imagenet_tools.raw.index import SPLITS, ClassInfo, Entry, RawSet, columns
+if TYPE_CHECKING:
+    from imagenet_tools.raw import Options
 
-LOOKED_FOR = "train/<class>/*.jpg with val/, validation/ or valid/ in class folders or flat"
-SPLIT_FOLDERS = {"train": ("train",), "validation": ("val", "validation", "valid")}
-EXTENSIONS = (".jpeg", ".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+LOOKED_FOR = "train/<class>/*.jpg, with val/, validation/ or valid/ in class folders or flat"
 
 
-def find(place: Path, options: object) -> RawSet | None:
-    """Return the data set where `place` (or a single folder in it) holds split folders."""
+def find(place: Path, options: Options) -> RawSet | None:
+    """Return the data set where `place` (or the only folder in it) holds class folders."""
     if not place.is_dir():
         return None
     root = _root(place)
     if root is None:
-        return None
-    folders = {split: _split_folder(root, split) for split in SPLITS}
-    found = {split: folder for split, folder in folders.items() if folder}
-    names = {split: class_names(folder) for split, folder in found.items()}
-    classes, convention = choose_classes(sorted(set().union(*names.values())), options)
-    label_of = {info.key: number for number, info in enumerate(classes, 1)}
+        return _unsplit(place, options)
+    found = {split: listing.split_folder(root, split) for split in SPLITS}
+    folders = {split: folder for split, folder in found.items() if folder}
+    names = {split: listing.class_folders(folder) for split, folder in folders.items()}
+    flat = "validation" in names and not names["validation"]
+    known = sorted(set().union(*names.values()))
+    infos, convention = classes.choose(known, options.labels)
+    if flat and convention != classes.imagenet.IMAGENET_CONVENTION:
+        raise ValueError(
+            f"{folders['validation']} is flat, which is labelled from ImageNet's list, and the "
+            "training classes are not numbered as ImageNet's; --labels imagenet, or sort the "
+            "validation images into class folders"
+        )
+    label_of = {info.key: number for number, info in enumerate(infos, 1)}
+    around = boxes.load(options.boxes, root)
     splits = {}
-    for split, folder in found.items():
-        listing = entries(folder, names[split], label_of, split)
-        splits[split] = columns(split, classes, listing)
+    for split, folder in folders.items():
+        if split == "validation" and flat:
+            entries = _flat(root, folder)
+        else:
+            entries = listing.class_entries(folder, names[split], label_of, split)
+        splits[split] = columns(split, infos, entries, around.of)
     counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
+    shape = " (validation flat, labelled from ImageNet's list)" if flat else ""
     return RawSet(
         layout="class folders",
-        description=f"class folders under {root}: {counts}",
+        description=f"class folders under {root}: {counts}{shape}",
         label_convention=convention,
-        classes=classes,
+        classes=infos,
         splits=splits,
+        boxes_source=around.source,
     )
 
 
 def _root(place: Path) -> Path | None:
-    """The folder with a train folder: `place`, or the only folder inside it."""
-    if _split_folder(place, "train"):
-        return place
-    inside = [entry for entry in place.iterdir() if entry.is_dir()]
-    if len(inside) == 1 and _split_folder(inside[0], "train"):
-        return inside[0]
+    """The folder that holds a train or validation folder: `place`, or the only one inside it."""
+    candidates = [place, *(place / name for name in _only_folder(place))]
+    for candidate in candidates:
+        if any(listing.split_folder(candidate, split) for split in SPLITS):
+            return candidate
     return None
 
 
-def _split_folder(root: Path, split: str) -> Path | None:
-    for name in SPLIT_FOLDERS[split]:
-        if (root / name).is_dir():
-            return root / name
-    return None
+def _only_folder(place: Path) -> list[str]:
+    names = listing.class_folders(place)
+    return names if len(names) == 1 else []
 
 
-def class_names(folder: Path) -> list[str]:
-    with os.scandir(folder) as listing:
-        return sorted(entry.name for entry in listing if entry.is_dir())
+def _flat(root: Path, folder: Path) -> list[Entry]:
+    names = listing.images_in(folder)
+    texts = [place / "synset_labels.txt" for place in (root, folder)]
+    text = next((path for path in texts if path.exists()), None)
+    if text is None:
+        return list(validation.flat_entries(folder, names))
+    label = validation.synset_labels(text, names)
+    return [Entry(str(folder), name, label[name]) for name in names]
 
 
-def choose_classes(names: list[str], options: object) -> tuple[tuple[ClassInfo, ...], str]:
-    """Return the classes and the label convention in words, from the names of the folders."""
-    wanted = options.labels  # type: ignore[attr-defined]
-    known = imagenet.is_imagenet(names)
-    if wanted == "imagenet" and not known:
-        strange = [name for name in names if name not in imagenet.label_of()]
-        raise ValueError(
-            f"--labels imagenet, but {len(strange)} folders are no ImageNet synsets "
-            f"({', '.join(strange[:5])}); --labels folders numbers them by name"
+def _unsplit(place: Path, options: Options) -> RawSet | None:
+    """Class folders without splits: training images."""
+    for root in (place, *(place / name for name in _only_folder(place))):
+        names = [n for n in listing.class_folders(root) if listing.images_in(root / n)]
+        if not names:
+            continue
+        infos, convention = classes.choose(names, options.labels)
+        label_of = {info.key: number for number, info in enumerate(infos, 1)}
+        around = boxes.load(options.boxes, root)
+        entries = listing.class_entries(root, names, label_of, "train")
+        part = columns("train", infos, entries, around.of)
+        return RawSet(
+            layout="class folders without splits",
+            description=f"class folders under {root}, no split folders: {len(part):,} images, "
+            "taken as training images",
+            label_convention=convention,
+            classes=infos,
+            splits={"train": part},
+            boxes_source=around.source,
         )
-    if known and wanted != "folders":
-        classes = tuple(ClassInfo(*item) for item in imagenet.words().items())
-        return classes, imagenet.IMAGENET_CONVENTION
-    words = imagenet.words()
-    classes = tuple(ClassInfo(name, words.get(name, name)) for name in names)
-    return classes, f"folders: 1..{len(names)} by sorted folder name, 0 = background"
-
-
-def entries(
-    folder: Path, names: list[str], label_of: dict[str, int], split: str
-) -> Iterator[Entry]:
-    """List the images of each class folder, sorted by name."""
-    bar = tqdm(desc=f"listing {split}", unit="image", disable=None)
-    with bar:
-        for name in names:
-            container = os.path.join(folder, name)
-            with os.scandir(container) as listing:
-                files = sorted(
-                    entry.name
-                    for entry in listing
-                    if entry.name.lower().endswith(EXTENSIONS) and not entry.name.startswith(".")
-                )
-            for filename in files:
-                yield Entry(container, filename, label_of[name])
-            bar.update(len(files))
+    return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
 from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
@@ -27,34 +29,52 @@ def run(
 ) -> Iterator[tuple[Task, Callable[[], Result]]]:
     """Yield (task, outcome) as tasks end; outcome() returns the result or raises its error.
 
-    Tasks are drawn from the iterable a few ahead, so that it may be long. One worker: all of it
-    happens in this process. Where the caller stops early, what is running is waited for.
+    Tasks are drawn from the iterable a few ahead, so that it may be long. This process is one of
+    the workers: it starts at once, and the caller's outcome() does the work of its tasks. Where
+    the caller stops early, what is running elsewhere is waited for.
     """
-    if workers <= 1:
-        for task in tasks:
-            yield task, lambda task=task: function(task)  # type: ignore[misc]
-        return
     waiting = iter(tasks)
+    if workers <= 1:
+        for task in waiting:
+            yield task, partial(function, task)
+        return
+    children = workers - 1
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_die_with_parent
+        children, mp_context=get_context("spawn"), initializer=_die_with_parent
     )
     running: dict[Future[Result], Task] = {}
     try:
         while True:
-            for task in itertools.islice(waiting, 2 * workers - len(running)):
-                running[pool.submit(function, task)] = task
+            with _interrupts_held():
+                for task in itertools.islice(waiting, 2 * children - len(running)):
+                    running[pool.submit(function, task)] = task
+            own = list(itertools.islice(waiting, 1))
+            for task in own:
+                yield task, partial(function, task)
             if not running:
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, 0 if own else None, FIRST_COMPLETED).done:
                 yield running.pop(future), future.result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait while processes are started: they inherit this, and would otherwise die of
+    it with a traceback in the midst of their imports."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _die_with_parent() -> None:
     """End the worker at once when its parent is gone (a pool's worker would wait for ever), or
     at Ctrl-C; an unfinished shard is a temporary file that the next run removes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def watch() -> None:
         parent = parent_process()

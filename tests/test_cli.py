@@ -12,7 +12,7 @@ import pytest
 from imagenet_tools.cli import main as cli_main
 
 PROJECT = Path(__file__).parents[1]
-CONTEXT = click.Context(cli_main.program, info_name="imgtools")
+CONTEXT = click.Context(cli_main.program, info_name="imgtools", **cli_main.program.context_settings)
 COMMANDS = cli_main.program.list_commands(CONTEXT)
 
 
@@ -29,7 +29,7 @@ def test_commands_that_exist_from_the_start() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_has_a_runnable_example(name: str) -> None:
-    text = command(name).help or ""
+    text = (command(name).help or "").replace("\\\n", " ")
     assert "Example" in text, f"imgtools {name} has no example in its help"
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("imgtools")]
     assert lines, f"imgtools {name}: no line of its help starts with imgtools"

@@ -24,6 +24,15 @@ from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.records.manifest import write_json
 
+ACCURACY_NOTE = (
+    "Mean and standard deviation over seeds, last checkpoint, every validation image once. ECE: "
+    "calibration error, 15 bins. Gap: validation loss less the last training loss."
+)
+DIFFERENCE_NOTE = (
+    "Interval: Welch over seeds plus the image component; bootstrap: seeds and images resampled. "
+    "Seeds, images: their shares of the standard error, points. p equal: of the two one-sided "
+    "tests of equivalence. P(A > B): a fresh run of A beats a fresh run of B."
+)
 SCHEMA = 1  # of report.json; docs/comparison.md says what its fields mean
 
 
@@ -183,7 +192,9 @@ def build_sections(
     """The report's sections in the order in which they are read."""
     found = [
         Section("Verdict", _verdict_blocks(plan, contrasts, content)),
-        Section("Accuracy", [_accuracy_table(arms), *_seed_table(arms)]),
+        Section(
+            "Accuracy", [_accuracy_table(arms), Text(ACCURACY_NOTE, "note"), *_seed_table(arms)]
+        ),
         Section("Difference", [_forest_picture(plan, drawn), *_parts_table(contrasts)]),
     ]
     if plan.matrix:
@@ -259,8 +270,7 @@ def _accuracy_table(arms: list[ArmResults]) -> Table:
                 f"{arm.metric('loss').mean() - sum(training) / len(training):+.2f}",
             ]
         )
-    head = ["arm", "seeds", "top-1 %", "worst to best", "top-5 %", "loss", "calibration error",
-            "loss above training"]  # fmt: skip
+    head = ["arm", "seeds", "top-1 %", "worst to best", "top-5 %", "loss", "ECE", "gap"]
     return Table(head, rows)
 
 
@@ -297,8 +307,8 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
                 f"{found.chance_a_beats_b:.2f}",
             ]
         )
-    head = ["contrast", "points", "95 % interval", "bootstrap", "error: seeds", "error: images",
-            "p", "p (equivalent)", "P(fresh A > B)"]  # fmt: skip
+    head = ["contrast", "points", "95 % interval", "bootstrap", "seeds", "images", "p", "p equal",
+            "P(A > B)"]  # fmt: skip
     notes = [
         Text(
             f"Checkpoints of seed {seed} alone (McNemar, says nothing of the pipelines): "
@@ -309,7 +319,7 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
         for c in contrasts
         for seed, pair in zip(c.a.seeds, c.verdict.checkpoints, strict=False)
     ]
-    return [Table(head, rows), *notes] if rows else [*notes]
+    return [Table(head, rows), Text(DIFFERENCE_NOTE, "note"), *notes] if rows else [*notes]
 
 
 def _matrix_blocks(content: dict[str, Any], contrasts: list[Contrast]) -> list[Block]:

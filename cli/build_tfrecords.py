@@ -145,4 +145,5 @@ def _summary(out: str, manifest: Manifest, seconds: float | None) -> Iterator[st
     if seconds is None:
         yield "  it was complete already; nothing was written"
     else:
-        yield f"  {seconds:.1f} s, {total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"
+        rate = f"{total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"
+        yield f"  {seconds:.1f} s, {rate}"

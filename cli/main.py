@@ -68,7 +68,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
 
 def _dashes(name: str) -> str:
     """Accept TF-Slim's spelling: --train_shards is --train-shards."""
-    return name.replace("_", "-") if name.startswith("--") else name
+    return name.replace("_", "-")
 
 
 @click.group(

@@ -109,8 +109,8 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         raise DamagedData(f"{prefix}: not a readable checkpoint ({error})") from error
     ending = re.search(r"-(\d+)$", prefix)
-    step = tensors.get(GLOBAL_STEP, ending.group(1) if ending else 0)
-    return Checkpoint(prefix, int(step), tensors)
+    step = int(tensors[GLOBAL_STEP]) if GLOBAL_STEP in tensors else int(ending[1]) if ending else 0
+    return Checkpoint(prefix, step, tensors)
 
 
 def write(

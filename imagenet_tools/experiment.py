@@ -108,7 +108,7 @@ def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:
 
 def from_dict(content: dict[str, Any]) -> Recipe:
     """Make a recipe from its fields; an unknown one is an error that names the near ones."""
-    types = {field.name: type(field.default) for field in dataclasses.fields(Recipe)}
+    types: dict[str, Any] = {f.name: type(f.default) for f in dataclasses.fields(Recipe)}
     values = {}
     for name, value in content.items():
         if name not in types:

@@ -65,9 +65,8 @@ class Optimizer:
                 self.slots[full] = tf.Variable(initial, trainable=False, name=full)
         if name == "adam":  # TF1 keeps beta1^t and beta2^t as variables of these names
             for power in ("beta1", "beta2"):
-                initial = np.float32(self.settings[f"adam_{power}"])
-                full = f"{power}_power"
-                self.slots[full] = tf.Variable(initial, trainable=False, name=full)
+                full, value = f"{power}_power", self.settings[f"adam_{power}"]
+                self.slots[full] = tf.Variable(np.float32(value), trainable=False, name=full)
 
     def _slot_values(self) -> dict[str, float]:
         values = dict(SLOTS[self.name])

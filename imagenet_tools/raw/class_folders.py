@@ -42,7 +42,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     splits = {}
     for split, folder in folders.items():
         if split == "validation" and flat:
-            entries = _flat(root, folder)
+            entries = iter(_flat(root, folder))
         else:
             entries = listing.class_entries(folder, names[split], label_of, split)
         splits[split] = columns(split, infos, entries, around.of)

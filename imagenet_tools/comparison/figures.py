@@ -99,7 +99,8 @@ def curves(plan: plans.Plan, folder: Path, arms: list[ArmResults]) -> Figure:
         axes.plot(epochs, values.mean(0), color=colour, linewidth=1.8, label=results.arm.spec)
     axes.set_xlabel("epoch")
     axes.set_ylabel("training loss (cross-entropy)")
-    axes.legend(frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
     return figure
 
 

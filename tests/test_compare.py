@@ -1,0 +1,139 @@
+"""compare-preproc end to end, and how it resumes, with and without real runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagenet_tools import evaluation, raw, records, synthetic
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison import arms, plan, report, worker
+from imagenet_tools.errors import Unfinished
+from imagenet_tools.records.manifest import write_json
+
+ACCURACY = {"alexnet": 0.60, "inception": 0.50}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    synthetic.generate(
+        folder / "raw", classes=2, train_per_class=8, validation_per_class=4, workers=1
+    )
+    records.build(raw.detect(folder / "raw"), folder / "records", workers=1)
+    return folder / "records"
+
+
+def made_up(made: plan.Plan):
+    """A stand-in for a run: predictions of a known accuracy, in no time."""
+
+    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+        own = worker.run_folder(folder, arm, seed)
+        own.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng([seed, len(arm.slug)])
+        n = 4000
+        rank = (rng.random(n) > ACCURACY[arm.slug]).astype(np.int32)
+        top = np.tile(np.arange(5, dtype=np.int32), (n, 1))
+        probability = np.tile(np.float32([0.5, 0.2, 0.1, 0.1, 0.1]), (n, 1))
+        names = np.array([f"c/{i}" for i in range(n)])
+        found = evaluation.Predictions(
+            names, np.zeros(n, np.int32), top, probability, probability[:, 0], rank
+        )
+        paths = [arm.slug, *(other.slug for other in made.arms if other != arm), "common"]
+        for path in paths:
+            file = own / worker.predictions_file(path)
+            evaluation.write_predictions(file, found, {"data": made.data})
+        figures = {"top5": 90.0, "loss": 1.5, "ece": 0.05, "seconds": 1.0}
+        training = {"diverged": False, "final_loss": 1.2, "images_per_second": 300.0}
+        content = {
+            "arm": arm.slug, "fingerprint": arm.fingerprint, "data": made.data, "seed": seed,
+            "training": {**training, "seconds": 10.0}, "versions": {"tensorflow": "0"},
+            "evaluations": {path: figures for path in paths},
+        }  # fmt: skip
+        write_json(own / worker.RESULT, content)
+        return 0
+
+    return launch
+
+
+def test_report_of_made_up_runs(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), data)
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    written = report.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
+    assert written.kinds == ("A better",)
+    (contrast,) = report.read(tmp_path)["contrasts"]
+    assert contrast["difference"] == pytest.approx(10.0, abs=2.5)
+    assert contrast["interval"][0] > 0
+    page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    assert "alexnet is better than inception by" in page
+    assert "alexnet is better than inception by" in text
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "<script" not in page
+
+
+def test_finished_runs_are_left_alone_and_failed_ones_named(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), data, seeds=2)
+    plan.write(made, tmp_path)
+    real, started = made_up(made), []
+
+    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+        started.append((arm.slug, seed))
+        return 1 if (arm.slug, seed) == ("inception", 1) else real(folder, arm, seed)
+
+    with pytest.raises(Unfinished, match=r"1 of 4 runs failed.*inception"):
+        arms.run_all(made, tmp_path, data, launch=launch)
+    started.clear()
+    arms.run_all(made, tmp_path, data, launch=lambda f, a, s: started.append((a.slug, s)) or 0)
+    assert started == [("inception", 1)]
+
+
+def test_results_of_other_data_do_not_count(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), data, seeds=1)
+    made_up(made)(tmp_path, made.arms[0], 1)
+    assert worker.finished(tmp_path, made, made.arms[0], 1) is not None
+    path = worker.run_folder(tmp_path, made.arms[0], 1) / worker.RESULT
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "fingerprint": "0" * 12}))
+    assert worker.finished(tmp_path, made, made.arms[0], 1) is None
+
+
+def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:
+    plan.write(plan.make(("alexnet", "inception"), data), tmp_path)
+    with pytest.raises(ValueError, match="another plan"):
+        plan.write(plan.make(("alexnet", "vgg"), data), tmp_path)
+    plan.write(plan.make(("alexnet", "inception"), data, seeds=5), tmp_path)
+    there, changes = plan.read(tmp_path)
+    assert there.seeds == (1, 2, 3, 4, 5)
+    assert "planned with 3 seeds" in changes[0]
+
+
+def test_arms_share_seeds_and_twins_do_not(data: Path) -> None:
+    made = plan.make(("inception", "inception"), data)
+    assert [arm.slug for arm in made.arms] == ["inception", "inception-2"]
+    assert plan.run_seed(made, made.arms[0], 1) == 1
+    assert plan.run_seed(made, made.arms[1], 1) == 1001
+
+
+def test_unknown_names_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(["compare-preproc", "alexnet", "incepton"]) == 2
+    assert "Did you mean inception" in capsys.readouterr().err
+    assert cli_main.run(["compare-preproc", "alexnet"]) == 2
+    assert "two pipelines" in capsys.readouterr().err
+
+
+def test_the_whole_job(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two arms, one seed, real training in child processes: one seed names no winner."""
+    command = ["compare-preproc", "alexnet", "inception", "--data", str(data), "--seeds", "1"]
+    command += ["--epochs", "1", "--image-size", "67", "--out", str(tmp_path / "out")]
+    assert cli_main.run([*command, "--fail-if-undecided"]) == 5
+    printed = capsys.readouterr().out
+    assert "VERDICT  Inconclusive: one seed an arm" in printed
+    assert "a proxy" in printed
+    content = report.read(tmp_path / "out")
+    assert set(content["matrix"]["alexnet"]) == {"alexnet", "inception", "common"}
+    assert cli_main.run([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["contrasts"][0]["kind"] == "inconclusive"

@@ -1,0 +1,148 @@
+"""Runs on tiny synthetic records: trained, interrupted, resumed, evaluated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagenet_tools import checkpoints, evaluation, experiment, raw, records, synthetic, training
+from imagenet_tools.records import schema, tfrecord
+
+RECIPE = experiment.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of 3 classes: 24 training and 9 validation images."""
+    folder = tmp_path_factory.mktemp("tiny")
+    synthetic.generate(
+        folder / "raw", classes=3, train_per_class=8, validation_per_class=3, workers=1
+    )
+    records.build(raw.detect(folder / "raw"), folder / "records", workers=1, validation_shards=2)
+    return folder / "records"
+
+
+def run(data: Path, folder: Path, **changes: object) -> training.TrainResult:
+    settings = {"preprocessing": "alexnet", "recipe": RECIPE, "seed": 3, "deterministic": True}
+    return training.train(data, folder, **{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    result = run(data, folder)
+    assert (result.steps, result.diverged) == (6, False)
+    return folder
+
+
+def test_a_run_says_what_it_was(trained: Path, data: Path) -> None:
+    content = json.loads((trained / "run.json").read_text())
+    assert content["run"]["preprocessing"] == "alexnet"
+    assert content["run"]["data"] == records.read_manifest(data).digest
+    assert content["run"]["num_classes"] == 4
+    assert content["result"]["checkpoint"] == "model.ckpt-6"
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [6]
+    assert np.isfinite(lines[0]["loss"])
+
+
+def test_events_hold_tf_slims_tags(trained: Path) -> None:
+    (events,) = trained.glob("events.out.tfevents.*")
+    written = [data for _, data in tfrecord.read(events)]
+    assert b"brain.Event:2" in written[0]
+    assert b"total_loss" in written[1]
+    assert b"learning_rate" in written[1]
+
+
+def test_interrupted_and_resumed_gives_the_same_bits(
+    trained: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    whole = training.Trainer.learning_rate
+
+    def interrupt(self: training.Trainer, step: int) -> float:
+        steps.append(step)
+        if len(steps) == 4:
+            raise RuntimeError("killed")
+        return whole(self, step)
+
+    monkeypatch.setattr(training.Trainer, "learning_rate", interrupt)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(data, tmp_path, save_steps=2)
+    assert checkpoints.read(tmp_path).step == 2
+    monkeypatch.undo()
+    run(data, tmp_path, save_steps=2)
+    once, twice = checkpoints.read(trained).tensors, checkpoints.read(tmp_path).tensors
+    assert once.keys() == twice.keys()
+    different = [name for name in once if not np.array_equal(once[name], twice[name])]
+    assert different == []
+
+
+def test_a_folder_of_another_run_is_refused(trained: Path, data: Path) -> None:
+    with pytest.raises(ValueError, match="another run.*seed 3 -> 4"):
+        run(data, trained, seed=4)
+
+
+def keys_in_order(data: Path) -> list[str]:
+    found = []
+    for path in records.shard_paths(data, "validation"):
+        for _, record in tfrecord.read(path):
+            example = schema.decode_example(record)
+            synset, name = example[schema.SYNSET][0], example[schema.FILENAME][0]
+            found.append(f"{synset.decode()}/{name.decode()}")
+    return found
+
+
+def test_every_image_once_in_order_for_any_batch_size(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for size in (2, 9):
+        path = tmp_path / f"{size}.npz"
+        result = evaluation.evaluate(data, trained, batch_size=size, predictions=path)
+        found[size], meta = evaluation.read_predictions(path)
+        assert result.n == 9
+        assert result.top1 == pytest.approx(100 * found[size].correct.mean())
+        assert meta["step"] == 6
+    assert list(found[2].key) == keys_in_order(data)
+    np.testing.assert_allclose(found[2].probability, found[9].probability, atol=1e-6)
+    np.testing.assert_array_equal(found[2].top5, found[9].top5)
+
+
+def test_another_pipeline_than_in_training_is_a_warning(trained: Path, data: Path) -> None:
+    result = evaluation.evaluate(data, trained, preprocessing="inception")
+    assert "trained under alexnet" in result.warnings[0]
+
+
+def test_a_checkpoint_without_a_run_needs_its_preprocessing(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    for path in trained.glob("model.ckpt-6*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="--preprocessing"):
+        evaluation.evaluate(data, tmp_path / "model.ckpt-6")
+
+
+def test_a_loss_that_becomes_nan_ends_the_run(data: Path, tmp_path: Path) -> None:
+    recipe = experiment.recipe(
+        "quick", batch_size=8, epochs=4.0, image_size=67, learning_rate=1e20, gradient_clip=0.0
+    )
+    result = run(data, tmp_path, recipe=recipe, log_steps=1, deterministic=False)
+    assert result.diverged
+    assert "diverged" in result.warnings[0]
+
+
+def test_finetuning_to_another_number_of_classes(trained: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="checkpoint-exclude-scopes alexnet_v2/fc8"):
+        run(data, tmp_path / "a", labels_offset=1, checkpoint_path=str(trained), steps=1)
+    result = run(
+        data, tmp_path / "b", labels_offset=1, checkpoint_path=str(trained), steps=1,
+        checkpoint_exclude_scopes=["alexnet_v2/fc8"], trainable_scopes=["alexnet_v2/fc8"],
+    )  # fmt: skip
+    old, new = checkpoints.read(trained).tensors, checkpoints.read(result.checkpoint).tensors
+    name = "alexnet_v2/conv3/weights"
+    np.testing.assert_array_equal(old[name], new[name])
+    assert new["alexnet_v2/fc8/biases"].shape == (3,)

@@ -1,0 +1,82 @@
+"""`imgtools inspect`: what lies at a path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from imagenet_tools.cli.options import json_option
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True))
+@click.option(
+    "--labels",
+    "labels_as",
+    type=click.Choice(["auto", "imagenet", "folders"]),
+    default="auto",
+    show_default=True,
+    help="As in build-tfrecords.",
+)
+@json_option
+def command(path: str, labels_as: str, as_json: bool) -> None:
+    """Tell what lies at PATH: layout, splits, counts, missing classes, sizes, disk and time.
+
+    For raw images (some are read to measure) and for folders of records. Nothing is written.
+
+    \b
+    Example:
+      imgtools inspect ~/imagenet
+      imgtools inspect records --json
+    """
+    import dataclasses
+
+    from imagenet_tools import inspection
+
+    facts = inspection.inspect(path, labels_as)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(facts)))
+        return
+    for line in _lines(facts):
+        click.echo(line)
+
+
+def _lines(facts: Any) -> Iterator[str]:
+    yield facts.description
+    yield f"  labels: {facts.label_convention}"
+    if facts.boxes:
+        yield f"  {facts.boxes}"
+    for name, part in facts.splits.items():
+        against = f" of ImageNet's {part.expected:,}" if part.expected else ""
+        yield (
+            f"  {name}: {part.images:,} images{against}, {part.classes:,} of "
+            f"{facts.num_classes:,} classes, {part.fewest:,} to {part.most:,} a class"
+        )
+        kinds = ", ".join(f"{count} {kind}" for kind, count in part.formats.items())
+        size = f", median {part.width} x {part.height} px" if part.width else ""
+        yield f"    {part.mean_bytes / 1024:.0f} KiB an image{size}; {kinds}"
+        if part.missing and part.classes:
+            more = f" and {len(part.missing) - 3:,} more" if len(part.missing) > 3 else ""
+            yield f"    no image of {', '.join(part.missing[:3])}{more}"
+        for problem in part.problems:
+            yield f"    damaged: {problem}"
+    amount = (
+        f"{facts.bytes / 2**20:,.0f} MiB"
+        if facts.bytes < 2**31
+        else (f"{facts.bytes / 2**30:,.1f} GiB")
+    )
+    free = f"{facts.free / 2**30:,.0f} GiB are free"
+    if facts.seconds is None:
+        yield f"  {amount}; digest {facts.digest[:16]}"
+    else:
+        needed = " THAT IS NOT ENOUGH." if facts.free < facts.bytes else ""
+        yield f"  records: about {amount} and {_duration(facts.seconds)}; {free}.{needed}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

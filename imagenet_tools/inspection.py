@@ -1,0 +1,165 @@
+"""What lies at a path: raw images in which layout, or records; how many, how large, what lacks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagenet_tools import images, labels, raw, records
+from imagenet_tools.raw.index import RawImage, RawSplit
+from imagenet_tools.records.manifest import NAME
+
+SAMPLE = 200  # images whose bytes are read, spread evenly over a split
+RECORD_OVERHEAD = 700  # bytes that a record's other features take, about
+EXPECTED = {"train": labels.TRAIN_IMAGES, "validation": labels.VALIDATION_IMAGES}
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """images: how many. expected: ImageNet's number, None for other data. missing: classes of the
+    numbering without an image, by key. mean_bytes, sizes: of a sample of images; width and height
+    are the medians. problems: damaged ones in the sample."""
+
+    images: int
+    classes: int
+    missing: tuple[str, ...]
+    expected: int | None
+    fewest: int
+    most: int
+    mean_bytes: float
+    width: int
+    height: int
+    formats: dict[str, int]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """kind: "raw" or "records". bytes: of the images, measured (records) or estimated (raw).
+    seconds: what a build would take here on all cores, from the sample's rate; None for records.
+    free: bytes free on the disk of the path."""
+
+    path: str
+    kind: str
+    layout: str
+    description: str
+    label_convention: str
+    num_classes: int
+    splits: dict[str, SplitFacts]
+    bytes: int
+    free: int
+    seconds: float | None
+    boxes: str = ""
+    digest: str = ""
+
+
+def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
+    """Find out what lies at `path`; a sample of images is read, nothing is written.
+
+    Raises FileNotFoundError and ValueError as raw.detect does.
+    """
+    place = Path(path)
+    if (place / NAME).is_file():
+        return _records(place)
+    found = raw.detect(place, labels=labels_as)
+    started = time.perf_counter()
+    splits = {
+        name: _raw_split(part, found.classes, found.label_convention)
+        for name, part in found.splits.items()
+    }
+    sampled = sum(min(SAMPLE, len(part)) for part in found.splits.values())
+    rate = sampled / max(time.perf_counter() - started, 1e-9)
+    total = sum(int(f.images * (f.mean_bytes + RECORD_OVERHEAD)) for f in splits.values())
+    count = sum(facts.images for facts in splits.values())
+    return Facts(
+        path=str(path),
+        kind="raw",
+        layout=found.layout,
+        description=found.description,
+        label_convention=found.label_convention,
+        num_classes=found.num_classes,
+        splits=splits,
+        bytes=total,
+        free=shutil.disk_usage(place).free,
+        seconds=count / rate / (os.cpu_count() or 1),
+        boxes=found.boxes_source,
+    )
+
+
+def _raw_split(part: RawSplit, classes: tuple[raw.ClassInfo, ...], convention: str) -> SplitFacts:
+    counts = np.bincount(part.labels, minlength=len(classes) + 1)[1:]
+    step = max(1, len(part) // SAMPLE)
+    sample = [part[index] for index in range(0, len(part), step)][:SAMPLE]
+    sizes, formats, problems, amount = [], dict[str, int](), [], 0
+    for image in sample:
+        data = _read(image)
+        amount += len(data)
+        facts = images.inspect(data)
+        name = f"{facts.format or 'unknown'} {facts.colorspace}".strip()
+        formats[name] = formats.get(name, 0) + 1
+        if facts.problem:
+            problems.append(f"{image.path}: {facts.problem}")
+        else:
+            sizes.append((facts.width, facts.height))
+    middle = np.median(np.array(sizes or [(0, 0)]), axis=0)
+    imagenet = convention == labels.IMAGENET_CONVENTION
+    return SplitFacts(
+        images=len(part),
+        classes=int((counts > 0).sum()),
+        missing=tuple(info.key for info, n in zip(classes, counts, strict=True) if not n),
+        expected=EXPECTED[part.name] if imagenet else None,
+        fewest=int(counts[counts > 0].min()),
+        most=int(counts.max()),
+        mean_bytes=amount / max(len(sample), 1),
+        width=int(middle[0]),
+        height=int(middle[1]),
+        formats=dict(sorted(formats.items())),
+        problems=tuple(problems),
+    )
+
+
+def _read(image: RawImage) -> bytes:
+    try:
+        return raw.read(image)
+    except OSError as error:
+        raise OSError(f"{image.path} cannot be read: {error.strerror or error}") from error
+
+
+def _records(place: Path) -> Facts:
+    manifest = records.read_manifest(place)
+    splits = {}
+    for name, part in manifest.splits.items():
+        counts = part.class_counts
+        imagenet = manifest.label_convention == labels.IMAGENET_CONVENTION
+        splits[name] = SplitFacts(
+            images=part.records,
+            classes=len(counts),
+            missing=tuple(key for key, _ in manifest.classes if key not in counts),
+            expected=EXPECTED[name] if imagenet else None,
+            fewest=min(counts.values()),
+            most=max(counts.values()),
+            mean_bytes=part.bytes / max(part.records, 1),
+            width=0,
+            height=0,
+            formats={manifest.store: part.records},
+            problems=(),
+        )
+    shards = ", ".join(f"{len(p.shards)} {n} shards" for n, p in manifest.splits.items())
+    return Facts(
+        path=str(place),
+        kind="records",
+        layout=manifest.layout,
+        description=f"records built from {manifest.layout} by imgtools {manifest.tool}: {shards}",
+        label_convention=manifest.label_convention,
+        num_classes=manifest.num_classes,
+        splits=splits,
+        bytes=sum(part.bytes for part in manifest.splits.values()),
+        free=shutil.disk_usage(place).free,
+        seconds=None,
+        digest=manifest.digest,
+    )

@@ -80,6 +80,7 @@ def command(
       imgtools compare-preproc alexnet inception vgg --data records --seeds 5
       imgtools compare-preproc alexnet alexnet:lighting=0 --data records
     """
+    from imagenet_tools import preview
     from imagenet_tools.comparison import arms, plan, report
 
     if len(pipelines) < 2:
@@ -113,6 +114,12 @@ def command(
     plan.write(made, folder)
     arms.run_all(made, folder, data or "", jobs=jobs, plugins=plugins)
     planned, deviations = plan.read(folder)
+    page = preview.sheet(
+        [arm.spec for arm in planned.arms],
+        preview.from_records(data or "", 3),
+        size=planned.image_size,
+    )
+    preview.write(page, pipelines, folder / "preview.png")
     written = report.write(
         planned, folder, command=shlex.join(["imgtools", *sys.argv[1:]]), changes=deviations
     )

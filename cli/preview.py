@@ -1,0 +1,56 @@
+"""`imgtools preview`: what pipelines do to some images, in one picture."""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import PreprocessingName, needs_tensorflow, plugin_option
+
+
+@click.command()
+@click.argument("pipelines", nargs=-1, required=True, type=PreprocessingName())
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="May be given several times.",
+)
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False), help="The sheet, .png or .html."
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(1, 12),
+    default=3,
+    show_default=True,
+    help="Training draws shown.",
+)
+@click.option(
+    "--size", type=click.IntRange(1), default=224, show_default=True, help="Output size in pixels."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@plugin_option
+@needs_tensorflow
+def command(
+    pipelines: tuple[str, ...],
+    images: tuple[str, ...],
+    out: str,
+    draws: int,
+    size: int,
+    seed: int,
+    plugins: tuple[str, ...],
+) -> None:
+    """Draw what pipelines do: the original with the crop boxes of some draws, outputs beside it.
+
+    \b
+    Example:
+      imgtools preview alexnet inception --image a.jpg --image b.jpg --out sheet.png
+    """
+    from imagenet_tools import preview
+
+    pictures = [preview.read(image) for image in images]
+    page = preview.sheet(pipelines, pictures, draws=draws, size=size, seed=seed)
+    preview.write(page, pipelines, out)
+    click.echo(out)

@@ -123,7 +123,7 @@ def _compare(function: ast.FunctionDef) -> tuple[str, tuple[str, ...]]:
     assert isinstance(table, ast.Assign) and isinstance(check, ast.If)
     assert isinstance(inner, ast.FunctionDef)
     keys = table.value.keys if isinstance(table.value, ast.Dict) else [None]
-    names = tuple(key.value for key in keys if isinstance(key, ast.Constant))
+    names = tuple(str(key.value) for key in keys if isinstance(key, ast.Constant))
     if len(names) != len(keys):
         return f"line {table.lineno} is no map of names to modules", ()
     if [type(node) for node in check.body] != [ast.Raise] or check.orelse:

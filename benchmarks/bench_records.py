@@ -1,0 +1,286 @@
+"""Building records: against `cat`, against TF-Slim's way, one worker against two.
+
+200 real ImageNet images of natural size (110 KB), repeated to 5000 files in memory-backed
+storage where there is some, so that processors and not disks are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from imagenet_tools import labels, raw, records
+from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, columns
+from imagenet_tools.records import plan, pool
+
+SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
+SAMPLE = SHARED / "data" / "imagenet-sample.tar"
+REPEATS = 5
+
+
+def rows() -> Iterator[Row]:
+    if not SAMPLE.exists():
+        yield skipped("building records", f"{SAMPLE} is absent")
+        return
+    memory = Path("/dev/shm")
+    place = memory if memory.is_dir() and shutil.disk_usage(memory).free > 4e9 else None
+    with tempfile.TemporaryDirectory(dir=place) as name:
+        folder = Path(name)
+        large = repeated(folder / "large", 25)
+        yield from build_rows(folder, large)
+        small = repeated(folder / "small", 5)
+        yield from decode_rows(folder, small)
+        yield memory_row(folder, small)
+        yield first_record_row(folder, small)
+        yield from size_rows(folder, small)
+    yield plan_row()
+
+
+def repeated(folder: Path, times: int) -> Path:
+    """Class folders with each sample image `times` times (hard links); one in 25 is validation."""
+    with tarfile.open(SAMPLE) as archive:
+        archive.extractall(folder / "once", filter="data")
+    for source in sorted((folder / "once").rglob("*.JPEG")):
+        synset = source.parent.name
+        for turn in range(times):
+            split = "val" if turn == times - 1 else "train"
+            target = folder / "raw" / split / synset / f"{synset}_{turn}.JPEG"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, target)
+    return folder / "raw"
+
+
+def build(raw_set: RawSet, out: Path, workers: int, **settings: Any) -> float:
+    """Build into an emptied folder; return the seconds of the build alone."""
+    shutil.rmtree(out, ignore_errors=True)
+    chosen = records.Settings(**settings)
+    start = time.perf_counter()
+    records.build(
+        raw_set, out, workers=workers, settings=chosen, train_shards=16, validation_shards=2
+    )
+    return time.perf_counter() - start
+
+
+def total_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def build_rows(folder: Path, source: Path) -> Iterator[Row]:
+    found, out = raw.detect(source), folder / "out"
+    count = sum(len(part) for part in found.splits.values())
+    size = total_bytes(source) / 1e6
+    listing = folder / "list"
+    listing.write_bytes(b"\0".join(os.fsencode(path) for path in sorted(source.rglob("*.JPEG"))))
+
+    def cat() -> None:
+        with open(listing, "rb") as names, open(out.with_suffix(".cat"), "wb") as copy:
+            subprocess.run(["xargs", "-0", "cat"], stdin=names, stdout=copy, check=True)
+
+    contenders = {
+        "cat": cat,
+        "one worker": lambda: build(found, out, 1),
+        "two workers": lambda: build(found, out, 2),
+    }
+    archives = nested_archives(folder / "archives", source)
+    try:
+        packed = raw.detect(archives)
+        contenders["one worker from nested tar"] = lambda: build(packed, out, 1)
+    except ValueError as error:
+        yield skipped("nested tar against folders", str(error)[:80])
+    seconds = interleave(contenders, repeats=REPEATS)
+    rates = medians(seconds, size)
+    decode = tensorflow_decode_rate(source)
+
+    def row(name: str, one: str, other: str, least: float) -> Row:
+        pair = {key: rates[key] for key in (one, other)}
+        return ratio_row(name, pair, unit="MB/s", candidate=one, baseline=other, at_least=least)
+
+    yield row("one worker against cat of the same bytes", "one worker", "cat", 0.6)
+    yield row("two workers against one, 5000 images", "two workers", "one worker", 1.5)
+    if "one worker from nested tar" in rates:
+        one = "one worker from nested tar"
+        yield row("nested tar against folders", one, "one worker", 0.9)
+    images = {"one worker": medians(seconds, count)["one worker"], "decode in TensorFlow": decode}
+    full = labels.TRAIN_IMAGES + labels.VALIDATION_IMAGES
+    minutes = full / images["one worker"] / 60
+    yield ratio_row(
+        "one worker against decoding each image in TensorFlow, as TF-Slim's builder does",
+        images,
+        unit="images/s",
+        candidate="one worker",
+        baseline="decode in TensorFlow",
+        at_least=20,
+        note=f"at this rate all of ImageNet takes {minutes:.1f} minutes, if the disks keep up",
+    )
+
+
+def nested_archives(folder: Path, source: Path) -> Path:
+    """The same images as the official archives have them: a tar of tars, and a flat one."""
+    folder.mkdir()
+    inner = folder / "inner"
+    inner.mkdir()
+    with tarfile.open(folder / "ILSVRC2012_img_train.tar", "w") as train:
+        for synset in sorted((source / "train").iterdir()):
+            with tarfile.open(inner / f"{synset.name}.tar", "w") as archive:
+                for path in sorted(synset.iterdir()):
+                    archive.add(path, path.name)
+            train.add(inner / f"{synset.name}.tar", f"{synset.name}.tar")
+    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
+        for number, path in enumerate(sorted((source / "val").rglob("*.JPEG")), 1):
+            archive.add(path, f"ILSVRC2012_val_{number:08d}.JPEG")
+    shutil.rmtree(inner)
+    return folder
+
+
+DECODE = """
+import pathlib, sys, time
+import tensorflow as tf
+files = sorted(pathlib.Path(sys.argv[1]).rglob("*.JPEG"))[:400]
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    data = tf.compat.v1.placeholder(tf.string)
+    image = tf.io.decode_jpeg(data, channels=3)
+    contents = [path.read_bytes() for path in files]
+    session.run(image, {data: contents[0]})
+    start = time.perf_counter()
+    for content in contents:
+        session.run(image, {data: content})
+print(len(files) / (time.perf_counter() - start))
+"""
+
+
+def tensorflow_decode_rate(source: Path) -> float:
+    """Images per second decoded one by one in a TensorFlow session."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", DECODE, str(source)]
+    done = subprocess.run(command, check=True, capture_output=True, env=environment)
+    return float(done.stdout)
+
+
+def decode_some(paths: list[str]) -> int:
+    from PIL import Image
+
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+    return len(paths)
+
+
+def decode_rows(folder: Path, source: Path) -> Iterator[Row]:
+    found, cores = raw.detect(source), pool.cores()
+    files = [str(path) for path in sorted(source.rglob("*.JPEG"))]
+    parts = [files[start::40] for start in range(40)]
+
+    def plain() -> None:
+        with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as processes:
+            assert sum(processes.map(decode_some, parts)) == len(files)
+
+    contenders = {
+        "Pillow alone": plain,
+        "--verify decode": lambda: build(found, folder / "out", cores, verify="decode"),
+    }
+    yield ratio_row(
+        f"--verify decode against decoding alone, {cores} processes",
+        medians(interleave(contenders, repeats=REPEATS), len(files)),
+        unit="images/s",
+        candidate="--verify decode",
+        baseline="Pillow alone",
+        at_least=0.9,
+    )
+
+
+MEMORY = """
+import json, resource, sys
+from imagenet_tools import raw, records
+if __name__ == "__main__":
+    records.build(raw.detect(sys.argv[1]), sys.argv[2], workers=2, train_shards=16)
+    peak = lambda who: resource.getrusage(who).ru_maxrss / 1024
+    own, child = peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN)
+    print(json.dumps({"main": own, "worker": child, "loaded": "tensorflow" in sys.modules}))
+"""
+
+
+def memory_row(folder: Path, source: Path) -> Row:
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    script = folder / "memory.py"  # a file, since workers are started by its path
+    script.write_text(MEMORY)
+    command = [sys.executable, str(script), str(source), str(folder / "out")]
+    done = subprocess.run(command, check=True, capture_output=True)
+    peaks = json.loads(done.stdout)
+    assert not peaks.pop("loaded"), "the build imported TensorFlow"
+    worst = max(peaks.values())
+    note = "peak resident memory; TensorFlow is not imported"
+    return Row("memory of a worker", peaks, "MB", worst, "< 100 MB", worst < 100, note)
+
+
+def first_record_row(folder: Path, source: Path) -> Row:
+    """From the start of the command to the first record in a file, 1000 images."""
+    out = folder / "first"
+    command = [sys.executable, "-m", "imagenet_tools", "build-tfrecords", "--raw", str(source)]
+    seconds = []
+    for _ in range(REPEATS):
+        shutil.rmtree(out, ignore_errors=True)
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and not any(
+            path.stat().st_size for path in out.glob(".tmp-*-of-*") if path.exists()
+        ):
+            time.sleep(0.002)
+        seconds.append(time.perf_counter() - start)
+        process.wait()
+    value = sorted(seconds)[len(seconds) // 2]
+    return Row(
+        "start to first record, 1000 images", {"median": value}, "s", value, "< 1 s", value < 1
+    )
+
+
+def size_rows(folder: Path, source: Path) -> Iterator[Row]:
+    found = raw.detect(source)
+    sizes = {}
+    kinds: dict[str, dict[str, Any]] = {
+        "original": {},
+        "--max-side 256": {"max_side": 256},
+        "--max-side 256 --store raw": {"max_side": 256, "store": "raw"},
+    }
+    for name, settings in kinds.items():
+        build(found, folder / "out", pool.cores(), **settings)
+        manifest = records.read_manifest(folder / "out")
+        sizes[name] = sum(split.bytes for split in manifest.splits.values()) / 1e6
+    for name in list(sizes)[1:]:
+        pair = {name: sizes[name], "original": sizes["original"]}
+        yield Row(f"size of {name}", pair, "MB", sizes[name] / sizes["original"])
+
+
+def plan_row() -> Row:
+    """Index and plan of ImageNet's 1,281,167 training images, of which no file exists."""
+    classes = tuple(ClassInfo(*item) for item in labels.words().items())
+
+    def entries() -> Iterator[Entry]:
+        for number in range(labels.TRAIN_IMAGES):
+            label = number % labels.NUM_CLASSES + 1
+            key = classes[label - 1].key
+            yield Entry(f"/raw/train/{key}", f"{key}_{number}.JPEG", label)
+
+    start = time.perf_counter()
+    part = columns("train", classes, entries())
+    listed = time.perf_counter()
+    planned = plan.plan_split(part, 1024, seed=0)
+    raw_set = RawSet("simulated", "", "", classes, {"train": part})
+    plan.fingerprint(raw_set, [planned], {})
+    end = time.perf_counter()
+    figures = {"index": listed - start, "plan": end - listed}
+    name = "index and plan of a simulated ImageNet, 1,281,167 images"
+    return Row(name, figures, "s", end - start, "< 60 s", end - start < 60)

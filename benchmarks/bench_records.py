@@ -131,13 +131,15 @@ def nested_archives(folder: Path, source: Path) -> Path:
     folder.mkdir()
     inner = folder / "inner"
     inner.mkdir()
-    with tarfile.open(folder / "ILSVRC2012_img_train.tar", "w") as train:
+    # The sources are hard links to each other; every member shall hold its own bytes.
+    own = {"mode": "w", "dereference": True}
+    with tarfile.open(folder / "ILSVRC2012_img_train.tar", **own) as train:
         for synset in sorted((source / "train").iterdir()):
-            with tarfile.open(inner / f"{synset.name}.tar", "w") as archive:
+            with tarfile.open(inner / f"{synset.name}.tar", **own) as archive:
                 for path in sorted(synset.iterdir()):
                     archive.add(path, path.name)
             train.add(inner / f"{synset.name}.tar", f"{synset.name}.tar")
-    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w") as archive:
+    with tarfile.open(folder / "ILSVRC2012_img_val.tar", **own) as archive:
         for number, path in enumerate(sorted((source / "val").rglob("*.JPEG")), 1):
             archive.add(path, f"ILSVRC2012_val_{number:08d}.JPEG")
     shutil.rmtree(inner)

@@ -82,49 +82,83 @@ def render_jpeg(encoded: tf.Tensor, look: Callable[[tf.Tensor, tf.Tensor], View]
     shape = tf.io.extract_jpeg_shape(encoded)
     view = look(shape[0], shape[1])
     if _is_whole(view):
-        crop = tf.io.decode_and_crop_jpeg(encoded, view.crop, channels=3)
-        return _flip(resample(crop, view.resize, view.method), view)
-    if isinstance(view.method, str) and view.method in ("bilinear", "antialias"):
-        return _flip(_sample(encoded, view), view)
-    return render_image(decode(encoded), view)
+        return _flip(resample(_decode_crop(encoded, view, shape), view.resize, view.method), view)
+    sample = {"antialias": _sample_antialiased, "bilinear": _sample_bilinear}.get(
+        view.method if isinstance(view.method, str) else ""
+    )
+    if sample is None:
+        return render_image(decode(encoded), view)
+    inside = tf.reduce_all(
+        (view.window >= 0) & (view.window + tf.constant(view.size) <= view.resize)
+    )
+    return tf.cond(
+        inside,
+        lambda: _flip(sample(encoded, view), view),
+        lambda: render_image(decode(encoded), view),
+    )
 
 
-def _sample(encoded: tf.Tensor, view: View) -> tf.Tensor:
-    """Sample the window's grid points straight from the part of the source around them."""
-    antialias = view.method == "antialias"
-    step = tf.cast(view.crop[2:], tf.float32) / tf.cast(view.resize, tf.float32)
-    low, high = _needed(view, step, antialias)
-    source = tf.concat([low + view.crop[:2], high - low], axis=0)
-    pixels = tf.io.decode_and_crop_jpeg(encoded, source, channels=3)
-    window, start = tf.cast(view.window, tf.float32), tf.cast(low, tf.float32)
-    # ScaleAndTranslate looks, for output i, at source (i + 0.5 - translation) * step - 0.5.
-    # Antialiased resizing wants (i + window + 0.5) * step - 0.5 - start, TF1's bilinear
-    # (i + window) * step - start.
-    translation = start / step - window
-    if not antialias:
-        translation += 0.5 - 0.5 / step
+def _decode_crop(encoded: tf.Tensor, view: View, shape: tf.Tensor) -> tf.Tensor:
+    """Decode the crop alone, with the pixels that decoding the whole image would give it."""
+    low = tf.maximum(view.crop[:2] - MARGIN, 0)
+    high = tf.minimum(view.crop[:2] + view.crop[2:] + MARGIN, shape[:2])
+    around = tf.io.decode_and_crop_jpeg(encoded, tf.concat([low, high - low], 0), channels=3)
+    y, x = tf.unstack(view.crop[:2] - low)
+    return around[y : y + view.crop[2], x : x + view.crop[3]]
+
+
+def _sample_antialiased(encoded: tf.Tensor, view: View) -> tf.Tensor:
+    """Sample the window's grid points, antialiased, from the part of the source around them."""
+    step = _step(view)
+    window, size = tf.cast(view.window, tf.float32), tf.constant(view.size, tf.float32)
+    reach = tf.maximum(step, 1.0)
+    first, last = (window + 0.5) * step - 0.5 - reach, (window + size - 0.5) * step - 0.5 + reach
+    pixels, start = _decode_around(encoded, view, first, last)
+    # ScaleAndTranslate looks, for output i, at source (i + 0.5 - translation) * step - 0.5;
+    # wanted is (i + window + 0.5) * step - 0.5 - start.
     sampled = tf.raw_ops.ScaleAndTranslate(
         images=pixels[tf.newaxis],
         size=tf.constant(view.size, tf.int32),
         scale=1.0 / step,
-        translation=translation,
+        translation=start / step - window,
         kernel_type="triangle",
-        antialias=antialias,
+        antialias=True,
     )
     return sampled[0]
 
 
-def _needed(view: View, step: tf.Tensor, antialias: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """First and end row and column of the crop that the window's samples touch, int32 [2] each."""
-    window = tf.cast(view.window, tf.float32)
-    end = window + tf.constant(view.size, tf.float32)
-    if antialias:
-        reach = tf.maximum(step, 1.0)
-        first, last = (window + 0.5) * step - 0.5 - reach, (end - 0.5) * step - 0.5 + reach
-    else:
-        first, last = window * step, (end - 1.0) * step + 1.0
-    low = tf.cast(tf.floor(first), tf.int32) - MARGIN
-    high = tf.cast(tf.math.ceil(last), tf.int32) + 1 + MARGIN
+def _sample_bilinear(encoded: tf.Tensor, view: View) -> tf.Tensor:
+    """Sample the window's grid points on TF1's grid: output i at source i * step, clamped."""
+    step = _step(view)
+    window, size = tf.cast(view.window, tf.float32), tf.constant(view.size, tf.float32)
+    first, last = window * step, (window + size - 1.0) * step
+    pixels, start = _decode_around(encoded, view, first, last + 1.0)
+    # One row and column more at the end, so that points beyond the last pixel find its value.
+    pixels = tf.pad(pixels, [[0, 1], [0, 1], [0, 0]], "SYMMETRIC")
+    limit = tf.cast(tf.shape(pixels)[:2] - 1, tf.float32)
+    box = tf.concat([(first - start) / limit, (last - start) / limit], axis=0)
+    sampled = tf.raw_ops.CropAndResize(
+        image=pixels[tf.newaxis], boxes=[box], box_ind=[0], crop_size=tf.constant(view.size)
+    )
+    return sampled[0]
+
+
+def _step(view: View) -> tf.Tensor:
+    """Source pixels an output pixel, float32 [2]."""
+    return tf.cast(view.crop[2:], tf.float32) / tf.cast(view.resize, tf.float32)
+
+
+def _decode_around(
+    encoded: tf.Tensor, view: View, first: tf.Tensor, last: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decode the crop's rows and columns from `first` to `last`, float32 [2] each, and a margin.
+
+    Returns the pixels, uint8 [h, w, 3], and where they begin in the crop, float32 [2].
+    """
     size = view.crop[2:]
-    low = tf.clip_by_value(low, 0, size - 1)
-    return low, tf.clip_by_value(high, low + 1, size)
+    low = tf.clip_by_value(tf.cast(tf.floor(first), tf.int32) - MARGIN, 0, size - 1)
+    high = tf.cast(tf.math.ceil(last), tf.int32) + 1 + MARGIN
+    high = tf.clip_by_value(high, low + 1, size)
+    window = tf.concat([low + view.crop[:2], high - low], axis=0)
+    pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+    return pixels, tf.cast(low, tf.float32)

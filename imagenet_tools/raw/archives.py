@@ -116,6 +116,8 @@ def members(file: BinaryIO, start: int, end: int, where: str) -> Iterator[tarfil
         member.name, long_name = long_name or member.name, ""
         if member.name.startswith("/") or ".." in member.name.split("/"):
             raise DamagedData(f"{where}: a member is named {member.name}, outside the archive")
+        if member.islnk() or member.issym():
+            raise DamagedData(f"{where}: {member.name} is a link; repack it with the file itself")
         if member.isreg():
             member.offset_data = data
             yield member

@@ -1,0 +1,113 @@
+"""The fused path shows the same pictures as the exact one, on every image and in both modes."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from imagenet_tools import registry
+from imagenet_tools.preprocessing import rendering, views
+
+PIPELINES = ("alexnet", "alexnet:borders=keep", "alexnet_caffe", "inception", "vgg")
+RANGES = {"inception": 2.0, "vgg": 255.0, "alexnet_caffe": 255.0}
+
+
+def sample(shared: Path, every: int) -> list[bytes]:
+    with tarfile.open(shared / "data" / "imagenet-sample.tar") as archive:
+        members = [member for member in archive if member.isfile()][::every]
+        return [archive.extractfile(member).read() for member in members]  # type: ignore[union-attr]
+
+
+def jpeg(height: int, width: int, mode: str = "RGB") -> bytes:
+    rng = np.random.default_rng([height, width])
+    noise = rng.integers(0, 256, (max(1, height // 8), max(1, width // 8), 3)).astype(np.uint8)
+    encoded = io.BytesIO()
+    picture = Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC)
+    picture.convert(mode).save(encoded, "JPEG", quality=95)
+    return encoded.getvalue()
+
+
+def worst(spec: str, files: list[bytes], size: int, is_training: bool) -> tuple[float, float]:
+    """Largest 99.9th percentile and mean of the differences, in shares of the value range."""
+    pipeline = registry.get(spec)
+    span = RANGES.get(spec.partition(":")[0], 2.0)
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)],
+        autograph=False,
+    )
+    def gap(encoded: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        image = rendering.decode(encoded)
+        exact = pipeline.preprocess_image(image, size, size, is_training, seed=seed)
+        fused = pipeline.preprocess_encoded(encoded, size, size, is_training, seed=seed)
+        return tf.abs(exact - fused) / span
+
+    gaps = [gap(data, tf.constant([n, 5])).numpy() for n, data in enumerate(files)]
+    return max(np.percentile(g, 99.9) for g in gaps), max(g.mean() for g in gaps)
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+@pytest.mark.parametrize("spec", PIPELINES)
+def test_fused_equals_exact_on_photographs(spec: str, is_training: bool, shared: Path) -> None:
+    percentile, mean = worst(spec, sample(shared, 10), 224, is_training)
+    assert percentile <= 1 / 255
+    assert mean <= 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [96, 224])
+@pytest.mark.parametrize("is_training", [True, False])
+@pytest.mark.parametrize("spec", PIPELINES)
+def test_fused_equals_exact_on_all(spec: str, is_training: bool, size: int, shared: Path) -> None:
+    percentile, mean = worst(spec, sample(shared, 1), size, is_training)
+    assert percentile <= 1 / 255
+    assert mean <= 1e-3
+
+
+@pytest.mark.parametrize("spec", ["alexnet", "inception", "vgg", "lenet"])
+def test_odd_sizes_and_grey(spec: str) -> None:
+    files = [jpeg(1, 1), jpeg(9, 300), jpeg(40, 33), jpeg(260, 300, "L"), jpeg(700, 30)]
+    for is_training in (True, False):
+        percentile, mean = worst(spec, files, 64, is_training)
+        assert percentile <= 1 / 255
+        assert mean <= 1e-3
+
+
+def view(**changes: object) -> views.View:
+    whole = {
+        "crop": tf.constant([0, 0, 4, 4]), "resize": tf.constant([4, 4]), "method": "bilinear",
+        "window": tf.constant([0, 0]), "size": (4, 4), "flip": tf.constant(False),
+    }  # fmt: skip
+    return views.View(**{**whole, **changes})
+
+
+RAMP = tf.reshape(tf.range(16, dtype=tf.float32), [4, 4, 1])
+
+
+def test_a_window_outside_the_plane_is_zero() -> None:
+    out = rendering.render_image(RAMP, view(window=tf.constant([-1, 2]), size=(4, 4)))
+    wanted = np.zeros((4, 4))
+    wanted[1:4, 0:2] = [[2, 3], [6, 7], [10, 11]]
+    np.testing.assert_array_equal(out[..., 0], wanted)
+
+
+def test_crop_resize_flip() -> None:
+    crop = tf.constant([1, 1, 2, 2])
+    same = {"crop": crop, "resize": tf.constant([2, 2]), "size": (2, 2)}
+    out = rendering.render_image(RAMP, view(**same, flip=tf.constant(True)))
+    np.testing.assert_array_equal(out[..., 0], [[6, 5], [10, 9]])
+
+
+def test_tf1s_grid_and_the_antialiased_one() -> None:
+    """A ramp of 16 to 4: TF1 takes every fourth, antialiasing averages around the middle."""
+    ramp = tf.reshape(tf.range(16, dtype=tf.float32), [1, 16, 1])
+    plain = rendering.resample(ramp, tf.constant([1, 4]), "bilinear")
+    np.testing.assert_allclose(plain[0, :, 0], [0, 4, 8, 12])
+    smooth = rendering.resample(ramp, tf.constant([1, 4]), "antialias")
+    np.testing.assert_allclose(smooth[0, :, 0], [1.89, 5.5, 9.5, 13.1], atol=0.02)

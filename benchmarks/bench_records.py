@@ -132,14 +132,14 @@ def nested_archives(folder: Path, source: Path) -> Path:
     inner = folder / "inner"
     inner.mkdir()
     # The sources are hard links to each other; every member shall hold its own bytes.
-    own = {"mode": "w", "dereference": True}
-    with tarfile.open(folder / "ILSVRC2012_img_train.tar", **own) as train:
+    with tarfile.open(folder / "ILSVRC2012_img_train.tar", "w", dereference=True) as train:
         for synset in sorted((source / "train").iterdir()):
-            with tarfile.open(inner / f"{synset.name}.tar", **own) as archive:
+            inner_tar = inner / f"{synset.name}.tar"
+            with tarfile.open(inner_tar, "w", dereference=True) as archive:
                 for path in sorted(synset.iterdir()):
                     archive.add(path, path.name)
-            train.add(inner / f"{synset.name}.tar", f"{synset.name}.tar")
-    with tarfile.open(folder / "ILSVRC2012_img_val.tar", **own) as archive:
+            train.add(inner_tar, inner_tar.name)
+    with tarfile.open(folder / "ILSVRC2012_img_val.tar", "w", dereference=True) as archive:
         for number, path in enumerate(sorted((source / "val").rglob("*.JPEG")), 1):
             archive.add(path, f"ILSVRC2012_val_{number:08d}.JPEG")
     shutil.rmtree(inner)

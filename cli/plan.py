@@ -1,0 +1,80 @@
+"""`imgtools plan`: how many seeds a difference wants, and what they cost."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from imagenet_tools.cli.options import json_option
+
+
+@click.command()
+@click.option(
+    "--difference",
+    type=click.FloatRange(0, min_open=True),
+    required=True,
+    help="Points of top-1 that shall be found.",
+)
+@click.option(
+    "--seed-sd",
+    type=click.FloatRange(0),
+    default=0.2,
+    show_default=True,
+    help="Standard deviation of top-1 between seeds, points.",
+)
+@click.option(
+    "--images", type=click.IntRange(1), default=50_000, show_default=True, help="Validation images."
+)
+@click.option(
+    "--image-variance",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="Variance of the arms' difference in the chance of an image; 0 where the "
+    "verdict is about these validation images alone, some 0.02 where about new ones.",
+)
+@click.option("--train-images", type=click.IntRange(1), default=1_281_167, show_default=True)
+@click.option("--epochs", type=click.FloatRange(0), default=90.0, show_default=True)
+@click.option(
+    "--images-per-second",
+    type=click.FloatRange(0, min_open=True),
+    help="Training speed, for the hours.",
+)
+@json_option
+def command(
+    difference: float,
+    seed_sd: float,
+    images: int,
+    image_variance: float,
+    train_images: int,
+    epochs: float,
+    images_per_second: float | None,
+    as_json: bool,
+) -> None:
+    """Say how many seeds an arm a difference wants (80 % power, 5 % errors), and the hours.
+
+    \b
+    Example:
+      imgtools plan --difference 0.5 --seed-sd 0.2
+      imgtools plan --difference 0.5 --images-per-second 2000
+    """
+    from imagenet_tools.comparison import statistics
+
+    image_sd = 100 * (image_variance / images) ** 0.5
+    needed = statistics.seeds_needed(difference, seed_sd, image_sd)
+    table = {k: round(statistics.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}
+    hours = None
+    if needed and images_per_second:
+        hours = 2 * needed * epochs * train_images / images_per_second / 3600
+    if as_json:
+        found = {"seeds": needed, "detectable": table, "image_sd": image_sd, "hours": hours}
+        click.echo(json.dumps(found))
+        return
+    wanted = "more than 200 seeds" if needed is None else f"{needed} seeds"
+    click.echo(f"{wanted} an arm find a difference of {difference:g} points with 80 % power")
+    if hours:
+        click.echo(f"two arms of them: {hours:,.1f} hours at {images_per_second:g} images/s")
+    click.echo(f"(seed deviation {seed_sd:g} points, {images:,} images). Detectable with")
+    for seeds, points in table.items():
+        click.echo(f"  {seeds:>2} seeds: {points:.2f} points")

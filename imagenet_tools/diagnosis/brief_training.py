@@ -1,0 +1,145 @@
+"""A few training steps from the same start: activations, update sizes, dead units, the rate."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools import experiment, nets, training
+from imagenet_tools.diagnosis.sample import Picture
+from imagenet_tools.diagnosis.values import outputs
+from imagenet_tools.nets import alexnet_v2
+from imagenet_tools.pipelines import Pipeline
+
+STEPS, RANGE_STEPS = 20, 12
+BATCH = 32
+RATES = (0.1, 1.0, 10.0)
+CLEARLY = 0.9  # a rate is better where its loss is below this share of the recipe's
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What STEPS steps at the recipe's full rate did.
+
+    losses: nats, before each step; chance: that of guessing. activations: layer -> root mean square
+    before the activation, at the start. updates: layer -> |change| / |weights| of the first step.
+    dead: layer -> share of units that no image of the batch turns on, at the end. range_test: rate
+    -> last loss; best_rate: another rate that does clearly better, None where there is none.
+    """
+
+    losses: tuple[float, ...]
+    chance: float
+    rate: float
+    activations: dict[str, float]
+    updates: dict[str, float]
+    dead: dict[str, float]
+    range_test: dict[float, float]
+    best_rate: float | None
+
+
+def train_briefly(
+    pipeline: Pipeline,
+    recipe: experiment.Recipe,
+    size: int,
+    pictures: Sequence[Picture],
+    range_test: bool,
+) -> Brief:
+    """Train alexnet_v2 for a few steps on these pictures under a pipeline."""
+    (images,) = outputs(pipeline, size, pictures, True, 1)
+    classes = max(picture.label for picture in pictures) + 1
+    labels = np.array([picture.label for picture in pictures], np.int32)
+    session = _Session(recipe, size, classes, images, labels)
+    losses, updates = session.run(recipe.learning_rate, STEPS)
+    dead, activations = session.dead(), session.activations
+    ranged, best = {}, None
+    if range_test:
+        for factor in RATES:
+            rate = recipe.learning_rate * factor
+            ended = losses if factor == 1.0 else session.run(rate, RANGE_STEPS)[0]
+            ranged[rate] = float(np.mean(ended[RANGE_STEPS - 3 : RANGE_STEPS]))
+        usual = ranged[recipe.learning_rate]
+        finite = {rate: loss for rate, loss in ranged.items() if math.isfinite(loss)}
+        lowest = min(finite, key=lambda rate: finite[rate], default=None)
+        if lowest is not None and not finite[lowest] > CLEARLY * usual:
+            best = lowest
+    return Brief(
+        tuple(losses), math.log(classes), recipe.learning_rate, activations, updates, dead,
+        ranged, best,
+    )  # fmt: skip
+
+
+class _Session:
+    """One net that is set back to its start for every rate."""
+
+    def __init__(
+        self,
+        recipe: experiment.Recipe,
+        size: int,
+        classes: int,
+        images: np.ndarray,
+        labels: np.ndarray,
+    ) -> None:
+        self.images, self.labels = images, labels
+        self.net = nets.create(
+            "alexnet_v2", classes, size, seed=0, initialisation=recipe.initialisation,
+            dropout_keep_prob=recipe.dropout_keep_prob,
+        )  # fmt: skip
+        if recipe.initialisation == "lsuv":
+            self.net.lsuv(tf.constant(images[:BATCH]))
+        self.start = {name: variable.numpy() for name, variable in self.net.variables.items()}
+        run = training.Run(
+            "", "", "alexnet_v2", dataclasses.asdict(recipe), size, classes, 0, 0, STEPS, ""
+        )
+        self.trainer = training.Trainer(self.net, recipe, run, len(images))
+        self.slots = {
+            name: variable.numpy() for name, variable in self.trainer.optimizer.slots.items()
+        }
+        self.activations = {
+            layer: float(np.sqrt(np.mean(np.square(value)))) for layer, value in self._tap().items()
+        }
+
+    def _tap(self) -> dict[str, np.ndarray]:
+        tap: dict[str, tf.Tensor] = {}
+        alexnet_v2.forward(self.net.variables, tf.constant(self.images[:BATCH]), tap=tap)
+        return {layer: value.numpy() for layer, value in tap.items()}
+
+    def run(self, rate: float, steps: int) -> tuple[list[float], dict[str, float]]:
+        """Losses of some steps from the start, and the first step's relative updates."""
+        for name, variable in self.net.variables.items():
+            variable.assign(self.start[name])
+        for name, slot in self.trainer.optimizer.slots.items():
+            slot.assign(self.slots[name])
+        losses, updates = [], {}
+        count = len(self.images)
+        for step in range(steps):
+            chosen = np.arange(step * BATCH, (step + 1) * BATCH) % count
+            loss = self.trainer.step(
+                tf.constant(self.images[chosen]), tf.constant(self.labels[chosen]),
+                tf.constant(rate, tf.float32), tf.constant(step, tf.int32),
+            )  # fmt: skip
+            losses.append(float(loss))
+            if step == 0:
+                updates = self._updates()
+        return losses, updates
+
+    def _updates(self) -> dict[str, float]:
+        found = {}
+        for name in self.net.regularized:
+            before = self.start[name]
+            change = np.linalg.norm(self.net.variables[name].numpy() - before)
+            found[name.split("/")[-2]] = float(change / np.linalg.norm(before))
+        return found
+
+    def dead(self) -> dict[str, float]:
+        """Share of units of each hidden layer that stay at or below zero on a batch."""
+        found = {}
+        for layer, value in self._tap().items():
+            if layer != "fc8":
+                highest = value.reshape(-1, value.shape[-1]).max(axis=0)
+                found[layer] = float(np.mean(~(highest > 0)))
+        return found

@@ -22,8 +22,25 @@ PROFILES = ("quick", "screen", "verdict", "replicate-slim")
 DEMO_TRAIN, DEMO_VALIDATION, DEMO_EPOCHS = 100, 50, 4.0
 
 
+def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
+    """Take a YAML file's options as defaults; unknown ones are usage errors."""
+    if path is None:
+        return
+    import yaml
+
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    if not isinstance(content, dict):
+        raise click.UsageError(f"{path} is no list of `option: value`")
+    known = {one.name for one in ctx.command.params} - {"config"}
+    settings = {str(name).replace("-", "_"): value for name, value in content.items()}
+    if unknown := sorted(set(settings) - known):
+        allowed = ", ".join(sorted(filter(None, known)))
+        raise click.UsageError(f"{path}: unknown {', '.join(unknown)}; it may hold {allowed}")
+    ctx.default_map = {**(ctx.default_map or {}), **settings}
+
+
 @click.command()
-@click.argument("pipelines", nargs=-1, required=True, type=PreprocessingName())
+@click.argument("pipelines", nargs=-1, type=PreprocessingName())
 @click.option(
     "--data",
     type=click.Path(exists=True, file_okay=False),
@@ -46,7 +63,26 @@ DEMO_TRAIN, DEMO_VALIDATION, DEMO_EPOCHS = 100, 50, 4.0
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time."
 )
 @click.option("--no-matrix", is_flag=True, help="Evaluate each arm under its own path only.")
-@click.option("--plan-only", is_flag=True, help="Print the plan as JSON and stop.")
+@click.option("--ten-crop", is_flag=True, help="Evaluate each run on ten crops, too.")
+@click.option(
+    "--match-scale",
+    is_flag=True,
+    help="Multiply each arm's values so that their root mean square is 1.",
+)
+@click.option(
+    "--attribute",
+    is_flag=True,
+    help="Train every combination of two pipelines' parts: which part makes the difference.",
+)
+@click.option("--plan-only", is_flag=True, help="Print the plan and what it costs, and stop.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    is_eager=True,
+    callback=read_config,
+    expose_value=False,
+    help="A YAML file of these options; what is typed goes before it.",
+)
 @click.option("--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison.")
 @plugin_option
 @json_option
@@ -63,6 +99,9 @@ def command(
     image_size: int | None,
     jobs: int,
     no_matrix: bool,
+    ten_crop: bool,
+    match_scale: bool,
+    attribute: bool,
     plan_only: bool,
     fail_if_undecided: bool,
     plugins: tuple[str, ...],
@@ -79,9 +118,10 @@ def command(
       imgtools compare-preproc alexnet inception
       imgtools compare-preproc alexnet inception vgg --data records --seeds 5
       imgtools compare-preproc alexnet alexnet:lighting=0 --data records
+      imgtools compare-preproc --config comparison.yaml
     """
-    from imagenet_tools import preview
-    from imagenet_tools.comparison import arms, plan, report
+    from imagenet_tools import experiment
+    from imagenet_tools.comparison import compare, plan
 
     if len(pipelines) < 2:
         raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
@@ -94,6 +134,9 @@ def command(
         changes["epochs"] = DEMO_EPOCHS
     if epochs is not None:
         changes["epochs"] = epochs
+    if match_scale:
+        size = image_size or experiment.recipe(recipe or plan.PROFILES[profile].recipe).image_size
+        pipelines = compare.unit_scale(pipelines, data or "", size)
     made = plan.make(
         pipelines,
         data or "",
@@ -105,23 +148,19 @@ def command(
         image_size=image_size,
         synthetic=synthetic,
         matrix=not no_matrix,
+        ten_crop=ten_crop,
+        attribute=attribute,
     )
     if plan_only:
-        import json
-
-        click.echo(json.dumps(plan.to_dict(made), indent=1))
+        _print_plan(made, as_json)
         return 0
-    plan.write(made, folder)
-    arms.run_all(made, folder, data or "", jobs=jobs, plugins=plugins)
-    planned, deviations = plan.read(folder)
-    page = preview.sheet(
-        [arm.spec for arm in planned.arms],
-        preview.from_records(data or "", 3),
-        size=planned.image_size,
-    )
-    preview.write(page, pipelines, folder / "preview.png")
-    written = report.write(
-        planned, folder, command=shlex.join(["imgtools", *sys.argv[1:]]), changes=deviations
+    written = compare.compare(
+        made,
+        folder,
+        data or "",
+        jobs=jobs,
+        plugins=plugins,
+        command=shlex.join(["imgtools", *sys.argv[1:]]),
     )
     if as_json:
         import json
@@ -142,6 +181,28 @@ def _synthetic_records(folder: Path) -> str:
     synthetic.generate(images, train_per_class=DEMO_TRAIN, validation_per_class=DEMO_VALIDATION)
     records.build(raw.detect(images, labels="folders"), built)
     return str(built)
+
+
+def _print_plan(made: Any, as_json: bool) -> None:
+    """The plan, as YAML or JSON, with its cost in images and in hours at a speed like ours."""
+    import json
+
+    import yaml
+
+    from imagenet_tools.comparison import plan
+
+    content = plan.to_dict(made)
+    if as_json:
+        click.echo(json.dumps(content, indent=1))
+        return
+    click.echo(yaml.safe_dump(content, sort_keys=False).rstrip())
+    runs = len(made.arms) * len(made.seeds)
+    images = runs * made.steps * made.recipe["batch_size"]
+    click.echo(
+        f"# {runs} runs of {made.steps:,} steps: {images:,} images to train on, "
+        f"{images / 300 / 3600:.2f} hours at 300 images/s (96 px on 2 cores), "
+        f"{images / 3000 / 3600:.2f} at 3,000"
+    )
 
 
 def _print(written: Any) -> None:

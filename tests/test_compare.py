@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from imagenet_tools import evaluation, raw, records, synthetic
+from imagenet_tools import evaluation, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, plan, report, worker
+from imagenet_tools.comparison import arms, compare, plan, report, worker
+from imagenet_tools.diagnosis import sample, values
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.records.manifest import write_json
 
@@ -137,3 +139,97 @@ def test_the_whole_job(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert set(content["matrix"]["alexnet"]) == {"alexnet", "inception", "common"}
     assert cli_main.run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["contrasts"][0]["kind"] == "inconclusive"
+
+
+def launched(made: plan.Plan, accuracy: dict[str, float], started: list):
+    """Stand-ins whose accuracies are given, and that keep a list of what was run."""
+    real = made_up(made)
+
+    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+        started.append((arm.slug, seed))
+        return real(folder, arm, seed)
+
+    ACCURACY.update(accuracy)
+    return launch
+
+
+def test_looks_stop_where_the_result_is_decided(data: Path, tmp_path: Path) -> None:
+    started: list[tuple[str, int]] = []
+    made = plan.make(("alexnet", "inception"), data, profile="verdict")
+    assert made.seeds == tuple(range(1, 9))
+    launch = launched(made, {}, started)
+    made = replace(made, image_size=67)
+    written = compare.compare(made, tmp_path / "early", data, launch=launch)
+    assert {seed for _, seed in started} == {1, 2, 3}
+    assert written.content["contrasts"][0]["alpha"] == 0.005
+    assert "planned looks: 3, 5, 8" in (tmp_path / "early/report.md").read_text()
+
+
+def test_attribution_adds_up(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "vgg"), data, attribute=True)
+    slugs = [arm.slug for arm in made.arms]
+    # vgg leaves colours as they are; every other combination is an arm of its own.
+    assert len(slugs) == 8
+    assert made.contrasts == (("alexnet", "vgg"),)
+    accuracy = {slug: 0.40 + 0.10 * slug.count("alexnet") for slug in slugs} | {"alexnet": 0.70}
+    arms.run_all(made, tmp_path, data, launch=launched(made, accuracy, []))
+    plan.write(made, tmp_path)
+    content = report.write(made, tmp_path, command="").content
+    total = sum(share["points"] for share in content["attribution"])
+    assert total == pytest.approx(content["contrasts"][0]["difference"], abs=1e-4)
+    assert [share["part"] for share in content["attribution"]] == ["geometry", "colour", "range"]
+
+
+def test_unit_scale(data: Path) -> None:
+    matched = compare.unit_scale(("alexnet_2012", "vgg"), data, 67)
+    for spec in matched:
+        found = values.measure(registry.get(spec), 67, sample.images(data, 64))
+        assert found.train_rms == pytest.approx(1.0, abs=0.01)
+    with pytest.raises(ValueError, match="sets multiply itself"):
+        compare.unit_scale(("vgg:multiply=0.01",), data, 67)
+
+
+def test_compare_runs(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = plan.make(("alexnet", "inception"), data)
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    report.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
+    assert cli_main.run(["compare-runs", str(tmp_path), "--margin", "30"]) == 0
+    assert "are equivalent within 30 points" in capsys.readouterr().out
+    assert "changed to 30 afterwards" in (tmp_path / "report.md").read_text()
+
+
+def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    files = {}
+    for arm, accuracy in (("one", 0.7), ("two", 0.5)):
+        for seed in (1, 2, 3):
+            rank = (rng.random(2000) > accuracy).astype(np.int32)
+            zeros = np.zeros((2000, 5), np.float32)
+            found = evaluation.Predictions(
+                np.arange(2000).astype(str), rank * 0, zeros.astype(np.int32), zeros, zeros[:, 0],
+                rank,
+            )  # fmt: skip
+            files[arm, seed] = str(tmp_path / f"{arm}{seed}.npz")
+            meta = {"preprocessing": arm, "fingerprint": arm * 4}
+            evaluation.write_predictions(files[arm, seed], found, meta)
+    a, b = ([files[arm, seed] for seed in (1, 2, 3)] for arm in ("one", "two"))
+    options = [word for flag, part in (("--a", a), ("--b", b)) for f in part for word in (flag, f)]
+    assert cli_main.run(["compare-runs", *options]) == 0
+    assert "one is better than two by" in capsys.readouterr().out
+    assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 1
+    assert "never mix" in capsys.readouterr().err
+
+
+def test_config_file(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "comparison.yaml"
+    file.write_text(f"pipelines: [alexnet, inception]\ndata: {data}\nseeds: 4\nmargin: 1.5\n")
+    assert cli_main.run(["compare-preproc", "--config", str(file), "--plan-only", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    assert (planned["seeds"], planned["margin"]) == ([1, 2, 3, 4], 1.5)
+    assert [arm["spec"] for arm in planned["arms"]] == ["alexnet", "inception"]
+    assert cli_main.run(["compare-preproc", "--config", str(file), "--plan-only"]) == 0
+    assert "# 8 runs of" in capsys.readouterr().out
+    file.write_text("marjin: 2\n")
+    assert cli_main.run(["compare-preproc", "--config", str(file)]) == 2
+    assert "unknown marjin" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import experiment, registry
-from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison import attribution, statistics
 from imagenet_tools.records import manifest as manifests
 
 FILE = "plan.json"
@@ -74,6 +74,8 @@ class Plan:
     profile: str
     labels_offset: int = 0
     matrix: bool = True
+    ten_crop: bool = False
+    attribute: bool = False
     version: int = PLAN_VERSION
 
     def __post_init__(self) -> None:
@@ -112,11 +114,14 @@ def make(
     image_size: int | None = None,
     synthetic: bool = False,
     matrix: bool = True,
+    ten_crop: bool = False,
+    attribute: bool = False,
 ) -> Plan:
     """Make the plan for these pipelines on a folder of records.
 
     The first pipeline is compared with each other one. Naming a pipeline twice compares it with
-    itself under other seeds (A/A): a self-check.
+    itself under other seeds (A/A): a self-check. ten_crop: evaluate each run so, too. attribute:
+    train every combination of the two pipelines' parts.
     """
     if profile not in PROFILES:
         raise LookupError(f"unknown profile {profile!r}; known: {', '.join(PROFILES)}")
@@ -127,7 +132,12 @@ def make(
     for split in ("train", "validation"):
         if split not in manifest.splits:
             raise ValueError(f"{data} has no {split} split; a comparison needs both")
-    arms = _arms(specs)
+    if attribute:
+        if len(specs) != 2:
+            raise ValueError(f"--attribute takes two pipelines, not {len(specs)}")
+        arms = _arms((*specs, *attribution.specs(*specs)))
+    else:
+        arms = _arms(specs)
     count = seeds or chosen.seeds
     return Plan(
         arms=arms,
@@ -137,7 +147,7 @@ def make(
         seeds=tuple(range(1, count + 1)),
         margin=margin,
         looks=tuple(look for look in chosen.looks if look <= count) if seeds is None else (),
-        contrasts=tuple((arms[0].slug, other.slug) for other in arms[1:]),
+        contrasts=tuple((arms[0].slug, other.slug) for other in arms[1 : len(specs)]),
         data=manifest.digest,
         data_name="synthetic images made by imgtools" if synthetic else Path(data).name,
         synthetic=synthetic,
@@ -145,7 +155,9 @@ def make(
         validation_images=manifest.splits["validation"].records,
         num_classes=manifest.num_classes,
         profile=profile,
-        matrix=matrix,
+        matrix=matrix and not attribute,
+        ten_crop=ten_crop,
+        attribute=attribute,
     )
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import __version__, registry
-from imagenet_tools.comparison import figures, results
+from imagenet_tools.comparison import attribution, figures, flips, results, worker
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.diagnosis import passport
 from imagenet_tools.records.manifest import write_json
 
 ACCURACY_NOTE = (
@@ -33,7 +34,8 @@ DIFFERENCE_NOTE = (
     "Seeds, images: their shares of the standard error, points. p equal: of the two one-sided "
     "tests of equivalence. P(A > B): a fresh run of A beats a fresh run of B."
 )
-SCHEMA = 1  # of report.json; docs/comparison.md says what its fields mean
+CLASSES_SHOWN = 10
+SCHEMA = 2  # of report.json; docs/comparison.md says what its fields mean
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,19 @@ def write(
     findings: Sequence[dict[str, Any]] = (),
     passports: dict[str, dict[str, Any]] | None = None,
     seeds: int | None = None,
+    class_names: Sequence[str] = (),
 ) -> Report:
     """Judge the finished runs and write report.json, report.md and report.html.
 
     findings and passports: of the diagnosis, shown where given. changes: deviations from the plan.
+    seeds: how many of the plan's are judged (default: all). class_names: words by label.
     """
     arms = results.gather(plan, folder, seeds)
     contrasts = results.judge(plan, arms)
     drawn = figures.draw_all(plan, folder, arms, contrasts)
     content = as_content(plan, arms, contrasts, command, changes, findings, passports or {})
+    content["class_names"] = list(class_names)
+    content["classes"] = _class_content(contrasts, class_names)
     sections = build_sections(plan, folder, arms, contrasts, drawn, content)
     write_json(folder / "report.json", content)
     title = " vs ".join(arm.spec for arm in plan.arms)
@@ -133,11 +139,12 @@ def as_content(
         "deviations": [*changes, *_diverged(arms)],
         "arms": [_arm_content(arm) for arm in arms],
         "contrasts": [
-            {"a": c.a.arm.slug, "b": c.b.arm.slug, **_finite(dataclasses.asdict(c.verdict))}
+            {"a": c.a.arm.slug, "b": c.b.arm.slug, **finite(dataclasses.asdict(c.verdict))}
             for c in contrasts
         ],
         "matrix": results.matrix(plan, arms),
         "effects": [results.effects(c.a, c.b) for c in contrasts],
+        "attribution": _attribution(plan, arms),
         "findings": list(findings),
         "passports": passports,
         "versions": arms[0].runs[0]["versions"],
@@ -153,12 +160,12 @@ def _diverged(arms: list[ArmResults]) -> list[str]:
     ]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON has no infinity: null in its place."""
     if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -199,7 +206,10 @@ def build_sections(
     ]
     if plan.matrix:
         found.append(Section("Trained under, evaluated under", _matrix_blocks(content, contrasts)))
+    if content["attribution"]:
+        found.append(Section("Which part makes the difference", _attribution_blocks(content)))
     found.append(Section("Training", [_curve_picture(drawn)]))
+    found.append(Section("Which classes and images", _class_blocks(contrasts, content, folder)))
     found.append(Section("What the arms do", _passport_blocks(arms, content, folder)))
     found.append(Section("Cost", [_cost_table(arms)]))
     found.append(Section("Reproduce", _reproduce_blocks(plan, content)))
@@ -229,6 +239,13 @@ def _verdict_blocks(
 ) -> list[Block]:
     blocks: list[Block] = [Text(c.verdict.sentence + ".", "verdict") for c in contrasts]
     blocks.append(Text(scope(plan), "scope"))
+    done = content["contrasts"][0]["seeds"][0]
+    if plan.looks:
+        looks = ", ".join(map(str, plan.looks))
+        level = content["contrasts"][0]["alpha"]
+        blocks.append(
+            Text(f"Judged after {done} seeds at level {level:g}; planned looks: {looks}.", "scope")
+        )
     if plan.synthetic:
         blocks.append(
             Text(
@@ -271,6 +288,10 @@ def _accuracy_table(arms: list[ArmResults]) -> Table:
             ]
         )
     head = ["arm", "seeds", "top-1 %", "worst to best", "top-5 %", "loss", "ECE", "gap"]
+    if all(worker.TEN_CROP in arm.correct for arm in arms):
+        head.append("ten-crop top-1 %")
+        for row, arm in zip(rows, arms, strict=True):
+            row.append(_mean_sd(arm.accuracy(worker.TEN_CROP)))
     return Table(head, rows)
 
 
@@ -350,6 +371,61 @@ def _matrix_blocks(content: dict[str, Any], contrasts: list[Contrast]) -> list[B
     return blocks
 
 
+def _attribution(plan: plans.Plan, arms: list[ArmResults]) -> list[dict[str, Any]]:
+    if not plan.attribute:
+        return []
+    shares = attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms)
+    return [finite(dataclasses.asdict(share)) for share in shares]
+
+
+def _attribution_blocks(content: dict[str, Any]) -> list[Block]:
+    rows = []
+    for share in content["attribution"]:
+        low, high = share["interval"]
+        span = "–" if low is None else f"{low:+.2f} to {high:+.2f}"
+        rows.append([share["part"], f"{share['points']:+.2f}", span])
+    note = (
+        "Every combination of the two pipelines' parts was trained; the difference is divided "
+        "among the parts by Shapley's values, which add up to it. Intervals over seeds."
+    )
+    return [Table(["part", "points", "95 % interval"], rows), Text(note, "note")]
+
+
+def _class_content(contrasts: list[Contrast], names: Sequence[str]) -> list[dict[str, Any]]:
+    found = []
+    for contrast in contrasts:
+        only_a, only_b = flips.flipped(contrast)
+        changes = [
+            {**dataclasses.asdict(c), "name": names[c.label] if c.label < len(names) else ""}
+            for c in flips.class_changes(contrast)
+        ]
+        keys = [[str(contrast.a.key[i]) for i in indices] for indices in (only_a, only_b)]
+        found.append({"changes": changes, "only_a": keys[0], "only_b": keys[1]})
+    return found
+
+
+def _class_blocks(contrasts: list[Contrast], content: dict[str, Any], folder: Path) -> list[Block]:
+    blocks: list[Block] = []
+    for contrast, found in zip(contrasts, content["classes"], strict=True):
+        a, b = contrast.a.arm.spec, contrast.b.arm.spec
+        rows = [
+            [c["name"] or str(c["label"]), str(c["images"]), f"{c['a']:.1f}", f"{c['b']:.1f}",
+             f"{c['a'] - c['b']:+.1f}", f"{c['p']:.2g}"]
+            for c in found["changes"][:CLASSES_SHOWN]
+        ]  # fmt: skip
+        blocks.append(Table(["class", "images", a, b, "points", "p (Holm)"], rows))
+        blocks.append(
+            Text(
+                f"{len(found['only_a'])} images are right in every run of {a} and in none of {b}; "
+                f"{len(found['only_b'])} the reverse.",
+                "note",
+            )
+        )
+    if (folder / flips.SHEET).exists():
+        blocks.append(Picture(flips.SHEET, "The first of these images, of the first contrast."))
+    return blocks
+
+
 def _curve_picture(drawn: dict[str, str]) -> Picture:
     return Picture("curves.png", "Mean over seeds; the band spans the seeds.", drawn["curves"])
 
@@ -364,10 +440,10 @@ def _passport_blocks(arms: list[ArmResults], content: dict[str, Any], folder: Pa
         rows.append([arm.arm.spec, arm.arm.fingerprint, steps])
     blocks: list[Block] = [Table(["arm", "fingerprint", "steps"], rows, words=True)]
     if content["passports"]:
-        names = list(next(iter(content["passports"].values())))
-        rows = [[name, *(str(values.get(n, "–")) for n in names)]
-                for name, values in content["passports"].items()]  # fmt: skip
-        blocks.append(Table(["arm", *names], rows))
+        found = passport.rows(content["passports"])
+        titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
+        lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
+        blocks.append(Table(["input passport", *found], lines))
     for finding in content["findings"]:
         blocks.append(
             Text(f"{finding['title']}. {finding['explanation']} {finding['consequence']}", "note")

@@ -139,7 +139,11 @@ def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
 def matrix(plan: plans.Plan, arms: list[ArmResults]) -> dict[str, dict[str, float]]:
     """Mean top-1 of each trained arm (rows) under each evaluation path (columns)."""
     return {
-        results.arm.slug: {path: float(results.accuracy(path).mean()) for path in results.correct}
+        results.arm.slug: {
+            path: float(results.accuracy(path).mean())
+            for path in results.correct
+            if path != worker.TEN_CROP
+        }
         for results in arms
     }
 

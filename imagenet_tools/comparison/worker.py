@@ -16,6 +16,7 @@ from imagenet_tools.comparison import plan as plans
 from imagenet_tools.records.manifest import write_json
 
 RESULT = "result.json"
+TEN_CROP = "ten-crop"
 
 
 def run_folder(folder: Path, arm: plans.Arm, seed: int) -> Path:
@@ -54,6 +55,15 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
                 data, own, preprocessing=spec, predictions=own / predictions_file(name)
             )
             evaluations[name] = dataclasses.asdict(result)
+        if plan.ten_crop:
+            result = evaluation.evaluate(
+                data,
+                own,
+                preprocessing=arm.spec,
+                ten_crop=True,
+                predictions=own / predictions_file(TEN_CROP),
+            )
+            evaluations[TEN_CROP] = dataclasses.asdict(result)
     content = {
         "arm": slug,
         "fingerprint": arm.fingerprint,

@@ -1,0 +1,81 @@
+"""`imgtools compare-runs`: a verdict from runs that are there already."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+
+FILE = click.Path(exists=True, dir_okay=False)
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
+@click.option("--a", "files_a", multiple=True, type=FILE, help="A prediction file of arm A.")
+@click.option("--b", "files_b", multiple=True, type=FILE, help="A prediction file of arm B.")
+@click.option("--margin", type=float, help="Points; default: the plan's, else 0.5.")
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(
+    folder: str | None,
+    files_a: tuple[str, ...],
+    files_b: tuple[str, ...],
+    margin: float | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Judge finished runs anew: a comparison's folder, or prediction files of two arms.
+
+    A folder's report is written again, with another margin where one is given. Prediction files
+    come from `imgtools eval --predictions`, one a run.
+
+    \b
+    Example:
+      imgtools compare-runs runs/alexnet-vs-inception --margin 1
+      imgtools compare-runs --a a1.npz --a a2.npz --b b1.npz --b b2.npz
+    """
+    if folder and (files_a or files_b):
+        raise click.UsageError("give a comparison's folder, or --a and --b files, not both")
+    if folder:
+        _report_again(Path(folder), margin, as_json)
+        return
+    if not files_a or not files_b:
+        raise click.UsageError("give a comparison's folder, or files for both --a and --b")
+    from imagenet_tools.comparison import files, report
+
+    judged = files.judge_files(files_a, files_b, 0.5 if margin is None else margin)
+    if as_json:
+        click.echo(json.dumps(report.finite(dataclasses.asdict(judged))))
+    else:
+        click.echo(f"VERDICT  {judged.sentence}.")
+
+
+def _report_again(folder: Path, margin: float | None, as_json: bool) -> None:
+    from imagenet_tools.comparison import plan, report
+
+    planned, deviations = plan.read(folder)
+    if margin is not None and margin != planned.margin:
+        deviations.append(f"margin of {planned.margin:g} points changed to {margin:g} afterwards")
+        planned = dataclasses.replace(planned, margin=margin)
+    there = report.read(folder)
+    written = report.write(
+        planned,
+        folder,
+        command=there["command"],
+        changes=deviations,
+        findings=there["findings"],
+        passports=there["passports"],
+        seeds=there["contrasts"][0]["seeds"][0] + len(there["arms"][0]["diverged"]),
+        class_names=there["class_names"],
+    )
+    if as_json:
+        click.echo(json.dumps(written.content))
+        return
+    for sentence in written.sentences:
+        click.echo(f"VERDICT  {sentence}.")
+    click.echo(f"Report: {folder / 'report.html'}")

@@ -1,0 +1,118 @@
+"""The whole comparison: plan, diagnosis, runs up to each look, report."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import diagnosis, experiment, preview, registry
+from imagenet_tools.comparison import arms, flips, report, results
+from imagenet_tools.comparison import plan as plans
+from imagenet_tools.diagnosis import sample, values
+from imagenet_tools.records.manifest import write_json
+
+DIAGNOSIS = "diagnosis.json"
+
+
+def compare(
+    plan: plans.Plan,
+    folder: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    *,
+    jobs: int = 1,
+    plugins: Sequence[str] = (),
+    command: str = "",
+    launch: arms.Launch | None = None,
+) -> report.Report:
+    """Carry out a plan in a folder, and report; what is finished there is not done again.
+
+    jobs: runs at a time. plugins: files that the runs load. command: shown in the report. With
+    looks the comparison stops at the first one at which every contrast is decided.
+    """
+    folder = Path(folder)
+    plans.write(plan, folder)
+    plan, deviations = plans.read(folder)
+    found = _diagnosis(plan, folder, data)
+    look = _run(plan, folder, data, jobs, plugins, launch)
+    gathered = results.gather(plan, folder, look)
+    main = results.judge(plan, gathered)[0]
+    flips.write_sheet(main, data, folder / flips.SHEET)
+    page = preview.sheet(
+        [arm.spec for arm in plan.arms], preview.from_records(data, 3), size=plan.image_size
+    )
+    preview.write(page, [], folder / "preview.png")
+    return report.write(
+        plan,
+        folder,
+        command=command,
+        changes=deviations,
+        findings=found["findings"],
+        passports=found["passports"],
+        seeds=look,
+        class_names=flips.class_names(data, plan.labels_offset),
+    )
+
+
+def _run(
+    plan: plans.Plan,
+    folder: Path,
+    data: str | os.PathLike[str],
+    jobs: int,
+    plugins: Sequence[str],
+    launch: arms.Launch | None,
+) -> int:
+    """Run up to each look, and stop where every contrast is decided; returns the seeds done."""
+    count = len(plan.seeds)
+    for look in sorted({*plan.looks, count}):
+        part = dataclasses.replace(plan, seeds=plan.seeds[:look])
+        arms.run_all(part, folder, data, jobs=jobs, plugins=plugins, launch=launch)
+        kinds = [c.verdict.kind for c in results.judge(plan, results.gather(plan, folder, look))]
+        if "inconclusive" not in kinds:
+            return look
+    return count
+
+
+def _diagnosis(plan: plans.Plan, folder: Path, data: str | os.PathLike[str]) -> dict[str, Any]:
+    """The arms' diagnosis, measured once."""
+    path = folder / DIAGNOSIS
+    if path.exists():
+        stored: dict[str, Any] = json.loads(path.read_text())
+        return stored
+    found = diagnosis.diagnose(
+        [arm.spec for arm in plan.arms],
+        None if plan.synthetic else data,
+        recipe=experiment.from_dict(plan.recipe),
+        image_size=plan.image_size,
+        model=plan.model,
+        images=32,
+        range_test=False,
+    )
+    content: dict[str, Any] = {
+        "findings": [dataclasses.asdict(one) for one in found.findings],
+        "passports": found.passports,
+    }
+    write_json(path, report.finite(content))
+    return content
+
+
+def unit_scale(
+    specs: Sequence[str], data: str | os.PathLike[str], image_size: int
+) -> tuple[str, ...]:
+    """Each spec with a `multiply` that brings its training images to root mean square 1."""
+    pictures = sample.images(data, 64)
+    found = []
+    for spec in specs:
+        pipeline = registry.get(spec)
+        if "multiply" in pipeline.universal:
+            raise ValueError(f"{spec} sets multiply itself; it cannot be matched in scale")
+        rms = values.measure(pipeline, image_size, pictures).train_rms
+        factor = float(f"{1 / rms:.3g}")
+        matched = dataclasses.replace(
+            pipeline, universal={**pipeline.universal, "multiply": factor}
+        )
+        found.append(matched.spec)
+    return tuple(found)

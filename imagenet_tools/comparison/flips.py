@@ -1,0 +1,113 @@
+"""Which classes and which images a contrast turns: right under one arm, wrong under the other."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import stats
+
+from imagenet_tools import images, records
+from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison.results import Contrast
+from imagenet_tools.records import schema, tfrecord
+
+SHEET = "flipped.png"
+SHOWN, COLUMNS, GAP, CAPTION = 96, 8, 6, 18
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """Top-1 of a class under both arms, percent; p: Welch over seeds, by Holm over all classes."""
+
+    label: int
+    images: int
+    a: float
+    b: float
+    p: float
+
+
+def class_changes(contrast: Contrast) -> list[ClassChange]:
+    """Every class of a contrast, the largest changes first."""
+    a = contrast.a.correct[contrast.a.arm.slug]
+    b = contrast.b.correct[contrast.b.arm.slug]
+    found, p_values = [], []
+    for label in np.unique(contrast.a.label):
+        chosen = contrast.a.label == label
+        runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
+        p_values.append(_welch(runs_a, runs_b))
+        found.append((int(label), int(chosen.sum()), float(runs_a.mean()), float(runs_b.mean())))
+    adjusted = statistics.holm(p_values)
+    changes = [ClassChange(*row, p) for row, p in zip(found, adjusted, strict=True)]
+    return sorted(changes, key=lambda one: -abs(one.a - one.b))
+
+
+def _welch(a: np.ndarray, b: np.ndarray) -> float:
+    if min(len(a), len(b)) < 2 or (a.var() == 0 and b.var() == 0):
+        return 1.0
+    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)
+
+
+def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of images right in every run of A and wrong in every run of B, and the reverse."""
+    a = contrast.a.correct[contrast.a.arm.slug]
+    b = contrast.b.correct[contrast.b.arm.slug]
+    return np.flatnonzero(a.all(0) & ~b.any(0)), np.flatnonzero(b.all(0) & ~a.any(0))
+
+
+def write_sheet(contrast: Contrast, data: str | os.PathLike[str], path: Path) -> None:
+    """Draw the first flipped images, A's on the first row and B's on the second."""
+    rows = [list(indices[:COLUMNS]) for indices in flipped(contrast)]
+    keys = {str(contrast.a.key[i]) for row in rows for i in row}
+    pictures = _pictures(data, keys)
+    names = (contrast.a.arm.spec, contrast.b.arm.spec)
+    height = 2 * (CAPTION + SHOWN + GAP)
+    page = Image.new("RGB", (COLUMNS * (SHOWN + GAP) + GAP, height), (255, 255, 255))
+    draw = ImageDraw.Draw(page)
+    for number, row in enumerate(rows):
+        top = number * (CAPTION + SHOWN + GAP)
+        own, other = names[number], names[1 - number]
+        draw.text((GAP, top + 3), f"right in every {own} run, in no {other} run", fill="#444444")
+        for column, index in enumerate(row):
+            picture = pictures.get(str(contrast.a.key[index]))
+            if picture is not None:
+                page.paste(picture, (GAP + column * (SHOWN + GAP), top + CAPTION))
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG", optimize=True)
+    path.write_bytes(buffer.getvalue())
+
+
+def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:
+    """Thumbnails of the validation records with these keys."""
+    found: dict[str, Image.Image] = {}
+    for path in records.shard_paths(data, "validation") if keys else []:
+        for _, record in tfrecord.read(path):
+            example = schema.decode_example(record)
+            key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
+            if key not in keys:
+                continue
+            encoded = example[schema.ENCODED][0]
+            if example[schema.FORMAT][0] == b"RAW":
+                shape = (example[schema.HEIGHT][0], example[schema.WIDTH][0], 3)
+                picture = Image.fromarray(np.frombuffer(encoded, np.uint8).reshape(shape))
+            else:
+                opened: Any = images.to_rgb(encoded)
+                picture = opened.convert("RGB")
+            picture.thumbnail((SHOWN, SHOWN))
+            found[key] = picture
+            if len(found) == len(keys):
+                return found
+    return found
+
+
+def class_names(data: str | os.PathLike[str], offset: int) -> Sequence[str]:
+    """Words of each label as the net counts them (less the offset), background first if it is."""
+    classes = records.read_manifest(data).classes
+    names = ["background", *(words or key for key, words in classes)]
+    return names[offset:]

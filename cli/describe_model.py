@@ -18,10 +18,10 @@ from imagenet_tools.cli.options import json_option, needs_tensorflow
     show_default=True,
     help="Logits, background included.",
 )
-@click.option("--image-size", type=click.IntRange(1), default=224, show_default=True)
+@click.option("--image-size", type=click.IntRange(1), help="Default: what the net was made for.")
 @json_option
 @needs_tensorflow
-def command(name: str, num_classes: int, image_size: int, as_json: bool) -> None:
+def command(name: str, num_classes: int, image_size: int | None, as_json: bool) -> None:
     """Print a net's variables with their shapes and parameter counts.
 
     \b
@@ -32,17 +32,20 @@ def command(name: str, num_classes: int, image_size: int, as_json: bool) -> None
     from imagenet_tools import nets
 
     net = nets.create(name, num_classes, image_size)
-    rows = net.layers()
+    rows = nets.layers(net)
     if as_json:
         content = [{"name": r.name, "shape": r.shape, "parameters": r.parameters} for r in rows]
         click.echo(json.dumps(content))
         return
     proxy = ", a proxy: the net is defined at 224 px" if net.is_proxy else ""
-    click.echo(f"{name} at {image_size} px, {num_classes} logits{proxy}")
+    click.echo(f"{name} at {net.image_size} px, {num_classes} logits{proxy}")
+    table = []
     for row in rows:
-        layer, kind = row.name.split("/")[-2:]
-        shape = "x".join(map(str, row.shape))
-        click.echo(f"{layer:<8} {shape:<16} {row.parameters:>12,}  {kind}")
+        layer, kind = row.name.split("/", 1)[1].rsplit("/", 1)
+        table.append((layer, "x".join(map(str, row.shape)), row.parameters, kind))
+    width = max(8, *(len(layer) for layer, *_ in table))
+    for layer, shape, parameters, kind in table:
+        click.echo(f"{layer:<{width}} {shape:<16} {parameters:>12,}  {kind}")
     weights = sum(row.parameters for row in rows if row.name.endswith("/weights"))
-    click.echo(f"{'weights':<25} {weights:>12,}")
-    click.echo(f"{'in all':<25} {sum(row.parameters for row in rows):>12,}")
+    click.echo(f"{'weights':<{width + 17}} {weights:>12,}")
+    click.echo(f"{'in all':<{width + 17}} {sum(row.parameters for row in rows):>12,}")

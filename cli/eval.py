@@ -7,7 +7,7 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
-    PreprocessingName,
+    checkpoint_options,
     json_option,
     needs_tensorflow,
     plugin_option,
@@ -21,19 +21,8 @@ from imagenet_tools.cli.options import (
     type=click.Path(exists=True, file_okay=False),
     help="Folder of records (build-tfrecords).",
 )
-@click.option(
-    "--checkpoint",
-    required=True,
-    help="A folder, a prefix, an .index file, or the zip it is distributed in.",
-)
-@click.option(
-    "--preprocessing",
-    type=PreprocessingName(),
-    help="Default: that of training, from run.json beside the checkpoint.",
-)
-@click.option("--model", default="alexnet_v2", show_default=True)
+@checkpoint_options
 @click.option("--split", default="validation", show_default=True)
-@click.option("--image-size", type=click.IntRange(1), help="Default: that of training, else 224.")
 @click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
 @click.option(
     "--labels-offset",
@@ -41,7 +30,6 @@ from imagenet_tools.cli.options import (
     help="Subtracted from labels 1..N. Default: what fits the checkpoint's class count.",
 )
 @click.option("--ten-crop", is_flag=True, help="Average corners, centre, and their mirror images.")
-@click.option("--moving-average", is_flag=True, help="Use the averages of the weights.")
 @click.option(
     "--predictions",
     type=click.Path(dir_okay=False),
@@ -54,7 +42,7 @@ def command(
     data: str,
     checkpoint: str,
     preprocessing: str | None,
-    model: str,
+    model: str | None,
     split: str,
     image_size: int | None,
     batch_size: int,

@@ -65,6 +65,31 @@ class PreprocessingName(click.ParamType):
         return str(value)
 
 
+def checkpoint_options(function: Any) -> Any:
+    """What says which trained net is used, and how: the arguments of trained_net.load."""
+    for option in (
+        click.option("--moving-average", is_flag=True, help="Use the averages of the weights."),
+        click.option(
+            "--image-size",
+            type=click.IntRange(1),
+            help="Default: that of training, else the net's.",
+        ),
+        click.option("--model", help="Default: that of training, else alexnet_v2."),
+        click.option(
+            "--preprocessing",
+            type=PreprocessingName(),
+            help="Default: that of training, from run.json beside the checkpoint.",
+        ),
+        click.option(
+            "--checkpoint",
+            required=True,
+            help="A folder, a prefix, an .index file, or the zip it is distributed in.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Name the near ones among the known: ' Did you mean x?' or an empty string."""
     near = difflib.get_close_matches(word, known, n=3)

@@ -90,6 +90,7 @@ def recipe_options(function: Any) -> Any:
     "--log-every-n-steps", "log_steps", type=click.IntRange(1), default=10, show_default=True
 )
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
+@click.option("--mixed-precision", is_flag=True, help="bfloat16 on the way, for GPUs that have it.")
 @click.option("--checkpoint-path", help="Fine-tune from this checkpoint.")
 @click.option(
     "--checkpoint-exclude-scopes",
@@ -117,6 +118,7 @@ def command(
     keep: int,
     log_steps: int,
     deterministic: bool,
+    mixed_precision: bool,
     checkpoint_path: str | None,
     checkpoint_exclude_scopes: str,
     trainable_scopes: str,
@@ -159,6 +161,7 @@ def command(
         keep=keep,
         log_steps=log_steps,
         deterministic=deterministic,
+        mixed_precision=mixed_precision,
         checkpoint_path=checkpoint_path,
         checkpoint_exclude_scopes=_scopes(checkpoint_exclude_scopes),
         trainable_scopes=_scopes(trainable_scopes),

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from imagenet_tools import checkpoints, input_pipeline, nets, records, registry
+from imagenet_tools import input_pipeline, label_check, nets, records, trained_net
 
 TOP = 5
 # Images go through the net this many at a time, padded, whatever the batch size: matrix products
@@ -75,7 +75,7 @@ def evaluate(
     checkpoint: str | os.PathLike[str],
     *,
     preprocessing: str | None = None,
-    model: str = "alexnet_v2",
+    model: str | None = None,
     split: str = "validation",
     image_size: int | None = None,
     batch_size: int = 100,
@@ -86,36 +86,27 @@ def evaluate(
 ) -> EvalResult:
     """Evaluate a checkpoint on a split of records.
 
-    checkpoint: a folder, prefix, .index or zip. preprocessing and image_size default to what
-    the checkpoint's run.json records; without one, preprocessing must be given (ValueError).
-    predictions: where to write them (.npz, arrays of Predictions and `meta`, a JSON string).
+    checkpoint, preprocessing, model, image_size: see trained_net.load. labels_offset: what is
+    subtracted from labels 1..N; by default that of training, else what fits the net's number of
+    logits. predictions: where to write them (.npz, arrays of Predictions and `meta`, a JSON
+    string). An accuracy at chance is looked into; what was found is among the warnings.
     """
-    saved = checkpoints.read(checkpoint)
-    trained = recorded_run(saved.prefix)
-    warnings = []
-    if preprocessing is None:
-        if "preprocessing" not in trained:
-            raise ValueError(
-                f"{saved.prefix} has no run.json beside it that names its preprocessing; "
-                f"give --preprocessing, one of {', '.join(registry.names())}"
-            )
-        preprocessing = trained["preprocessing"]
-    pipeline = registry.get(preprocessing)
-    if trained.get("fingerprint", pipeline.fingerprint) != pipeline.fingerprint:
-        warnings.append(
-            f"trained under {trained['preprocessing']} ({trained['fingerprint']}), evaluated "
-            f"under {pipeline.spec} ({pipeline.fingerprint})"
-        )
+    loaded = trained_net.load(
+        checkpoint,
+        preprocessing=preprocessing,
+        model=model,
+        image_size=image_size,
+        moving_average=moving_average,
+    )
     manifest = records.read_manifest(data)
-    size = image_size or trained.get("image_size") or 224
-    net = load_net(model, saved, size, moving_average=moving_average)
-    offset = _offset(labels_offset, trained, net.num_classes, manifest.num_classes)
+    net, pipeline = loaded.net, loaded.pipeline
+    offset = _offset(labels_offset, loaded.run, net.num_classes, manifest.num_classes)
     stream = input_pipeline.batches(
         data,
         split,
         pipeline,
         batch_size=batch_size,
-        image_size=size,
+        image_size=loaded.image_size,
         is_training=False,
         labels_offset=offset,
         ten_crop=ten_crop,
@@ -128,50 +119,25 @@ def evaluate(
         meta = {
             "preprocessing": pipeline.spec,
             "fingerprint": pipeline.fingerprint,
-            "checkpoint": os.path.basename(saved.prefix),
-            "step": saved.step,
+            "checkpoint": os.path.basename(loaded.checkpoint.prefix),
+            "step": loaded.checkpoint.step,
             "data": manifest.digest,
             "split": split,
             "ten_crop": ten_crop,
-            "seed": trained.get("seed"),
+            "seed": loaded.run.get("seed"),
         }
         write_predictions(predictions, found, meta)
-    return _result(found, pipeline.spec, saved, seconds, predictions, warnings)
-
-
-def recorded_run(prefix: str) -> dict[str, Any]:
-    """What run.json beside a checkpoint says of its training; empty where there is none."""
-    path = Path(prefix).parent / "run.json"
-    try:
-        run: dict[str, Any] = json.loads(path.read_text())["run"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return run
-
-
-def load_net(
-    model: str, saved: checkpoints.Checkpoint, image_size: int, *, moving_average: bool = False
-) -> nets.Net:
-    """Make the net with the checkpoint's weights; the class count is read from its variables."""
-    net = nets.create(model, nets.class_count(model, saved.tensors), image_size)
-    for name, variable in net.variables.items():
-        source = name + checkpoints.AVERAGE if moving_average else name
-        if source not in saved.tensors:
-            raise ValueError(f"{saved.prefix} lacks {source}; it is no checkpoint of {model}")
-        value = saved.tensors[source]
-        if value.shape != tuple(variable.shape):
-            raise ValueError(
-                f"{saved.prefix}: {source} is {value.shape}; {model} at {image_size} px wants "
-                f"{tuple(variable.shape)}. --image-size must be that of training"
-            )
-        variable.assign(value)
-    return net
+    warnings = list(loaded.warnings)
+    if label_check.at_chance(int(np.sum(found.correct)), total, net.num_classes):
+        warnings.append(label_check.explain(loaded, data, split, offset))
+    return _result(found, loaded, seconds, predictions, warnings)
 
 
 def _offset(asked: int | None, trained: dict[str, Any], logits: int, classes: int) -> int:
     """The number subtracted from labels 1..N, which must fit the net's number of logits."""
     offset = asked if asked is not None else trained.get("labels_offset", classes + 1 - logits)
-    if logits + offset != classes + 1 or offset not in (0, 1):
+    fits = logits + offset == classes + 1 if asked is None else classes - offset < logits
+    if not fits or offset not in (0, 1):
         raise ValueError(
             f"the net has {logits} logits and the records have {classes} classes and background; "
             f"no labels offset of 0 or 1 makes them fit (tried {offset})"
@@ -250,8 +216,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
 
 def _result(
     found: Predictions,
-    preprocessing: str,
-    saved: checkpoints.Checkpoint,
+    loaded: trained_net.TrainedNet,
     seconds: float,
     predictions: Any,
     warnings: list[str],
@@ -271,9 +236,9 @@ def _result(
         recall_4=percent(4),
         loss=float(np.mean(-np.log(np.maximum(found.true_probability, 1e-30)))),
         ece=calibration_error(found.probability[:, 0], found.correct),
-        preprocessing=preprocessing,
-        checkpoint=saved.prefix,
-        step=saved.step,
+        preprocessing=loaded.pipeline.spec,
+        checkpoint=loaded.checkpoint.prefix,
+        step=loaded.checkpoint.step,
         seconds=seconds,
         images_per_second=n / max(seconds, 1e-9),
         predictions=None if predictions is None else str(predictions),

@@ -20,7 +20,7 @@ from imagenet_tools.records import schema
 SHUFFLE_BYTES = 256 * 2**20
 INTERLEAVED = 16  # shards read in turn
 # AutoGraph would rewrite every function on the way, some four seconds at each start.
-_as_written = tf.autograph.experimental.do_not_convert
+as_written = tf.autograph.experimental.do_not_convert
 
 
 def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> tf.Tensor:
@@ -41,6 +41,7 @@ def batches(
     seed: int = 0,
     start_step: int = 0,
     labels_offset: int = 0,
+    worker: tuple[int, int] = (0, 1),
     ten_crop: bool = False,
     threads: int | None = None,
 ) -> tf.data.Dataset:
@@ -49,7 +50,8 @@ def batches(
     image: float32 [batch, size, size, 3] ([batch, 10, size, size, 3] with ten_crop); several
     pipelines give image_0, image_1, ... from one decoded stream. label: int32 [batch], less
     labels_offset. key: string [batch]. Training is endless, in epochs that each hold every record
-    once, and starts at the batch of `start_step`; evaluation is one pass in the order of the
+    once, and starts at the batch of `start_step`; worker (i, k) gets every k-th image of each batch
+    from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order of the
     records, the last batch smaller.
     """
     manifest = records.read_manifest(folder)
@@ -60,12 +62,13 @@ def batches(
         mean = part.bytes / max(part.records, 1)
         buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
         stream = _epochs(paths, buffer, seed, start_step * batch_size, part.records)
+        stream = stream.shard(worker[1], worker[0]) if worker[1] > 1 else stream
     else:
-        stream = tf.data.TFRecordDataset(paths).map(_as_written(lambda record: (record, 0)))
+        stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
     chosen = [pipelines] if isinstance(pipelines, registry.Pipeline) else list(pipelines)
     size = (image_size, image_size)
 
-    @_as_written
+    @as_written
     def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = schema.parse_example(record)
         draws = draw_seed(seed, epoch, parsed["key"])
@@ -78,7 +81,7 @@ def batches(
         return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
 
     stream = stream.map(load, num_parallel_calls=threads, deterministic=True)
-    stream = stream.batch(batch_size).prefetch(2)
+    stream = stream.batch(batch_size // worker[1]).prefetch(2)
     return stream.with_options(_options(threads))
 
 
@@ -86,7 +89,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
     """(record, epoch) for ever, from the given position on."""
     first, within = divmod(position, size)
 
-    @_as_written
+    @as_written
     def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
@@ -96,7 +99,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
         )
         stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
         stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))
-        return stream.map(_as_written(lambda record: (record, epoch)))
+        return stream.map(as_written(lambda record: (record, epoch)))
 
     numbers = tf.data.Dataset.range(first, 2**31 - 1)
     return numbers.flat_map(epoch_records)

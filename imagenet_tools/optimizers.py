@@ -87,7 +87,8 @@ class Optimizer:
         if self.name == "adam":
             for power in ("beta1", "beta2"):
                 variable = self.slots[f"{power}_power"]
-                variable.assign(variable * self.settings[f"adam_{power}"])
+                value = variable * self.settings[f"adam_{power}"]
+                tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
 def _sgd(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:

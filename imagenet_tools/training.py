@@ -27,12 +27,14 @@ from tqdm import tqdm
 from imagenet_tools import (
     __version__,
     checkpoints,
+    devices,
     experiment,
     input_pipeline,
     nets,
     optimizers,
     records,
     registry,
+    trained_net,
 )
 from imagenet_tools.events import EventLog
 
@@ -99,6 +101,7 @@ def train(
     checkpoint_exclude_scopes: Sequence[str] = (),
     trainable_scopes: Sequence[str] = (),
     ignore_missing_vars: bool = False,
+    device_names: Sequence[str] = (),
 ) -> TrainResult:
     """Train `model` on the records in `data`, into `train_dir`, and return the result.
 
@@ -106,8 +109,10 @@ def train(
     checkpoint; one that holds another run is an error (ValueError naming the difference).
     steps: in place of the recipe's epochs. labels_offset: subtracted from labels 1..N; 0 keeps
     the background class (N + 1 logits), 1 drops it (N). checkpoint_path: where to fine-tune from,
-    without checkpoint_exclude_scopes.
+    without checkpoint_exclude_scopes. mixed_precision: bfloat16 on the way. device_names: see
+    devices.choose; of several workers, the first writes, and all read the same folders.
     """
+    used = devices.choose(device_names)
     if isinstance(recipe, str):
         recipe = experiment.recipe(recipe)
     size = image_size or recipe.image_size
@@ -134,36 +139,51 @@ def train(
         trainable_scopes=tuple(trainable_scopes),
     )
     folder = Path(train_dir)
-    claim(folder, run)
+    if recipe.batch_size % used.total:
+        raise ValueError(
+            f"a batch of {recipe.batch_size} cannot be dealt to {used.total} devices in equal parts"
+        )
+    if used.chief:
+        claim(folder, run)
+        trained_net.write_classes(folder, manifest)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    net = nets.create(
-        model,
-        run.num_classes,
-        size,
-        seed=seed,
-        initialisation=recipe.initialisation,
-        dropout_keep_prob=recipe.dropout_keep_prob,
-    )
-    trainer = Trainer(net, recipe, run, images)
+    with used.scope():
+        net = nets.create(
+            model,
+            run.num_classes,
+            size,
+            seed=seed,
+            initialisation=recipe.initialisation,
+            dropout_keep_prob=recipe.dropout_keep_prob,
+            mixed_precision=mixed_precision,
+        )
+        trainer = Trainer(net, recipe, run, images, used)
     step = trainer.restore(folder)
-    stream = input_pipeline.batches(
-        data,
-        "train",
-        pipeline,
-        batch_size=recipe.batch_size,
-        image_size=size,
-        is_training=True,
-        seed=seed,
-        start_step=step,
-        labels_offset=labels_offset,
-    )
+
+    def stream(worker: tuple[int, int]) -> tf.data.Dataset:
+        return input_pipeline.batches(
+            data,
+            "train",
+            pipeline,
+            batch_size=recipe.batch_size,
+            image_size=size,
+            is_training=True,
+            seed=seed,
+            start_step=step,
+            labels_offset=labels_offset,
+            worker=worker,
+        )
+
     if step == 0:
         if checkpoint_path:
             trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
-        elif recipe.initialisation == "lsuv":
-            net.lsuv(next(iter(stream))["image"])
-    return _loop(trainer, stream, folder, step, save_steps, keep, log_steps)
+        elif isinstance(net, nets.AlexNet) and recipe.initialisation == "lsuv":
+            net.lsuv(next(iter(stream((0, 1))))["image"])  # of the whole batch, on every worker
+    own = stream((used.worker, used.workers))
+    result = _loop(trainer, own, folder, step, save_steps, keep, log_steps)
+    used.wait()
+    return result
 
 
 def claim(folder: Path, run: Run) -> None:
@@ -201,8 +221,16 @@ def versions() -> dict[str, str]:
 class Trainer:
     """A net, its optimizer and averages, and the compiled step."""
 
-    def __init__(self, net: nets.Net, recipe: experiment.Recipe, run: Run, images: int) -> None:
+    def __init__(
+        self,
+        net: nets.Net,
+        recipe: experiment.Recipe,
+        run: Run,
+        images: int,
+        used: devices.Devices | None = None,
+    ) -> None:
         self.net, self.recipe, self.run = net, recipe, run
+        self.devices = used or devices.Devices()
         self.steps_per_epoch = images / recipe.batch_size
         self.variables = _trained(net.trainable, run.trainable_scopes)
         self.optimizer = optimizers.create(
@@ -222,18 +250,30 @@ class Trainer:
     def _step(
         self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
-        """One update; returns the cross-entropy before it."""
+        """One update on every device; returns the cross-entropy of the batch before it."""
+        return self.devices.run(self._update, images, labels, rate, step)
+
+    def _update(
+        self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+    ) -> tf.Tensor:
+        """This replica's share of an update; returns its share of the cross-entropy."""
         seed = tf.stack([tf.constant(self.run.seed, tf.int32), step])
+        variables = list(self.variables.values())
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(self.variables.values()))
-            logits = self.net(images, is_training=True, seed=seed)
-            loss = cross_entropy(logits, labels, self.recipe.label_smoothing)
-        gradients = tape.gradient(loss, list(self.variables.values()))
-        gradients = self._regularise(gradients)
-        self.optimizer.apply(gradients, rate)
+            tape.watch(variables)
+            heads = self.net.heads(images, seed, self.devices.part())
+            losses = [
+                weight
+                / self.devices.total
+                * cross_entropy(one, labels, self.recipe.label_smoothing)
+                for weight, one in heads
+            ]
+            total = tf.add_n(losses)
+        gradients = self.devices.sum(tape.gradient(total, variables))
+        self.optimizer.apply(self._regularise(gradients), rate)
         if self.averages:
             self._average(step)
-        return loss
+        return losses[0]
 
     def _regularise(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Add the gradient of weight_decay / 2 * |w|^2, and clip to the global norm."""
@@ -254,7 +294,8 @@ class Trainer:
         done = tf.cast(step, tf.float32)
         decay = tf.minimum(self.recipe.moving_average_decay, (1.0 + done) / (10.0 + done))
         for name, average in self.averages.items():
-            average.assign_sub((1.0 - decay) * (average - self.net.variables[name]))
+            change = (1.0 - decay) * (average - self.net.variables[name])
+            tf.raw_ops.AssignSubVariableOp(resource=average.handle, value=change)
 
     def regularisation_loss(self) -> float:
         """The L2 term that TF-Slim adds to the loss it reports."""
@@ -331,12 +372,15 @@ def _loop(
     total, batch = trainer.run.steps, trainer.recipe.batch_size
     first, loss = step, math.nan
     warnings: list[str] = []
-    log = EventLog(folder, METRICS, step)
-    bar = tqdm(total=total, initial=step, desc=folder.name, unit="step", disable=None)
+    chief = trainer.devices.chief
+    log = EventLog(folder, METRICS, step) if chief else None
+    quiet = None if chief else True
+    bar = tqdm(total=total, initial=step, desc=folder.name, unit="step", disable=quiet)
 
     def save() -> str:
+        # Every worker reads its variables, as some are means over all; the first writes them.
         tensors = {name: variable.numpy() for name, variable in trainer.state().items()}
-        return checkpoints.write(folder, step, tensors, keep=keep)
+        return checkpoints.write(folder, step, tensors, keep=keep) if chief else ""
 
     prefix, diverged, started = checkpoints.latest(folder) or "", False, time.perf_counter()
     mark_time, mark_step = started, step
@@ -344,8 +388,8 @@ def _loop(
         for features in stream if step < total else ():
             rate = trainer.learning_rate(step)
             value = trainer.step(
-                features["image"],
-                features["label"],
+                trainer.devices.split(features["image"]),
+                trainer.devices.split(features["label"]),
                 tf.constant(rate, tf.float32),
                 tf.constant(step, tf.int32),
             )
@@ -360,14 +404,15 @@ def _loop(
                 now = time.perf_counter()
                 speed = (step - mark_step) * batch / max(now - mark_time, 1e-9)
                 mark_time, mark_step = now, step
-                log.write(
-                    step,
-                    loss=loss,
-                    total_loss=loss + trainer.regularisation_loss(),
-                    learning_rate=rate,
-                    images_per_second=speed,
-                    epoch=step / trainer.steps_per_epoch,
-                )
+                if log:
+                    log.write(
+                        step,
+                        loss=loss,
+                        total_loss=loss + trainer.regularisation_loss(),
+                        learning_rate=rate,
+                        images_per_second=speed,
+                        epoch=step / trainer.steps_per_epoch,
+                    )
                 bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
                 if not math.isfinite(loss):
                     diverged = True
@@ -381,7 +426,8 @@ def _loop(
         raise
     finally:
         bar.close()
-        log.close()
+        if log:
+            log.close()
     seconds = time.perf_counter() - started
     if diverged:
         warnings.append(diverged_text(loss, step, trainer))
@@ -400,7 +446,8 @@ def _loop(
         diverged,
         tuple(warnings),
     )
-    _finish(folder, result)
+    if chief:
+        _finish(folder, result)
     return result
 
 

@@ -25,3 +25,16 @@ def shared() -> Path:
 @pytest.fixture
 def runner() -> CliRunner:
     return CliRunner()
+
+
+@pytest.fixture(scope="session")
+def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of 3 classes: 24 training and 9 validation images."""
+    from imagenet_tools import raw, records, synthetic
+
+    folder = tmp_path_factory.mktemp("tiny")
+    synthetic.generate(
+        folder / "raw", classes=3, train_per_class=8, validation_per_class=3, workers=1
+    )
+    records.build(raw.detect(folder / "raw"), folder / "records", workers=1, validation_shards=2)
+    return folder / "records"

@@ -86,6 +86,7 @@ def test_what_we_save_is_read_by_tf_slims_saver(tmp_path: Path) -> None:
     tensors = {name: variable.numpy() for name, variable in net.variables.items()}
     prefix = checkpoints.write(tmp_path, 12, tensors)
     with tf.Graph().as_default(), v1.Session() as session:
+        v1.set_random_seed(1)  # another test of this process may have asked for determinism
         alexnet.alexnet_v2(tf.zeros([1, 224, 224, 3]), CLASSES, is_training=False)
         step = v1.train.get_or_create_global_step()
         v1.train.Saver().restore(session, prefix)
@@ -196,3 +197,21 @@ def test_describe_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert "50,308,009" in printed and "50,297,536" in printed
     assert cli_main.run(["describe-model", "alexnet_v3"]) == 1
     assert "known: alexnet_v2" in capsys.readouterr().err
+    assert cli_main.run(["describe-model", "resnet_v1_50", "--num-classes", "1000"]) == 0
+    printed = capsys.readouterr().out
+    assert "conv1/weights" not in printed and "7x7x3x64" in printed
+    assert "25,557,032" in printed  # beta and gamma are counted, batch norm's averages are not
+
+
+def test_mixed_precision_keeps_float32_variables_and_nearly_the_logits() -> None:
+    images = tf.constant(IMAGES[:, :67, :67])
+    nets_ = [
+        nets.create("alexnet_v2", 5, 67, initialisation="he", mixed_precision=mixed)
+        for mixed in (False, True)
+    ]
+    exact, rounded = (net(images).numpy() for net in nets_)
+    assert rounded.dtype == np.float32
+    assert all(v.dtype == tf.float32 for v in nets_[1].variables.values())
+    assert 0 < np.abs(exact - rounded).max() < 0.03 * np.ptp(exact)
+    with pytest.raises(ValueError, match="mixed precision is for alexnet_v2"):
+        nets.create("vgg_a", 5, mixed_precision=True)

@@ -8,21 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imagenet_tools import checkpoints, evaluation, experiment, raw, records, synthetic, training
+from imagenet_tools import checkpoints, evaluation, experiment, records, training
 from imagenet_tools.records import schema, tfrecord
 
 RECIPE = experiment.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Records of 3 classes: 24 training and 9 validation images."""
-    folder = tmp_path_factory.mktemp("tiny")
-    synthetic.generate(
-        folder / "raw", classes=3, train_per_class=8, validation_per_class=3, workers=1
-    )
-    records.build(raw.detect(folder / "raw"), folder / "records", workers=1, validation_shards=2)
-    return folder / "records"
+@pytest.fixture
+def data(tiny_records: Path) -> Path:
+    return tiny_records
 
 
 def run(data: Path, folder: Path, **changes: object) -> training.TrainResult:
@@ -31,9 +25,9 @@ def run(data: Path, folder: Path, **changes: object) -> training.TrainResult:
 
 
 @pytest.fixture(scope="module")
-def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    result = run(data, folder)
+    result = run(tiny_records, folder)
     assert (result.steps, result.diverged) == (6, False)
     return folder
 

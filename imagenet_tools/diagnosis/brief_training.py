@@ -89,7 +89,7 @@ class _Session:
             "alexnet_v2", classes, size, seed=0, initialisation=recipe.initialisation,
             dropout_keep_prob=recipe.dropout_keep_prob,
         )  # fmt: skip
-        if recipe.initialisation == "lsuv":
+        if isinstance(self.net, nets.AlexNet) and recipe.initialisation == "lsuv":
             self.net.lsuv(tf.constant(images[:BATCH]))
         self.start = {name: variable.numpy() for name, variable in self.net.variables.items()}
         run = training.Run(

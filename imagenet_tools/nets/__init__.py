@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.nets import alexnet_v2, initialisation
+from imagenet_tools.nets import alexnet_v2, initialisation, slim
 
 
 class LayerRow(NamedTuple):
@@ -21,9 +21,6 @@ class LayerRow(NamedTuple):
     name: str
     shape: tuple[int, ...]
     parameters: int
-
-
-Net = Any  # whatever `create` returns: AlexNet, or a net of tf_slim's with the same members
 
 
 class AlexNet:
@@ -43,10 +40,11 @@ class AlexNet:
         seed: int = 0,
         start: str = "slim",
         dropout_keep_prob: float = 0.5,
+        mixed_precision: bool = False,
     ) -> None:
         draw = initialisation.slim if start == "slim" else initialisation.he
         self.num_classes, self.image_size = num_classes, image_size
-        self.keep_prob = dropout_keep_prob
+        self.keep_prob, self.mixed_precision = dropout_keep_prob, mixed_precision
         self.variables = {
             name: tf.Variable(draw(name, shape, seed), name=name)
             for name, shape in alexnet_v2.shapes(num_classes, image_size).items()
@@ -58,9 +56,24 @@ class AlexNet:
     def __call__(
         self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        return alexnet_v2.forward(
-            self.variables, images, is_training=is_training, seed=seed, keep_prob=self.keep_prob
-        )
+        return self._forward(images, is_training=is_training, seed=seed)
+
+    def heads(
+        self, images: tf.Tensor, seed: tf.Tensor, part: alexnet_v2.Part = (0, 1)
+    ) -> list[tuple[float, tf.Tensor]]:
+        """Each head that is trained, float32, with its weight in the loss: here one.
+
+        part: which images of the whole batch these are; see alexnet_v2.dropout.
+        """
+        return [(1.0, self._forward(images, is_training=True, seed=seed, part=part))]
+
+    def _forward(self, images: tf.Tensor, **settings: Any) -> tf.Tensor:
+        variables = self.variables
+        if self.mixed_precision:
+            variables = {name: tf.cast(v, tf.bfloat16) for name, v in variables.items()}
+            images = tf.cast(images, tf.bfloat16)
+        logits = alexnet_v2.forward(variables, images, keep_prob=self.keep_prob, **settings)
+        return tf.cast(logits, tf.float32)
 
     def lsuv(self, images: tf.Tensor) -> dict[str, float]:
         """Scale the weights to unit variance on these images; see initialisation.lsuv."""
@@ -73,22 +86,33 @@ class AlexNet:
 
         return initialisation.lsuv(self.variables, list(self.regularized), outputs)
 
-    def layers(self) -> list[LayerRow]:
-        """Each variable with its shape and number of parameters, in the net's order."""
-        return [
-            LayerRow(name, tuple(variable.shape), int(np.prod(variable.shape)))
-            for name, variable in self.variables.items()
-        ]
+
+Net = AlexNet | slim.SlimNet
 
 
 def names() -> list[str]:
     """The names that `create` takes."""
-    return ["alexnet_v2"]
+    return ["alexnet_v2", *slim.SOURCES]
+
+
+def default_size(name: str) -> int:
+    """The image size in pixels that a net was made for."""
+    _known(name)
+    return alexnet_v2.DEFAULT_SIZE if name == "alexnet_v2" else slim.SOURCES[name].image_size
+
+
+def layers(net: Net) -> list[LayerRow]:
+    """Each trained variable with its shape and number of parameters, in the net's order."""
+    return [
+        LayerRow(name, tuple(variable.shape), int(np.prod(variable.shape)))
+        for name, variable in net.trainable.items()
+    ]
 
 
 def class_count(name: str, tensors: Mapping[str, np.ndarray]) -> int:
     """Number of logits of a checkpoint of this net, from its last layer's biases."""
-    last = {"alexnet_v2": "alexnet_v2/fc8/biases"}[name]
+    _known(name)
+    last = slim.SOURCES[slim.REFERENCE if name == "alexnet_v2" else name].last
     if last not in tensors:
         raise ValueError(f"no {last} in the checkpoint; is it one of {name}?")
     return int(tensors[last].shape[0])
@@ -102,18 +126,31 @@ def create(
     seed: int = 0,
     initialisation: str = "slim",
     dropout_keep_prob: float = 0.5,
-) -> AlexNet:
+    mixed_precision: bool = False,
+) -> Net:
     """Make a net with fresh variables.
 
     num_classes counts all logits, background included. initialisation: "slim", "he" or "lsuv";
-    after "lsuv" call net.lsuv(images) with a first batch. Raises LookupError for an unknown name.
+    after "lsuv" call net.lsuv(images) with a first batch. mixed_precision: bfloat16 on the way,
+    float32 variables and logits. Raises LookupError for an unknown name, ValueError for a size,
+    an initialisation or a precision that the net does not take.
     """
+    _known(name)
+    size = image_size or default_size(name)
+    if name == "alexnet_v2":
+        return AlexNet(
+            num_classes,
+            size,
+            seed=seed,
+            start=initialisation,
+            dropout_keep_prob=dropout_keep_prob,
+            mixed_precision=mixed_precision,
+        )
+    if mixed_precision:
+        raise ValueError(f"mixed precision is for alexnet_v2; {name} computes in float32")
+    return slim.SlimNet(name, num_classes, size, seed, initialisation, dropout_keep_prob)
+
+
+def _known(name: str) -> None:
     if name not in names():
         raise LookupError(f"unknown model {name!r}; known: {', '.join(names())}")
-    return AlexNet(
-        num_classes,
-        image_size or alexnet_v2.DEFAULT_SIZE,
-        seed=seed,
-        start=initialisation,
-        dropout_keep_prob=dropout_keep_prob,
-    )

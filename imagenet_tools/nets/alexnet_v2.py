@@ -40,6 +40,7 @@ CONVOLUTIONS = (
     Layer("conv5", 3, 256, 1, "SAME", True),
 )
 HIDDEN = 4096
+Part = tuple[Any, int]  # (i, k): every k-th image of a batch from the i-th on; see dropout
 
 
 def pool5_side(image_size: int) -> int:
@@ -84,11 +85,13 @@ def forward(
     is_training: bool = False,
     seed: tf.Tensor | None = None,
     keep_prob: float = 0.5,
+    part: Part = (0, 1),
     tap: dict[str, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Compute the logits [batch, num_classes] of images [batch, size, size, 3].
 
     seed: int32 [2], the key of dropout's stateless draws; needed in training where keep_prob < 1.
+    part: see dropout.
     tap: a dict that receives each layer's output before its activation.
     """
 
@@ -113,7 +116,7 @@ def forward(
             break
         net = tf.nn.relu(net)
         if is_training and keep_prob < 1.0:
-            net = _dropout(net, keep_prob, seed, name)
+            net = dropout(net, keep_prob, seed, {"fc6": 6, "fc7": 7}[name], part)
     return net
 
 
@@ -132,9 +135,20 @@ def product(rows: tf.Tensor, matrix: tf.Tensor) -> Any:
     return rows @ matrix, gradient
 
 
-def _dropout(net: tf.Tensor, keep_prob: float, seed: tf.Tensor | None, name: str) -> tf.Tensor:
-    """Dropout whose draws depend on the seed alone, so that a resumed run repeats them."""
+def dropout(
+    net: tf.Tensor, keep_prob: float, seed: tf.Tensor | None, layer: int, part: Part = (0, 1)
+) -> tf.Tensor:
+    """Dropout whose draws depend on (seed, layer) alone, so that a resumed run repeats them.
+
+    part: (i, k) where these rows are every k-th of a batch from the i-th on: they get the draws
+    that they would get in the whole batch.
+    """
     if seed is None:
         raise ValueError("training with dropout needs a seed, int32 [2]")
-    own = tf.cast(seed, tf.int32) + tf.constant([0, {"fc6": 6, "fc7": 7}[name]], tf.int32)
-    return tf.nn.experimental.stateless_dropout(net, rate=1.0 - keep_prob, seed=own)
+    own = tf.cast(seed, tf.int32) + tf.stack([0, layer])
+    index, count = part
+    shape = tf.shape(net)
+    drawn = tf.random.stateless_uniform(tf.concat([shape[:1] * count, shape[1:]], 0), own)
+    if count > 1:
+        drawn = tf.gather(drawn, tf.range(shape[0]) * count + index)
+    return tf.where(drawn >= 1.0 - keep_prob, net / keep_prob, tf.zeros_like(net))

@@ -1,0 +1,66 @@
+"""`imgtools export`: a SavedModel that takes JPEG bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from imagenet_tools.cli.options import (
+    checkpoint_options,
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+)
+
+
+@click.command()
+@checkpoint_options
+@click.option("--out", required=True, type=click.Path(), help="Folder to write; must not exist.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False),
+    help="Records: the export is checked on their validation images.",
+)
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(
+    checkpoint: str,
+    preprocessing: str | None,
+    model: str | None,
+    image_size: int | None,
+    moving_average: bool,
+    out: str,
+    data: str | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Write a SavedModel with the preprocessing inside: JPEG bytes in, top-5 classes out.
+
+    It is loaded again and compared with `eval` before it is kept.
+
+    \b
+    Example:
+      imgtools export --checkpoint runs/one --data records --out served
+    """
+    from imagenet_tools import saved_model
+
+    written = saved_model.export(
+        checkpoint,
+        out,
+        data=data,
+        preprocessing=preprocessing,
+        model=model,
+        image_size=image_size,
+        moving_average=moving_average,
+    )
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(written)))
+        return
+    click.echo(
+        f"{written.folder}: signature serving_default, `images` (JPEG bytes) to label, "
+        f"probability, key, words\nChecked on {written.checked} images of {written.on}: "
+        f"probabilities within {written.largest_difference:.1g} of the evaluation's"
+    )

@@ -1,0 +1,71 @@
+"""`imgtools predict`: the likeliest classes of images."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from imagenet_tools.cli.options import (
+    checkpoint_options,
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
+@checkpoint_options
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False),
+    help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
+)
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True)
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(
+    paths: tuple[str, ...],
+    checkpoint: str,
+    preprocessing: str | None,
+    model: str | None,
+    image_size: int | None,
+    moving_average: bool,
+    data: str | None,
+    top: int,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Print the likeliest classes of each image: files, folders, or - for stdin.
+
+    stdin holds one image, or a list of paths, one a line. With --json a line an image. A file
+    that is no readable image is named, the others are done, and the exit code is 3.
+
+    \b
+    Example:
+      imgtools predict --checkpoint runs/one cat.jpg photographs/
+      imgtools predict --checkpoint model.ckpt-9048119.zip --preprocessing inception cat.jpg
+      curl -s host/cat.jpg | imgtools predict --checkpoint runs/one -
+    """
+    from imagenet_tools import prediction
+
+    damaged = False
+    for found in prediction.predict(
+        checkpoint,
+        paths,
+        preprocessing=preprocessing,
+        model=model,
+        image_size=image_size,
+        moving_average=moving_average,
+        data=data,
+        top=top,
+    ):
+        damaged = damaged or found.problem is not None
+        if as_json:
+            click.echo(json.dumps(dataclasses.asdict(found)))
+        else:
+            click.echo("\n".join(prediction.as_text(found)), err=found.problem is not None)
+    return 3 if damaged else 0

@@ -1,0 +1,230 @@
+"""The nets of tf_slim.nets, as tf_slim builds them, on variables that we own.
+
+tf_slim's functions ask for a variable by name each time they are called. A custom getter answers
+from a dictionary, so that one of these nets is called inside a tf.function like any other:
+under eager TensorFlow, with no session, several in one process. Names, shapes, initial values,
+batch norm and the L2 terms are tf_slim's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from imagenet_tools.nets import initialisation
+
+AUXILIARY_WEIGHT = 0.4  # of inception_v3's second head in the loss, as TF-Slim trains it
+REFERENCE = "alexnet_v2_reference"
+
+
+class Source(NamedTuple):
+    """Where a net is in tf_slim.nets, its last layer's biases, and the size it was made for."""
+
+    module: str
+    function: str
+    arg_scope: str
+    last: str
+    image_size: int = 224
+
+
+def _sources() -> dict[str, Source]:
+    found = {
+        REFERENCE: Source("alexnet", "alexnet_v2", "alexnet_v2_arg_scope", "alexnet_v2/fc8/biases"),
+        "overfeat": Source(
+            "overfeat", "overfeat", "overfeat_arg_scope", "overfeat/fc8/biases", 231
+        ),
+    }
+    for name in ("vgg_a", "vgg_16", "vgg_19"):
+        found[name] = Source("vgg", name, "vgg_arg_scope", f"{name}/fc8/biases")
+    for version, last, size in ((1, "0c", 224), (2, "1c", 224), (3, "1c", 299)):
+        name = f"inception_v{version}"
+        biases = f"InceptionV{version}/Logits/Conv2d_{last}_1x1/biases"
+        found[name] = Source(name, name, f"{name}_arg_scope", biases, size)
+    for version in (1, 2):
+        for depth in (50, 101, 152, 200):
+            module, name = f"resnet_v{version}", f"resnet_v{version}_{depth}"
+            found[name] = Source(module, name, "resnet_arg_scope", f"{name}/logits/biases")
+    return found
+
+
+SOURCES = _sources()
+
+
+class SlimNet:
+    """A net of tf_slim's: the same members as AlexNet.
+
+    variables holds batch norm's moving averages too, trainable does not. regularized: every
+    weight that tf_slim puts an L2 term on.
+    """
+
+    is_proxy = False
+
+    def __init__(
+        self, name: str, num_classes: int, image_size: int, seed: int, start: str, keep_prob: float
+    ) -> None:
+        if start == "lsuv":
+            raise ValueError(
+                f"lsuv initialisation is for alexnet_v2; {name} takes --initialisation slim or he"
+            )
+        self.name, self.num_classes, self.image_size = name, num_classes, image_size
+        self.keep_prob = keep_prob
+        source = SOURCES[name]
+        module = importlib.import_module(f"tf_slim.nets.{source.module}")
+        self._function: Callable = getattr(module, source.function)
+        self._arg_scope: Callable = getattr(module, source.arg_scope)
+        self.variables, trained = self._create(seed, start)
+        self.trainable = {n: v for n, v in self.variables.items() if n in trained}
+
+    def _create(self, seed: int, start: str) -> tuple[dict[str, tf.Variable], set[str]]:
+        """Build once in a graph of its own to learn each variable, and draw its first value."""
+        v1 = tf.compat.v1
+        wanted: dict[str, tuple[tuple[int, ...], Any, bool]] = {}
+
+        def record(getter: Callable, name: str, **given: Any) -> Any:
+            wanted[name] = (tuple(given["shape"]), given["initializer"], given["trainable"])
+            given["regularizer"] = None
+            return getter(name, **given)
+
+        with tf.Graph().as_default():
+            v1.set_random_seed(seed)
+            images = tf.zeros([2, self.image_size, self.image_size, 3])
+            try:
+                logits, _ = self._net(images, True, None, record)
+            except ValueError as error:
+                raise ValueError(
+                    f"{self.name} cannot take images of {self.image_size} pixels "
+                    f"({str(error).splitlines()[0]}); its own size is "
+                    f"{SOURCES[self.name].image_size}"
+                ) from error
+            if logits.shape.as_list() != [2, self.num_classes]:
+                raise ValueError(
+                    f"{self.name} at {self.image_size} pixels gives logits of shape "
+                    f"{logits.shape[1:]}, more than one to an image; its own size is "
+                    f"{SOURCES[self.name].image_size}"
+                )
+            terms = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
+            self.regularized = tuple(sorted(_variable_of(term) for term in terms))
+        with tf.Graph().as_default(), v1.Session() as session:
+            first = {}
+            for name, (shape, draw, _) in wanted.items():
+                v1.set_random_seed(zlib.crc32(name.encode()) ^ seed)
+                he = start == "he" and name in self.regularized
+                first[name] = (
+                    tf.constant(initialisation.he(name, shape, seed)) if he else draw(list(shape))
+                )
+            values = session.run(first)
+        variables = {}
+        for name, (_, _, trainable) in wanted.items():
+            # Batch norm's averages: a mean over replicas, where there are several.
+            apart: dict[str, Any] = {} if trainable else dict(
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.MEAN,
+            )  # fmt: skip
+            variables[name] = tf.Variable(values[name], trainable=trainable, name=name, **apart)
+        return variables, {name for name, (_, _, trainable) in wanted.items() if trainable}
+
+    def __call__(
+        self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Logits [batch, num_classes]; inside a tf.function(autograph=False)."""
+        return self._net(images, is_training, seed, self._lookup)[0]
+
+    def heads(
+        self, images: tf.Tensor, seed: tf.Tensor, part: tuple[Any, int] = (0, 1)
+    ) -> list[tuple[float, tf.Tensor]]:
+        """Each head that is trained, with its weight in the loss."""
+        logits, end_points = self._net(images, True, seed, self._lookup, part)
+        heads = [(1.0, logits)]
+        if "AuxLogits" in end_points:
+            heads.append((AUXILIARY_WEIGHT, end_points["AuxLogits"]))
+        return heads
+
+    def _lookup(self, getter: Callable, name: str, *_: Any, **__: Any) -> tf.Variable:
+        return self.variables[name]
+
+    def _net(
+        self,
+        images: tf.Tensor,
+        is_training: bool,
+        seed: Any,
+        getter: Callable,
+        part: tuple[Any, int] = (0, 1),
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        import tf_slim
+
+        v1 = tf.compat.v1
+        settings: dict[str, Any] = {}
+        if not self.name.startswith("resnet"):
+            settings["dropout_keep_prob"] = self.keep_prob
+        scope = v1.variable_scope(
+            v1.get_variable_scope(), custom_getter=getter, auxiliary_name_scope=False
+        )
+        with _mended(seed, part), scope, tf_slim.arg_scope(_immediate(self._arg_scope())):
+            logits, end_points = self._function(
+                images, self.num_classes, is_training=is_training, **settings
+            )
+        if logits.shape[1:3] == [1, 1]:  # resnets keep the pooled map's two sides
+            logits = tf.squeeze(logits, [1, 2])
+        return logits, end_points
+
+
+def _variable_of(term: tf.Tensor) -> str:
+    """The variable that an L2 term is of, found by walking up its graph."""
+    operation = term.op
+    while operation.inputs:
+        # l2_regularizer multiplies the scale by the loss; the variable is behind the last input.
+        operation = operation.inputs[len(operation.inputs) - 1].op
+    return str(operation.name)
+
+
+def _immediate(scope: dict[Any, Any]) -> dict[Any, Any]:
+    """The arg_scope with batch norm's averages updated on the way, not through a collection.
+
+    tf_slim then takes its own fused batch norm, which needs none of the layers that TensorFlow
+    has dropped.
+    """
+    changed = {}
+    for operation, given in scope.items():
+        given = dict(given)
+        if given.get("normalizer_params"):
+            given["normalizer_params"] = {**given["normalizer_params"], "updates_collections": None}
+        if "updates_collections" in given:
+            given["updates_collections"] = None
+        changed[operation] = given
+    return changed
+
+
+@contextlib.contextmanager
+def _mended(seed: Any, part: tuple[Any, int]) -> Iterator[None]:
+    """While a net is built: the names that tf_slim misses in TensorFlow, and dropout by key."""
+    from tensorflow.python.framework import ops
+    from tf_slim import add_arg_scope, layers
+
+    from imagenet_tools.nets.alexnet_v2 import dropout
+
+    whole = layers.dropout
+
+    @add_arg_scope
+    def keyed(
+        inputs: tf.Tensor, keep_prob: float = 0.5, is_training: bool = True, scope: str = ""
+    ) -> Any:
+        if not is_training or seed is None or keep_prob >= 1.0:
+            return inputs
+        layer = int("".join(filter(str.isdigit, scope)))  # dropout6, Dropout_1b
+        return dropout(inputs, keep_prob, seed, layer, part)
+
+    missing = not hasattr(ops, "Tensor")
+    if missing:
+        ops.Tensor = tf.Tensor
+    layers.dropout = keyed
+    try:
+        yield
+    finally:
+        layers.dropout = whole
+        if missing:
+            del ops.Tensor

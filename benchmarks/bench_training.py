@@ -6,11 +6,15 @@ tf.function on all cores, their steps in turn.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.harness import Row, interleave, medians, ratio_row
+from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 
 CLASSES = 1001
 WEIGHT_DECAY = 5e-4
@@ -85,16 +89,51 @@ def gemm_seconds() -> float:
 
 
 def rows() -> Iterator[Row]:
-    yield from step_rows(32, 1.8, repeats=7)
-    yield from step_rows(128, 1.7, repeats=3)
+    yield from step_rows(32, 1.8, 1.1, repeats=7)
+    yield from step_rows(128, 1.7, 1.2, repeats=3)
     yield small_row()
     yield forward_row()
 
 
-def step_rows(batch: int, least: float, repeats: int) -> Iterator[Row]:
-    ours, slim = our_step(224, batch), slim_step(batch)
-    seconds = interleave({"tf_slim": slim, "imgtools": ours}, repeats=repeats)
-    rates = medians(seconds, batch)
+@contextlib.contextmanager
+def torch_step(batch: int) -> Iterator[Callable[[], float] | None]:
+    """PyTorch's step in a child, None where PyTorch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        yield None
+        return
+    command = [sys.executable, "-m", "benchmarks.torch_alexnet", str(batch)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin and child.stdout
+        asks, answers = child.stdin, child.stdout
+
+        def step() -> float:
+            asks.write("step\n")
+            asks.flush()
+            return float(answers.readline())
+
+        yield step
+        asks.close()
+
+
+def step_rows(batch: int, least: float, least_torch: float, repeats: int) -> Iterator[Row]:
+    contenders: dict[str, Callable[[], object]] = {
+        "tf_slim": slim_step(batch),
+        "imgtools": our_step(224, batch),
+    }
+    with torch_step(batch) as torch:
+        if torch is not None:
+            contenders["PyTorch"] = torch
+        rates = medians(interleave(contenders, repeats=repeats), batch)
+    name = f"training step, 224 px, batch {batch}, against PyTorch's best"
+    if torch is None:
+        yield skipped(name, "torch is not installed (the row needs torch==2.13.0)")
+    else:
+        yield ratio_row(
+            name, rates, unit="images/s", candidate="imgtools", baseline="PyTorch",
+            at_least=least_torch,
+        )  # fmt: skip
     yield ratio_row(
         f"training step, 224 px, batch {batch}", rates, unit="images/s", candidate="imgtools",
         baseline="tf_slim", at_least=least,

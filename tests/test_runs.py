@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,51 @@ def test_interrupted_and_resumed_gives_the_same_bits(
     assert once.keys() == twice.keys()
     different = [name for name in once if not np.array_equal(once[name], twice[name])]
     assert different == []
+
+
+PROGRAM = """
+import sys
+from imagenet_tools import experiment, training
+recipe = experiment.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
+training.train(sys.argv[1], sys.argv[2], preprocessing="alexnet", recipe=recipe, seed=3,
+               deterministic=True, save_steps=2, log_steps=1)
+"""
+
+
+def test_killed_and_resumed_gives_the_same_bits(trained: Path, data: Path, tmp_path: Path) -> None:
+    """kill -9 as soon as the checkpoint of step 2 is named; then the same program again."""
+    command = [sys.executable, "-c", PROGRAM, str(data), str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (tmp_path / checkpoints.STATE).exists():
+            time.sleep(0.005)
+        process.kill()
+    assert checkpoints.read(tmp_path).step in (2, 4)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    once, twice = checkpoints.read(trained).tensors, checkpoints.read(tmp_path).tensors
+    assert [name for name in once if not np.array_equal(once[name], twice[name])] == []
+
+
+DISK_FULL = """
+import resource, signal, sys
+import numpy as np
+from imagenet_tools import checkpoints
+checkpoints.write(sys.argv[1], 1, {"w": np.ones(100_000, np.float32)})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # what a full disk looks like
+try:
+    checkpoints.write(sys.argv[1], 2, {"w": np.zeros(100_000, np.float32)})
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DISK_FULL, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "model.ckpt-2 was not saved" in done.stdout
+    saved = checkpoints.read(tmp_path)
+    assert (saved.step, saved.tensors["w"].sum()) == (1, 100_000)
+    assert not list(tmp_path.glob(".tmp*")) and not list(tmp_path.glob("model.ckpt-2*"))
 
 
 def test_a_folder_of_another_run_is_refused(trained: Path, data: Path) -> None:

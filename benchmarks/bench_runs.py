@@ -21,12 +21,13 @@ SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "sha
 SAMPLE = SHARED / "data" / "imagenet-sample.tar"
 BATCH = 32
 MEMORY = """
-import resource
 from benchmarks.bench_training import {maker}
 step = {maker}({arguments})
 for _ in range(3):
     step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not ru_maxrss, which a child inherits from its parent.
+with open("/proc/self/status") as status:
+    print(next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024)
 """
 
 

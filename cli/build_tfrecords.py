@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.options import SliceType, json_option
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Manifest
+    from imagenet_tools.slices import Slice
 
 
 @click.command()
@@ -74,8 +75,14 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Repeat TF-Slim's constants: grey images are called RGB with 3 channels.",
 )
+@click.option(
+    "--shard-slice",
+    type=SliceType(),
+    help="Write every N-th shard from the i-th on: a task of an array job. `imgtools finalize` "
+    "ends the build.",
+)
 @json_option
-def command(raw_path: str, as_json: bool, **options: Any) -> None:
+def command(raw_path: str, shard_slice: Slice | None, as_json: bool, **options: Any) -> None:
     """Build TFRecords from raw images in any known layout, without extracting anything.
 
     Images keep their own bytes. The same images and seed give the same records on any machine;
@@ -85,6 +92,7 @@ def command(raw_path: str, as_json: bool, **options: Any) -> None:
     Example:
       imgtools build-tfrecords --raw ~/imagenet --out ~/records
       imgtools build-tfrecords --raw ~/imagenette --out ~/records-160 --max-side 160
+      imgtools build-tfrecords --raw ~/imagenet --out ~/records --shard-slice 3/64
     """
     from imagenet_tools import raw, records
 
@@ -94,13 +102,28 @@ def command(raw_path: str, as_json: bool, **options: Any) -> None:
     kept = ("max_side", "store", "verify", "on_damaged", "slim_compat")
     settings = records.Settings(**{name: options.pop(name) for name in kept})
     out = options.pop("out")
+    if shard_slice is not None:
+        count = records.build_slice(raw_set, out, shard_slice, settings=settings, **options)
+        if as_json:
+            click.echo(json.dumps({"out": out, "slice": str(shard_slice), "shards": count}))
+        else:
+            click.echo(
+                f"{out}: slice {shard_slice}, {count:,} shards\n"
+                f"  when every slice is done: imgtools finalize {out}"
+            )
+        return
     complete = os.path.exists(os.path.join(out, records.NAME))
     manifest = records.build(raw_set, out, settings=settings, **options)
     seconds = time.perf_counter() - start
     if as_json:
         click.echo(json.dumps(_as_json(out, manifest, seconds), indent=1))
     else:
-        click.echo("\n".join(_summary(out, manifest, None if complete else seconds)))
+        click.echo("\n".join(summary(out, manifest)))
+        click.echo(
+            "  it was complete already; nothing was written"
+            if complete
+            else _speed(manifest, seconds)
+        )
 
 
 def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
@@ -122,8 +145,8 @@ def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
     }
 
 
-def _summary(out: str, manifest: Manifest, seconds: float | None) -> Iterator[str]:
-    """Lines on what the folder holds; seconds None where it was complete already."""
+def summary(out: str, manifest: Manifest) -> Iterator[str]:
+    """Lines on what the folder holds."""
     total = sum(split.records for split in manifest.splits.values())
     size = sum(split.bytes for split in manifest.splits.values())
     yield f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"
@@ -142,8 +165,10 @@ def _summary(out: str, manifest: Manifest, seconds: float | None) -> Iterator[st
     for kind in ("converted", "repaired", "skipped"):
         if notes := getattr(manifest, kind):
             yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"
-    if seconds is None:
-        yield "  it was complete already; nothing was written"
-    else:
-        rate = f"{total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"
-        yield f"  {seconds:.1f} s, {rate}"
+
+
+def _speed(manifest: Manifest, seconds: float) -> str:
+    total = sum(split.records for split in manifest.splits.values())
+    size = sum(split.bytes for split in manifest.splits.values())
+    rate = f"{total / seconds:,.0f} images/s, {size / seconds / 1e6:,.0f} MB/s"
+    return f"  {seconds:.1f} s, {rate}"

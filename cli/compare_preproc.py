@@ -5,16 +5,20 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagenet_tools.cli.options import (
     PreprocessingName,
+    SliceType,
     json_option,
     needs_tensorflow,
     plugin_option,
 )
+
+if TYPE_CHECKING:
+    from imagenet_tools.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
 # The embedded data set and a schedule for it: two arms of three seeds within three minutes on two
@@ -83,6 +87,12 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
     expose_value=False,
     help="A YAML file of these options; what is typed goes before it.",
 )
+@click.option(
+    "--run-slice",
+    type=SliceType(),
+    help="Carry out every N-th run from the i-th on: a task of an array job, on the --data and "
+    "--out of the others. `imgtools finalize` reports.",
+)
 @click.option("--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison.")
 @plugin_option
 @json_option
@@ -103,6 +113,7 @@ def command(
     match_scale: bool,
     attribute: bool,
     plan_only: bool,
+    run_slice: Slice | None,
     fail_if_undecided: bool,
     plugins: tuple[str, ...],
     as_json: bool,
@@ -125,6 +136,8 @@ def command(
 
     if len(pipelines) < 2:
         raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
+    if run_slice is not None and data is None:
+        raise click.UsageError("--run-slice needs --data: every task must see the same records")
     name = "-vs-".join(spec.replace(":", "-").replace(",", "-") for spec in pipelines)
     folder = Path(out or f"runs/{name}")
     synthetic = data is None
@@ -154,6 +167,13 @@ def command(
     if plan_only:
         _print_plan(made, as_json)
         return 0
+    if run_slice is not None:
+        count = compare.run_slice(made, folder, data or "", run_slice, jobs=jobs, plugins=plugins)
+        click.echo(
+            f"{folder}: slice {run_slice}, {count} runs\n"
+            f"  when every slice is done: imgtools finalize {folder} --data {data}"
+        )
+        return 0
     written = compare.compare(
         made,
         folder,
@@ -167,7 +187,7 @@ def command(
 
         click.echo(json.dumps(written.content))
     else:
-        _print(written)
+        print_verdict(written)
     undecided = "inconclusive" in written.kinds
     return 5 if fail_if_undecided and undecided else 0
 
@@ -205,7 +225,7 @@ def _print_plan(made: Any, as_json: bool) -> None:
     )
 
 
-def _print(written: Any) -> None:
+def print_verdict(written: Any) -> None:
     for arm in written.content["arms"]:
         runs = "  ".join(f"{value:.2f}" for value in arm["top1"])
         click.echo(f"{arm['spec']:<24} top-1 by seed: {runs}")

@@ -90,6 +90,20 @@ def checkpoint_options(function: Any) -> Any:
     return function
 
 
+class SliceType(click.ParamType):
+    """i/N, from 0/N to N-1/N."""
+
+    name = "i/N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from imagenet_tools import slices
+
+        try:
+            return slices.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Name the near ones among the known: ' Did you mean x?' or an empty string."""
     near = difflib.get_close_matches(word, known, n=3)

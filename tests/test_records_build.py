@@ -217,7 +217,7 @@ def test_a_shard_cut_after_its_note_is_written_again(
     build(found, tmp_path / "whole")
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(BUILD, "write_manifest", lambda *_: 1 / 0)
+        patch.setattr("imagenet_tools.records.finish.write_manifest", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(found, out)
     (out / "train-00001-of-00004").write_bytes(b"cut")
@@ -394,7 +394,7 @@ def test_shards_of_a_looser_check_do_not_count_for_a_stricter_one(
 ) -> None:
     found, out = raw.detect(damaged), tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(BUILD, "_gather", lambda *_: 1 / 0)
+        patch.setattr("imagenet_tools.records.finish._gather", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             build(found, out, settings=records.Settings(on_damaged="skip"))
     with pytest.raises(DamagedData, match=r"3 damaged"):

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import worker
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.slices import Slice
 
 LOG = "run.log"
 Launch = Callable[[Path, plans.Arm, int], int]
@@ -27,23 +28,22 @@ def run_all(
     jobs: int = 1,
     plugins: Sequence[str] = (),
     launch: Launch | None = None,
+    part: Slice | None = None,
 ) -> None:
     """Run what is not finished yet, seed by seed, so that arms grow together.
 
-    jobs: processes at a time. launch runs one (default: a child process) and returns its exit
-    code. Raises Unfinished naming the runs that failed; the others are finished first.
+    jobs: processes at a time. part: only these runs, dealt out in turn. launch runs one (default: a
+    child process) and returns its exit code. Raises Unfinished naming the runs that failed; the
+    others are finished first.
     """
-    missing = [
-        (arm, seed)
-        for seed in plan.seeds
-        for arm in plan.arms
-        if worker.finished(folder, plan, arm, seed) is None
-    ]
+    own = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
+    own = [run for at, run in enumerate(own) if part is None or part.takes(at)]
+    missing = [(arm, seed) for arm, seed in own if worker.finished(folder, plan, arm, seed) is None]
     if not missing:
         return
     start = launch or _launcher(os.fspath(data), jobs, plugins)
     failed = []
-    total = len(plan.arms) * len(plan.seeds)
+    total = len(own)
     bar = tqdm(total=total, initial=total - len(missing), desc="runs", unit="run", disable=None)
     with bar, ThreadPoolExecutor(jobs) as pool:
         running = {pool.submit(start, folder, arm, seed): (arm, seed) for arm, seed in missing}

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import diagnosis, experiment, preview, registry
-from imagenet_tools.comparison import arms, flips, report, results
+from imagenet_tools.comparison import arms, flips, report, results, worker
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.diagnosis import sample, values
-from imagenet_tools.records.manifest import write_json
+from imagenet_tools.errors import Unfinished
+from imagenet_tools.records.manifest import read_manifest, write_json
+from imagenet_tools.slices import Slice
 
 DIAGNOSIS = "diagnosis.json"
 
@@ -35,11 +37,64 @@ def compare(
     """
     folder = Path(folder)
     plans.write(plan, folder)
+    plan, _ = plans.read(folder)
+    _diagnosis(plan, folder, data)
+    look = _run(plan, folder, data, jobs, plugins, launch)
+    return report_on(folder, data, seeds=look, command=command)
+
+
+def run_slice(
+    plan: plans.Plan,
+    folder: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    part: Slice,
+    *,
+    jobs: int = 1,
+    plugins: Sequence[str] = (),
+    launch: arms.Launch | None = None,
+) -> int:
+    """Carry out one slice of a plan's runs, all seeds, and return their number.
+
+    For array jobs: every task writes into the same folder, and `finalize` reports in the end.
+    """
+    folder = Path(folder)
+    plans.write(plan, folder)
+    plan, _ = plans.read(folder)
+    arms.run_all(plan, folder, data, jobs=jobs, plugins=plugins, launch=launch, part=part)
+    return sum(part.takes(at) for at in range(len(plan.arms) * len(plan.seeds)))
+
+
+def finalize(
+    folder: str | os.PathLike[str], data: str | os.PathLike[str], *, command: str = ""
+) -> report.Report:
+    """Report on a comparison whose runs were carried out slice by slice.
+
+    data: the records they were trained on. Raises Unfinished naming the runs that are missing,
+    ValueError where the records are others.
+    """
+    folder = Path(folder)
+    plan, _ = plans.read(folder)
+    if read_manifest(data).digest != plan.data:
+        raise ValueError(f"{data} are not the records of this comparison ({plan.data_name})")
+    runs = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
+    missing = [
+        f"{arm.slug} seed {seed}"
+        for arm, seed in runs
+        if worker.finished(folder, plan, arm, seed) is None
+    ]
+    if missing:
+        raise Unfinished(f"{len(missing)} of {len(runs)} runs are missing: {', '.join(missing)}")
+    _diagnosis(plan, folder, data)
+    return report_on(folder, data, seeds=len(plan.seeds), command=command)
+
+
+def report_on(
+    folder: Path, data: str | os.PathLike[str], *, seeds: int, command: str
+) -> report.Report:
+    """Judge the finished runs of the first `seeds` seeds, and write pictures and report."""
     plan, deviations = plans.read(folder)
     found = _diagnosis(plan, folder, data)
-    look = _run(plan, folder, data, jobs, plugins, launch)
-    gathered = results.gather(plan, folder, look)
-    main = results.judge(plan, gathered)[0]
+    main = results.judge(plan, results.gather(plan, folder, seeds))[0]
     flips.write_sheet(main, data, folder / flips.SHEET)
     page = preview.sheet(
         [arm.spec for arm in plan.arms], preview.from_records(data, 3), size=plan.image_size
@@ -52,7 +107,7 @@ def compare(
         changes=deviations,
         findings=found["findings"],
         passports=found["passports"],
-        seeds=look,
+        seeds=seeds,
         class_names=flips.class_names(data, plan.labels_offset),
     )
 

@@ -1,6 +1,7 @@
 """Folders of TFRecords: built from raw images, described by a manifest, verified and repaired."""
 
-from imagenet_tools.records.build import build
+from imagenet_tools.records.build import build, build_slice
+from imagenet_tools.records.finish import finalize
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_paths
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repair import Repair, repair
@@ -14,6 +15,8 @@ __all__ = [
     "Report",
     "Settings",
     "build",
+    "build_slice",
+    "finalize",
     "read_manifest",
     "repair",
     "shard_paths",

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Collection, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from imagenet_tools import __version__
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
+from imagenet_tools.records import finish, pool
 from imagenet_tools.records import journal as journals
-from imagenet_tools.records import pool, schema, tfrecord
-from imagenet_tools.records.manifest import (
-    NAME,
-    Manifest,
-    Split,
-    read_manifest,
-    write_manifest,
-    write_text,
-)
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.plan import (
     SplitPlan,
     estimate_bytes,
@@ -38,11 +28,10 @@ from imagenet_tools.records.plan import (
     shard_count,
 )
 from imagenet_tools.records.prepare import Settings
-from imagenet_tools.records.shard import Note, ShardResult, ShardTask, build_shard, write_index
+from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
+from imagenet_tools.slices import Slice
 
-INDEX = "index"  # DALI's, out of reach of a reader's `train-*`
 INDEXES = ("dali",)
-LABELS = "labels.txt"
 
 
 def build(
@@ -65,25 +54,81 @@ def build(
     Raises ValueError where `out` holds a build of other data or settings, DamagedData listing all
     damaged images under on_damaged="fail", Unfinished where a worker died or a disk filled up.
     """
+    folder = Path(out)
+    job = _plan(raw_set, folder, train_shards, validation_shards, seed, settings, index)
+    with journals.locked(folder):
+        if (folder / NAME).exists():
+            manifest = _finished(job)
+            if job.outline.index:
+                finish.write_indexes(folder, manifest, again=False)
+            journals.remove(folder)
+            return manifest
+        return finish.finish(folder, job.outline, _write_missing(job, workers))
+
+
+def build_slice(
+    raw_set: RawSet,
+    out: str | os.PathLike[str],
+    part: Slice,
+    *,
+    train_shards: int | None = None,
+    validation_shards: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    index: str | None = None,
+) -> int:
+    """Write one slice of a build's shards, as `build` would; return their number.
+
+    For array jobs: each task writes its slice into the same folder, in any order, at the same time
+    or not; a task that was lost is run again. `finalize` then writes the manifest.
+    Raises as `build` does.
+    """
+    folder = Path(out)
+    job = _plan(raw_set, folder, train_shards, validation_shards, seed, settings, index)
+    with journals.locked(folder, part):
+        if (folder / NAME).exists():
+            _finished(job)
+            return len(_own(job, part))
+        results = _write_missing(job, workers, part)
+        finish.refuse_damaged(results)
+        return len(results)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build that was planned: what, where to, and how."""
+
+    raw_set: RawSet
+    folder: Path
+    plans: list[SplitPlan]
+    settings: Settings
+    outline: finish.Outline
+
+
+def _plan(
+    raw_set: RawSet,
+    folder: Path,
+    train_shards: int | None,
+    validation_shards: int | None,
+    seed: int,
+    settings: Settings | None,
+    index: str | None,
+) -> Job:
     settings = settings or Settings()
     if index is not None and index not in INDEXES:
         raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
     asked = {"train": train_shards, "validation": validation_shards}
-    folder = Path(out)
     plans = make_plans(raw_set, asked, seed)
     wanted = plan_id(raw_set, plans, seed, settings)
-    with journals.locked(folder):
-        if (folder / NAME).exists():
-            manifest = _finished(folder, wanted, settings)
-        else:
-            results = _write_missing(raw_set, plans, folder, wanted, settings, workers, bool(index))
-            manifest = _gather(raw_set, plans, results, seed, settings, wanted)
-            write_text(folder / LABELS, labels_txt(manifest))
-            write_manifest(folder, manifest)
-        journals.remove(folder)
-        if index:
-            write_indexes(folder, manifest, again=False)
-    return manifest
+    outline = finish.outline_of(raw_set, plans, seed, wanted, settings, index is not None)
+    return Job(raw_set, folder, plans, settings, outline)
+
+
+def _own(job: Job, part: Slice | None) -> list[str]:
+    """The shards of a slice: dealt out in turn, so that slices weigh the same."""
+    files = job.outline.files()
+    return [file for at, file in enumerate(files) if part is None or part.takes(at)]
 
 
 def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
@@ -100,8 +145,9 @@ def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settin
     return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
 
 
-def _finished(folder: Path, wanted: str, settings: Settings) -> Manifest:
+def _finished(job: Job) -> Manifest:
     """The manifest of a folder that is complete already."""
+    folder, settings, wanted = job.folder, job.settings, job.outline.plan
     manifest = read_manifest(folder)
     if manifest.plan != wanted:
         raise ValueError(
@@ -126,41 +172,25 @@ def _finished(folder: Path, wanted: str, settings: Settings) -> Manifest:
     return manifest
 
 
-def write_indexes(folder: Path, manifest: Manifest, *, again: bool = True) -> None:
-    """Write the index files from the shards; again=False: only those that are missing."""
-    (folder / INDEX).mkdir(exist_ok=True)
-    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        path = index_path(folder, shard.file)
-        if again or not os.path.exists(path):
-            write_index(path, list(tfrecord.sizes(folder / shard.file)))
-
-
-def index_path(folder: Path, file: str) -> str:
-    return str(folder / INDEX / f"{file}.idx")
-
-
 def _write_missing(
-    raw_set: RawSet,
-    plans: list[SplitPlan],
-    folder: Path,
-    wanted: str,
-    settings: Settings,
-    workers: int | None,
-    index: bool,
+    job: Job, workers: int | None, part: Slice | None = None
 ) -> dict[str, ShardResult]:
-    """Write the shards that no former run finished; return the results of all."""
-    journal = journals.open_journal(folder, wanted)
-    if index:
-        (folder / INDEX).mkdir(exist_ok=True)
-    results, missing = {}, []
-    for file in (plan.file(shard) for plan in plans for shard in range(plan.shards)):
+    """Write the shards that no former run finished; return the results of all of the slice."""
+    raw_set, folder, settings = job.raw_set, job.folder, job.settings
+    journal = journals.open_journal(folder, job.outline.plan, part)
+    finish.write_outline(journal, job.outline)
+    if job.outline.index:
+        (folder / finish.INDEX).mkdir(exist_ok=True)
+    files, results, missing = _own(job, part), {}, []
+    for file in files:
+        journals.remove_leftovers(folder, file)
         done = journals.done_before(journal, file, settings)
         if done is None:
             missing.append(file)
         else:
             results[file] = done
     if settings.store == "original" and settings.max_side is None:
-        _refuse_full_disk(raw_set, folder, len(missing) / (len(results) + len(missing)))
+        _refuse_full_disk(raw_set, folder, len(missing) / len(job.outline.files()))
     tasks = (
         ShardTask(
             path=str(folder / file),
@@ -168,11 +198,16 @@ def _write_missing(
             words=words,
             settings=settings,
             note_path=str(journals.note_path(journal, file)),
-            index_path=index_path(folder, file) if index else None,
+            index_path=finish.index_path(folder, file) if job.outline.index else None,
         )
-        for file, images, words in shard_contents(raw_set, plans, missing)
+        for file, images, words in shard_contents(raw_set, job.plans, missing)
     )
-    total = sum(len(part) for part in raw_set.splits.values())
+    total = sum(
+        len(plan.members(shard))
+        for plan in job.plans
+        for shard in range(plan.shards)
+        if plan.file(shard) in set(files)
+    )
     kept = sum(result.shard.records for result in results.values() if result.shard)
     try:
         with tqdm(
@@ -182,7 +217,8 @@ def _write_missing(
                 results[os.path.basename(task.path)] = result
                 bar.update(len(task.images))
     finally:
-        journals.remove_leftovers(folder)
+        for file in missing:
+            journals.remove_leftovers(folder, file)
     return results
 
 
@@ -225,76 +261,3 @@ def _refuse_full_disk(raw_set: RawSet, folder: Path, share: float) -> None:
             f"{folder}: the records need some {needed / 1e9:,.1f} GB and {free / 1e9:,.1f} GB are "
             "free; choose another --out, or --max-side for smaller images"
         )
-
-
-def _gather(
-    raw_set: RawSet,
-    plans: list[SplitPlan],
-    results: dict[str, ShardResult],
-    seed: int,
-    settings: Settings,
-    wanted: str,
-) -> Manifest:
-    def notes(kind: str) -> tuple[Note, ...]:
-        found = [note for result in results.values() for note in result.notes[kind]]
-        return tuple(sorted(found, key=lambda note: note["key"]))
-
-    if damaged := notes("damaged"):
-        raise DamagedData(_list_damaged(damaged))
-    empty = sorted(file for file, result in results.items() if result.shard is None)
-    if empty:
-        raise DamagedData(f"no usable image is left for {', '.join(empty)}; use fewer shards")
-    splits = {}
-    for plan in plans:
-        parts = [results[plan.file(shard)] for shard in range(plan.shards)]
-        skipped = [note["key"] for part in parts for note in part.notes["skipped"]]
-        counts = _class_counts(raw_set, plan.split, skipped)
-        splits[plan.split] = Split(tuple(part.shard for part in parts if part.shard), counts)
-    return Manifest(
-        layout=raw_set.layout,
-        label_convention=raw_set.label_convention,
-        classes=tuple((info.key, info.words) for info in raw_set.classes),
-        splits=splits,
-        seed=seed,
-        store=settings.store,
-        max_side=settings.max_side,
-        plan=wanted,
-        tool=__version__,
-        schema=schema.SCHEMA_VERSION,
-        skipped=notes("skipped"),
-        repaired=notes("repaired"),
-        converted=notes("converted"),
-        saved=sum(result.saved for result in results.values()),
-        options=asdict(settings),
-    )
-
-
-def _class_counts(raw_set: RawSet, split: str, skipped: list[str]) -> dict[str, int]:
-    """Records of each class that has any: the listed images less the skipped ones."""
-    counts = np.bincount(raw_set.splits[split].labels, minlength=len(raw_set.classes) + 1)
-    gone = Counter(key.rsplit("/", 1)[0] for key in skipped)
-    left = {
-        info.key: int(count) - gone[info.key]
-        for info, count in zip(raw_set.classes, counts[1:], strict=True)
-    }
-    return {key: count for key, count in left.items() if count}
-
-
-def _list_damaged(damaged: tuple[Note, ...]) -> str:
-    lines = []
-    for note in damaged:
-        inside = note["path"].endswith(note["key"].rsplit("/", 1)[-1])
-        where = note["path"] if inside else f"{note['path']}: {note['key']}"
-        lines.append(f"  {where}: {note['reason']}")
-    return (
-        f"{len(damaged)} damaged image(s); the shards without them are written and stay:\n"
-        + "\n".join(lines)
-        + "\n--on-damaged skip leaves them out, repair re-encodes what still decodes"
-    )
-
-
-def labels_txt(manifest: Manifest) -> str:
-    """TF-Slim's labels.txt: `0:background`, then a line a class."""
-    lines = ["0:background"]
-    lines += [f"{label}:{words}" for label, (_, words) in enumerate(manifest.classes, 1)]
-    return "\n".join(lines) + "\n"

@@ -16,36 +16,46 @@ from pathlib import Path
 from imagenet_tools.records.manifest import Shard, write_json
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult
+from imagenet_tools.slices import Slice
 
 FOLDER = ".imgtools-journal"
 LOCK = ".imgtools-lock"
+SLICES = "slices-of-"
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, part: Slice | None = None) -> Iterator[None]:
     """Hold the folder's lock; it goes with the process, so that a kill leaves none behind.
 
-    Makes the folder. Raises OSError where that fails or another run holds the lock.
+    Slices share the folder with each other, each one alone with its number, and with nothing
+    else. Makes the folder. Raises OSError where that fails or another run holds the lock.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / LOCK, "a", encoding="ascii")  # noqa: SIM115
-    except OSError as error:
-        raise OSError(
-            f"{folder}: records cannot be written there ({error.strerror}); choose another --out"
-        ) from error
-    with lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.mkdir(parents=True, exist_ok=True)
+            _lock(held, folder / LOCK, fcntl.LOCK_SH if part else fcntl.LOCK_EX)
+            if part:
+                own = folder / f"{LOCK}-{part.index}-of-{part.count}"
+                _lock(held, own, fcntl.LOCK_EX)
         except BlockingIOError:
             raise OSError(
                 f"{folder}: another imgtools run is writing here; wait for it or choose another "
                 "--out"
             ) from None
+        except OSError as error:
+            raise OSError(
+                f"{folder}: records cannot be written there ({error.strerror}); choose another "
+                "--out"
+            ) from error
         yield
 
 
-def open_journal(folder: Path, plan: str) -> Path:
+def _lock(held: contextlib.ExitStack, path: Path, kind: int) -> None:
+    lock = held.enter_context(open(path, "a", encoding="ascii"))  # noqa: SIM115
+    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+
+
+def open_journal(folder: Path, plan: str, part: Slice | None = None) -> Path:
     """Return the folder of notes for this plan, begun or taken up again.
 
     Raises ValueError where `folder` holds records of another plan, or of another hand.
@@ -59,27 +69,33 @@ def open_journal(folder: Path, plan: str) -> Path:
                 "--out, or remove the folder"
             )
     else:
-        _refuse_strangers(folder)
+        _refuse_strangers(folder, stamp)
         journal.mkdir(exist_ok=True)
         write_json(stamp, {"plan": plan})
-    remove_leftovers(folder)
+    if part:
+        (journal / f"{SLICES}{part.count}").touch()
     return journal
 
 
-def _refuse_strangers(folder: Path) -> None:
+def slice_counts(journal: Path) -> list[int]:
+    """Into how many slices the build was cut, by the tasks that began."""
+    return [int(path.name.removeprefix(SLICES)) for path in journal.glob(f"{SLICES}*")]
+
+
+def _refuse_strangers(folder: Path, stamp: Path) -> None:
     strangers = [
         entry.name for entry in folder.iterdir() if entry.name.startswith(("train-", "validation-"))
     ]
-    if strangers:
+    if strangers and not stamp.exists():  # else another slice began meanwhile
         raise ValueError(
             f"{folder} holds {len(strangers)} files such as {min(strangers)} that no manifest "
             "describes; choose another --out"
         )
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what a killed run left half-written."""
-    for leftover in folder.glob(".tmp-*"):
+def remove_leftovers(folder: Path, file: str = "") -> None:
+    """Remove what a killed run left half-written of a file (of any, where none is named)."""
+    for leftover in folder.glob(f".tmp-{file}*"):
         leftover.unlink(missing_ok=True)
 
 
@@ -108,4 +124,8 @@ def done_before(journal: Path, file: str, settings: Settings) -> ShardResult | N
 
 
 def remove(folder: Path) -> None:
+    """Remove the notes, the slices' locks, and what was left half-written."""
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    for lock in folder.glob(f"{LOCK}-*"):
+        lock.unlink(missing_ok=True)
+    remove_leftovers(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text under a temporary name, sync it, and rename it into place."""
-    temporary = path.with_name(f".tmp-{path.name}")
+    # A name of its own: array tasks may write the same text at the same time.
+    temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

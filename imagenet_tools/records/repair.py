@@ -10,16 +10,8 @@ from tqdm import tqdm
 
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
-from imagenet_tools.records.build import (
-    INDEX,
-    LABELS,
-    labels_txt,
-    make_plans,
-    plan_id,
-    run_tasks,
-    shard_contents,
-    write_indexes,
-)
+from imagenet_tools.records.build import make_plans, plan_id, run_tasks, shard_contents
+from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
 from imagenet_tools.records.manifest import read_manifest, write_text
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask

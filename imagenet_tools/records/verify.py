@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import journal, pool, schema, tfrecord
-from imagenet_tools.records.build import INDEX, LABELS, index_path, labels_txt
+from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.shard_check import Finding, ShardCheck, ShardFacts, check_shard, text
 

@@ -31,8 +31,15 @@ tf.app.run(lambda _: None)
     "preprocessing/__init__.py": "",
     "preprocessing/preprocessing_factory.py": """
 def get_preprocessing(name, is_training=False, use_grayscale=False):
-    preprocessing_fn_map = {}
-    return preprocessing_fn_map[name]
+    table = {"none": None}
+    if name not in table:
+        raise ValueError("no preprocessing called " + name)
+
+    def run(image, output_height, output_width, **kwargs):
+        return table[name].preprocess_image(
+            image, output_height, output_width, is_training=is_training, **kwargs)
+
+    return run
 """,
     "nets/__init__.py": "",
     "nets/nets_factory.py": "",

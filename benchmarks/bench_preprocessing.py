@@ -45,7 +45,7 @@ def slim_order(pipeline: Any, image: Any, is_training: bool, seed: Any) -> Any:
 
     shape = tf.shape(image)
     seen = pipeline.view(shape[0], shape[1], SIZE, SIZE, is_training, seed=seed)
-    pixels = rendering.render_image(tf.cast(image, tf.float32), seen)
+    pixels = rendering.render_plane(tf.cast(image, tf.float32), seen)
     pixels = pipeline.parts["colour"](pixels, is_training, seed, call={})
     return pipeline.parts["range"](pixels, call={}, view=seen)
 
@@ -75,9 +75,15 @@ def serve(pipe: Connection, cores: int, jobs: dict[str, tuple[str, bool, str]]) 
             image = rendering.decode(encoded)
             if path == "slim order":  # TF-Slim makes floats of the whole image, then cuts
                 return [slim_order(pipeline, image, is_training, seed) for pipeline in pipelines]
-            return [
-                p.preprocess_image(image, SIZE, SIZE, is_training, seed=seed) for p in pipelines
-            ]
+            # The exact path resizes the whole plane; left as it is, windows alone are sampled.
+            sampled = rendering.render_image
+            rendering.render_image = rendering.render_plane if path == "exact" else sampled
+            try:
+                return [
+                    p.preprocess_image(image, SIZE, SIZE, is_training, seed=seed) for p in pipelines
+                ]
+            finally:
+                rendering.render_image = sampled
 
         numbered = tf.data.Dataset.from_tensor_slices((data, list(range(len(data)))))
         loaded = numbered.map(tf.autograph.experimental.do_not_convert(load), cores)
@@ -122,7 +128,7 @@ def rows() -> Iterator[Row]:
         for name, is_training, _ in CASES
         for path in ("slim order", "exact", "fused")
     }
-    jobs["both arms"] = ("inception|alexnet", True, "exact")
+    jobs["both arms"] = ("inception|alexnet", True, "decoded")
     one, two = Child(1, jobs), Child(2, {"two cores": ("alexnet", True, "fused")})
     try:
         count = len(encoded_images())
@@ -154,7 +160,7 @@ def ratio_rows(rates: dict[str, float]) -> Iterator[Row]:
         "alexnet train, two cores against one", pair, unit="images/s", candidate="two cores",
         baseline="alexnet train fused", at_least=1.85,
     )  # fmt: skip
-    slower = min(("inception train exact", "alexnet train exact"), key=lambda n: rates[n])
+    slower = min(("inception train fused", "alexnet train fused"), key=lambda n: rates[n])
     cost = {"slower arm alone": 1 / rates[slower], "both arms": 1 / rates["both arms"]}
     yield ratio_row(
         "two arms from one decoded image: cost against the slower arm alone", cost,

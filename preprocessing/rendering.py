@@ -1,8 +1,8 @@
-"""Turn a View into pixels: exactly, from a decoded image, or fused, from JPEG bytes.
+"""Turn a View into pixels: from a decoded image, or fused, from JPEG bytes.
 
-The exact path does what TF-Slim does, in its order. The fused path decodes only the part of the
-source that the output needs and samples the same grid from it; tests hold the two together
-(99.9 % of values within 1/255 of the range, means within a thousandth).
+`render_plane` does what TF-Slim does, in its order, and is what the other two are held to by tests
+(99.9 % of values within 1/255 of the range, means within a thousandth). They sample the same grid
+from the part of the source that the output needs; from JPEG bytes only that part is decoded.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_jpeg(encoded, channels=3)
 
 
-def render_image(image: tf.Tensor, view: View) -> tf.Tensor:
-    """Take a view of a decoded image, exactly.
+# Reads the source's pixels, uint8 or float32 [h, w, c], in a window: y, x, height, width.
+Read = Callable[[tf.Tensor], tf.Tensor]
+
+
+def render_plane(image: tf.Tensor, view: View) -> tf.Tensor:
+    """Take a view of a decoded image: crop it, resize it whole, cut the window from it.
 
     image: [h, w, c], uint8 or float32, 0..255. Returns float32 [H, W, c], 0..255; zeros where the
     window reaches outside the plane; bicubic sampling may leave the range a little.
@@ -38,11 +42,25 @@ def render_image(image: tf.Tensor, view: View) -> tf.Tensor:
     return _flip(plane if _is_whole(view) else _cut(plane, view), view)
 
 
+def render_image(image: tf.Tensor, view: View) -> tf.Tensor:
+    """Take a view of a decoded image, as render_plane; only the window is resized where that pays.
+
+    Within 1e-4 of the range of render_plane's pixels.
+    """
+
+    def read(window: tf.Tensor) -> tf.Tensor:
+        y, x, height, width = tf.unstack(window)
+        return image[y : y + height, x : x + width]
+
+    return _render(read, lambda: image, view)
+
+
 def resample(image: tf.Tensor, size: tf.Tensor, method: str | tf.Tensor) -> tf.Tensor:
     """Resize [h, w, c] to `size`, int32 [2], by one of METHODS; returns float32."""
     batch = image[tf.newaxis]
     resizers: list[Callable[[], tf.Tensor]] = [
-        lambda: tf.raw_ops.ResizeBilinear(images=batch, size=size),
+        # Of floats: the same numbers, and quicker than of bytes by a third, the cast included.
+        lambda: tf.raw_ops.ResizeBilinear(images=tf.cast(batch, tf.float32), size=size),
         lambda: tf.cast(tf.raw_ops.ResizeNearestNeighbor(images=batch, size=size), tf.float32),
         lambda: tf.raw_ops.ResizeBicubic(images=batch, size=size),
         lambda: tf.raw_ops.ResizeArea(images=batch, size=size),
@@ -86,19 +104,25 @@ def render_jpeg(encoded: tf.Tensor, look: Callable[[tf.Tensor, tf.Tensor], View]
     view = look(shape[0], shape[1])
     if _is_whole(view):
         return _flip(resample(_decode_crop(encoded, view, shape), view.resize, view.method), view)
-    sample = {"antialias": _sample_antialiased, "bilinear": _sample_bilinear}.get(
-        view.method if isinstance(view.method, str) else ""
-    )
-    if sample is None:
-        return render_image(decode(encoded), view)
+
+    def read(window: tf.Tensor) -> tf.Tensor:
+        return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+
+    return _render(read, lambda: decode(encoded), view)
+
+
+def _render(read: Read, whole: Callable[[], tf.Tensor], view: View) -> tf.Tensor:
+    """Sample the window alone where it lies in the plane and that pays, else from the plane."""
+    samplers = {"antialias": _sample_antialiased, "bilinear": _sample_bilinear}
+    sample = samplers.get(view.method) if isinstance(view.method, str) else None
+    if sample is None or _is_whole(view):
+        return render_plane(whole(), view)
     fits = tf.reduce_all((view.window >= 0) & (view.window + tf.constant(view.size) <= view.resize))
     if view.method == "bilinear":
-        whole = tf.cast(tf.reduce_prod(view.resize), tf.float32)
-        fits &= float(np.prod(view.size)) < WORTHWHILE * whole
+        area = tf.cast(tf.reduce_prod(view.resize), tf.float32)
+        fits &= float(np.prod(view.size)) < WORTHWHILE * area
     return tf.cond(
-        fits,
-        lambda: _flip(sample(encoded, view), view),
-        lambda: render_image(decode(encoded), view),
+        fits, lambda: _flip(sample(read, view), view), lambda: render_plane(whole(), view)
     )
 
 
@@ -111,13 +135,13 @@ def _decode_crop(encoded: tf.Tensor, view: View, shape: tf.Tensor) -> tf.Tensor:
     return around[y : y + view.crop[2], x : x + view.crop[3]]
 
 
-def _sample_antialiased(encoded: tf.Tensor, view: View) -> tf.Tensor:
+def _sample_antialiased(read: Read, view: View) -> tf.Tensor:
     """Sample the window's grid points, antialiased, from the part of the source around them."""
     step = _step(view)
     window, size = tf.cast(view.window, tf.float32), tf.constant(view.size, tf.float32)
     reach = tf.maximum(step, 1.0)
     first, last = (window + 0.5) * step - 0.5 - reach, (window + size - 0.5) * step - 0.5 + reach
-    pixels, start = _decode_around(encoded, view, first, last)
+    pixels, start = _read_around(read, view, first, last)
     # ScaleAndTranslate looks, for output i, at source (i + 0.5 - translation) * step - 0.5;
     # wanted is (i + window + 0.5) * step - 0.5 - start.
     sampled = tf.raw_ops.ScaleAndTranslate(
@@ -131,11 +155,11 @@ def _sample_antialiased(encoded: tf.Tensor, view: View) -> tf.Tensor:
     return sampled[0]
 
 
-def _sample_bilinear(encoded: tf.Tensor, view: View) -> tf.Tensor:
+def _sample_bilinear(read: Read, view: View) -> tf.Tensor:
     """Sample the window's grid points on TF1's grid: output i at source i * step, clamped."""
     step, window = _step(view), tf.cast(view.window, tf.float32)
     last = (window + tf.constant(view.size, tf.float32) - 1.0) * step
-    pixels, start = _decode_around(encoded, view, window * step, last + 1.0)
+    pixels, start = _read_around(read, view, window * step, last + 1.0)
 
     def points(axis: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Index of the pixel before each grid point and of the one after, and the part between."""
@@ -158,17 +182,16 @@ def _step(view: View) -> tf.Tensor:
     return tf.cast(view.crop[2:], tf.float32) / tf.cast(view.resize, tf.float32)
 
 
-def _decode_around(
-    encoded: tf.Tensor, view: View, first: tf.Tensor, last: tf.Tensor
+def _read_around(
+    read: Read, view: View, first: tf.Tensor, last: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decode the crop's rows and columns from `first` to `last`, float32 [2] each, and a margin.
+    """Read the crop's rows and columns from `first` to `last`, float32 [2] each, and a margin.
 
-    Returns the pixels, uint8 [h, w, 3], and where they begin in the crop, float32 [2].
+    Returns the pixels and where they begin in the crop, float32 [2].
     """
     size = view.crop[2:]
     low = tf.clip_by_value(tf.cast(tf.floor(first), tf.int32) - MARGIN, 0, size - 1)
     high = tf.cast(tf.math.ceil(last), tf.int32) + 1 + MARGIN
     high = tf.clip_by_value(high, low + 1, size)
     window = tf.concat([low + view.crop[:2], high - low], axis=0)
-    pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-    return pixels, tf.cast(low, tf.float32)
+    return read(window), tf.cast(low, tf.float32)

@@ -115,6 +115,8 @@ def _render(read: Read, whole: Callable[[], tf.Tensor], view: View) -> tf.Tensor
     """Sample the window alone where it lies in the plane and that pays, else from the plane."""
     samplers = {"antialias": _sample_antialiased, "bilinear": _sample_bilinear}
     sample = samplers.get(view.method) if isinstance(view.method, str) else None
+    if view.method == "bilinear" and tf.get_static_value(view.flip) is False:
+        sample = None  # an evaluation window is large: asking whether it pays costs a tenth
     if sample is None or _is_whole(view):
         return render_plane(whole(), view)
     fits = tf.reduce_all((view.window >= 0) & (view.window + tf.constant(view.size) <= view.resize))

@@ -89,8 +89,14 @@ def _cut(plane: tf.Tensor, view: View) -> tf.Tensor:
     return tf.pad(inside, tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0))
 
 
+def _never_flipped(view: View) -> bool:
+    """True where it is known beforehand that the view is not mirrored, as in evaluation."""
+    flip = tf.get_static_value(view.flip)
+    return flip is not None and not flip
+
+
 def _flip(image: tf.Tensor, view: View) -> tf.Tensor:
-    if tf.get_static_value(view.flip) is not False:
+    if not _never_flipped(view):
         image = tf.cond(view.flip, lambda: tf.reverse(image, [1]), lambda: image)
     return tf.ensure_shape(image, [*view.size, None])
 
@@ -115,7 +121,7 @@ def _render(read: Read, whole: Callable[[], tf.Tensor], view: View) -> tf.Tensor
     """Sample the window alone where it lies in the plane and that pays, else from the plane."""
     samplers = {"antialias": _sample_antialiased, "bilinear": _sample_bilinear}
     sample = samplers.get(view.method) if isinstance(view.method, str) else None
-    if view.method == "bilinear" and tf.get_static_value(view.flip) is False:
+    if sample is _sample_bilinear and _never_flipped(view):
         sample = None  # an evaluation window is large: asking whether it pays costs a tenth
     if sample is None or _is_whole(view):
         return render_plane(whole(), view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import SliceType, json_option
+from imagenet_tools.cli.options import SliceType, check_engine, engine_options, json_option
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Manifest
@@ -81,8 +82,16 @@ if TYPE_CHECKING:
     help="Write every N-th shard from the i-th on: a task of an array job. `imgtools finalize` "
     "ends the build.",
 )
+@engine_options
 @json_option
-def command(raw_path: str, shard_slice: Slice | None, as_json: bool, **options: Any) -> None:
+def command(
+    raw_path: str,
+    shard_slice: Slice | None,
+    engine: str,
+    address: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Build TFRecords from raw images in any known layout, without extracting anything.
 
     Images keep their own bytes. The same images and seed give the same records on any machine;
@@ -93,9 +102,15 @@ def command(raw_path: str, shard_slice: Slice | None, as_json: bool, **options: 
       imgtools build-tfrecords --raw ~/imagenet --out ~/records
       imgtools build-tfrecords --raw ~/imagenette --out ~/records-160 --max-side 160
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --shard-slice 3/64
+      imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine ray --address auto
     """
     from imagenet_tools import raw, records
 
+    check_engine(engine, address)
+    if engine == "ray":
+        from imagenet_tools import ray_engine
+
+        options["engine"] = functools.partial(ray_engine.run, address=address)
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 from imagenet_tools.cli.options import (
     PreprocessingName,
     SliceType,
+    check_engine,
+    engine_options,
     json_option,
     needs_tensorflow,
     plugin_option,
@@ -64,8 +67,11 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
 )
 @click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
 @click.option(
-    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time."
+    "--jobs",
+    type=click.IntRange(1),
+    help="Runs at a time. Default: 1; on a Ray cluster, one a GPU, or one a node.",
 )
+@engine_options
 @click.option("--no-matrix", is_flag=True, help="Evaluate each arm under its own path only.")
 @click.option("--ten-crop", is_flag=True, help="Evaluate each run on ten crops, too.")
 @click.option(
@@ -107,7 +113,9 @@ def command(
     seeds: int | None,
     margin: float,
     image_size: int | None,
-    jobs: int,
+    jobs: int | None,
+    engine: str,
+    address: str | None,
     no_matrix: bool,
     ten_crop: bool,
     match_scale: bool,
@@ -136,6 +144,7 @@ def command(
 
     if len(pipelines) < 2:
         raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
+    check_engine(engine, address)
     if run_slice is not None and data is None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
     name = "-vs-".join(spec.replace(":", "-").replace(",", "-") for spec in pipelines)
@@ -167,21 +176,23 @@ def command(
     if plan_only:
         _print_plan(made, as_json)
         return 0
-    if run_slice is not None:
-        count = compare.run_slice(made, folder, data or "", run_slice, jobs=jobs, plugins=plugins)
-        click.echo(
-            f"{folder}: slice {run_slice}, {count} runs\n"
-            f"  when every slice is done: imgtools finalize {folder} --data {data}"
-        )
-        return 0
-    written = compare.compare(
-        made,
-        folder,
-        data or "",
-        jobs=jobs,
-        plugins=plugins,
-        command=shlex.join(["imgtools", *sys.argv[1:]]),
-    )
+    with contextlib.ExitStack() as held:
+        launch = None
+        if engine == "ray":
+            from imagenet_tools import ray_engine
+
+            ray = held.enter_context(ray_engine.connected(address))
+            launch, jobs = ray_engine.launcher(ray, data or "", jobs, plugins)
+        run: dict[str, Any] = {"jobs": jobs or 1, "plugins": plugins, "launch": launch}
+        if run_slice is not None:
+            count = compare.run_slice(made, folder, data or "", run_slice, **run)
+            click.echo(
+                f"{folder}: slice {run_slice}, {count} runs\n"
+                f"  when every slice is done: imgtools finalize {folder} --data {data}"
+            )
+            return 0
+        again = shlex.join(["imgtools", *sys.argv[1:]])
+        written = compare.compare(made, folder, data or "", command=again, **run)
     if as_json:
         import json
 

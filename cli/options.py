@@ -90,6 +90,25 @@ def checkpoint_options(function: Any) -> Any:
     return function
 
 
+def engine_options(function: Any) -> Any:
+    """--engine and --address: who runs the tasks."""
+    function = click.option(
+        "--address", help="Of a running Ray cluster. Default: a local one, for this command."
+    )(function)
+    return click.option(
+        "--engine",
+        type=click.Choice(("local", "ray")),
+        default="local",
+        show_default=True,
+        help="Processes of this machine, or tasks of a Ray cluster (extra: imgtools[ray]).",
+    )(function)
+
+
+def check_engine(engine: str, address: str | None) -> None:
+    if address is not None and engine != "ray":
+        raise click.UsageError("--address is a Ray cluster's; give --engine ray with it")
+
+
 class SliceType(click.ParamType):
     """i/N, from 0/N to N-1/N."""
 

@@ -41,12 +41,12 @@ def run_all(
     missing = [(arm, seed) for arm, seed in own if worker.finished(folder, plan, arm, seed) is None]
     if not missing:
         return
-    start = launch or _launcher(os.fspath(data), jobs, plugins)
+    begin = launch or _launcher(os.fspath(data), jobs, plugins)
     failed = []
     total = len(own)
     bar = tqdm(total=total, initial=total - len(missing), desc="runs", unit="run", disable=None)
     with bar, ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(start, folder, arm, seed): (arm, seed) for arm, seed in missing}
+        running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
         try:
             for future in as_completed(running):
                 arm, seed = running[future]
@@ -64,24 +64,36 @@ def run_all(
         )
 
 
+def start(
+    folder: Path,
+    arm: plans.Arm,
+    seed: int,
+    data: str,
+    threads: int | None,
+    plugins: Sequence[str],
+) -> int:
+    """Run one in a child process and return its exit code; its output goes to run.log there.
+
+    threads: that it may use, None for all.
+    """
+    own = worker.run_folder(folder, arm, seed)
+    own.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", worker.__name__, str(folder), arm.slug, str(seed), data]
+    environment = {**os.environ}
+    if threads:
+        share = str(threads)
+        environment |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
+    with open(own / LOG, "ab") as log:
+        done = subprocess.run(
+            [*command, *plugins], stdout=log, stderr=log, env=environment, check=False
+        )
+    return done.returncode
+
+
 def _launcher(data: str, jobs: int, plugins: Sequence[str]) -> Launch:
-    """Run one in a child process; its output goes to run.log in the run's folder."""
-
-    def launch(folder: Path, arm: plans.Arm, seed: int) -> int:
-        own = worker.run_folder(folder, arm, seed)
-        own.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", worker.__name__, str(folder), arm.slug, str(seed), data]
-        environment = {**os.environ}
-        if jobs > 1:  # share the cores; a lone run takes them all
-            threads = str(max(1, (os.cpu_count() or 1) // jobs))
-            environment |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads}
-        with open(own / LOG, "ab") as log:
-            done = subprocess.run(
-                [*command, *plugins], stdout=log, stderr=log, env=environment, check=False
-            )
-        return done.returncode
-
-    return launch
+    """Start runs on this machine; those at one time share its cores, a lone one takes them all."""
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    return lambda folder, arm, seed: start(folder, arm, seed, data, threads, plugins)
 
 
 def _last_line(log: Path) -> str:

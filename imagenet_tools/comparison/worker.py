@@ -5,9 +5,15 @@ python -m imagenet_tools.comparison.worker FOLDER ARM SEED DATA [PLUGIN ...]
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
+import os
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,7 @@ from imagenet_tools.records.manifest import write_json
 
 RESULT = "result.json"
 TEN_CROP = "ten-crop"
+LOCK = ".lock"
 
 
 def run_folder(folder: Path, arm: plans.Arm, seed: int) -> Path:
@@ -37,6 +44,8 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
 
     plan, _ = plans.read(folder)
     arm, own = plan.arm(slug), run_folder(folder, plan.arm(slug), seed)
+    if finished(folder, plan, arm, seed) is not None:
+        return  # by the process that held the lock before
     trained = training.train(
         data,
         own,
@@ -122,15 +131,39 @@ def finished(folder: Path, plan: plans.Plan, arm: plans.Arm, seed: int) -> dict[
     return content if fits else None
 
 
+@contextlib.contextmanager
+def _alone(own: Path) -> Iterator[None]:
+    """Wait until no other process is at this run: a lost task's may take a moment to die."""
+    own.mkdir(parents=True, exist_ok=True)
+    with open(own / LOCK, "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _die_with_parent() -> None:
+    """End with the process that started this one, which may be killed and its run given away."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     folder, slug, seed, data, *plugins = sys.argv[1:]
+    _die_with_parent()
     tensorflow_version.load()
     from imagenet_tools import registry
 
     for plugin in plugins:
         registry.load_plugin(plugin)
     try:
-        execute(Path(folder), slug, int(seed), data)
+        own = run_folder(Path(folder), plans.read(folder)[0].arm(slug), int(seed))
+        with _alone(own):
+            execute(Path(folder), slug, int(seed), data)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 from imagenet_tools.slices import Slice
 
 INDEXES = ("dali",)
+# What runs build_shard over tasks in so many processes: pool.run, or ray_engine.run.
+Engine = Callable[..., Iterator[tuple[ShardTask, Callable[[], ShardResult]]]]
 
 
 def build(
@@ -44,12 +46,14 @@ def build(
     seed: int = 0,
     settings: Settings | None = None,
     index: str | None = None,
+    engine: Engine = pool.run,
 ) -> Manifest:
     """Write the raw data set as TFRecords into `out` and return the manifest.
 
     The same raw data, seed and settings give the same bytes, whatever the workers. Shards that a
     former call finished are kept; a finished folder is returned as it is. index="dali" writes
-    DALI's index files too, into out/index.
+    DALI's index files too, into out/index. engine: what runs the tasks, records.pool.run or
+    ray_engine.run.
 
     Raises ValueError where `out` holds a build of other data or settings, DamagedData listing all
     damaged images under on_damaged="fail", Unfinished where a worker died or a disk filled up.
@@ -63,7 +67,7 @@ def build(
                 finish.write_indexes(folder, manifest, again=False)
             journals.remove(folder)
             return manifest
-        return finish.finish(folder, job.outline, _write_missing(job, workers))
+        return finish.finish(folder, job.outline, _write_missing(job, workers, engine))
 
 
 def build_slice(
@@ -77,6 +81,7 @@ def build_slice(
     seed: int = 0,
     settings: Settings | None = None,
     index: str | None = None,
+    engine: Engine = pool.run,
 ) -> int:
     """Write one slice of a build's shards, as `build` would; return their number.
 
@@ -90,7 +95,7 @@ def build_slice(
         if (folder / NAME).exists():
             _finished(job)
             return len(_own(job, part))
-        results = _write_missing(job, workers, part)
+        results = _write_missing(job, workers, engine, part)
         finish.refuse_damaged(results)
         return len(results)
 
@@ -173,7 +178,7 @@ def _finished(job: Job) -> Manifest:
 
 
 def _write_missing(
-    job: Job, workers: int | None, part: Slice | None = None
+    job: Job, workers: int | None, engine: Engine, part: Slice | None = None
 ) -> dict[str, ShardResult]:
     """Write the shards that no former run finished; return the results of all of the slice."""
     raw_set, folder, settings = job.raw_set, job.folder, job.settings
@@ -213,7 +218,7 @@ def _write_missing(
         with tqdm(
             total=total, initial=kept, desc="writing records", unit="image", disable=None
         ) as bar:
-            for task, result in run_tasks(tasks, workers, len(missing)):
+            for task, result in run_tasks(tasks, workers, len(missing), engine):
                 results[os.path.basename(task.path)] = result
                 bar.update(len(task.images))
     finally:
@@ -237,10 +242,10 @@ def shard_contents(
 
 
 def run_tasks(
-    tasks: Iterator[ShardTask], workers: int | None, count: int
+    tasks: Iterator[ShardTask], workers: int | None, count: int, engine: Engine = pool.run
 ) -> Iterator[tuple[ShardTask, ShardResult]]:
     """Build the shards in processes; what befalls one becomes an error that names it."""
-    for task, outcome in pool.run(build_shard, tasks, min(workers or pool.cores(), count)):
+    for task, outcome in engine(build_shard, tasks, min(workers or pool.cores(), count)):
         name = os.path.basename(task.path)
         try:
             yield task, outcome()

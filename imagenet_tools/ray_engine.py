@@ -1,0 +1,142 @@
+"""Ray as the engine of builds and comparisons: one task a shard, one task a run.
+
+Needs the extra: pip install 'imgtools[ray]'. The folders must be on a disk that every node sees.
+A task whose worker or node is lost is given to another; tasks can be repeated without harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from imagenet_tools.errors import Unfinished
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+RETRIES = 20  # of a task whose worker died: nodes that can be taken away are taken away often
+AHEAD = 2  # tasks a core that wait at the cluster, so that a long list is not sent at once
+
+
+def run(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    workers: int,
+    *,
+    address: str | None = None,
+) -> Iterator[tuple[Task, Callable[[], Result]]]:
+    """Do as records.pool.run on a cluster: yield (task, outcome) as tasks end.
+
+    workers: cores of the local cluster that is started where there is no address; a cluster at an
+    address uses all it has.
+    """
+    with connected(address, workers) as ray:
+        remote = ray.remote(max_retries=RETRIES, num_cpus=1)(function)
+        waiting = iter(tasks)
+        running: dict[Any, Task] = {}
+        while True:
+            room = AHEAD * cores(ray) - len(running)
+            for task in itertools.islice(waiting, max(room, 0)):
+                running[remote.remote(task)] = task
+            if not running:
+                return
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            yield running.pop(done), partial(_result, ray, done)
+
+
+@contextlib.contextmanager
+def connected(address: str | None, workers: int | None = None) -> Iterator[Any]:
+    """Ray, connected to the cluster at the address, or to a local one of so many cores.
+
+    Raises ImportError with the remedy where Ray is not installed, ConnectionError where no cluster
+    answers. A connection that is there already is used and left alone.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ImportError(
+            "Ray is not installed. To install it: pip install 'imgtools[ray]'"
+        ) from None
+    if ray.is_initialized():
+        yield ray
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address is None:
+            # Not a cluster of somebody else's that RAY_ADDRESS or a file points at.
+            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
+        else:
+            _knock(address)
+            ray.init(address=address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConnectionError(
+            f"no Ray cluster answers at {address or 'this machine'} ({error}); "
+            "`ray start --head` starts one"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError at once where nobody listens at HOST:PORT; Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def cores(ray: Any) -> int:
+    """Cores of the nodes that are there now."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _result(ray: Any, reference: Any) -> Any:
+    """A task's result; its own error as it was raised there, a lost cluster as Unfinished."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except ray.exceptions.RayError as error:
+        raise Unfinished(f"a task was lost {RETRIES} times over: {error}") from error
+
+
+def launcher(
+    ray: Any, data: str, jobs: int | None, plugins: Sequence[str]
+) -> tuple[Callable[..., int], int]:
+    """What starts a run of a comparison on the cluster, and how many run at a time.
+
+    Where there are GPUs a run takes one; else the cores are shared among `jobs` runs, by default
+    as many as there are nodes.
+    """
+    from imagenet_tools.comparison import arms
+
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0))
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    jobs = jobs or gpus or nodes
+    share = 1 if gpus else max(1, cores(ray) // jobs)
+    options = {"num_cpus": share, "num_gpus": 1 if gpus else 0, "max_retries": RETRIES}
+    remote = ray.remote(**options)(_start)
+
+    def launch(folder: Path, arm: Any, seed: int) -> int:
+        place = os.path.abspath(folder)
+        task = remote.remote(arms.start, place, arm, seed, os.path.abspath(data), share, plugins)
+        return int(_result(ray, task))
+
+    return launch, jobs
+
+
+def _start(
+    start: Callable[..., int], folder: str, arm: Any, seed: int, data: str, share: int,
+    plugins: Sequence[str],
+) -> int:  # fmt: skip
+    os.environ.pop("OMP_NUM_THREADS", None)  # Ray's; a run computes as it does without Ray
+    threads = None if share >= (os.cpu_count() or 1) else share
+    return start(Path(folder), arm, seed, data, threads, [os.path.abspath(p) for p in plugins])

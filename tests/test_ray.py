@@ -1,0 +1,194 @@
+"""Ray as the engine: the bytes and verdicts of the local one, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_raw import contents, encoded, picture
+
+from imagenet_tools import raw, records
+from imagenet_tools.errors import Unfinished
+from imagenet_tools.slices import Slice
+
+ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'imgtools[ray]'")
+from imagenet_tools import ray_engine  # noqa: E402
+
+SHARDS = 30
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """No reports over the network, no colours, and nothing left running."""
+    kept = dict(os.environ)
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
+    yield
+    ray.shutdown()
+    os.environ.clear()
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    pictures = [encoded(picture(seed, 320, 240), quality=95) for seed in range(4)]
+    for split, count in (("train", 300), ("val", 10)):
+        for name in ("ant", "bee"):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for index in range(count):
+                (place / f"{name}_{split}_{index}.JPEG").write_bytes(pictures[index % 4])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("whole")
+    settings = records.Settings(verify="decode")
+    records.build(raw.detect(images), out, train_shards=SHARDS, workers=1, settings=settings)
+    return contents(out)
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two nodes on this machine."""
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield found
+    ray.shutdown()
+    found.shutdown()
+
+
+def driver(images: Path, out: Path, address: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "imagenet_tools", "build-tfrecords", "--raw", str(images)]
+    command += ["--out", str(out), "--verify", "decode", "--train-shards", str(SHARDS)]
+    command += ["--engine", "ray", "--address", address]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def done(out: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in out.glob("[tv]*-of-*")}
+
+
+def wait_for(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {PATIENCE} s for {what}"
+        time.sleep(0.005)
+
+
+def workers() -> list[int]:
+    """Processes of Ray that are writing a shard now."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if (place / "cmdline").read_bytes().startswith(b"ray::build_shard"):
+                found.append(int(place.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_a_worker_and_a_node_are_lost_in_a_build(
+    images: Path, whole: dict[str, bytes], tmp_path: Path, cluster: Any
+) -> None:
+    second = cluster.add_node(num_cpus=1)
+    process = driver(images, tmp_path, cluster.address)
+    wait_for(lambda: len(done(tmp_path)) >= 3, "three shards")
+    wait_for(workers, "a worker")
+    for pid in workers()[:1]:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(done(tmp_path)) >= 8, "eight shards")
+    cluster.remove_node(second, allow_graceful=False)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, error
+    assert contents(tmp_path) == whole
+
+
+def test_the_driver_is_killed_in_a_build(
+    images: Path, whole: dict[str, bytes], tmp_path: Path, cluster: Any
+) -> None:
+    process = driver(images, tmp_path, cluster.address)
+    wait_for(lambda: len(done(tmp_path)) >= 5, "five shards")
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not workers(), "the driver's tasks to end")
+    before = done(tmp_path)
+    assert 5 <= len(before) < SHARDS
+    process = driver(images, tmp_path, cluster.address)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, error
+    after = done(tmp_path)
+    assert {name: after[name] for name in before} == before  # not done twice
+    assert contents(tmp_path) == whole
+
+
+def test_errors_are_the_tasks_own(tmp_path: Path) -> None:
+    def fail(number: int) -> int:
+        raise OSError(28, f"no room for {number}")
+
+    with ray_engine.connected(None, 1):
+        ((task, outcome),) = ray_engine.run(fail, [7], 1)
+        assert task == 7
+        with pytest.raises(OSError, match="no room for 7"):
+            outcome()
+
+
+def test_a_task_that_is_always_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_engine, "RETRIES", 0)
+    with ray_engine.connected(None, 1):
+        ((_, outcome),) = ray_engine.run(lambda _: os._exit(1), [0], 1)
+        with pytest.raises(Unfinished, match="a task was lost"):
+            outcome()
+
+
+def test_no_cluster_is_one_line(images: Path, tmp_path: Path) -> None:
+    process = driver(images, tmp_path, "127.0.0.1:1")
+    _, error = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "Error: no Ray cluster answers at 127.0.0.1:1" in error
+    assert "Traceback" not in error
+
+
+def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: Path) -> None:
+    """One run, to the bit."""
+    from imagenet_tools import evaluation
+    from imagenet_tools.comparison import arms, plan, worker
+
+    made = plan.make(
+        ("alexnet", "inception"), tiny_records, seeds=1, matrix=False, image_size=67,
+        changes={"batch_size": 8, "epochs": 2.0, "image_size": 67},
+    )  # fmt: skip
+    for name in ("local", "ray"):
+        plan.write(made, tmp_path / name)
+    first = Slice(0, 2)
+    arms.run_all(made, tmp_path / "local", tiny_records, part=first)
+    with ray_engine.connected(None, 2) as connection:
+        launch, jobs = ray_engine.launcher(connection, str(tiny_records), None, ())
+        assert jobs == 1
+        arms.run_all(made, tmp_path / "ray", tiny_records, launch=launch, jobs=jobs, part=first)
+    found, arm = [], made.arms[0]
+    for name in ("local", "ray"):
+        own = worker.run_folder(tmp_path / name, arm, 1)
+        result = json.loads((own / worker.RESULT).read_text())
+        assert result["training"]["steps"] == 6
+        predictions, _ = evaluation.read_predictions(own / worker.predictions_file(arm.slug))
+        found.append(predictions.probability)
+    np.testing.assert_array_equal(found[0], found[1])

@@ -62,13 +62,21 @@ def repeated(folder: Path, times: int) -> Path:
     return folder / "raw"
 
 
-def build(raw_set: RawSet, out: Path, workers: int, **settings: Any) -> float:
+def build(
+    raw_set: RawSet, out: Path, workers: int, *, engine: Any = pool.run, **settings: Any
+) -> float:
     """Build into an emptied folder; return the seconds of the build alone."""
     shutil.rmtree(out, ignore_errors=True)
     chosen = records.Settings(**settings)
     start = time.perf_counter()
     records.build(
-        raw_set, out, workers=workers, settings=chosen, train_shards=16, validation_shards=2
+        raw_set,
+        out,
+        workers=workers,
+        settings=chosen,
+        train_shards=16,
+        validation_shards=2,
+        engine=engine,
     )
     return time.perf_counter() - start
 

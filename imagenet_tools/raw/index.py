@@ -132,29 +132,41 @@ def columns(
 ) -> RawSplit:
     """Gather a split's entries into columns, in bounded memory beside the columns themselves."""
     containers: dict[str, int] = {}
-    blocks: list[np.ndarray] = []
+    # Each column in blocks of its own type, joined one column at a time: 14 million entries stay
+    # under 2 GB on the way.
+    types = (np.int32, np.int32, np.int64, np.int64, np.int64, np.int64)
+    blocks: list[list[np.ndarray]] = [[] for _ in types]
     rows: list[tuple[int, int, int, int, int, int]] = []
     names = bytearray()
+
+    def store() -> None:
+        table = np.array(rows, np.int64).reshape(-1, len(types))
+        for number, kind in enumerate(types):
+            blocks[number].append(table[:, number].astype(kind))
+        rows.clear()
+
     for entry in entries:
         encoded = os.fsencode(entry.filename)
         names += encoded
         number = containers.setdefault(entry.container, len(containers))
         rows.append((number, entry.label, entry.offset, entry.size, entry.row, len(names)))
         if len(rows) == 65536:
-            blocks.append(np.array(rows, np.int64))
-            rows.clear()
-    blocks.append(np.array(rows, np.int64).reshape(-1, 6))
-    table = np.concatenate(blocks)
+            store()
+    store()
+    joined = []
+    while blocks:
+        joined.append(np.concatenate(blocks.pop(0)))
+    container, label, offset, size, row, name_end = joined
     return RawSplit(
         name=name,
         classes=classes,
         containers=tuple(containers),
-        container=table[:, 0].astype(np.int32),
-        labels=table[:, 1].astype(np.int32),
-        offsets=table[:, 2].copy(),
-        sizes=table[:, 3].copy(),
-        rows=table[:, 4].copy(),
+        container=container,
+        labels=label,
+        offsets=offset,
+        sizes=size,
+        rows=row,
         names=bytes(names),
-        name_ends=table[:, 5].copy(),
+        name_ends=name_end,
         boxes=boxes or {},
     )

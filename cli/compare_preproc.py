@@ -180,9 +180,10 @@ def command(
         launch = None
         if engine == "ray":
             from imagenet_tools import ray_engine
+            from imagenet_tools.comparison import on_ray
 
             ray = held.enter_context(ray_engine.connected(address))
-            launch, jobs = ray_engine.launcher(ray, data or "", jobs, plugins)
+            launch, jobs = on_ray.launcher(ray, data or "", jobs, plugins)
         run: dict[str, Any] = {"jobs": jobs or 1, "plugins": plugins, "launch": launch}
         if run_slice is not None:
             count = compare.run_slice(made, folder, data or "", run_slice, **run)
@@ -243,7 +244,7 @@ def print_verdict(written: Any) -> None:
     click.echo("")
     for sentence in written.sentences:
         click.echo(f"VERDICT  {sentence}.")
-    from imagenet_tools.comparison import plan, report
+    from imagenet_tools.comparison import plan, sections
 
-    click.echo(report.scope(plan.from_dict(written.content["plan"])))
+    click.echo(sections.scope(plan.from_dict(written.content["plan"])))
     click.echo(f"\nReport: {written.folder / 'report.html'}")

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from imagenet_tools.errors import Unfinished
@@ -47,7 +45,7 @@ def run(
             if not running:
                 return
             (done,), _ = ray.wait(list(running), num_returns=1)
-            yield running.pop(done), partial(_result, ray, done)
+            yield running.pop(done), partial(result_of, ray, done)
 
 
 @contextlib.contextmanager
@@ -97,7 +95,7 @@ def cores(ray: Any) -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
-def _result(ray: Any, reference: Any) -> Any:
+def result_of(ray: Any, reference: Any) -> Any:
     """A task's result; its own error as it was raised there, a lost cluster as Unfinished."""
     try:
         return ray.get(reference)
@@ -105,38 +103,3 @@ def _result(ray: Any, reference: Any) -> Any:
         raise error.cause from None
     except ray.exceptions.RayError as error:
         raise Unfinished(f"a task was lost {RETRIES} times over: {error}") from error
-
-
-def launcher(
-    ray: Any, data: str, jobs: int | None, plugins: Sequence[str]
-) -> tuple[Callable[..., int], int]:
-    """What starts a run of a comparison on the cluster, and how many run at a time.
-
-    Where there are GPUs a run takes one; else the cores are shared among `jobs` runs, by default
-    as many as there are nodes.
-    """
-    from imagenet_tools.comparison import arms
-
-    resources = ray.cluster_resources()
-    gpus = int(resources.get("GPU", 0))
-    nodes = sum(node["Alive"] for node in ray.nodes())
-    jobs = jobs or gpus or nodes
-    share = 1 if gpus else max(1, cores(ray) // jobs)
-    options = {"num_cpus": share, "num_gpus": 1 if gpus else 0, "max_retries": RETRIES}
-    remote = ray.remote(**options)(_start)
-
-    def launch(folder: Path, arm: Any, seed: int) -> int:
-        place = os.path.abspath(folder)
-        task = remote.remote(arms.start, place, arm, seed, os.path.abspath(data), share, plugins)
-        return int(_result(ray, task))
-
-    return launch, jobs
-
-
-def _start(
-    start: Callable[..., int], folder: str, arm: Any, seed: int, data: str, share: int,
-    plugins: Sequence[str],
-) -> int:  # fmt: skip
-    os.environ.pop("OMP_NUM_THREADS", None)  # Ray's; a run computes as it does without Ray
-    threads = None if share >= (os.cpu_count() or 1) else share
-    return start(Path(folder), arm, seed, data, threads, [os.path.abspath(p) for p in plugins])

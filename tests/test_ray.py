@@ -170,7 +170,7 @@ def test_no_cluster_is_one_line(images: Path, tmp_path: Path) -> None:
 def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: Path) -> None:
     """One run, to the bit."""
     from imagenet_tools import evaluation
-    from imagenet_tools.comparison import arms, plan, worker
+    from imagenet_tools.comparison import arms, on_ray, plan, worker
 
     made = plan.make(
         ("alexnet", "inception"), tiny_records, seeds=1, matrix=False, image_size=67,
@@ -181,7 +181,7 @@ def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: 
     first = Slice(0, 2)
     arms.run_all(made, tmp_path / "local", tiny_records, part=first)
     with ray_engine.connected(None, 2) as connection:
-        launch, jobs = ray_engine.launcher(connection, str(tiny_records), None, ())
+        launch, jobs = on_ray.launcher(connection, str(tiny_records), None, ())
         assert jobs == 1
         arms.run_all(made, tmp_path / "ray", tiny_records, launch=launch, jobs=jobs, part=first)
     found, arm = [], made.arms[0]

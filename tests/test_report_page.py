@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagenet_tools.comparison import report
+from imagenet_tools.comparison import blocks as blocks_
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = [
@@ -33,14 +33,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of every kind of block, one of them too wide for a phone."""
     folder = tmp_path_factory.mktemp("page")
     Image.new("RGB", (600, 100), "#0072B2").save(folder / "preview.png")
-    wide = report.Table(["arm", *(f"column {i}" for i in range(20))], [["alexnet", *"x" * 20]])
+    wide = blocks_.Table(["arm", *(f"column {i}" for i in range(20))], [["alexnet", *"x" * 20]])
     blocks = [
-        report.Text("alexnet is better <&>.", "verdict"),
+        blocks_.Text("alexnet is better <&>.", "verdict"),
         wide,
-        report.Picture("preview.png", "A picture."),
-        report.Code("imgtools compare-preproc alexnet inception " * 5),
+        blocks_.Picture("preview.png", "A picture."),
+        blocks_.Code("imgtools compare-preproc alexnet inception " * 5),
     ]
-    text = report.page("a vs b", [report.Section("Verdict", blocks)], folder)
+    text = blocks_.page("a vs b", [blocks_.Section("Verdict", blocks)], folder)
     (folder / "report.html").write_text(text, encoding="utf-8")
     return folder / "report.html"
 

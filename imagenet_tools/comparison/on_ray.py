@@ -1,0 +1,44 @@
+"""Runs of a comparison as tasks of a Ray cluster: one a GPU, or the cores shared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import ray_engine
+from imagenet_tools.comparison import arms
+
+
+def launcher(
+    ray: Any, data: str, jobs: int | None, plugins: Sequence[str]
+) -> tuple[Callable[..., int], int]:
+    """What starts a run of a comparison on the cluster, and how many run at a time.
+
+    Where there are GPUs a run takes one; else the cores are shared among `jobs` runs, by default
+    as many as there are nodes.
+    """
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0))
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    jobs = jobs or gpus or nodes
+    share = 1 if gpus else max(1, ray_engine.cores(ray) // jobs)
+    options = {"num_cpus": share, "num_gpus": 1 if gpus else 0, "max_retries": ray_engine.RETRIES}
+    remote = ray.remote(**options)(_start)
+
+    def launch(folder: Path, arm: Any, seed: int) -> int:
+        place = os.path.abspath(folder)
+        task = remote.remote(arms.start, place, arm, seed, os.path.abspath(data), share, plugins)
+        return int(ray_engine.result_of(ray, task))
+
+    return launch, jobs
+
+
+def _start(
+    start: Callable[..., int], folder: str, arm: Any, seed: int, data: str, share: int,
+    plugins: Sequence[str],
+) -> int:  # fmt: skip
+    os.environ.pop("OMP_NUM_THREADS", None)  # Ray's; a run computes as it does without Ray
+    threads = None if share >= (os.cpu_count() or 1) else share
+    return start(Path(folder), arm, seed, data, threads, [os.path.abspath(p) for p in plugins])

@@ -1,0 +1,125 @@
+"""What becomes of unusual images, and what a listing of ImageNet's size costs."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_raw import encoded, picture
+
+from imagenet_tools import images
+from imagenet_tools.records.prepare import Settings, prepare
+
+
+def png(image: Image.Image) -> bytes:
+    stored = io.BytesIO()
+    image.save(stored, "PNG")
+    return stored.getvalue()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_rotated_images_keep_their_bytes_and_are_not_turned(orientation: int) -> None:
+    tag = Image.Exif()
+    tag[0x0112] = orientation
+    data = encoded(picture(1, 48, 40), exif=tag)
+    facts = images.inspect(data)
+    assert (facts.width, facts.height, facts.orientation) == (48, 40, orientation)
+    prepared = prepare(data, Settings())
+    assert prepared.data == data and prepared.converted is None
+    # Made smaller, it is not turned either.
+    small = prepare(data, Settings(max_side=20))
+    assert (small.facts.width, small.facts.height) == (24, 20)
+
+
+def test_sixteen_bits_become_the_upper_eight() -> None:
+    ramp = np.linspace(0, 65535, 32 * 32).astype(np.uint16).reshape(32, 32)
+    data = png(Image.fromarray(ramp))
+    assert images.inspect(data).bits == 16
+    raw = prepare(data, Settings(store="raw"))
+    stored = np.frombuffer(raw.data, np.uint8).reshape(32, 32, 3)
+    np.testing.assert_array_equal(stored, np.repeat((ramp >> 8)[..., None], 3, axis=2))
+    reencoded = prepare(data, Settings())
+    assert reencoded.converted == "PNG gray re-encoded as JPEG"
+    assert np.abs(pixels(reencoded.data) - stored).max() <= 3
+
+
+def test_grey_jpegs_keep_their_bytes_and_their_channel() -> None:
+    data = encoded(picture(2, 30, 20, "L"))
+    prepared = prepare(data, Settings())
+    assert prepared.data == data
+    assert (prepared.facts.channels, prepared.facts.colorspace) == (1, "gray")
+
+
+def test_cmyk_is_read_as_tensorflow_reads_it() -> None:
+    import tensorflow as tf
+
+    data = encoded(picture(3, 40, 30, "CMYK"), quality=100)
+    facts = images.inspect(data)
+    assert (facts.channels, facts.colorspace) == (4, "CMYK")
+    ours = np.asarray(images.to_rgb(data)).astype(int)
+    theirs = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE").numpy().astype(int)
+    assert np.abs(ours - theirs).max() <= 1
+    prepared = prepare(data, Settings())
+    assert prepared.converted == "JPEG CMYK re-encoded as JPEG"
+    assert images.inspect(prepared.data).channels == 3
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP", "TIFF", "PNG"])
+def test_the_content_says_what_it_is_not_the_name(kind: str) -> None:
+    stored = io.BytesIO()
+    picture(4, 24, 16).save(stored, kind)
+    facts = images.inspect(stored.getvalue())
+    assert (facts.format, facts.width, facts.height, facts.problem) == (kind, 24, 16, None)
+    assert prepare(stored.getvalue(), Settings()).converted == f"{kind} RGB re-encoded as JPEG"
+
+
+def test_a_bomb_is_refused_by_its_header() -> None:
+    header = bytearray(png(Image.new("L", (8, 8))))
+    header[16:24] = (100_000).to_bytes(4, "big") * 2
+    problem = images.inspect(bytes(header)).problem
+    assert problem is not None and "decompression bomb" in problem
+
+
+LISTING = """
+from pathlib import Path
+from imagenet_tools import labels
+from imagenet_tools.raw import listing
+from imagenet_tools.raw.index import ClassInfo, columns
+
+updates = []
+
+class Bar:
+    def __init__(self, **settings): assert settings["desc"] == "listing train"
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def update(self, count): updates.append(count)
+
+def memory(kind):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(kind)) / 1024
+
+listing.tqdm = Bar
+listing.images_in = lambda folder: [f"{Path(folder).name}_{n}.JPEG" for n in range(1282)]
+synsets = list(labels.synsets())
+before = memory("VmRSS")
+entries = listing.class_entries(Path("/raw/train"), synsets, labels.label_of(), "train")
+part = columns("train", tuple(ClassInfo(s, s) for s in synsets), entries)
+assert len(part) == sum(updates) == 1_282_000 and len(updates) == 1000
+print(memory("VmHWM") - before)
+"""
+
+
+def test_a_listing_of_imagenets_size_is_bounded_and_shows_progress() -> None:
+    """1.28 million names: some 60 MB of columns, twice that while they are joined."""
+    done = subprocess.run(
+        [sys.executable, "-c", LISTING], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 160

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -14,7 +16,8 @@ FILE = click.Path(exists=True, dir_okay=False)
 
 
 @click.command()
-@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
+@click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False))
+@click.option("--out", type=click.Path(file_okay=False), help="Where to join several folders.")
 @click.option("--a", "files_a", multiple=True, type=FILE, help="A prediction file of arm A.")
 @click.option("--b", "files_b", multiple=True, type=FILE, help="A prediction file of arm B.")
 @click.option("--margin", type=float, help="Points; default: the plan's, else 0.5.")
@@ -22,7 +25,8 @@ FILE = click.Path(exists=True, dir_okay=False)
 @json_option
 @needs_tensorflow
 def command(
-    folder: str | None,
+    folders: tuple[str, ...],
+    out: str | None,
     files_a: tuple[str, ...],
     files_b: tuple[str, ...],
     margin: float | None,
@@ -31,18 +35,27 @@ def command(
 ) -> None:
     """Judge finished runs anew: a comparison's folder, or prediction files of two arms.
 
-    A folder's report is written again, with another margin where one is given. Prediction files
-    come from `imgtools eval --predictions`, one a run.
+    A folder's report is written again, with another margin where one is given. Several folders
+    (same recipe, data and seeds) are joined in --out: the first arm against all others. Prediction
+    files come from `imgtools eval --predictions`, one a run.
 
     \b
     Example:
       imgtools compare-runs runs/alexnet-vs-inception --margin 1
+      imgtools compare-runs runs/alexnet-vs-inception runs/alexnet-vs-vgg --out runs/all
       imgtools compare-runs --a a1.npz --a a2.npz --b b1.npz --b b2.npz
     """
-    if folder and (files_a or files_b):
+    if folders and (files_a or files_b):
         raise click.UsageError("give a comparison's folder, or --a and --b files, not both")
-    if folder:
-        _report_again(Path(folder), margin, as_json)
+    if (len(folders) > 1) != (out is not None):
+        raise click.UsageError("several folders are joined in --out DIR; one needs none")
+    if out is not None:
+        from imagenet_tools.comparison import join
+
+        command_line = shlex.join(["imgtools", *sys.argv[1:]])
+        join.join([Path(folder) for folder in folders], Path(out), command=command_line)
+    if folders:
+        _report_again(Path(out or folders[0]), margin, as_json)
         return
     if not files_a or not files_b:
         raise click.UsageError("give a comparison's folder, or files for both --a and --b")

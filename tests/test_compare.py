@@ -199,6 +199,31 @@ def test_compare_runs(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "changed to 30 afterwards" in (tmp_path / "report.md").read_text()
 
 
+def test_comparisons_are_joined(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ACCURACY, "vgg", 0.55)
+    for other in ("inception", "vgg"):
+        made = plan.make(("alexnet", other), data)
+        plan.write(made, tmp_path / other)
+        arms.run_all(made, tmp_path / other, data, launch=made_up(made))
+        report.write(made, tmp_path / other, command="imgtools compare-preproc")
+    both = [str(tmp_path / "inception"), str(tmp_path / "vgg"), "--out", str(tmp_path / "all")]
+    assert cli_main.run(["compare-runs", *both, "--margin", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("VERDICT  alexnet is better than") == 2
+    content = report.read(tmp_path / "all")
+    assert [arm["spec"] for arm in content["arms"]] == ["alexnet", "inception", "vgg"]
+    assert "margin of 0.5 points changed to 1 afterwards" in content["deviations"]
+    assert content["contrasts"][1]["difference"] == pytest.approx(5.0, abs=2.5)
+    five = plan.make(("alexnet", "vgg"), data, seeds=5)
+    plan.write(five, tmp_path / "five")
+    both = [str(tmp_path / "inception"), str(tmp_path / "five"), "--out", str(tmp_path / "no")]
+    assert cli_main.run(["compare-runs", *both]) == 1
+    assert "they differ in seeds" in capsys.readouterr().err
+    assert cli_main.run(["compare-runs", *both[:2]]) == 2
+
+
 def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     files = {}

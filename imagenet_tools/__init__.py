@@ -10,10 +10,8 @@ The commands, as functions:
 Each is imported when it is first asked for, so that `import imagenet_tools` stays cheap.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
-
-__version__ = metadata.version("imgtools")
 
 # Command -> the module that has it, and its name there.
 _FUNCTIONS = {
@@ -40,6 +38,8 @@ __all__ = ["__version__", *_FUNCTIONS]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("imgtools")
     if name not in _FUNCTIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, function = _FUNCTIONS[name]

@@ -192,3 +192,36 @@ def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: 
         predictions, _ = evaluation.read_predictions(own / worker.predictions_file(arm.slug))
         found.append(predictions.probability)
     np.testing.assert_array_equal(found[0], found[1])
+
+
+def at_work(folder: Path) -> bool:
+    """Is any process training in this folder?"""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (place / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"comparison.worker" in line and os.fsencode(folder) in line:
+            return True
+    return False
+
+
+@pytest.mark.slow
+def test_the_driver_is_killed_in_a_comparison(tiny_records: Path, tmp_path: Path) -> None:
+    """What runs ends with it; the same command finishes, and does no finished run again."""
+    command = [sys.executable, "-m", "imagenet_tools", "compare-preproc", "alexnet", "inception"]
+    command += ["--data", str(tiny_records), "--out", str(tmp_path), "--seeds", "1", "--no-matrix"]
+    command += ["--image-size", "67", "--epochs", "100", "--engine", "ray"]
+    first, second = tmp_path / "alexnet" / "seed-1", tmp_path / "inception" / "seed-1"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (second / "run.json").exists(), "the second run to begin")
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not at_work(tmp_path), "the driver's run to end")
+    result = first / "result.json"
+    before = result.stat().st_mtime_ns
+    assert not (second / "result.json").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert result.stat().st_mtime_ns == before
+    assert (second / "result.json").exists() and (tmp_path / "report.html").exists()

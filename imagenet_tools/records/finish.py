@@ -10,9 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from imagenet_tools import __version__
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal as journals
@@ -67,6 +64,8 @@ def outline_of(
     raw_set: RawSet, plans: list[SplitPlan], seed: int, plan: str, settings: Settings, index: bool
 ) -> Outline:
     """Describe a build that was planned."""
+    import numpy as np
+
     counts = {}
     for part in (raw_set.splits[split.split] for split in plans):
         found = np.bincount(part.labels, minlength=len(raw_set.classes) + 1)[1:]
@@ -142,6 +141,8 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
     def notes(kind: str) -> tuple[Note, ...]:
         found = [note for result in results.values() for note in result.notes[kind]]
         return tuple(sorted(found, key=lambda note: note["key"]))
+
+    from imagenet_tools import __version__
 
     refuse_damaged(results)
     splits = {}

@@ -11,10 +11,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from imagenet_tools.raw.index import RawSet, RawSplit
+
+if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the time without it
+    import numpy as np
 
 # TF-Slim's numbers, for ImageNet's 1,281,167 and 50,000 images; smaller sets get fewer by default,
 # so that a shard holds some 1250 (train) or 390 (validation) images.
@@ -68,6 +70,8 @@ def plan_split(part: RawSplit, shards: int, seed: int) -> SplitPlan:
 
     Raises ValueError where two images have the same key.
     """
+    import numpy as np
+
     hashes = key_hashes(part.keys(), seed, len(part))
     order = np.argsort(hashes, kind="stable")
     _refuse_duplicates(part, hashes, order)
@@ -77,6 +81,8 @@ def plan_split(part: RawSplit, shards: int, seed: int) -> SplitPlan:
 
 def key_hashes(keys: Iterable[str], seed: int, count: int) -> np.ndarray:
     """Return a 64-bit hash of each key under the seed."""
+    import numpy as np
+
     prefix = hashlib.blake2b(f"imgtools {seed}\n".encode(), digest_size=8)
 
     def digests() -> Iterator[int]:
@@ -89,6 +95,8 @@ def key_hashes(keys: Iterable[str], seed: int, count: int) -> np.ndarray:
 
 
 def _refuse_duplicates(part: RawSplit, hashes: np.ndarray, order: np.ndarray) -> None:
+    import numpy as np
+
     ordered = hashes[order]
     for at in np.flatnonzero(ordered[1:] == ordered[:-1]):
         first, second = part[int(order[at])], part[int(order[at + 1])]
@@ -114,6 +122,8 @@ def fingerprint(raw_set: RawSet, plans: list[SplitPlan], settings: dict[str, obj
 
 def estimate_bytes(part: RawSplit, sample: int = 400) -> int:
     """Return about how many bytes the images of a split take, from an even sample of them."""
+    import numpy as np
+
     picked = np.linspace(0, len(part) - 1, min(sample, len(part))).astype(int)
     sizes = []
     for index in picked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import google_crc32c
-import numpy as np
 
 from imagenet_tools import images
 from imagenet_tools.records import schema, tfrecord
@@ -51,7 +51,7 @@ class ShardFacts:
     findings: list[Finding] = field(default_factory=list)
     intact: bool = True
     synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
-    contents: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+    contents: array[int] = field(default_factory=lambda: array("Q"))
 
 
 def check_shard(check: ShardCheck) -> ShardFacts:
@@ -76,7 +76,7 @@ def check_shard(check: ShardCheck) -> ShardFacts:
         facts.findings.append(Finding(name, -1, "", reason))
         facts.intact = False
         return facts
-    facts.contents = np.array(contents, np.uint64)
+    facts.contents = array("Q", contents)
     expected = check.expected
     if expected is not None and (len(sizes), digest.hexdigest()) != (
         expected.records,

@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from tqdm import tqdm
 
 from imagenet_tools.raw.index import SPLITS
@@ -21,6 +20,9 @@ from imagenet_tools.records import journal, pool, schema, tfrecord
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.shard_check import Finding, ShardCheck, ShardFacts, check_shard, text
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SHARD_NAME = re.compile(r"(train|validation)-(\d{5})-of-(\d{5})")
 
@@ -161,10 +163,14 @@ def _label_findings(facts: dict[str, ShardFacts]) -> list[Finding]:
 
 def _duplicates(place: Path, facts: dict[str, ShardFacts]) -> list[Finding]:
     """Images of one split whose very bytes are in another: equal hashes, then equal bytes."""
+    import numpy as np
+
     where: dict[str, tuple[np.ndarray, list[tuple[str, int]]]] = {}
     for split in SPLITS:
         files = [name for name in facts if _split(name) == split]
-        hashes = np.concatenate([np.zeros(0, np.uint64), *(facts[name].contents for name in files)])
+        hashes = np.concatenate(
+            [np.zeros(0, np.uint64), *(np.array(facts[name].contents, np.uint64) for name in files)]
+        )
         where[split] = (hashes, [(name, len(facts[name].contents)) for name in files])
     common = np.intersect1d(where["train"][0], where["validation"][0])
     findings = []
@@ -180,7 +186,7 @@ def _duplicates(place: Path, facts: dict[str, ShardFacts]) -> list[Finding]:
 
 def _located(hashes: np.ndarray, files: list[tuple[str, int]], value: np.uint64) -> tuple[str, int]:
     """The file and number of the first record with this hash."""
-    at = int(np.flatnonzero(hashes == value)[0])
+    at = int((hashes == value).argmax())
     for name, count in files:
         if at < count:
             return name, at

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from benchmarks import bench_records
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.shard import ShardTask
 
 IMAGES, CLASSES, SHARDS = 14_197_122, 21_841, 11_264  # ImageNet-21k, in shards of some 1,260
 PLAN = """
@@ -81,15 +83,22 @@ def ray_rows() -> Iterator[Row]:
         yield driver_row(found, rates["process pool"] / 2)
 
 
+def nothing(task: ShardTask) -> int:
+    """A task that costs its worker nothing."""
+    return len(task.images)
+
+
 def driver_row(found: object, rate: float) -> Row:
     """The driver's own time a task of 1,250 images, against a worker's time for it."""
     from imagenet_tools import ray_engine
 
     part = found.splits["train"]  # type: ignore[attr-defined]
     images = tuple(part[index % len(part)] for index in range(1250))
+    words = {image.synset: "words" for image in images}
+    task = ShardTask("/out/train-00000-of-01024", images, words, Settings())
     count = 200
     start = time.process_time()
-    for _, outcome in ray_engine.run(len, [images] * count, 2):
+    for _, outcome in ray_engine.run(nothing, [task] * count, 2):
         assert outcome() == len(images)
     own = (time.process_time() - start) / count
     work = len(images) / rate

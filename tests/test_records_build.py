@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import os
+import pickle
 import random
 import shutil
 from collections import Counter
@@ -24,7 +25,7 @@ from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet, RawSplit
 from imagenet_tools.records import journal, plan, schema, tfrecord
-from imagenet_tools.records.shard import build_shard
+from imagenet_tools.records.shard import ShardTask, build_shard
 
 # The module, which the package's function of the same name hides.
 BUILD = importlib.import_module("imagenet_tools.records.build")
@@ -547,3 +548,10 @@ def test_command_says_damage_with_code_3(
     (tmp_path / "file").write_text("")
     assert cli_main.run([*line[:-1], str(tmp_path / "file")]) == 1
     assert "choose another --out" in capsys.readouterr().err
+
+
+def test_a_task_survives_pickling(found: RawSet) -> None:
+    images = tuple(found.splits["train"][index] for index in range(3))
+    words = {image.synset: "words" for image in images}
+    task = ShardTask("/out/x", images, words, records.Settings(max_side=64), digest="d")
+    assert pickle.loads(pickle.dumps(task)) == task

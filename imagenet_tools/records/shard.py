@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import itertools
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from imagenet_tools import raw
 from imagenet_tools.errors import DamagedData
@@ -34,6 +36,19 @@ class ShardTask:
     note_path: str | None = None
     index_path: str | None = None
     digest: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the images as plain tuples: a tenth of the time, which is the driver's."""
+        own = [getattr(self, one.name) for one in fields(self)]
+        own[1] = [_IMAGE(image) for image in self.images]
+        return _unpickled, tuple(own)
+
+
+_IMAGE = attrgetter(*(one.name for one in fields(raw.RawImage)))
+
+
+def _unpickled(path: str, images: list[tuple], *rest: Any) -> ShardTask:
+    return ShardTask(path, tuple(raw.RawImage(*image) for image in images), *rest)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,15 @@ from imagenet_tools.errors import Unfinished
 from imagenet_tools.records.manifest import write_json
 
 ACCURACY = {"alexnet": 0.60, "inception": 0.50}
+
+
+@pytest.fixture(autouse=True)
+def accuracies() -> Iterator[None]:
+    """A test may set others; they are its own."""
+    kept = dict(ACCURACY)
+    yield
+    ACCURACY.clear()
+    ACCURACY.update(kept)
 
 
 @pytest.fixture(scope="module")

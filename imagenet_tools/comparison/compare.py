@@ -97,7 +97,7 @@ def report_on(
     main = results.judge(plan, results.gather(plan, folder, seeds))[0]
     flips.write_sheet(main, data, folder / flips.SHEET)
     page = preview.sheet(
-        [arm.spec for arm in plan.arms], preview.from_records(data, 3), size=plan.image_size
+        [arm.spec for arm in plan.judged], preview.from_records(data, 3), size=plan.image_size
     )
     preview.write(page, [], folder / "preview.png")
     return report.write(
@@ -138,7 +138,7 @@ def _diagnosis(plan: plans.Plan, folder: Path, data: str | os.PathLike[str]) -> 
         stored: dict[str, Any] = json.loads(path.read_text())
         return stored
     found = diagnosis.diagnose(
-        [arm.spec for arm in plan.arms],
+        [arm.spec for arm in plan.judged],
         None if plan.synthetic else data,
         recipe=experiment.from_dict(plan.recipe),
         image_size=plan.image_size,

@@ -116,7 +116,7 @@ def draw_all(
     """Draw the figures; write forest.png and curves.png into the folder, return name -> SVG."""
     figures: dict[str, Callable[[], Any]] = {
         "forest": lambda: forest(contrasts, plan.margin),
-        "curves": lambda: curves(plan, folder, arms),
+        "curves": lambda: curves(plan, folder, [one for one in arms if one.arm in plan.judged]),
     }
     drawn = {}
     for name, draw in figures.items():

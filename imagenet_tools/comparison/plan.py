@@ -97,6 +97,12 @@ class Plan:
         recipe = experiment.from_dict(self.recipe)
         return max(1, round(recipe.epochs * self.train_images / recipe.batch_size))
 
+    @property
+    def judged(self) -> tuple[Arm, ...]:
+        """The arms that are asked about; an attribution's combinations only serve to answer."""
+        named = {slug for pair in self.contrasts for slug in pair}
+        return tuple(arm for arm in self.arms if arm.slug in named)
+
     def arm(self, slug: str) -> Arm:
         return next(arm for arm in self.arms if arm.slug == slug)
 

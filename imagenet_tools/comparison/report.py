@@ -54,7 +54,7 @@ def write(
     content["classes"] = _class_content(contrasts, class_names)
     shown = sections.build_sections(plan, folder, arms, contrasts, drawn, content)
     write_json(folder / "report.json", content)
-    title = " vs ".join(arm.spec for arm in plan.arms)
+    title = " vs ".join(arm.spec for arm in plan.judged)
     (folder / "report.md").write_text(markdown(title, shown), encoding="utf-8")
     (folder / "report.html").write_text(page(title, shown, folder), encoding="utf-8")
     verdicts = [contrast.verdict for contrast in contrasts]

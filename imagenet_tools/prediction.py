@@ -90,7 +90,8 @@ def predict(
             continue
         sources.append(source)
         size = loaded.image_size
-        batch.append(loaded.pipeline.preprocess_image(tf.constant(image), size, size))
+        # An evaluation draws nothing; the seed only keeps random ops away.
+        batch.append(loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0)))
         if len(batch) == CHUNK:
             yield from look(sources, batch)
             sources, batch = [], []

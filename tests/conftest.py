@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Before TensorFlow is imported anywhere: its start-up chatter hides what a test prints.
@@ -20,6 +22,30 @@ def shared() -> Path:
     if not (SHARED / "golden").is_dir():
         pytest.skip(f"{SHARED} is absent: TF-Slim's outputs and the real images are not here")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def determinism_is_a_tests_own() -> Iterator[None]:
+    """A run with --deterministic asks it of the whole process; the next test has not asked."""
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import config
+
+        config.disable_op_determinism()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plugins_are_a_modules_own() -> Iterator[None]:
+    """Plug-ins that a module loads are gone after it; the built-ins stay as they are."""
+    registry = sys.modules.get("imagenet_tools.registry")
+    kept = set(vars(registry)["_definitions"]) if registry else set()
+    yield
+    registry = sys.modules.get("imagenet_tools.registry")
+    if registry is None:
+        return
+    definitions = vars(registry)["_definitions"]
+    for name in [n for n, one in definitions.items() if one.digest and n not in kept]:
+        del definitions[name]
 
 
 @pytest.fixture

@@ -186,9 +186,9 @@ def _write_missing(
     finish.write_outline(journal, job.outline)
     if job.outline.index:
         (folder / finish.INDEX).mkdir(exist_ok=True)
-    files, results, missing = _own(job, part), {}, []
+    files, results, missing = dict.fromkeys(_own(job, part)), {}, []
+    journals.remove_leftovers(folder, files)
     for file in files:
-        journals.remove_leftovers(folder, file)
         done = journals.done_before(journal, file, settings)
         if done is None:
             missing.append(file)
@@ -211,7 +211,7 @@ def _write_missing(
         len(plan.members(shard))
         for plan in job.plans
         for shard in range(plan.shards)
-        if plan.file(shard) in set(files)
+        if plan.file(shard) in files
     )
     kept = sum(result.shard.records for result in results.values() if result.shard)
     try:
@@ -222,8 +222,7 @@ def _write_missing(
                 results[os.path.basename(task.path)] = result
                 bar.update(len(task.images))
     finally:
-        for file in missing:
-            journals.remove_leftovers(folder, file)
+        journals.remove_leftovers(folder, files)
     return results
 
 

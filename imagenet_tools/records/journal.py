@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from imagenet_tools.records.manifest import Shard, write_json
@@ -93,10 +93,12 @@ def _refuse_strangers(folder: Path, stamp: Path) -> None:
         )
 
 
-def remove_leftovers(folder: Path, file: str = "") -> None:
-    """Remove what a killed run left half-written of a file (of any, where none is named)."""
-    for leftover in folder.glob(f".tmp-{file}*"):
-        leftover.unlink(missing_ok=True)
+def remove_leftovers(folder: Path, files: Container[str] | None = None) -> None:
+    """Remove what a killed run left half-written of these files (None: of any), in one listing."""
+    for leftover in folder.glob(".tmp-*"):
+        file = leftover.name.removeprefix(".tmp-").rpartition(".")[0]
+        if files is None or file in files:
+            leftover.unlink(missing_ok=True)
 
 
 def note_path(journal: Path, file: str) -> Path:

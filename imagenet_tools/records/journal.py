@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import Any
 
 from imagenet_tools.records.manifest import Shard, write_json
 from imagenet_tools.records.prepare import Settings
@@ -105,23 +106,36 @@ def note_path(journal: Path, file: str) -> Path:
     return journal / f"{file}.json"
 
 
+def read_note(path: str | os.PathLike[str]) -> tuple[ShardResult, dict[str, Any]]:
+    """A noted result and the settings it was written under; its shard may be gone since.
+
+    Raises OSError, or ValueError, TypeError and KeyError where it is no such note.
+    """
+    content = json.loads(Path(path).read_text())
+    shard = content["shard"] and Shard(**content["shard"])
+    return ShardResult(shard, content["notes"], content["saved"]), content["settings"]
+
+
+def finished(journal: Path, file: str, settings: Settings) -> ShardResult | None:
+    """The result of a shard that stands there whole, written under settings that cover these."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        result, former = read_note(note_path(journal, file))
+        clean = not (result.notes["skipped"] or result.notes["repaired"])
+        size = os.path.getsize(journal.parent / file)
+        if result.shard and size == result.shard.bytes and settings.covered_by(former, clean):
+            return result
+    return None
+
+
 def done_before(journal: Path, file: str, settings: Settings) -> ShardResult | None:
-    """The result of a shard that a former run finished under settings that cover these.
+    """The result of a shard that a former run finished.
 
     Otherwise None, and what stands under the name is removed, lest a note and a shard of two
     runs stand together.
     """
-    shard_file = journal.parent / file
-    result = None
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        content = json.loads(note_path(journal, file).read_text())
-        shard, notes = Shard(**content["shard"]), content["notes"]
-        clean = not (notes["skipped"] or notes["repaired"])
-        whole = os.path.getsize(shard_file) == shard.bytes
-        if whole and settings.covered_by(content["settings"], clean):
-            result = ShardResult(shard, notes, content["saved"])
+    result = finished(journal, file, settings)
     if result is None:
-        shard_file.unlink(missing_ok=True)
+        (journal.parent / file).unlink(missing_ok=True)
     return result
 
 

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import secrets
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -72,7 +73,8 @@ def build_shard(task: ShardTask) -> ShardResult:
     shard is not what the task says it must be; nothing then stands under the final name.
     """
     folder, name = os.path.split(task.path)
-    temporary = os.path.join(folder, f".tmp-{name}.{os.getpid()}")
+    # A name of its own: where a task is given out twice, two machines may write the same shard.
+    temporary = os.path.join(folder, f".tmp-{name}.{secrets.token_hex(4)}")
     try:
         result, sizes = _write(temporary, name, task)
         if result.shard is None:
@@ -84,12 +86,17 @@ def build_shard(task: ShardTask) -> ShardResult:
         if task.index_path:
             write_index(task.index_path, sizes)
         if task.note_path:
-            write_json(Path(task.note_path), {**asdict(result), "settings": asdict(task.settings)})
+            write_note(task.note_path, result, task.settings)
         os.replace(temporary, task.path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
     return result
+
+
+def write_note(path: str, result: ShardResult, settings: Settings) -> None:
+    """Note a result, and the settings it holds under."""
+    write_json(Path(path), {**asdict(result), "settings": asdict(settings)})
 
 
 def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int]]:
@@ -177,7 +184,7 @@ def write_index(path: str, sizes: list[int]) -> None:
     """Write DALI's index: offset and size of each record, one a line (tfrecord2idx's format)."""
     starts = itertools.accumulate(sizes, initial=0)
     lines = "".join(f"{start} {size}\n" for start, size in zip(starts, sizes, strict=False))
-    temporary = f"{path}.{os.getpid()}.tmp"
+    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
     with open(temporary, "w", encoding="ascii") as file:
         file.write(lines)
     os.replace(temporary, path)

@@ -82,13 +82,19 @@ if TYPE_CHECKING:
     help="Write every N-th shard from the i-th on: a task of an array job. `imgtools finalize` "
     "ends the build.",
 )
-@engine_options
+@engine_options("local", "ray", "beam")
+@click.option(
+    "--beam-pipeline-options",
+    metavar="OPTION=VALUE,...",
+    help="Of Beam, such as runner=DataflowRunner,project=P,region=R. Default: all in this process.",
+)
 @json_option
 def command(
     raw_path: str,
     shard_slice: Slice | None,
     engine: str,
     address: str | None,
+    beam_pipeline_options: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -103,14 +109,17 @@ def command(
       imgtools build-tfrecords --raw ~/imagenette --out ~/records-160 --max-side 160
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --shard-slice 3/64
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine ray --address auto
+      imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine beam
     """
     from imagenet_tools import raw, records
 
     check_engine(engine, address)
-    if engine == "ray":
-        from imagenet_tools import ray_engine
-
-        options["engine"] = functools.partial(ray_engine.run, address=address)
+    if beam_pipeline_options is not None and engine != "beam":
+        raise click.UsageError("--beam-pipeline-options are Beam's; give --engine beam with them")
+    if engine != "local":
+        # Workers elsewhere do not start in this folder.
+        raw_path, options["out"] = (_absolute(path) for path in (raw_path, options["out"]))
+        options["engine"] = _engine(engine, address, beam_pipeline_options)
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)
@@ -139,6 +148,22 @@ def command(
             if complete
             else _speed(manifest, seconds)
         )
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(path)
+
+
+def _engine(name: str, address: str | None, beam_pipeline_options: str | None) -> Any:
+    """What runs the shards elsewhere: the `engine` of records.build."""
+    if name == "ray":
+        from imagenet_tools import ray_engine
+
+        return functools.partial(ray_engine.run, address=address)
+    from imagenet_tools import beam_engine
+
+    beam_options = beam_engine.pipeline_options(beam_pipeline_options or "")
+    return functools.partial(beam_engine.run, options=beam_options)
 
 
 def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:

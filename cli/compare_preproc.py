@@ -71,7 +71,7 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
     type=click.IntRange(1),
     help="Runs at a time. Default: 1; on a Ray cluster, one a GPU, or one a node.",
 )
-@engine_options
+@engine_options("local", "ray")
 @click.option("--no-matrix", is_flag=True, help="Evaluate each arm under its own path only.")
 @click.option("--ten-crop", is_flag=True, help="Evaluate each run on ten crops, too.")
 @click.option(

@@ -90,18 +90,32 @@ def checkpoint_options(function: Any) -> Any:
     return function
 
 
-def engine_options(function: Any) -> Any:
-    """--engine and --address: who runs the tasks."""
-    function = click.option(
-        "--address", help="Of a running Ray cluster. Default: a local one, for this command."
-    )(function)
-    return click.option(
-        "--engine",
-        type=click.Choice(("local", "ray")),
-        default="local",
-        show_default=True,
-        help="Processes of this machine, or tasks of a Ray cluster (extra: imgtools[ray]).",
-    )(function)
+ENGINES = {
+    "local": "processes of this machine",
+    "ray": "tasks of a Ray cluster",
+    "beam": "elements of an Apache Beam pipeline",
+}
+
+
+def engine_options(*engines: str) -> Callable[[Any], Any]:
+    """--engine, one of these, and --address: who runs the tasks."""
+    *first, last = (ENGINES[name] for name in engines)
+    words = f"{', '.join(first)} or {last}"
+    extras = ", ".join(f"imgtools[{name}]" for name in engines[1:])
+
+    def add(function: Any) -> Any:
+        function = click.option(
+            "--address", help="Of a running Ray cluster. Default: a local one, for this command."
+        )(function)
+        return click.option(
+            "--engine",
+            type=click.Choice(engines),
+            default="local",
+            show_default=True,
+            help=f"{words[0].upper()}{words[1:]} (extra: {extras}).",
+        )(function)
+
+    return add
 
 
 def check_engine(engine: str, address: str | None) -> None:

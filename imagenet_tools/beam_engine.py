@@ -131,5 +131,5 @@ def _load(path: str) -> ShardTask:
 
 
 def _image(row: list[Any]) -> RawImage:
-    boxes = row.pop()
-    return RawImage(*row, boxes=tuple(tuple(box) for box in boxes))
+    row[-1] = tuple(tuple(box) for box in row[-1])
+    return RawImage(*row)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import SliceType, check_engine, engine_options, json_option
+from imagenet_tools.cli.options import Place, SliceType, check_engine, engine_options, json_option
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Manifest
@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--raw", "raw_path", required=True, metavar="PATH", help="The raw images; read only.")
-@click.option("--out", required=True, metavar="DIR", help="The folder for the records.")
+@click.option(
+    "--raw",
+    "raw_path",
+    required=True,
+    type=Place(),
+    metavar="PATH",
+    help="The raw images; read only.",
+)
+@click.option(
+    "--out", required=True, type=Place(), metavar="DIR", help="The folder for the records."
+)
 @click.option(
     "--train-shards",
     type=click.IntRange(1, 99999),
@@ -42,7 +51,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
 )
-@click.option("--boxes", metavar="PATH", help="Bounding boxes: a CSV file or a folder of XML.")
+@click.option(
+    "--boxes", type=Place(), metavar="PATH", help="Bounding boxes: a CSV file or a folder of XML."
+)
 @click.option(
     "--on-damaged",
     type=click.Choice(("fail", "skip", "repair")),
@@ -111,7 +122,7 @@ def command(
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine ray --address auto
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine beam
     """
-    from imagenet_tools import raw, records
+    from imagenet_tools import raw, records, storage
 
     check_engine(engine, address)
     if beam_pipeline_options is not None and engine != "beam":
@@ -136,7 +147,7 @@ def command(
                 f"  when every slice is done: imgtools finalize {out}"
             )
         return
-    complete = os.path.exists(os.path.join(out, records.NAME))
+    complete = (storage.place(out) / records.NAME).exists()
     manifest = records.build(raw_set, out, settings=settings, **options)
     seconds = time.perf_counter() - start
     if as_json:

@@ -6,18 +6,17 @@ import dataclasses
 import json
 import shlex
 import sys
-from pathlib import Path
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import Place, json_option, needs_tensorflow, plugin_option
 
-FILE = click.Path(exists=True, dir_okay=False)
+FILE = Place(exists=True, dir_okay=False)
 
 
 @click.command()
-@click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False))
-@click.option("--out", type=click.Path(file_okay=False), help="Where to join several folders.")
+@click.argument("folders", nargs=-1, type=Place(exists=True, file_okay=False))
+@click.option("--out", type=Place(file_okay=False), help="Where to join several folders.")
 @click.option("--a", "files_a", multiple=True, type=FILE, help="A prediction file of arm A.")
 @click.option("--b", "files_b", multiple=True, type=FILE, help="A prediction file of arm B.")
 @click.option("--margin", type=float, help="Points; default: the plan's, else 0.5.")
@@ -50,12 +49,13 @@ def command(
     if (len(folders) > 1) != (out is not None):
         raise click.UsageError("several folders are joined in --out DIR; one needs none")
     if out is not None:
+        from imagenet_tools import storage
         from imagenet_tools.comparison import join
 
-        command_line = shlex.join(["imgtools", *sys.argv[1:]])
-        join.join([Path(folder) for folder in folders], Path(out), command=command_line)
+        command_line = storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
+        join.join(folders, out, command=command_line)
     if folders:
-        _report_again(Path(out or folders[0]), margin, as_json)
+        _report_again(out or folders[0], margin, as_json)
         return
     if not files_a or not files_b:
         raise click.UsageError("give a comparison's folder, or files for both --a and --b")
@@ -68,17 +68,18 @@ def command(
         click.echo(f"VERDICT  {judged.sentence}.")
 
 
-def _report_again(folder: Path, margin: float | None, as_json: bool) -> None:
-    from imagenet_tools.comparison import plan, report
+def _report_again(folder: str, margin: float | None, as_json: bool) -> None:
+    from imagenet_tools.comparison import plan, report, stored
 
-    planned, deviations = plan.read(folder)
+    own = stored.opened(folder)
+    planned, deviations = plan.read(own)
     if margin is not None and margin != planned.margin:
         deviations.append(f"margin of {planned.margin:g} points changed to {margin:g} afterwards")
         planned = dataclasses.replace(planned, margin=margin)
-    there = report.read(folder)
+    there = report.read(own)
     written = report.write(
         planned,
-        folder,
+        own,
         command=there["command"],
         changes=deviations,
         findings=there["findings"],
@@ -86,9 +87,10 @@ def _report_again(folder: Path, margin: float | None, as_json: bool) -> None:
         seeds=there["contrasts"][0]["seeds"][0] + len(there["arms"][0]["diverged"]),
         class_names=there["class_names"],
     )
+    written = stored.keep_report(folder, written)
     if as_json:
         click.echo(json.dumps(written.content))
         return
     for sentence in written.sentences:
         click.echo(f"VERDICT  {sentence}.")
-    click.echo(f"Report: {folder / 'report.html'}")
+    click.echo(f"Report: {written.folder / 'report.html'}")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from imagenet_tools.cli.options import (
+    Place,
     PreprocessingName,
     json_option,
     needs_tensorflow,
@@ -20,7 +21,7 @@ from imagenet_tools.cli.options import (
 @click.argument("pipelines", nargs=-1, required=True, type=PreprocessingName())
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Folder of records; their labels are checked, too. Default: synthetic images.",
 )
 @click.option("--recipe", default="quick", show_default=True, help="A recipe's name or YAML file.")

@@ -7,6 +7,7 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
+    Place,
     checkpoint_options,
     json_option,
     needs_tensorflow,
@@ -18,7 +19,7 @@ from imagenet_tools.cli.options import (
 @click.option(
     "--data",
     required=True,
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Folder of records (build-tfrecords).",
 )
 @checkpoint_options
@@ -32,7 +33,7 @@ from imagenet_tools.cli.options import (
 @click.option("--ten-crop", is_flag=True, help="Average corners, centre, and their mirror images.")
 @click.option(
     "--predictions",
-    type=click.Path(dir_okay=False),
+    type=Place(dir_okay=False),
     help="Write each image's prediction to this .npz.",
 )
 @plugin_option

@@ -8,6 +8,7 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
+    Place,
     checkpoint_options,
     json_option,
     needs_tensorflow,
@@ -20,7 +21,7 @@ from imagenet_tools.cli.options import (
 @click.option("--out", required=True, type=click.Path(), help="Folder to write; must not exist.")
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Records: the export is checked on their validation images.",
 )
 @plugin_option

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 
 import click
 
+from imagenet_tools.cli.options import Place
+
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.argument("folder", metavar="DIR", type=Place(exists=True, file_okay=False))
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Of a comparison: the records it was run on.",
 )
 def command(folder: str, data: str | None) -> None:
@@ -26,10 +27,10 @@ def command(folder: str, data: str | None) -> None:
       imgtools finalize records                       # after build-tfrecords --shard-slice i/N
       imgtools finalize runs/mine --data records      # after compare-preproc --run-slice i/N
     """
-    from imagenet_tools import records
+    from imagenet_tools import records, storage
     from imagenet_tools.cli import build_tfrecords, compare_preproc
 
-    if not os.path.exists(os.path.join(folder, "plan.json")):
+    if not (storage.place(folder) / "plan.json").exists():
         manifest = records.finalize(folder)
         click.echo("\n".join(build_tfrecords.summary(folder, manifest)))
         return
@@ -40,5 +41,7 @@ def command(folder: str, data: str | None) -> None:
     tensorflow_version.load()
     from imagenet_tools.comparison import compare
 
-    written = compare.finalize(folder, data, command=shlex.join(["imgtools", *sys.argv[1:]]))
+    written = compare.finalize(
+        folder, data, command=storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
+    )
     compare_preproc.print_verdict(written)

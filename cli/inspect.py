@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.options import Place, json_option
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True))
+@click.argument("path", type=Place(exists=True))
 @click.option(
     "--labels",
     "labels_as",

@@ -112,7 +112,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
-    again = shlex.join(["imgtools", *arguments])
+    from imagenet_tools import storage
+
+    again = storage.redact(shlex.join(["imgtools", *arguments]))
     debug = "--debug" in arguments
     try:
         result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)

@@ -123,6 +123,22 @@ def check_engine(engine: str, address: str | None) -> None:
         raise click.UsageError("--address is a Ray cluster's; give --engine ray with it")
 
 
+class Place(click.Path):
+    """A path, checked as click.Path does, or the URL of a store, which the command looks up."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, str) and "://" in value:
+            from imagenet_tools import storage
+
+            try:
+                value = storage.normal(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+            if storage.is_remote(value):
+                return value
+        return super().convert(value, param, ctx)
+
+
 class SliceType(click.ParamType):
     """i/N, from 0/N to N-1/N."""
 

@@ -8,6 +8,7 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
+    Place,
     checkpoint_options,
     json_option,
     needs_tensorflow,
@@ -20,7 +21,7 @@ from imagenet_tools.cli.options import (
 @checkpoint_options
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
 )
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True)

@@ -6,12 +6,19 @@ import json
 
 import click
 
-from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.options import Place, json_option
 
 
 @click.command()
-@click.argument("folder", metavar="DIR")
-@click.option("--raw", "raw_path", required=True, metavar="PATH", help="The raw images, as built.")
+@click.argument("folder", type=Place(), metavar="DIR")
+@click.option(
+    "--raw",
+    "raw_path",
+    required=True,
+    type=Place(),
+    metavar="PATH",
+    help="The raw images, as built.",
+)
 @click.option(
     "--labels",
     type=click.Choice(("auto", "imagenet", "folders")),
@@ -19,7 +26,7 @@ from imagenet_tools.cli.options import json_option
     show_default=True,
     help="As at the build.",
 )
-@click.option("--boxes", metavar="PATH", help="As at the build.")
+@click.option("--boxes", type=Place(), metavar="PATH", help="As at the build.")
 @click.option("--decode", is_flag=True, help="Decode every pixel too when looking for damage.")
 @click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
 @json_option

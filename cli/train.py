@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from imagenet_tools.cli.options import (
+    Place,
     PreprocessingName,
     json_option,
     needs_tensorflow,
@@ -57,10 +58,10 @@ def recipe_options(function: Any) -> Any:
 @click.command()
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Folder of records (build-tfrecords).",
 )
-@click.option("--train-dir", type=click.Path(file_okay=False), help="Folder of this run.")
+@click.option("--train-dir", type=Place(file_okay=False), help="Folder of this run.")
 @click.option("--preprocessing", type=PreprocessingName(), default="inception", show_default=True)
 @click.option("--model", default="alexnet_v2", show_default=True)
 @click.option(

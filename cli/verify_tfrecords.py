@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.options import Place, json_option
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Report
@@ -16,7 +16,7 @@ DAMAGED = 3  # the exit code
 
 
 @click.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", type=Place(), metavar="DIR")
 @click.option("--decode", is_flag=True, help="Decode every pixel too.")
 @click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
 @json_option

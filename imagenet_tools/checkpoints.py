@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 
 GLOBAL_STEP = "global_step"
@@ -56,6 +57,8 @@ def resolve(where: str | os.PathLike[str]) -> str:
     A zip (as model.ckpt-9048119 is distributed) is unpacked into a temporary folder that goes
     with the process. Raises FileNotFoundError saying what was looked for.
     """
+    if storage.is_remote(where):
+        where = _fetched(storage.place(where))
     path = Path(where)
     if path.suffix == ".zip" and path.is_file():
         return _from_zip(path)
@@ -71,6 +74,22 @@ def resolve(where: str | os.PathLike[str]) -> str:
     if not os.path.exists(text + ".index"):
         raise FileNotFoundError(f"{where}: no checkpoint there ({text}.index does not exist)")
     return text
+
+
+def _fetched(where: Path) -> Path:
+    """A checkpoint of a store, brought here with what stands beside it; the same path in there."""
+    from imagenet_tools.storage import sync
+
+    folder = where if where.is_dir() else where.parent
+    names = (STATE, "run.json", "classes.tsv", where.name)
+    # The folder's newest is known by its small files; then its weights follow.
+    local = sync.pull(folder, lambda name: name in names or name.endswith(".index"))
+    own = local if folder == where else local / where.name
+    if own.suffix == ".zip":
+        return own
+    chosen = os.path.basename(resolve(own))
+    sync.pull(folder, lambda name: name.startswith(f"{chosen}."))
+    return local / chosen
 
 
 _UNPACKED: list[tempfile.TemporaryDirectory[str]] = []

@@ -8,14 +8,13 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from imagenet_tools import input_pipeline, label_check, nets, records, trained_net
+from imagenet_tools import input_pipeline, label_check, nets, records, storage, trained_net
 
 TOP = 5
 # Images go through the net this many at a time, padded, whatever the batch size: matrix products
@@ -198,17 +197,17 @@ def write_predictions(
     path: str | os.PathLike[str], found: Predictions, meta: dict[str, Any]
 ) -> None:
     """Write predictions and what they are of, atomically."""
-    target = Path(path)
+    target = storage.place(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".tmp-{target.name}")
+    temporary = storage.staging(target.parent) / f".tmp-{target.name}"
     with open(temporary, "wb") as file:
         np.savez_compressed(file, meta=np.array(json.dumps(meta)), **vars(found))
-    os.replace(temporary, target)
+    storage.publish(temporary, target)
 
 
 def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[str, Any]]:
     """Read what write_predictions wrote; nothing is unpickled."""
-    with np.load(path, allow_pickle=False) as stored:
+    with storage.local_copy(path) as file, np.load(file, allow_pickle=False) as stored:
         meta = json.loads(str(stored["meta"]))
         names = ("key", "label", "top5", "probability", "true_probability", "rank")
         return Predictions(*(stored[name] for name in names)), meta

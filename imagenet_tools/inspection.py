@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools import images, labels, raw, records
+from imagenet_tools import images, labels, raw, records, storage
 from imagenet_tools.raw.index import RawImage, RawSplit
 from imagenet_tools.records.manifest import NAME
 
@@ -63,7 +64,7 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
 
     Raises FileNotFoundError and ValueError as raw.detect does.
     """
-    place = Path(path)
+    place = storage.place(path)
     if (place / NAME).is_file():
         return _records(place)
     found = raw.detect(place, labels=labels_as)
@@ -85,7 +86,7 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
         num_classes=found.num_classes,
         splits=splits,
         bytes=total,
-        free=shutil.disk_usage(place).free,
+        free=_free(place),
         seconds=count / rate / (os.cpu_count() or 1),
         boxes=found.boxes_source,
     )
@@ -96,8 +97,8 @@ def _raw_split(part: RawSplit, classes: tuple[raw.ClassInfo, ...], convention: s
     step = max(1, len(part) // SAMPLE)
     sample = [part[index] for index in range(0, len(part), step)][:SAMPLE]
     sizes, formats, problems, amount = [], dict[str, int](), [], 0
-    for image in sample:
-        data = _read(image)
+    for image, read in zip(sample, raw.reads(sample), strict=True):
+        data = _bytes(image, read)
         amount += len(data)
         facts = images.inspect(data)
         name = f"{facts.format or 'unknown'} {facts.colorspace}".strip()
@@ -123,9 +124,15 @@ def _raw_split(part: RawSplit, classes: tuple[raw.ClassInfo, ...], convention: s
     )
 
 
-def _read(image: RawImage) -> bytes:
+def _free(place: Path) -> int:
+    """Bytes free on the disk of the path; for a store, on that of this machine's working copies."""
+    local = storage.cache_folder() if storage.is_remote(place) else place
+    return shutil.disk_usage(next(one for one in (local, *local.parents) if one.exists())).free
+
+
+def _bytes(image: RawImage, read: Callable[[], bytes]) -> bytes:
     try:
-        return raw.read(image)
+        return read()
     except OSError as error:
         raise OSError(f"{image.path} cannot be read: {error.strerror or error}") from error
 
@@ -159,7 +166,7 @@ def _records(place: Path) -> Facts:
         num_classes=manifest.num_classes,
         splits=splits,
         bytes=sum(part.bytes for part in manifest.splits.values()),
-        free=shutil.disk_usage(place).free,
+        free=_free(place),
         seconds=None,
         digest=manifest.digest,
     )

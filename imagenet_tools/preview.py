@@ -83,7 +83,7 @@ def read(file: str | os.PathLike[str]) -> np.ndarray:
 def from_records(folder: str | os.PathLike[str], count: int) -> list[np.ndarray]:
     """The pixels of the first validation images of a folder of records."""
     pictures: list[np.ndarray] = []
-    for path in records.shard_paths(folder, "validation"):
+    for path in records.each_shard(folder, "validation"):
         for _, record in tfrecord.read(path):
             if len(pictures) == count:
                 return pictures

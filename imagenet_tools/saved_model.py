@@ -126,7 +126,7 @@ def _from_records(data: str | os.PathLike[str]) -> list[bytes]:
     if records.read_manifest(data).store == "raw":
         raise ValueError(f"{data} stores pixels; the exported net takes JPEGs, as --data must hold")
     found: list[bytes] = []
-    for path in records.shard_paths(data, "validation"):
+    for path in records.each_shard(data, "validation"):
         for _, record in tfrecord.read(path):
             found.append(schema.decode_example(record)[schema.ENCODED][0])
             if len(found) == CHECKED:

@@ -34,9 +34,11 @@ from imagenet_tools import (
     optimizers,
     records,
     registry,
+    storage,
     trained_net,
 )
 from imagenet_tools.events import EventLog
+from imagenet_tools.storage import sync
 
 RUN = "run.json"
 METRICS = "metrics.jsonl"
@@ -110,7 +112,8 @@ def train(
     steps: in place of the recipe's epochs. labels_offset: subtracted from labels 1..N; 0 keeps
     the background class (N + 1 logits), 1 drops it (N). checkpoint_path: where to fine-tune from,
     without checkpoint_exclude_scopes. mixed_precision: bfloat16 on the way. device_names: see
-    devices.choose; of several workers, the first writes, and all read the same folders.
+    devices.choose; of several workers, the first writes, and all read the same folders. A folder in
+    a store is trained in locally and sent there when the run is finished.
     """
     used = devices.choose(device_names)
     if isinstance(recipe, str):
@@ -138,7 +141,7 @@ def train(
         start_from=checkpoint_path,
         trainable_scopes=tuple(trainable_scopes),
     )
-    folder = Path(train_dir)
+    folder = sync.pull(train_dir, last=[RUN])
     if recipe.batch_size % used.total:
         raise ValueError(
             f"a batch of {recipe.batch_size} cannot be dealt to {used.total} devices in equal parts"
@@ -183,6 +186,11 @@ def train(
     own = stream((used.worker, used.workers))
     result = _loop(trainer, own, folder, step, save_steps, keep, log_steps)
     used.wait()
+    if storage.is_remote(train_dir):
+        if used.chief:
+            sync.push(train_dir, last=[RUN])
+        kept = f"{storage.normal(train_dir)}/{os.path.basename(result.checkpoint)}"
+        result = dataclasses.replace(result, checkpoint=kept)
     return result
 
 

@@ -11,18 +11,19 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from imagenet_tools import storage
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import worker
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.slices import Slice
 
 LOG = "run.log"
-Launch = Callable[[Path, plans.Arm, int], int]
+Launch = Callable[[storage.AnyPath, plans.Arm, int], int]
 
 
 def run_all(
     plan: plans.Plan,
-    folder: Path,
+    folder: storage.AnyPath,
     data: str | os.PathLike[str],
     *,
     jobs: int = 1,
@@ -36,9 +37,10 @@ def run_all(
     child process) and returns its exit code. Raises Unfinished naming the runs that failed; the
     others are finished first.
     """
+    place = storage.staging(folder)
     own = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
     own = [run for at, run in enumerate(own) if part is None or part.takes(at)]
-    missing = [(arm, seed) for arm, seed in own if worker.finished(folder, plan, arm, seed) is None]
+    missing = [(arm, seed) for arm, seed in own if worker.finished(place, plan, arm, seed) is None]
     if not missing:
         return
     begin = launch or _launcher(os.fspath(data), jobs, plugins)
@@ -51,7 +53,7 @@ def run_all(
             for future in as_completed(running):
                 arm, seed = running[future]
                 if future.result():
-                    failed.append(worker.run_folder(folder, arm, seed))
+                    failed.append(worker.run_folder(place, arm, seed))
                 bar.set_postfix_str(f"{arm.slug} seed {seed}")
                 bar.update()
         except KeyboardInterrupt:
@@ -65,7 +67,7 @@ def run_all(
 
 
 def start(
-    folder: Path,
+    folder: storage.AnyPath,
     arm: plans.Arm,
     seed: int,
     data: str,
@@ -76,7 +78,7 @@ def start(
 
     threads: that it may use, None for all.
     """
-    own = worker.run_folder(folder, arm, seed)
+    own = worker.run_folder(storage.staging(folder), arm, seed)
     own.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", worker.__name__, str(folder), arm.slug, str(seed), data]
     environment = {**os.environ}

@@ -86,7 +86,7 @@ def write_sheet(contrast: Contrast, data: str | os.PathLike[str], path: Path) ->
 def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:
     """Thumbnails of the validation records with these keys."""
     found: dict[str, Image.Image] = {}
-    for path in records.shard_paths(data, "validation") if keys else []:
+    for path in records.each_shard(data, "validation") if keys else []:
         for _, record in tfrecord.read(path):
             example = schema.decode_example(record)
             key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()

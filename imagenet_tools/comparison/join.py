@@ -9,21 +9,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools import storage
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import report, worker
+from imagenet_tools.comparison import report, stored, worker
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
 SAME = ("recipe", "model", "image_size", "seeds", "data", "labels_offset", "num_classes")
 
 
-def join(folders: Sequence[Path], out: Path, *, command: str = "") -> report.Report:
+def join(
+    folders: Sequence[storage.AnyPath], out: storage.AnyPath, *, command: str = ""
+) -> report.Report:
     """Join finished comparisons in a new folder `out`, and report there.
 
     The first folder's first arm is compared with every other; an arm that several folders have is
     taken from the first. Files are linked where the disk allows it, else copied. Raises
     ValueError naming what the comparisons differ in, or the run that is missing.
     """
-    found = [plans.read(folder)[0] for folder in folders]
+    places, own = [stored.opened(folder) for folder in folders], storage.staging(out)
+    found = [plans.read(place)[0] for place in places]
     first = found[0]
     for folder, other in zip(folders[1:], found[1:], strict=True):
         different = [name for name in SAME if getattr(first, name) != getattr(other, name)]
@@ -32,7 +36,7 @@ def join(folders: Sequence[Path], out: Path, *, command: str = "") -> report.Rep
                 f"{folder} cannot be joined with {folders[0]}: they differ in "
                 f"{', '.join(different)}"
             )
-    arms = _arms(folders, found)
+    arms = _arms(places, found)
     slugs = [arm.slug for arm, _ in arms]
     joined = dataclasses.replace(
         first,
@@ -42,15 +46,16 @@ def join(folders: Sequence[Path], out: Path, *, command: str = "") -> report.Rep
         matrix=False,  # no arm was evaluated under the paths of another folder's
         attribute=False,
     )
-    plans.write(joined, out)
+    plans.write(joined, own)
     for arm, folder in arms:
         for seed in joined.seeds:
             if worker.finished(folder, joined, arm, seed) is None:
                 raise ValueError(f"{folder}: {arm.slug} seed {seed} is not finished")
-            target = worker.run_folder(out, arm, seed)
+            target = worker.run_folder(own, arm, seed)
             if not target.exists():
                 shutil.copytree(worker.run_folder(folder, arm, seed), target, copy_function=_link)
-    return report.write(joined, out, command=command, **_diagnoses(folders))
+    written = report.write(joined, own, command=command, **_diagnoses(places))
+    return stored.keep_report(out, written)
 
 
 def _arms(folders: Sequence[Path], found: Sequence[plans.Plan]) -> list[tuple[plans.Arm, Path]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from imagenet_tools import ray_engine
+from imagenet_tools import ray_engine, storage
 from imagenet_tools.comparison import arms
 
 
@@ -27,9 +26,10 @@ def launcher(
     options = {"num_cpus": share, "num_gpus": 1 if gpus else 0, "max_retries": ray_engine.RETRIES}
     remote = ray.remote(**options)(_start)
 
-    def launch(folder: Path, arm: Any, seed: int) -> int:
-        place = os.path.abspath(folder)
-        task = remote.remote(arms.start, place, arm, seed, os.path.abspath(data), share, plugins)
+    def launch(folder: storage.AnyPath, arm: Any, seed: int) -> int:
+        places = [os.fspath(storage.place(path)) for path in (folder, data)]
+        places = [p if storage.is_remote(p) else os.path.abspath(p) for p in places]
+        task = remote.remote(arms.start, places[0], arm, seed, places[1], share, plugins)
         return int(ray_engine.result_of(ray, task))
 
     return launch, jobs
@@ -41,4 +41,4 @@ def _start(
 ) -> int:  # fmt: skip
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray's; a run computes as it does without Ray
     threads = None if share >= (os.cpu_count() or 1) else share
-    return start(Path(folder), arm, seed, data, threads, [os.path.abspath(p) for p in plugins])
+    return start(folder, arm, seed, data, threads, [os.path.abspath(p) for p in plugins])

@@ -20,6 +20,7 @@ from typing import Any
 from imagenet_tools import tensorflow_version
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.records.manifest import write_json
+from imagenet_tools.storage import sync
 
 RESULT = "result.json"
 TEN_CROP = "ten-crop"
@@ -161,9 +162,12 @@ def main() -> None:
     for plugin in plugins:
         registry.load_plugin(plugin)
     try:
-        own = run_folder(Path(folder), plans.read(folder)[0].arm(slug), int(seed))
+        place = sync.pull(folder, lambda name: name == plans.FILE)
+        own = run_folder(place, plans.read(place)[0].arm(slug), int(seed))
         with _alone(own):
-            execute(Path(folder), slug, int(seed), data)
+            execute(place, slug, int(seed), data)
+        inside = f"{own.relative_to(place).as_posix()}/"
+        sync.push(folder, lambda name: name.startswith(inside), [RESULT])
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -44,7 +44,7 @@ def images(folder: str | os.PathLike[str], count: int) -> list[Picture]:
 
 
 def _examples(folder: str | os.PathLike[str], split: str) -> Iterator[dict]:
-    for path in records.shard_paths(folder, split):
+    for path in records.each_shard(folder, split):
         for _, record in tfrecord.read(path):
             yield schema.decode_example(record)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import ClassInfo, RawImage, RawSet, RawSplit
 
-__all__ = ["ClassInfo", "RawImage", "RawSet", "RawSplit", "Options", "detect", "read"]
+__all__ = ["ClassInfo", "RawImage", "RawSet", "RawSplit", "Options", "detect", "read", "reads"]
 
 # In the order in which they are tried: the special before the general.
 LAYOUTS = ("archives", "kaggle", "parquet", "lists", "class_folders")
@@ -44,7 +46,7 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
     Raises FileNotFoundError for a path that is not there, and ValueError, saying what was looked
     for and what was found, where no layout fits or a split holds no image.
     """
-    place = Path(path)
+    place = storage.place(path)
     if not place.exists():
         raise FileNotFoundError(f"{place}: no such file or folder")
     options = Options(labels, boxes)
@@ -86,13 +88,26 @@ def read(image: RawImage) -> bytes:
     if image.row >= 0:
         parquet = importlib.import_module("imagenet_tools.raw.parquet")
         return parquet.read_row(image)
-    with open(image.path, "rb", buffering=0) as file:
+    if storage.is_remote(image.path):
+        data = storage.read(image.path, image.offset, image.size)
         if image.size < 0:
-            return file.read()
-        data = os.pread(file.fileno(), image.size, image.offset)
+            return data
+    else:
+        with open(image.path, "rb", buffering=0) as file:
+            if image.size < 0:
+                return file.read()
+            data = os.pread(file.fileno(), image.size, image.offset)
     if len(data) != image.size:
         raise DamagedData(
             f"{image.path}: truncated: {image.filename} wants {image.size:,} bytes at "
             f"{image.offset:,} and {len(data):,} are there"
         )
     return data
+
+
+def reads(images: Sequence[RawImage]) -> Iterator[Callable[[], bytes]]:
+    """For each image in turn, what returns its bytes as `read` does; a store's are asked for
+    ahead, several at one time."""
+    # Rows of a parquet file share an open file, which threads cannot.
+    remote = bool(images) and images[0].row < 0 and storage.is_remote(images[0].path)
+    return storage.ahead(read, images, remote)

@@ -6,15 +6,18 @@ tar's, and images are read by their offset in the outer file. ILSVRC2012_img_val
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from tqdm import tqdm
 
 from imagenet_tools import labels as imagenet
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, devkit, validation
 from imagenet_tools.raw.index import Entry, RawSet, columns
@@ -62,25 +65,34 @@ def find(place: Path, options: Options) -> RawSet | None:
 
 def train_entries(path: Path) -> Iterator[Entry]:
     """Every image of the tar of tars, with its offset in the outer file."""
-    with open(path, "rb") as file, tqdm(desc="indexing train", unit="image", disable=None) as bar:
-        for inner in members(file, 0, os.path.getsize(path), str(path)):
-            synset = inner.name.removesuffix(".tar")
-            if not inner.name.endswith(".tar") or synset not in imagenet.label_of():
-                raise DamagedData(
-                    f"{path} holds {inner.name}; tars named by ImageNet synsets are expected"
-                )
-            label, end = imagenet.label_of()[synset], inner.offset_data + inner.size
-            where = f"{path}: {inner.name}"
-            for member in members(file, inner.offset_data, end, where):
-                if classes.is_image_name(member.name):
-                    yield Entry(str(path), member.name, label, member.offset_data, member.size)
-                    bar.update()
+    with path.open("rb") as file, tqdm(desc="indexing train", unit="image", disable=None) as bar:
+        tars = members(file, 0, file.seek(0, io.SEEK_END), str(path))
+        # In a store each header is a request: many tars are then walked at one time.
+        remote = storage.is_remote(path)
+        for found in storage.ahead(partial(_inner_entries, path), tars, remote):
+            entries = found()
+            yield from entries
+            bar.update(len(entries))
+
+
+def _inner_entries(path: Path, inner: tarfile.TarInfo) -> list[Entry]:
+    """The images of one of the tars inside."""
+    synset = inner.name.removesuffix(".tar")
+    if not inner.name.endswith(".tar") or synset not in imagenet.label_of():
+        raise DamagedData(f"{path} holds {inner.name}; tars named by ImageNet synsets are expected")
+    label, end = imagenet.label_of()[synset], inner.offset_data + inner.size
+    with path.open("rb") as file:
+        return [
+            Entry(str(path), member.name, label, member.offset_data, member.size)
+            for member in members(file, inner.offset_data, end, f"{path}: {inner.name}")
+            if classes.is_image_name(member.name)
+        ]
 
 
 def validation_entries(path: Path) -> Iterator[Entry]:
     """Every image of the flat tar, labelled from the shipped list."""
-    with open(path, "rb") as file:
-        for member in members(file, 0, os.path.getsize(path), str(path)):
+    with path.open("rb") as file:
+        for member in members(file, 0, file.seek(0, io.SEEK_END), str(path)):
             name = os.path.basename(member.name)
             if classes.is_image_name(name):
                 label = validation.shipped_label(name)

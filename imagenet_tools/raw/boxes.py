@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from imagenet_tools import storage
 from imagenet_tools.raw.index import Box
 
 # Where raw data sets keep them, relative to the root.
@@ -31,7 +32,7 @@ class Boxes:
 def load(asked: str | None, root: Path) -> Boxes:
     """Load what was asked for, or what lies at a usual place; none is no error."""
     if asked is not None:
-        place = Path(asked)
+        place = storage.place(asked)
         if not place.exists():
             raise FileNotFoundError(f"--boxes {asked}: no such file or folder")
         return from_xml(place) if place.is_dir() else from_csv(place)
@@ -52,7 +53,7 @@ def _cut(xmin: float, ymin: float, xmax: float, ymax: float) -> Box | None:
 def from_csv(path: Path) -> Boxes:
     """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, no heading."""
     found: dict[str, tuple[Box, ...]] = {}
-    with open(path, newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if not row:
                 continue
@@ -76,9 +77,11 @@ def from_csv(path: Path) -> Boxes:
 def from_xml(folder: Path) -> Boxes:
     """ImageNet's annotation folders: <anything>/<image>.xml, PASCAL VOC's form."""
     found: dict[str, tuple[Box, ...]] = {}
-    for path in sorted(folder.rglob("*.xml")):
-        boxes = xml_boxes(path)
-        if boxes:
+    paths = sorted(folder.rglob("*.xml"))
+    for path, read in zip(
+        paths, storage.ahead(xml_boxes, paths, storage.is_remote(folder)), strict=True
+    ):
+        if boxes := read():
             found[path.stem] = boxes
     return Boxes(found, f"{folder.name}: boxes of {len(found):,} images")
 
@@ -106,7 +109,7 @@ def xml_boxes(path: Path) -> tuple[Box, ...]:
 def from_kaggle(path: Path) -> dict[str, list[tuple[str, float, float, float, float]]]:
     """LOC_{train,val}_solution.csv: image id -> (synset, xmin, ymin, xmax, ymax) in pixels."""
     found = {}
-    with open(path, newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             words = re.split(r"\s+", (row.get("PredictionString") or "").strip())
             fives = [words[i : i + 5] for i in range(0, len(words) - 4, 5)]

@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[dict[int, str], list[int]]:
     from scipy.io import loadmat
 
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with tarfile.open(fileobj=io.BytesIO(path.read_bytes()), mode="r:gz") as archive:
             found = {}
             for member in archive:
                 for wanted in (META, TRUTH):

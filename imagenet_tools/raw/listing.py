@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from imagenet_tools import storage
 from imagenet_tools.raw.classes import is_image_name
 from imagenet_tools.raw.index import Entry
 
@@ -24,6 +25,8 @@ def split_folder(root: Path, split: str) -> Path | None:
 
 def class_folders(folder: Path) -> list[str]:
     """Names of the folders inside, sorted; a symlink that leads back up is an error."""
+    if storage.is_remote(folder):
+        return sorted(e.name for e in folder.iterdir() if e.is_dir() and not e.name.startswith("."))
     inside = os.path.realpath(folder)
     names = []
     with os.scandir(folder) as listing:
@@ -41,6 +44,8 @@ def class_folders(folder: Path) -> list[str]:
 
 def images_in(folder: str | os.PathLike[str]) -> list[str]:
     """Names of the image files in a folder, sorted."""
+    if storage.is_remote(folder):
+        return sorted(e.name for e in storage.place(folder).iterdir() if is_image_name(e.name))
     with os.scandir(folder) as listing:
         return sorted(entry.name for entry in listing if is_image_name(entry.name))
 
@@ -50,8 +55,9 @@ def class_entries(
 ) -> Iterator[Entry]:
     """The images of each class folder in turn."""
     with tqdm(desc=f"listing {split}", unit="image", disable=None) as bar:
-        for name in names:
-            container = os.path.join(folder, name)
-            files = images_in(container)
+        containers = [os.path.join(folder, name) for name in names]
+        listed = storage.ahead(images_in, containers, storage.is_remote(folder))
+        for name, container, found in zip(names, containers, listed, strict=True):
+            files = found()
             yield from (Entry(container, filename, label_of[name]) for filename in files)
             bar.update(len(files))

@@ -59,13 +59,13 @@ def _list_file(place: Path, split: str) -> Path | None:
 
 
 def _looks_right(path: Path) -> bool:
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         words = file.readline().rsplit(None, 1)
     return len(words) == 2 and words[1].isdigit() and classes.is_image_name(words[0].split("/")[-1])
 
 
 def _rows(path: Path) -> Iterator[tuple[str, int]]:
-    with open(path, encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

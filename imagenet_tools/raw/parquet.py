@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagenet_tools import labels as imagenet
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import classes
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Entry, RawImage, RawSet, columns
@@ -73,7 +74,8 @@ def _pyarrow() -> Any:
 @functools.lru_cache(maxsize=4)
 def _open(path: str) -> Any:
     try:
-        return _pyarrow().ParquetFile(path)
+        file = storage.place(path).open("rb") if storage.is_remote(path) else path
+        return _pyarrow().ParquetFile(file)
     except (OSError, ValueError) as error:
         raise DamagedData(f"{path}: not a readable parquet file ({error})") from error
 

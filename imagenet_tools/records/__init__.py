@@ -2,7 +2,7 @@
 
 from imagenet_tools.records.build import build, build_slice
 from imagenet_tools.records.finish import finalize
-from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_paths
+from imagenet_tools.records.manifest import NAME, Manifest, each_shard, read_manifest, shard_paths
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repair import Repair, repair
 from imagenet_tools.records.verify import Finding, Report, verify
@@ -16,6 +16,7 @@ __all__ = [
     "Settings",
     "build",
     "build_slice",
+    "each_shard",
     "finalize",
     "read_manifest",
     "repair",

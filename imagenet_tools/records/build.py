@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import finish, pool
@@ -58,7 +59,7 @@ def build(
     Raises ValueError where `out` holds a build of other data or settings, DamagedData listing all
     damaged images under on_damaged="fail", Unfinished where a worker died or a disk filled up.
     """
-    folder = Path(out)
+    folder = storage.place(out)
     job = _plan(raw_set, folder, train_shards, validation_shards, seed, settings, index)
     with journals.locked(folder):
         if (folder / NAME).exists():
@@ -89,7 +90,7 @@ def build_slice(
     or not; a task that was lost is run again. `finalize` then writes the manifest.
     Raises as `build` does.
     """
-    folder = Path(out)
+    folder = storage.place(out)
     job = _plan(raw_set, folder, train_shards, validation_shards, seed, settings, index)
     with journals.locked(folder, part):
         if (folder / NAME).exists():
@@ -167,12 +168,12 @@ def _finished(job: Job) -> Manifest:
             f"{folder} is complete, but was built with {checked}; to check its pixels: imgtools "
             f"verify-tfrecords {folder} --decode; to build it again choose another --out"
         )
+    sizes = storage.sizes(folder)
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        path = folder / shard.file
-        if not path.exists() or path.stat().st_size != shard.bytes:
+        if sizes.get(shard.file) != shard.bytes:
             raise DamagedData(
-                f"{path} is missing or not of the size that the manifest says; to write it again: "
-                f"imgtools repair-tfrecords {folder} --raw RAW"
+                f"{folder / shard.file} is missing or not of the size that the manifest says; "
+                f"to write it again: imgtools repair-tfrecords {folder} --raw RAW"
             )
     return manifest
 
@@ -188,13 +189,12 @@ def _write_missing(
         (folder / finish.INDEX).mkdir(exist_ok=True)
     files, results, missing = dict.fromkeys(_own(job, part)), {}, []
     journals.remove_leftovers(folder, files)
-    for file in files:
-        done = journals.done_before(journal, file, settings)
+    for file, done in journals.all_done_before(journal, files, settings):
         if done is None:
             missing.append(file)
         else:
             results[file] = done
-    if settings.store == "original" and settings.max_side is None:
+    if settings.store == "original" and settings.max_side is None and not storage.is_remote(folder):
         _refuse_full_disk(raw_set, folder, len(missing) / len(job.outline.files()))
     tasks = (
         ShardTask(

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal as journals
@@ -94,7 +95,7 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
     Raises Unfinished naming the shards that are missing and the slices they are in, ValueError
     where the folder holds no build. A folder that is complete already is returned as it is.
     """
-    place = Path(folder)
+    place = storage.place(folder)
     journal = place / journals.FOLDER
     if not (journal / OUTLINE).exists():
         if (place / NAME).exists():
@@ -103,7 +104,7 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
     with journals.locked(place):
         outline = Outline(**json.loads((journal / OUTLINE).read_text()))
         settings = Settings(**outline.options)
-        done = {file: journals.done_before(journal, file, settings) for file in outline.files()}
+        done = dict(journals.all_done_before(journal, outline.files(), settings))
         results = {file: result for file, result in done.items() if result is not None}
         if len(results) < len(done):
             missing = [file for file, result in done.items() if result is None]
@@ -208,8 +209,9 @@ def write_indexes(folder: Path, manifest: Manifest, *, again: bool = True) -> No
     (folder / INDEX).mkdir(exist_ok=True)
     for shard in (shard for split in manifest.splits.values() for shard in split.shards):
         path = index_path(folder, shard.file)
-        if again or not os.path.exists(path):
-            write_index(path, list(tfrecord.sizes(folder / shard.file)))
+        if again or not storage.place(path).exists():
+            with storage.local_copy(folder / shard.file) as shard_file:
+                write_index(path, list(tfrecord.sizes(shard_file)))
 
 
 def index_path(folder: Path, file: str) -> str:

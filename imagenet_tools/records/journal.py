@@ -9,11 +9,12 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools import storage
 from imagenet_tools.records.manifest import Shard, write_json
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult
@@ -29,14 +30,16 @@ def locked(folder: Path, part: Slice | None = None) -> Iterator[None]:
     """Hold the folder's lock; it goes with the process, so that a kill leaves none behind.
 
     Slices share the folder with each other, each one alone with its number, and with nothing
-    else. Makes the folder. Raises OSError where that fails or another run holds the lock.
+    else. Makes the folder. Raises OSError where that fails or another run holds the lock. A folder
+    in a store is locked on this machine alone; shards written twice are the same.
     """
+    place = storage.staging(folder)
     with contextlib.ExitStack() as held:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _lock(held, folder / LOCK, fcntl.LOCK_SH if part else fcntl.LOCK_EX)
+            place.mkdir(parents=True, exist_ok=True)
+            _lock(held, place / LOCK, fcntl.LOCK_SH if part else fcntl.LOCK_EX)
             if part:
-                own = folder / f"{LOCK}-{part.index}-of-{part.count}"
+                own = place / f"{LOCK}-{part.index}-of-{part.count}"
                 _lock(held, own, fcntl.LOCK_EX)
         except BlockingIOError:
             raise OSError(
@@ -96,10 +99,15 @@ def _refuse_strangers(folder: Path, stamp: Path) -> None:
 
 def remove_leftovers(folder: Path, files: Container[str] | None = None) -> None:
     """Remove what a killed run left half-written of these files (None: of any), in one listing."""
-    for leftover in folder.glob(".tmp-*"):
+    for leftover in (one for place in _both(folder) for one in place.glob(".tmp-*")):
         file = leftover.name.removeprefix(".tmp-").rpartition(".")[0]
         if files is None or file in files:
             leftover.unlink(missing_ok=True)
+
+
+def _both(folder: Path) -> set[Path]:
+    """A folder, and where what is on its way there is written."""
+    return {folder, storage.staging(folder)}
 
 
 def note_path(journal: Path, file: str) -> Path:
@@ -111,7 +119,7 @@ def read_note(path: str | os.PathLike[str]) -> tuple[ShardResult, dict[str, Any]
 
     Raises OSError, or ValueError, TypeError and KeyError where it is no such note.
     """
-    content = json.loads(Path(path).read_text())
+    content = json.loads(storage.place(path).read_text())
     shard = content["shard"] and Shard(**content["shard"])
     return ShardResult(shard, content["notes"], content["saved"]), content["settings"]
 
@@ -121,7 +129,7 @@ def finished(journal: Path, file: str, settings: Settings) -> ShardResult | None
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         result, former = read_note(note_path(journal, file))
         clean = not (result.notes["skipped"] or result.notes["repaired"])
-        size = os.path.getsize(journal.parent / file)
+        size = (journal.parent / file).stat().st_size
         if result.shard and size == result.shard.bytes and settings.covered_by(former, clean):
             return result
     return None
@@ -139,9 +147,21 @@ def done_before(journal: Path, file: str, settings: Settings) -> ShardResult | N
     return result
 
 
+def all_done_before(
+    journal: Path, files: Iterable[str], settings: Settings
+) -> Iterator[tuple[str, ShardResult | None]]:
+    """`done_before` of each file."""
+    files = list(files)
+    look = partial(done_before, journal, settings=settings)
+    for file, found in zip(
+        files, storage.ahead(look, files, storage.is_remote(journal)), strict=True
+    ):
+        yield file, found()
+
+
 def remove(folder: Path) -> None:
     """Remove the notes, the slices' locks, and what was left half-written."""
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    for lock in folder.glob(f"{LOCK}-*"):
+    storage.remove_tree(folder / FOLDER)
+    for lock in storage.staging(folder).glob(f"{LOCK}-*"):
         lock.unlink(missing_ok=True)
     remove_leftovers(folder)

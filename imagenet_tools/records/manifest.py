@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 
 NAME = "imgtools_manifest.json"
@@ -81,7 +83,7 @@ class Manifest:
 def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
     """Write the manifest atomically: either the old one or the whole new one is there."""
     content = {"manifest_version": MANIFEST_VERSION, "digest": manifest.digest, **asdict(manifest)}
-    write_json(Path(folder) / NAME, content)
+    write_json(storage.place(folder) / NAME, content)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -91,6 +93,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text under a temporary name, sync it, and rename it into place."""
+    if storage.is_remote(path):
+        path.write_text(text, encoding="utf-8")
+        return
     # A name of its own: array tasks may write the same text at the same time.
     temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
     with open(temporary, "w", encoding="utf-8") as file:
@@ -111,7 +116,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
 
     Raises FileNotFoundError where there is none, DamagedData where it cannot be understood.
     """
-    path = Path(folder) / NAME
+    path = storage.place(folder) / NAME
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -141,11 +146,30 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
 
 
 def shard_paths(folder: str | os.PathLike[str], split: str) -> list[str]:
-    """Return the paths of a split's shards, in order.
+    """Return the paths of a split's shards, in order; those of a store are brought here first.
 
     Raises ValueError naming the splits that are there.
     """
+    manifest = _with_split(folder, split)
+    if storage.is_remote(folder):
+        from imagenet_tools.records import cache
+
+        return cache.fetch(storage.normal(folder), manifest, split)
+    return [str(storage.place(folder) / shard.file) for shard in manifest.splits[split].shards]
+
+
+def each_shard(folder: str | os.PathLike[str], split: str) -> Iterator[str]:
+    """Yield the paths of a split's shards, in order: for who may need the first of them only."""
+    if not storage.is_remote(folder):
+        yield from shard_paths(folder, split)
+        return
+    from imagenet_tools.records import cache
+
+    yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
+
+
+def _with_split(folder: str | os.PathLike[str], split: str) -> Manifest:
     manifest = read_manifest(folder)
     if split not in manifest.splits:
         raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
-    return [os.path.join(folder, shard.file) for shard in manifest.splits[split].shards]
+    return manifest

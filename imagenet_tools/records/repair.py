@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
+from imagenet_tools import storage
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.build import make_plans, plan_id, run_tasks, shard_contents
@@ -42,7 +42,7 @@ def repair(
     Raises ValueError where the raw images are not those the records were built from, and
     DamagedData where a shard no longer comes to its digest.
     """
-    place = Path(folder)
+    place = storage.place(folder)
     manifest = read_manifest(place)
     settings = Settings(**manifest.options)
     counts: dict[str, int | None] = {

@@ -7,12 +7,12 @@ import hashlib
 import itertools
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
-from imagenet_tools import raw
+from imagenet_tools import raw, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.manifest import Shard, write_json
@@ -74,7 +74,7 @@ def build_shard(task: ShardTask) -> ShardResult:
     """
     folder, name = os.path.split(task.path)
     # A name of its own: where a task is given out twice, two machines may write the same shard.
-    temporary = os.path.join(folder, f".tmp-{name}.{secrets.token_hex(4)}")
+    temporary = os.path.join(storage.staging(folder), f".tmp-{name}.{secrets.token_hex(4)}")
     try:
         result, sizes = _write(temporary, name, task)
         if result.shard is None:
@@ -87,7 +87,7 @@ def build_shard(task: ShardTask) -> ShardResult:
             write_index(task.index_path, sizes)
         if task.note_path:
             write_note(task.note_path, result, task.settings)
-        os.replace(temporary, task.path)
+        storage.publish(temporary, task.path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -96,7 +96,7 @@ def build_shard(task: ShardTask) -> ShardResult:
 
 def write_note(path: str, result: ShardResult, settings: Settings) -> None:
     """Note a result, and the settings it holds under."""
-    write_json(Path(path), {**asdict(result), "settings": asdict(settings)})
+    write_json(storage.place(path), {**asdict(result), "settings": asdict(settings)})
 
 
 def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int]]:
@@ -106,8 +106,8 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     digest, sizes, saved = hashlib.sha256(), [], 0
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
-        for image in task.images:
-            found = _prepare(image, task.settings, notes)
+        for image, fetch in zip(task.images, raw.reads(task.images), strict=True):
+            found = _prepare(image, fetch, task.settings, notes)
             if found is None or notes["damaged"]:  # the rest is read to list all damage
                 continue
             prepared, read = found
@@ -137,11 +137,14 @@ def _write_all(out: int, parts: list[bytes], size: int) -> None:
 
 
 def _prepare(
-    image: raw.RawImage, settings: Settings, notes: dict[str, list[Note]]
+    image: raw.RawImage,
+    fetch: Callable[[], bytes],
+    settings: Settings,
+    notes: dict[str, list[Note]],
 ) -> tuple[Prepared, int] | None:
     """Read and prepare an image, or note why it is left out; also return the bytes read."""
     try:
-        data = raw.read(image)
+        data = fetch()
         prepared = prepare(data, settings)
     except ValueError as error:  # DamagedData of an archive that ends early is one
         kind = "damaged" if settings.on_damaged == "fail" else "skipped"
@@ -184,7 +187,7 @@ def write_index(path: str, sizes: list[int]) -> None:
     """Write DALI's index: offset and size of each record, one a line (tfrecord2idx's format)."""
     starts = itertools.accumulate(sizes, initial=0)
     lines = "".join(f"{start} {size}\n" for start, size in zip(starts, sizes, strict=False))
-    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(lines)
-    os.replace(temporary, path)
+    folder, name = os.path.split(path)
+    temporary = storage.staging(folder) / f"{name}.{secrets.token_hex(4)}.tmp"
+    temporary.write_text(lines, encoding="ascii")
+    storage.publish(temporary, path)

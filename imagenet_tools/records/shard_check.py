@@ -8,12 +8,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import google_crc32c
 
-from imagenet_tools import images
+from imagenet_tools import images, storage
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.manifest import Shard
 
@@ -59,17 +58,18 @@ def check_shard(check: ShardCheck) -> ShardFacts:
     facts, name = ShardFacts(), os.path.basename(check.path)
     digest, sizes, contents = hashlib.sha256(), [], []
     try:
-        for number, framed in enumerate(tfrecord.scan(check.path)):
-            digest.update(framed.frame)
-            sizes.append(len(framed.data) + tfrecord.OVERHEAD)
-            example, reasons = _examine(framed, check)
-            source = text(example, schema.FILENAME)
-            if framed.problem:
-                facts.intact = False
-            facts.findings += [Finding(name, number, source, reason) for reason in reasons]
-            if not framed.problem:
-                facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
-            contents.append(_content(example))
+        with storage.local_copy(check.path) as path:
+            for number, framed in enumerate(tfrecord.scan(path)):
+                digest.update(framed.frame)
+                sizes.append(len(framed.data) + tfrecord.OVERHEAD)
+                example, reasons = _examine(framed, check)
+                source = text(example, schema.FILENAME)
+                if framed.problem:
+                    facts.intact = False
+                facts.findings += [Finding(name, number, source, reason) for reason in reasons]
+                if not framed.problem:
+                    facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
+                contents.append(_content(example))
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
@@ -166,7 +166,7 @@ def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator
 
 def _index_findings(name: str, path: str, sizes: list[int]) -> list[Finding]:
     try:
-        lines = Path(path).read_text(encoding="ascii").split()
+        lines = storage.place(path).read_text(encoding="ascii").split()
     except (OSError, ValueError):
         lines = []
     if [int(size) for size in lines[1::2] if size.isdigit()] == sizes:

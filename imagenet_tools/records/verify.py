@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from imagenet_tools import storage
 from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import journal, pool, schema, tfrecord
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
@@ -45,7 +46,7 @@ def verify(
 
     Raises FileNotFoundError for a folder without records, DamagedData for an unreadable manifest.
     """
-    place = Path(folder)
+    place = storage.place(folder)
     manifest = read_manifest(place) if (place / NAME).exists() else None
     names = _expected_files(place, manifest)
     facts = dict(_check_all(place, manifest, names, decode, workers))
@@ -195,7 +196,8 @@ def _located(hashes: np.ndarray, files: list[tuple[str, int]], value: np.uint64)
 
 
 def _record(place: Path, file: str, number: int) -> dict[str, list[Any]]:
-    for at, (_, data) in enumerate(tfrecord.read(place / file)):
-        if at == number:
-            return schema.decode_example(data)
+    with storage.local_copy(place / file) as path:
+        for at, (_, data) in enumerate(tfrecord.read(path)):
+            if at == number:
+                return schema.decode_example(data)
     return {}

@@ -1,0 +1,118 @@
+"""Records of a store on this machine's disk: fetched shard by shard, checked, and kept.
+
+A folder a data set, named by its digest, below storage.cache_folder(); processes may share it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from imagenet_tools import storage
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import tfrecord
+from imagenet_tools.records.manifest import Manifest, Shard
+from imagenet_tools.storage import stores
+
+AT_ONCE = 4  # shards on their way at one time
+
+
+def folder_of(manifest: Manifest) -> Path:
+    """Where the shards of these records are kept, wherever they came from."""
+    return storage.cache_folder() / "records" / manifest.digest[:32]
+
+
+def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
+    """Bring a whole split here; return the paths of its shards, in order.
+
+    Raises OSError where the disk has no room, DamagedData for a shard that is not the manifest's.
+    """
+    shards, own = manifest.splits[split].shards, folder_of(manifest)
+    missing = [shard for shard in shards if not _there(own, shard)]
+    if missing:
+        _refuse_full_disk(own, missing)
+    total = sum(shard.bytes for shard in missing)
+    with tqdm(
+        total=total, desc=f"fetching {split}", unit="B", unit_scale=True, disable=None
+    ) as bar:
+        done = storage.ahead(partial(fetch_shard, folder, own), missing, True, AT_ONCE)
+        for shard, fetched in zip(missing, done, strict=True):
+            fetched()
+            bar.update(shard.bytes)
+    return [str(own / shard.file) for shard in shards]
+
+
+def fetch_each(folder: str, manifest: Manifest, split: str) -> Iterator[str]:
+    """The paths of a split's shards, each fetched when it is asked for."""
+    own = folder_of(manifest)
+    return (fetch_shard(folder, own, shard) for shard in manifest.splits[split].shards)
+
+
+def fetch_shard(folder: str, own: Path, shard: Shard) -> str:
+    """Bring one shard here, unless it is; it gets its name when its digest is the manifest's."""
+    target = own / shard.file
+    if _there(own, shard):
+        return str(target)
+    own.mkdir(parents=True, exist_ok=True)
+    with open(own / f".lock-{shard.file}", "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it: then it is waited for
+        if not _there(own, shard):
+            for leftover in own.glob(f".tmp-*{shard.file}.*"):
+                leftover.unlink()
+            temporary = own / f".tmp-{shard.file}.{secrets.token_hex(4)}"
+            _download(f"{folder}/{shard.file}", temporary, shard)
+            os.replace(temporary, target)
+    return str(target)
+
+
+def _there(own: Path, shard: Shard) -> bool:
+    try:
+        return (own / shard.file).stat().st_size == shard.bytes
+    except FileNotFoundError:
+        return False
+
+
+def _download(url: str, target: Path, shard: Shard) -> None:
+    """Twice, if need be: what came may be wrong on the way, or where it is kept."""
+    try:
+        for _ in range(2):
+            stores.download(url, str(target))
+            problem = _problem(target, shard)
+            if problem is None:
+                return
+    except FileNotFoundError:
+        problem = "it is missing"
+    target.unlink(missing_ok=True)
+    raise DamagedData(
+        f"{url}: {problem}; to write it again: imgtools repair-tfrecords "
+        f"{url.rpartition('/')[0]} --raw RAW"
+    )
+
+
+def _problem(path: Path, shard: Shard) -> str | None:
+    digest, count = hashlib.sha256(), 0
+    for count, framed in enumerate(tfrecord.scan(path), 1):
+        if framed.problem:
+            return f"record {count - 1} at byte {framed.offset:,}: {framed.problem}"
+        digest.update(framed.frame)
+    if (count, digest.hexdigest()) != (shard.records, shard.digest):
+        return "its records are not those that the manifest's digest was taken of"
+    return None
+
+
+def _refuse_full_disk(own: Path, missing: Sequence[Shard]) -> None:
+    own.mkdir(parents=True, exist_ok=True)
+    needed, free = sum(shard.bytes for shard in missing), shutil.disk_usage(own).free
+    if needed > free:
+        raise OSError(
+            f"the records need {needed / 1e9:,.1f} GB in {own}, where {free / 1e9:,.1f} GB are "
+            f"free; {storage.CACHE} names another folder"
+        )

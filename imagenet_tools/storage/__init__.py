@@ -1,0 +1,186 @@
+"""Object stores behind the paths that commands take: s3://, gs://, hf:// and all that fsspec knows.
+
+A local path costs nothing here, and nothing is imported for it. What is written for a store is
+written locally, uploaded under a temporary name, checked, and only then given its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+AnyPath = str | os.PathLike[str]
+
+CACHE = "IMGTOOLS_CACHE"  # the environment's name for the folder of working copies and records
+AHEAD = 16  # requests of a process that wait for a store at one time
+_NO_USERS = ("s3", "s3a", "gs", "gcs", "hf", "http", "https")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s'\"?]*)\?[^\s'\"]+")
+
+
+def is_remote(path: object) -> bool:
+    """True for the URL of a store; file:///a is the local path /a."""
+    text = str(path)
+    return "://" in text and bool(_URL.match(text)) and not text.startswith(("file://", "local://"))
+
+
+def redact(text: str) -> str:
+    """Take user names, passwords and queries out of the URLs in a text."""
+    return _QUERY.sub(r"\1?***", _USER.sub(r"\1***@", text))
+
+
+def normal(path: AnyPath) -> str:
+    """A path as it is used everywhere: a local path, or a URL without a slash at its end.
+
+    Raises ValueError for a URL with a password or a query: URLs are written into manifests,
+    reports and messages, and are no place for secrets.
+    """
+    text = os.fspath(path)
+    if "://" not in text:
+        return text
+    if text.startswith(("file://", "local://")):
+        return unquote(urlsplit(text).path) or "/"
+    if not is_remote(text):
+        raise ValueError(f"{redact(text)} is neither a path nor a URL such as s3://bucket/folder")
+    parts = urlsplit(text)
+    if parts.password or parts.query or (parts.username and parts.scheme in _NO_USERS):
+        raise ValueError(
+            f"{redact(text)} carries a user, a password or a query. URLs are written into "
+            "manifests and reports; keep credentials in the store's own settings (AWS_PROFILE, "
+            "~/.config/fsspec)"
+        )
+    return text if text.endswith("://") else text.rstrip("/")
+
+
+def place(path: AnyPath) -> Path:
+    """A path that can be listed and read, wherever it is.
+
+    For a URL it is a RemotePath, which has what this project uses of pathlib.Path.
+    """
+    text = normal(path)
+    if not is_remote(text):
+        return Path(text)
+    from imagenet_tools.storage.remote_path import RemotePath
+
+    remote: Any = RemotePath(text)
+    return remote
+
+
+def cache_folder() -> Path:
+    """Where working copies and cached records live: $IMGTOOLS_CACHE, else the user's cache."""
+    own = os.environ.get(CACHE)
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgtools"
+
+
+def staging(folder: AnyPath) -> Path:
+    """The local folder for what is on its way to `folder`; a local folder is its own."""
+    text = normal(folder)
+    if not is_remote(text):
+        return Path(text)
+    own = cache_folder() / "staging" / hashlib.sha256(text.encode()).hexdigest()[:24]
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
+def publish(local: AnyPath, final: AnyPath) -> None:
+    """Give a finished local file its final name: renamed, or uploaded, checked and removed here.
+
+    Raises OSError or, where a store does not answer, Unfinished; the final name then stands for
+    what it stood for before.
+    """
+    if not is_remote(final):
+        os.replace(local, final)
+        return
+    from imagenet_tools.storage import stores
+
+    stores.upload(os.fspath(local), str(final))
+    os.unlink(local)
+
+
+@contextlib.contextmanager
+def local_copy(path: AnyPath) -> Iterator[str]:
+    """A local file with the contents of `path`: itself, or a copy that goes afterwards."""
+    text = str(path)
+    if not is_remote(text):
+        yield text
+        return
+    from imagenet_tools.storage import stores
+
+    with tempfile.TemporaryDirectory(prefix="imgtools-") as folder:
+        copy = os.path.join(folder, text.rpartition("/")[2])
+        stores.download(text, copy)
+        yield copy
+
+
+def read(path: str, offset: int = 0, size: int = -1) -> bytes:
+    """Bytes of an object, fewer than `size` only where it ends; all of it without a size."""
+    from imagenet_tools.storage import stores
+
+    return stores.read(path) if size < 0 else stores.read(path, offset, offset + size)
+
+
+def size(path: str) -> int:
+    """Bytes of a file, wherever it is."""
+    return place(path).stat().st_size if is_remote(path) else os.path.getsize(path)
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """File name -> bytes of the files in a folder, from one listing."""
+    if is_remote(folder):
+        return {one.name: one.stat().st_size for one in folder.iterdir() if one.is_file()}
+    with os.scandir(folder) as listing:
+        return {entry.name: entry.stat().st_size for entry in listing if entry.is_file()}
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all in it, where it is there."""
+    if is_remote(folder):
+        from imagenet_tools.storage import stores
+
+        stores.remove(str(folder))
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def ahead(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    remote: bool,
+    at_once: int = AHEAD,
+) -> Iterator[Callable[[], Result]]:
+    """Yield, in the order of the items, what returns (or raises) function(item).
+
+    remote: some are begun ahead in threads, since a store answers many requests in the time of one;
+    otherwise each is done when it is asked for.
+    """
+    if not remote:
+        for item in items:
+            yield partial(function, item)
+        return
+    pool = ThreadPoolExecutor(at_once)
+    begun: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            begun.append(pool.submit(function, item))
+            if len(begun) >= 2 * at_once:
+                yield begun.popleft().result
+        while begun:
+            yield begun.popleft().result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,295 @@
+"""Requests to a store: tried again while it is busy, checked, and named when they fail."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import functools
+import hashlib
+import os
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from imagenet_tools.errors import Unfinished
+from imagenet_tools.storage import redact
+
+Result = TypeVar("Result")
+
+# Five tries over some ten seconds, beside those that a store's own library makes.
+TRIES, WAIT, LONGEST = 5, 0.7, 20.0
+PIECE = 16 * 2**20  # bytes of one request of a download
+# S3 takes up to 5 GB in one request, which then has an MD5 as its ETag. A part is held in memory.
+PART = 128 * 2**20
+INSTALL = "pip install 'imgtools[cloud]'"
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
+# Of botocore, google-auth and huggingface_hub: no trying again helps against them.
+_NO_ACCESS = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "ProfileNotFound",
+    "DefaultCredentialsError",
+    "RefreshError",
+    "LocalTokenNotFoundError",
+    "GatedRepoError",
+}
+
+
+class _Mismatch(OSError):
+    """What a store holds is not what was sent to it, or what it sent is not what was asked for."""
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL and the path in it.
+
+    Raises ImportError with the remedy where its library is not installed, ValueError for a kind
+    of store that nobody knows.
+    """
+    parts = urlsplit(url)
+    fs = _filesystem(f"{parts.scheme}://{parts.netloc}", os.getpid())
+    return fs, fs._strip_protocol(url)
+
+
+@functools.lru_cache(maxsize=16)
+def _filesystem(root: str, process: int) -> Any:
+    """One for all threads: fsspec itself would make (and connect) one for each."""
+    kind = root.partition(":")[0]
+    try:
+        import fsspec
+    except ImportError:
+        raise ImportError(
+            f"{kind}:// is reached through fsspec. To install it: {INSTALL}"
+        ) from None
+    try:
+        # A cached listing would hide what other machines write.
+        return fsspec.core.url_to_fs(root, use_listings_cache=False)[0]
+    except ImportError as error:
+        raise ImportError(
+            f"the library for {kind}:// is not installed ({redact(str(error))}). To install it: "
+            f"{INSTALL}"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{redact(root)}: no such kind of store ({redact(str(error))})") from None
+
+
+def ask(what: str, call: Callable[[], Result]) -> Result:
+    """Do `call`, again after ever longer waits while the store fails; `what` begins the message.
+
+    Raises FileNotFoundError, PermissionError and the like at once, Unfinished after TRIES.
+    Messages carry no credentials, and exceptions of the store's library do not hang on to them.
+    """
+    for turn in range(1, TRIES + 1):
+        try:
+            return call()
+        except _FINAL as error:
+            reason = _reason(error)
+            raise type(error)(f"{redact(what)}: {reason}") from None
+        except Exception as error:
+            reason = _reason(error)
+            if type(error).__name__ in _NO_ACCESS:
+                raise PermissionError(
+                    f"{redact(what)}: {reason}; credentials come from the store's own settings "
+                    "(AWS_PROFILE, gcloud auth, HF_TOKEN, ~/.config/fsspec)"
+                ) from None
+            if isinstance(error, OSError) and error.errno in _DISK:
+                raise
+            if type(error).__module__ == "builtins" and not isinstance(error, OSError | EOFError):
+                raise type(error)(f"{redact(what)}: {reason}") from None  # a defect, or wrong use
+        if turn < TRIES:
+            time.sleep(random.uniform(0.5, 1.0) * min(LONGEST, WAIT * 2 ** (turn - 1)))
+    raise Unfinished(f"{redact(what)}: {TRIES} tries failed, the last with {reason}")
+
+
+def _reason(error: Exception) -> str:
+    text = redact(str(error)).strip()
+    if isinstance(error, _Mismatch):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def info(url: str) -> dict[str, Any]:
+    """What the store says of an object or folder: `size`, `type`, and often a digest."""
+    fs, path = filesystem(url)
+    found: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **_fresh(fs)))
+    return found
+
+
+def listing(url: str) -> list[dict[str, Any]]:
+    """What is in a folder, as `info` says it; nothing where no object is in it."""
+    fs, path = filesystem(url)
+    try:
+        found = ask(f"{url} cannot be listed", lambda: fs.ls(path, detail=True, **_fresh(fs)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    own = path.strip("/")
+    return [one for one in found if one["name"].strip("/") != own]
+
+
+def find(url: str) -> dict[str, dict[str, Any]]:
+    """Every file below a folder: name relative to it -> what `info` says."""
+    fs, path = filesystem(url)
+    try:
+        found = ask(f"{url} cannot be listed", lambda: fs.find(path, detail=True))
+    except FileNotFoundError:
+        return {}
+    start = len(path.strip("/")) + 1
+    return {name.strip("/")[start:]: one for name, one in found.items()}
+
+
+def read(url: str, start: int | None = None, end: int | None = None) -> bytes:
+    """An object's bytes from start to end, fewer only where the object is shorter."""
+    fs, path = filesystem(url)
+    wanted = None if start is None or end is None else end - start
+    short: list[bytes] = []
+
+    def once() -> bytes:
+        data: bytes = fs.cat_file(path, start=start, end=end)
+        if wanted is not None and len(data) != wanted:
+            short.append(data)
+            raise _Mismatch(f"{len(data):,} bytes came where {wanted:,} were asked for")
+        return data
+
+    try:
+        return ask(f"{url} cannot be read", once)
+    except Unfinished:
+        if len(short) == TRIES:  # it answered every time: that is all there is
+            return short[-1]
+        raise
+
+
+def download(url: str, target: str) -> None:
+    """Write an object into a local file, which gets its name when it is whole."""
+    size = info(url)["size"]
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".tmp-{name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "wb") as file:
+            for start in range(0, size, PIECE):
+                end = min(start + PIECE, size)
+                data = read(url, start, end)
+                if len(data) != end - start:
+                    raise Unfinished(f"{url} became shorter while it was read")
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def upload(local: str, url: str) -> None:
+    """Write a local file to a store; see _deliver."""
+    fs, _ = filesystem(url)
+    parts: dict[str, Any] = {}
+    if "s3" in _protocols(fs):
+        parts = {"chunksize": PART, "max_concurrency": 2}
+    size, md5, etag = digests(local)
+    _deliver(url, lambda path: fs.put_file(local, path, **parts), size, md5, etag)
+
+
+def write(url: str, data: bytes) -> None:
+    """Write bytes to a store; see _deliver."""
+    fs, _ = filesystem(url)
+    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    _deliver(url, lambda path: fs.pipe_file(path, data), len(data), md5, md5)
+
+
+def _deliver(url: str, send: Callable[[str], object], size: int, md5: str, etag: str) -> None:
+    """Send an object under a temporary name, check it there, and copy it to its own in the store.
+
+    The final name never stands for anything but the former object or the whole new one, whenever
+    this process is killed. What a killed one leaves is named .tmp-*.
+    """
+    fs, path = filesystem(url)
+    # A commit to a Hub is whole or not at all, and each costs a second: no detour there.
+    direct = "hf" in _protocols(fs)
+    folder, _, name = path.rpartition("/")
+    first = path if direct else f"{folder}/.tmp-{name}.{secrets.token_hex(4)}"
+
+    def once() -> None:
+        try:
+            send(first)
+            _check(fs, first, size, md5, etag)
+            if not direct:
+                fs.cp_file(first, path)
+                _check(fs, path, size, md5, etag)
+        finally:
+            if not direct:
+                with contextlib.suppress(Exception):  # the next build removes it
+                    fs.rm_file(first)
+
+    ask(f"{url} was not written", once)
+
+
+def _check(fs: Any, path: str, size: int, md5: str, etag: str) -> None:
+    """Compare what the store holds with what was sent: its size, and its digest or its bytes."""
+    try:
+        found = fs.info(path, **_fresh(fs))
+    except FileNotFoundError:
+        raise _Mismatch(f"{size:,} bytes were sent and none arrived") from None
+    if found["size"] != size:
+        raise _Mismatch(f"{size:,} bytes were sent and {found['size']:,} arrived")
+    # An ETag that differs may be none of MD5 (encrypted buckets): then the bytes decide.
+    if digest(found) not in (md5, etag) and _md5_in(fs, path, size) != md5:
+        raise _Mismatch("the bytes that arrived are not those that were sent")
+
+
+def digest(found: dict[str, Any]) -> str | None:
+    """The MD5 or S3's ETag that a store tells of an object, in hexadecimal; None without one."""
+    if "md5Hash" in found:  # Google's
+        return base64.b64decode(found["md5Hash"]).hex()
+    tag = str(found.get("ETag", "")).strip('"')
+    return tag if re.fullmatch(r"[0-9a-f]{32}(-\d+)?", tag) else None
+
+
+def digests(local: str) -> tuple[int, str, str]:
+    """Size, MD5, and the ETag that S3 gives a file that comes in parts of PART bytes."""
+    whole, parts, size = hashlib.md5(usedforsecurity=False), [], os.path.getsize(local)
+    with open(local, "rb") as file:
+        while piece := file.read(PART):
+            whole.update(piece)
+            if size >= 2 * PART:  # where s3fs begins to send parts
+                parts.append(hashlib.md5(piece, usedforsecurity=False).digest())
+    if not parts:
+        return size, whole.hexdigest(), whole.hexdigest()
+    joined = hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
+    return size, whole.hexdigest(), f"{joined}-{len(parts)}"
+
+
+def _md5_in(fs: Any, path: str, size: int) -> str:
+    """The MD5 of an object, read back."""
+    total = hashlib.md5(usedforsecurity=False)
+    for start in range(0, size, PIECE):
+        total.update(fs.cat_file(path, start=start, end=min(start + PIECE, size)))
+    return total.hexdigest()
+
+
+def _protocols(fs: Any) -> tuple[str, ...]:
+    return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+
+
+def _fresh(fs: Any) -> dict[str, bool]:
+    """What a store whose listings cannot be kept from being cached wants to be told."""
+    return {"refresh": True} if "hf" in _protocols(fs) else {}
+
+
+def remove(url: str) -> None:
+    """Remove an object, or all below a folder, where it is there."""
+    fs, path = filesystem(url)
+    with contextlib.suppress(FileNotFoundError):
+        ask(f"{url} cannot be removed", lambda: fs.rm(path, recursive=True))
+
+
+def remove_file(url: str) -> None:
+    """Remove an object; one that is not there is none."""
+    fs, path = filesystem(url)
+    with contextlib.suppress(FileNotFoundError):
+        ask(f"{url} cannot be removed", lambda: fs.rm_file(path))

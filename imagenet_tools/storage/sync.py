@@ -1,0 +1,87 @@
+"""Folders that are worked in locally and kept in a store: runs and reports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import storage
+from imagenet_tools.storage import AnyPath, stores
+
+AT_ONCE = 4  # files on their way at one time; a checkpoint's part is held in memory
+
+
+def pull(
+    folder: AnyPath, wanted: Callable[[str], bool] | None = None, last: Sequence[str] = ()
+) -> Path:
+    """The working copy of a folder, with what the store has of it; a local folder is its own.
+
+    wanted: which files, by their names relative to the folder (default: all). last: names of files
+    that speak for others, and come after them.
+    """
+    local = storage.staging(folder)
+    if not storage.is_remote(folder):
+        return local
+    url = storage.normal(folder)
+    there = {name: one for name, one in stores.find(url).items() if _counts(name)}
+    if wanted is not None:
+        there = {name: one for name, one in there.items() if wanted(name)}
+
+    def fetch(name: str) -> None:
+        target = local / name
+        if not _same(target, there[name]):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stores.download(f"{url}/{name}", str(target))
+
+    _each(fetch, sorted(there), last)
+    return local
+
+
+def push(
+    folder: AnyPath, wanted: Callable[[str], bool] | None = None, last: Sequence[str] = ()
+) -> None:
+    """Bring a folder's working copy into the store; nothing for a local folder.
+
+    Files that the store has already are left, and so is what is only there.
+    """
+    if not storage.is_remote(folder):
+        return
+    local, url = storage.staging(folder), storage.normal(folder)
+    paths = (path for path in local.rglob("*") if path.is_file() and not path.is_symlink())
+    names = sorted(path.relative_to(local).as_posix() for path in paths)
+    names = [name for name in names if _counts(name) and (wanted is None or wanted(name))]
+    there = stores.find(url)
+
+    def send(name: str) -> None:
+        if name not in there or not _same(local / name, there[name]):
+            stores.upload(str(local / name), f"{url}/{name}")
+
+    _each(send, names, last)
+
+
+def _each(action: Callable[[str], None], names: list[str], last: Sequence[str]) -> None:
+    """Do it for every file, some at a time; for each of `last` after all others."""
+    for turn in ("", *last):
+        own = [name for name in names if _turn(name, last) == turn]
+        for done in storage.ahead(action, own, True, AT_ONCE):
+            done()
+
+
+def _turn(name: str, last: Sequence[str]) -> str:
+    base = os.path.basename(name)
+    return base if base in last else ""
+
+
+def _counts(name: str) -> bool:
+    """Neither a lock nor half-written."""
+    base = os.path.basename(name)
+    return not base.startswith((".tmp-", ".lock", ".imgtools-")) and not base.endswith(".tmp")
+
+
+def _same(path: Path, found: dict[str, Any]) -> bool:
+    """True where the store says by its digest that it has this very file."""
+    if not path.is_file() or path.stat().st_size != found["size"]:
+        return False
+    return stores.digest(found) in stores.digests(str(path))[1:]

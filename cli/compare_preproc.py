@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagenet_tools.cli.options import (
+    Place,
     PreprocessingName,
     SliceType,
     check_engine,
@@ -50,10 +51,10 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
 @click.argument("pipelines", nargs=-1, type=PreprocessingName())
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False),
+    type=Place(exists=True, file_okay=False),
     help="Folder of records (build-tfrecords). Default: small synthetic images made on the spot.",
 )
-@click.option("--out", type=click.Path(file_okay=False), help="Default: runs/<a>-vs-<b>.")
+@click.option("--out", type=Place(file_okay=False), help="Default: runs/<a>-vs-<b>.")
 @click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
 @click.option("--recipe", help="A recipe's name or YAML file, in place of the profile's.")
 @click.option("--epochs", type=float, help="In place of the recipe's.")
@@ -139,7 +140,7 @@ def command(
       imgtools compare-preproc alexnet alexnet:lighting=0 --data records
       imgtools compare-preproc --config comparison.yaml
     """
-    from imagenet_tools import experiment
+    from imagenet_tools import experiment, storage
     from imagenet_tools.comparison import compare, plan
 
     if len(pipelines) < 2:
@@ -148,11 +149,11 @@ def command(
     if run_slice is not None and data is None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
     name = "-vs-".join(spec.replace(":", "-").replace(",", "-") for spec in pipelines)
-    folder = Path(out or f"runs/{name}")
+    folder = storage.place(out or f"runs/{name}")
     synthetic = data is None
     changes: dict[str, Any] = {}
     if synthetic:
-        data = _synthetic_records(folder)
+        data = _synthetic_records(storage.staging(folder))
         changes["epochs"] = DEMO_EPOCHS
     if epochs is not None:
         changes["epochs"] = epochs
@@ -192,7 +193,7 @@ def command(
                 f"  when every slice is done: imgtools finalize {folder} --data {data}"
             )
             return 0
-        again = shlex.join(["imgtools", *sys.argv[1:]])
+        again = storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
         written = compare.compare(made, folder, data or "", command=again, **run)
     if as_json:
         import json

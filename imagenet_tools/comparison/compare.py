@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import diagnosis, experiment, preview, registry
-from imagenet_tools.comparison import arms, flips, report, results, worker
+from imagenet_tools import diagnosis, experiment, preview, registry, storage
+from imagenet_tools.comparison import arms, flips, report, results, stored, worker
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.diagnosis import sample, values
 from imagenet_tools.errors import Unfinished
@@ -35,12 +35,14 @@ def compare(
     jobs: runs at a time. plugins: files that the runs load. command: shown in the report. With
     looks the comparison stops at the first one at which every contrast is decided.
     """
-    folder = Path(folder)
-    plans.write(plan, folder)
-    plan, _ = plans.read(folder)
-    _diagnosis(plan, folder, data)
+    own = stored.opened(folder)
+    plans.write(plan, own)
+    plan, _ = plans.read(own)
+    _diagnosis(plan, own, data)
+    stored.keep(folder)  # before the runs, which may be anywhere
     look = _run(plan, folder, data, jobs, plugins, launch)
-    return report_on(folder, data, seeds=look, command=command)
+    written = report_on(own, data, seeds=look, command=command)
+    return stored.keep_report(folder, written)
 
 
 def run_slice(
@@ -57,10 +59,12 @@ def run_slice(
 
     For array jobs: every task writes into the same folder, and `finalize` reports in the end.
     """
-    folder = Path(folder)
-    plans.write(plan, folder)
-    plan, _ = plans.read(folder)
+    own = stored.opened(folder)
+    plans.write(plan, own)
+    plan, _ = plans.read(own)
+    stored.keep(folder)
     arms.run_all(plan, folder, data, jobs=jobs, plugins=plugins, launch=launch, part=part)
+    stored.keep(folder)
     return sum(part.takes(at) for at in range(len(plan.arms) * len(plan.seeds)))
 
 
@@ -72,20 +76,21 @@ def finalize(
     data: the records they were trained on. Raises Unfinished naming the runs that are missing,
     ValueError where the records are others.
     """
-    folder = Path(folder)
-    plan, _ = plans.read(folder)
+    own = stored.opened(folder)
+    plan, _ = plans.read(own)
     if read_manifest(data).digest != plan.data:
         raise ValueError(f"{data} are not the records of this comparison ({plan.data_name})")
     runs = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
     missing = [
         f"{arm.slug} seed {seed}"
         for arm, seed in runs
-        if worker.finished(folder, plan, arm, seed) is None
+        if worker.finished(own, plan, arm, seed) is None
     ]
     if missing:
         raise Unfinished(f"{len(missing)} of {len(runs)} runs are missing: {', '.join(missing)}")
-    _diagnosis(plan, folder, data)
-    return report_on(folder, data, seeds=len(plan.seeds), command=command)
+    _diagnosis(plan, own, data)
+    written = report_on(own, data, seeds=len(plan.seeds), command=command)
+    return stored.keep_report(folder, written)
 
 
 def report_on(
@@ -114,7 +119,7 @@ def report_on(
 
 def _run(
     plan: plans.Plan,
-    folder: Path,
+    folder: storage.AnyPath,
     data: str | os.PathLike[str],
     jobs: int,
     plugins: Sequence[str],
@@ -125,7 +130,8 @@ def _run(
     for look in sorted({*plan.looks, count}):
         part = dataclasses.replace(plan, seeds=plan.seeds[:look])
         arms.run_all(part, folder, data, jobs=jobs, plugins=plugins, launch=launch)
-        kinds = [c.verdict.kind for c in results.judge(plan, results.gather(plan, folder, look))]
+        own = stored.opened(folder)  # with what other machines have done
+        kinds = [c.verdict.kind for c in results.judge(plan, results.gather(plan, own, look))]
         if "inconclusive" not in kinds:
             return look
     return count

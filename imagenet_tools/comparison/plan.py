@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import experiment, registry
+from imagenet_tools import experiment, registry, storage
 from imagenet_tools.comparison import attribution, statistics
 from imagenet_tools.records import manifest as manifests
 
@@ -155,7 +155,7 @@ def make(
         looks=tuple(look for look in chosen.looks if look <= count) if seeds is None else (),
         contrasts=tuple((arms[0].slug, other.slug) for other in arms[1 : len(specs)]),
         data=manifest.digest,
-        data_name="synthetic images made by imgtools" if synthetic else Path(data).name,
+        data_name="synthetic images made by imgtools" if synthetic else storage.place(data).name,
         synthetic=synthetic,
         train_images=manifest.splits["train"].records,
         validation_images=manifest.splits["validation"].records,

@@ -12,7 +12,7 @@ import pytest
 
 from imagenet_tools import evaluation, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, compare, plan, report, worker
+from imagenet_tools.comparison import arms, compare, plan, published, report, worker
 from imagenet_tools.diagnosis import sample, values
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.records.manifest import write_json
@@ -169,10 +169,119 @@ def test_looks_stop_where_the_result_is_decided(data: Path, tmp_path: Path) -> N
     assert made.seeds == tuple(range(1, 9))
     launch = launched(made, {}, started)
     made = replace(made, image_size=67)
-    written = compare.compare(made, tmp_path / "early", data, launch=launch)
+    written = compare.compare(made, undiagnosed(tmp_path / "early"), data, launch=launch)
     assert {seed for _, seed in started} == {1, 2, 3}
     assert written.content["contrasts"][0]["alpha"] == 0.005
-    assert "planned looks: 3, 5, 8" in (tmp_path / "early/report.md").read_text()
+    text = (tmp_path / "early/report.md").read_text()
+    assert "Looked at after 3 of 8 planned seeds (looks after 3, 5, 8)" in text
+    assert "futility" not in text
+
+
+def test_looks_stop_where_more_seeds_would_not_help(data: Path, tmp_path: Path) -> None:
+    started: list[tuple[str, int]] = []
+    made = plan.make(("alexnet", "inception"), data, profile="verdict", margin=0.01)
+    made = replace(made, image_size=67)
+    launch = launched(made, {"alexnet": 0.503}, started)
+    written = compare.compare(made, undiagnosed(tmp_path), data, launch=launch)
+    # After 5 seeds the runs are alike but for chance, and 8 could not say so within 0.01 points.
+    assert written.kinds == ("inconclusive",)
+    assert {seed for _, seed in started} == {1, 2, 3, 4, 5}
+    assert "Stopped for futility" in (tmp_path / "report.md").read_text()
+    started.clear()
+    compare.compare(made, undiagnosed(tmp_path), data, launch=launch)
+    assert started == []
+    # Going on is a change of the plan, and said.
+    on = replace(made, looks=())
+    content = compare.compare(on, tmp_path, data, launch=launch).content
+    assert {seed for _, seed in started} == {6, 7, 8}
+    assert "planned with 8 seeds an arm and looks after 3, 5, 8" in content["deviations"][0]
+
+
+def undiagnosed(folder: Path) -> Path:
+    """A comparison's folder whose diagnosis is there already; measuring takes ten seconds."""
+    folder.mkdir(exist_ok=True)
+    write_json(folder / compare.DIAGNOSIS, {"findings": [], "passports": {}})
+    return folder
+
+
+def diverging(made: plan.Plan, lost: set[tuple[str, int]]):
+    """Stand-ins of which some diverged, as a run does that becomes NaN: without predictions."""
+    real = made_up(made)
+
+    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+        real(folder, arm, seed)
+        if (arm.slug, seed) in lost:
+            own = worker.run_folder(folder, arm, seed)
+            content = json.loads((own / worker.RESULT).read_text())
+            content["training"]["diverged"] = True
+            write_json(own / worker.RESULT, {**content, "evaluations": {}})
+            for file in own.glob("predictions-*.npz"):
+                file.unlink()
+        return 0
+
+    return launch
+
+
+def test_a_diverged_run_counts_and_is_reported(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), data)
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, data, launch=diverging(made, {("inception", 2)}))
+    written = report.write(made, tmp_path, command="")
+    assert written.kinds == ("A better",)
+    assert "1 of 3 inception runs diverged; the means are of the others" in written.sentences[0]
+    assert written.content["contrasts"][0]["seeds"] == [3, 2]
+    assert "1 of 3 runs of inception diverged (seeds 2)" in written.content["deviations"][0]
+    assert "2 (1 diverged)" in (tmp_path / "report.md").read_text()
+
+
+def test_an_arm_whose_runs_all_diverged_is_reported(data: Path, tmp_path: Path) -> None:
+    ACCURACY["vgg"] = 0.55
+    made = plan.make(("alexnet", "inception", "vgg"), data)
+    lost = {("vgg", seed) for seed in (1, 2, 3)}
+    written = compare.compare(
+        replace(made, image_size=67), undiagnosed(tmp_path), data, launch=diverging(made, lost)
+    )
+    assert written.kinds == ("A better", "inconclusive")
+    assert "every run of vgg diverged" in written.sentences[1]
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["contrasts"][1]["difference"] is None
+    assert content["arms"][2]["top1"] == []
+    assert "0 (3 diverged)" in (tmp_path / "report.html").read_text()
+
+
+def test_runs_that_only_guess_are_named(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), data)
+    ACCURACY["inception"] = 1 / 3  # two classes and background
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    (warning,) = report.write(made, tmp_path, command="").content["warnings"]
+    assert "3 of 3 runs of inception guess" in warning
+
+
+def test_runs_of_other_versions_are_a_deviation(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), data)
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    path = worker.run_folder(tmp_path, made.arms[1], 3) / worker.RESULT
+    write_json(path, {**json.loads(path.read_text()), "versions": {"tensorflow": "1"}})
+    deviations = report.write(made, tmp_path, command="").content["deviations"]
+    assert deviations == ["the runs were made with more than one tensorflow: 0, 1"]
+
+
+def test_the_published_run_stands_beside_a_replication(data: Path, tmp_path: Path) -> None:
+    made = plan.make(("inception", "alexnet"), data, profile="replicate-slim", seeds=2)
+    assert (made.recipe["optimizer"], made.recipe["batch_size"], made.image_size) == (
+        "rmsprop", 32, 224,
+    )  # fmt: skip
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    content = report.write(made, tmp_path, command="").content
+    assert (content["published"]["top1"], content["published"]["top5"]) == (56.828, 79.854)
+    text = (tmp_path / "report.md").read_text()
+    assert "| 56.828 | 79.854 |" in text
+    assert "no replication of it: 2 classes (1,000)" in text
+    full = replace(made, num_classes=1000, train_images=1_281_167, validation_images=50_000)
+    assert published.differences(full) == []
 
 
 def test_attribution_adds_up(data: Path, tmp_path: Path) -> None:

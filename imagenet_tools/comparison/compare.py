@@ -33,7 +33,8 @@ def compare(
     """Carry out a plan in a folder, and report; what is finished there is not done again.
 
     jobs: runs at a time. plugins: files that the runs load. command: shown in the report. With
-    looks the comparison stops at the first one at which every contrast is decided.
+    looks the comparison stops at the first one at which every contrast is decided, or undecided
+    with little hope (results.futile).
     """
     own = stored.opened(folder)
     plans.write(plan, own)
@@ -99,8 +100,9 @@ def report_on(
     """Judge the finished runs of the first `seeds` seeds, and write pictures and report."""
     plan, deviations = plans.read(folder)
     found = _diagnosis(plan, folder, data)
-    main = results.judge(plan, results.gather(plan, folder, seeds))[0]
-    flips.write_sheet(main, data, folder / flips.SHEET)
+    contrasts = results.judge(plan, results.gather(plan, folder, seeds))
+    if main := next((c for c in contrasts if c.a.seeds and c.b.seeds), None):
+        flips.write_sheet(main, data, folder / flips.SHEET)
     page = preview.sheet(
         [arm.spec for arm in plan.judged], preview.from_records(data, 3), size=plan.image_size
     )
@@ -125,14 +127,18 @@ def _run(
     plugins: Sequence[str],
     launch: arms.Launch | None,
 ) -> int:
-    """Run up to each look, and stop where every contrast is decided; returns the seeds done."""
+    """Run up to each look; returns the seeds done.
+
+    It stops where every contrast is decided, or would hardly be by the last look either.
+    """
     count = len(plan.seeds)
     for look in sorted({*plan.looks, count}):
         part = dataclasses.replace(plan, seeds=plan.seeds[:look])
         arms.run_all(part, folder, data, jobs=jobs, plugins=plugins, launch=launch)
         own = stored.opened(folder)  # with what other machines have done
-        kinds = [c.verdict.kind for c in results.judge(plan, results.gather(plan, own, look))]
-        if "inconclusive" not in kinds:
+        contrasts = results.judge(plan, results.gather(plan, own, look))
+        undecided = [c for c in contrasts if c.verdict.kind == "inconclusive"]
+        if all(results.futile(plan, contrast) for contrast in undecided):
             return look
     return count
 

@@ -75,7 +75,8 @@ def forest(contrasts: list[Contrast], margin: float) -> Figure:
             axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8)
         if found.parts is not None:
             axes.plot(found.interval, [row, row], color=COLOURS[0], linewidth=2.5)
-        axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)
+        if a.seeds and b.seeds:
+            axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
     axes.set_xlabel("difference of top-1, points (diamond: mean and 95 % interval; dots: seeds)")
@@ -87,7 +88,7 @@ def curves(plan: plans.Plan, folder: Path, arms: list[ArmResults]) -> Figure:
     figure, axes = _figure(7, 3)
     for number, results in enumerate(arms):
         lines = [_losses(folder, results.arm, seed) for seed in results.seeds]
-        shortest = min(len(line) for line in lines)
+        shortest = min((len(line) for line in lines), default=0)
         if not shortest:
             continue
         values = np.array([[loss for _, loss in line[:shortest]] for line in lines])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -207,8 +208,8 @@ def from_dict(content: dict[str, Any]) -> Plan:
 def write(plan: Plan, folder: Path) -> None:
     """Write plan.json, or check that the plan there is this one.
 
-    A plan with more seeds continues one with fewer; anything else is an error that says what
-    differs.
+    Another number of seeds or other looks go on with the runs that are there, and are noted; any
+    other change is an error that says what differs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
@@ -221,10 +222,10 @@ def write(plan: Plan, folder: Path) -> None:
             raise ValueError(
                 f"{folder} holds a comparison of another plan ({changes}); choose another --out"
             )
-        if there["seeds"] != wanted["seeds"]:
-            note = {"seeds": there["seeds"], "looks": there["looks"]}
+        note = {name: there[name] for name in ("seeds", "looks")}
+        if note != {name: wanted[name] for name in note}:
             wanted["former"] = [*there.get("former", []), note]
-        elif "former" in there:
+        else:
             return
     manifests.write_json(path, wanted)
 
@@ -237,8 +238,15 @@ def read(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
     content = json.loads(path.read_text())
     former = content.pop("former", [])
     plan = from_dict(content)
+    stages = [*former, {"seeds": content["seeds"], "looks": content["looks"]}]
     changes = [
-        f"planned with {len(note['seeds'])} seeds an arm; changed later to a larger number"
-        for note in former
+        f"planned with {_schedule(before)}, changed later to {_schedule(after)}; seeds that are "
+        "added after a result was seen make errors of the first kind more frequent than 5 %"
+        for before, after in itertools.pairwise(stages)
     ]
     return plan, changes
+
+
+def _schedule(stage: dict[str, Any]) -> str:
+    looks = f" and looks after {', '.join(map(str, stage['looks']))}" if stage["looks"] else ""
+    return f"{len(stage['seeds'])} seeds an arm{looks}"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import __version__, registry
-from imagenet_tools.comparison import attribution, figures, flips, results, sections
+from imagenet_tools import __version__, label_check, registry
+from imagenet_tools.comparison import attribution, figures, flips, published, results, sections
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.blocks import markdown, page
 from imagenet_tools.comparison.results import ArmResults, Contrast
@@ -78,7 +78,8 @@ def as_content(
         "tool": __version__,
         "command": command,
         "plan": plans.to_dict(plan),
-        "deviations": [*changes, *_diverged(arms)],
+        "deviations": [*changes, *_diverged(arms), *_versions(arms)],
+        "warnings": _at_chance(plan, arms),
         "arms": [_arm_content(arm) for arm in arms],
         "contrasts": [
             {"a": c.a.arm.slug, "b": c.b.arm.slug, **finite(dataclasses.asdict(c.verdict))}
@@ -89,8 +90,35 @@ def as_content(
         "attribution": _attribution(plan, arms),
         "findings": list(findings),
         "passports": passports,
-        "versions": arms[0].runs[0]["versions"],
+        "published": published.content(plan),
+        "versions": next((run["versions"] for arm in arms for run in arm.runs), {}),
     }
+
+
+def _versions(arms: list[ArmResults]) -> list[str]:
+    """What runs were made with where it was not the same for all."""
+    runs = [run["versions"] for arm in arms for run in arm.runs]
+    found = []
+    for name in runs[0] if runs else ():
+        values = sorted({str(versions.get(name)) for versions in runs})
+        if len(values) > 1:
+            found.append(f"the runs were made with more than one {name}: {', '.join(values)}")
+    return found
+
+
+def _at_chance(plan: plans.Plan, arms: list[ArmResults]) -> list[str]:
+    """Arms with runs that learned nothing: a difference from these is no fine one."""
+    found = []
+    for arm in arms:
+        n, logits = arm.label.size, plan.num_classes + 1 - plan.labels_offset
+        right = arm.correct[arm.arm.slug].sum(axis=1)
+        stuck = sum(label_check.at_chance(int(count), n, logits) for count in right)
+        if stuck:
+            found.append(
+                f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
+                f"chance of {plan.num_classes} classes, they learned nothing"
+            )
+    return found
 
 
 def _diverged(arms: list[ArmResults]) -> list[str]:
@@ -131,15 +159,18 @@ def _arm_content(arm: ArmResults) -> dict[str, Any]:
 
 
 def _attribution(plan: plans.Plan, arms: list[ArmResults]) -> list[dict[str, Any]]:
-    if not plan.attribute:
+    if not plan.attribute or not all(arm.seeds for arm in arms):
         return []
     shares = attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms)
     return [finite(dataclasses.asdict(share)) for share in shares]
 
 
 def _class_content(contrasts: list[Contrast], names: Sequence[str]) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     for contrast in contrasts:
+        if not (contrast.a.seeds and contrast.b.seeds):
+            found.append({"changes": [], "only_a": [], "only_b": []})
+            continue
         only_a, only_b = flips.flipped(contrast)
         changes = [
             {**dataclasses.asdict(c), "name": names[c.label] if c.label < len(names) else ""}

@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import registry
-from imagenet_tools.comparison import flips, worker
+from imagenet_tools.comparison import explanations, results, worker
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.blocks import Block, Code, Picture, Section, Table, Text
 from imagenet_tools.comparison.results import ArmResults, Contrast
-from imagenet_tools.diagnosis import passport
 
 ACCURACY_NOTE = (
-    "Mean and standard deviation over seeds, last checkpoint, every validation image once. ECE: "
-    "calibration error, 15 bins. Gap: validation loss less the last training loss."
+    "Mean ± standard deviation over seeds, of the last checkpoint on every validation image once. "
+    "Calibration error (ECE, 15 bins): by how much the net's confidence misses its accuracy, 0 to "
+    "1. Train-validation gap: validation loss less the last training loss, in nats; training loss "
+    "is measured on augmented images with dropout, so the gap may be below 0."
 )
 DIFFERENCE_NOTE = (
-    "Interval: Welch over seeds plus the image component; bootstrap: seeds and images resampled. "
-    "Seeds, images: their shares of the standard error, points. p equal: of the two one-sided "
-    "tests of equivalence. P(A > B): a fresh run of A beats a fresh run of B."
+    "Interval: Welch's over seeds, with what other validation images would change. Bootstrap: the "
+    "same by resampling seeds and images, as a check. Error from seeds, from images: the two parts "
+    "of the standard error, in points. p, no difference: how often a difference as large would "
+    "come out if there were none. p, not equivalent: the larger of the two one-sided tests against "
+    "the margin. First wins: the chance that a fresh run of the first arm beats one of the second."
 )
-CLASSES_SHOWN = 10
 
 
 def build_sections(
@@ -40,16 +41,26 @@ def build_sections(
         Section(
             "Accuracy", [_accuracy_table(arms), Text(ACCURACY_NOTE, "note"), *_seed_table(arms)]
         ),
-        Section("Difference", [_forest_picture(plan, drawn), *_parts_table(contrasts)]),
     ]
+    if content["published"]:
+        found.append(Section("Beside the published run", _published_blocks(plan, arms, content)))
+    found.append(Section("Difference", [_forest_picture(plan, drawn), *_parts_table(contrasts)]))
     if plan.matrix:
-        found.append(Section("Trained under, evaluated under", _matrix_blocks(content, contrasts)))
+        found.append(
+            Section(
+                "Trained under, evaluated under", explanations.matrix_blocks(content, contrasts)
+            )
+        )
     if content["attribution"]:
-        found.append(Section("Which part makes the difference", _attribution_blocks(content)))
-    found.append(Section("Training", [_curve_picture(drawn)]))
-    found.append(Section("Which classes and images", _class_blocks(contrasts, content, folder)))
-    found.append(Section("What the arms do", _passport_blocks(arms, content, folder)))
-    found.append(Section("Cost", [_cost_table(arms)]))
+        found.append(
+            Section("Which part makes the difference", explanations.attribution_blocks(content))
+        )
+    found.append(Section("Training", [explanations.curve_picture(drawn)]))
+    found.append(
+        Section("Which classes and images", explanations.class_blocks(contrasts, content, folder))
+    )
+    found.append(Section("What the arms do", explanations.passport_blocks(arms, content, folder)))
+    found.append(Section("Cost", _cost_blocks(arms)))
     found.append(Section("Reproduce", _reproduce_blocks(plan, content)))
     return found
 
@@ -77,13 +88,8 @@ def _verdict_blocks(
 ) -> list[Block]:
     blocks: list[Block] = [Text(c.verdict.sentence + ".", "verdict") for c in contrasts]
     blocks.append(Text(scope(plan), "scope"))
-    done = content["contrasts"][0]["seeds"][0]
     if plan.looks:
-        looks = ", ".join(map(str, plan.looks))
-        level = content["contrasts"][0]["alpha"]
-        blocks.append(
-            Text(f"Judged after {done} seeds at level {level:g}; planned looks: {looks}.", "scope")
-        )
+        blocks.append(Text(_look_text(plan, contrasts), "scope"))
     if plan.synthetic:
         blocks.append(
             Text(
@@ -95,13 +101,33 @@ def _verdict_blocks(
     blocks += [
         Text(f"Deviation from the plan: {text}.", "warning") for text in content["deviations"]
     ]
+    blocks += [Text(f"{text}.", "warning") for text in content["warnings"]]
     for finding in content["findings"]:
         if finding.get("severity") in ("fail", "warning"):
             blocks.append(Text(f"{finding['title']}. {finding['consequence']}", "warning"))
     return blocks
 
 
+def _look_text(plan: plans.Plan, contrasts: list[Contrast]) -> str:
+    """When the result was looked at, at which level, and why no more seeds were run."""
+    first = contrasts[0]
+    done = len(first.a.seeds) + len(first.a.diverged)
+    text = (
+        f"Looked at after {done} of {len(plan.seeds)} planned seeds (looks after "
+        f"{', '.join(map(str, plan.looks))}); at this one a difference counts where p is below "
+        f"{first.verdict.alpha:g}, so that all looks together err in 5 % of the cases."
+    )
+    if any(c.verdict.kind == "inconclusive" and results.futile(plan, c) for c in contrasts):
+        text += (
+            f" Stopped for futility: the chance that {len(plan.seeds)} seeds would decide what is "
+            f"open was below {results.FUTILE:.0%}."
+        )
+    return text
+
+
 def _mean_sd(values: Any, digits: int = 2) -> str:
+    if not len(values):
+        return "–"
     mean = sum(values) / len(values)
     if len(values) < 2:
         return f"{mean:.{digits}f}"
@@ -110,27 +136,54 @@ def _mean_sd(values: Any, digits: int = 2) -> str:
 
 
 def _accuracy_table(arms: list[ArmResults]) -> Table:
+    head = ["arm", "seeds", "top-1 %", "worst to best", "top-5 %", "loss, nats",
+            "calibration error", "train-validation gap"]  # fmt: skip
+    ten_crop = all(worker.TEN_CROP in arm.correct for arm in arms if arm.seeds)
     rows = []
     for arm in arms:
+        if not arm.seeds:
+            rows.append([arm.arm.spec, f"0 ({len(arm.diverged)} diverged)", *["–"] * len(head[2:])])
+            continue
+        top1, loss = arm.accuracy(), arm.metric("loss")
         training = [run["training"]["final_loss"] for run in arm.runs]
         rows.append(
             [
                 arm.arm.spec,
-                str(len(arm.seeds)),
-                _mean_sd(arm.accuracy()),
-                f"{arm.accuracy().min():.2f} to {arm.accuracy().max():.2f}",
+                str(len(arm.seeds)) + (f" ({len(arm.diverged)} diverged)" if arm.diverged else ""),
+                _mean_sd(top1),
+                f"{top1.min():.2f} to {top1.max():.2f}",
                 _mean_sd(arm.metric("top5")),
-                _mean_sd(arm.metric("loss"), 3),
+                _mean_sd(loss, 3),
                 _mean_sd(arm.metric("ece"), 3),
-                f"{arm.metric('loss').mean() - sum(training) / len(training):+.2f}",
+                _mean_sd(loss - training),
             ]
         )
-    head = ["arm", "seeds", "top-1 %", "worst to best", "top-5 %", "loss", "ECE", "gap"]
-    if all(worker.TEN_CROP in arm.correct for arm in arms):
+    if ten_crop:
         head.append("ten-crop top-1 %")
         for row, arm in zip(rows, arms, strict=True):
-            row.append(_mean_sd(arm.accuracy(worker.TEN_CROP)))
+            row.append(_mean_sd(arm.accuracy(worker.TEN_CROP)) if arm.seeds else "–")
     return Table(head, rows)
+
+
+def _published_blocks(
+    plan: plans.Plan, arms: list[ArmResults], content: dict[str, Any]
+) -> list[Block]:
+    known = content["published"]
+    name = f"published: {known['preprocessing']}, TF-Slim's script"
+    rows = [[name, f"{known['top1']:.3f}", f"{known['top5']:.3f}", "", f"{known['steps']:,}"]]
+    for arm in arms:
+        top1, top5 = arm.accuracy(), arm.metric("top5")
+        less = f"{top1.mean() - known['top1']:+.2f}" if arm.seeds else "–"
+        rows.append([arm.arm.spec, _mean_sd(top1), _mean_sd(top5), less, f"{plan.steps:,}"])
+    head = ["run", "top-1 %", "top-5 %", "top-1 less published", "steps an arm and seed"]
+    different = known["differences"]
+    note = (
+        f"This is no replication of it: {', '.join(different)} (in brackets: published)."
+        if different
+        else "Data, size and number of steps are those of the published run, which is one run of "
+        "one seed: a difference below the spread of the seeds here means nothing."
+    )
+    return [Table(head, rows), Text(note, "warning" if different else "note")]
 
 
 def _seed_table(arms: list[ArmResults]) -> list[Block]:
@@ -143,7 +196,11 @@ def _seed_table(arms: list[ArmResults]) -> list[Block]:
 
 
 def _forest_picture(plan: plans.Plan, drawn: dict[str, str]) -> Picture:
-    caption = f"The grey band is the margin of ±{plan.margin:g} points."
+    caption = (
+        "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
+        "runs of the same seed. Inside the grey band, the margin of "
+        f"±{plan.margin:g} points, a difference is of no account."
+    )
     return Picture("forest.png", caption, drawn["forest"])
 
 
@@ -166,8 +223,8 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
                 f"{found.chance_a_beats_b:.2f}",
             ]
         )
-    head = ["contrast", "points", "95 % interval", "bootstrap", "seeds", "images", "p", "p equal",
-            "P(A > B)"]  # fmt: skip
+    head = ["first − second", "points", "95 % interval", "bootstrap", "error from seeds",
+            "from images", "p, no difference", "p, not equivalent", "first wins"]  # fmt: skip
     notes = [
         Text(
             f"Checkpoints of seed {seed} alone (McNemar, says nothing of the pipelines): "
@@ -181,99 +238,9 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
     return [Table(head, rows), Text(DIFFERENCE_NOTE, "note"), *notes] if rows else [*notes]
 
 
-def _matrix_blocks(content: dict[str, Any], contrasts: list[Contrast]) -> list[Block]:
-    table = content["matrix"]
-    paths = sorted({path for row in table.values() for path in row}, key=lambda p: p == "common")
-    rows = [
-        [name, *(f"{row[path]:.2f}" if path in row else "–" for path in paths)]
-        for name, row in table.items()
-    ]
-    blocks: list[Block] = [Table(["trained under", *paths], rows)]
-    for contrast, effect in zip(contrasts, content["effects"], strict=True):
-        if effect:
-            blocks.append(
-                Text(
-                    f"{contrast.a.arm.spec} less {contrast.b.arm.spec}: {effect['total']:+.2f} "
-                    f"points, of which training {effect['training']:+.2f} and evaluation path "
-                    f"{effect['evaluation']:+.2f} (interaction {effect['interaction']:+.2f})."
-                )
-            )
-    blocks.append(
-        Text(
-            "Mean top-1 of the seeds. An arm under another's path takes that arm's geometry and "
-            "keeps its own colours and value range. Common: shorter side 256/224 of the output, "
-            "antialiased, aspect kept, central crop. Exploratory: no tests are made here.",
-            "note",
-        )
-    )
-    return blocks
-
-
-def _attribution_blocks(content: dict[str, Any]) -> list[Block]:
+def _cost_blocks(arms: list[ArmResults]) -> list[Block]:
     rows = []
-    for share in content["attribution"]:
-        low, high = share["interval"]
-        span = "–" if low is None else f"{low:+.2f} to {high:+.2f}"
-        rows.append([share["part"], f"{share['points']:+.2f}", span])
-    note = (
-        "Every combination of the two pipelines' parts was trained; the difference is divided "
-        "among the parts by Shapley's values, which add up to it. Intervals over seeds."
-    )
-    return [Table(["part", "points", "95 % interval"], rows), Text(note, "note")]
-
-
-def _class_blocks(contrasts: list[Contrast], content: dict[str, Any], folder: Path) -> list[Block]:
-    blocks: list[Block] = []
-    for contrast, found in zip(contrasts, content["classes"], strict=True):
-        a, b = contrast.a.arm.spec, contrast.b.arm.spec
-        rows = [
-            [c["name"] or str(c["label"]), str(c["images"]), f"{c['a']:.1f}", f"{c['b']:.1f}",
-             f"{c['a'] - c['b']:+.1f}", f"{c['p']:.2g}"]
-            for c in found["changes"][:CLASSES_SHOWN]
-        ]  # fmt: skip
-        blocks.append(Table(["class", "images", a, b, "points", "p (Holm)"], rows))
-        blocks.append(
-            Text(
-                f"{len(found['only_a'])} images are right in every run of {a} and in none of {b}; "
-                f"{len(found['only_b'])} the reverse.",
-                "note",
-            )
-        )
-    if (folder / flips.SHEET).exists():
-        blocks.append(Picture(flips.SHEET, "The first of these images, of the first contrast."))
-    return blocks
-
-
-def _curve_picture(drawn: dict[str, str]) -> Picture:
-    return Picture("curves.png", "Mean over seeds; the band spans the seeds.", drawn["curves"])
-
-
-def _passport_blocks(arms: list[ArmResults], content: dict[str, Any], folder: Path) -> list[Block]:
-    rows = []
-    for arm in arms:
-        described = registry.get(arm.arm.spec).describe()
-        steps = "; ".join(
-            f"{part}: {', '.join(lines)}" for part, lines in described["steps"].items() if lines
-        )
-        rows.append([arm.arm.spec, arm.arm.fingerprint, steps])
-    blocks: list[Block] = [Table(["arm", "fingerprint", "steps"], rows, words=True)]
-    if content["passports"]:
-        found = passport.rows(content["passports"])
-        titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
-        lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
-        blocks.append(Table(["input passport", *found], lines))
-    for finding in content["findings"]:
-        blocks.append(
-            Text(f"{finding['title']}. {finding['explanation']} {finding['consequence']}", "note")
-        )
-    if (folder / "preview.png").exists():
-        blocks.append(Picture("preview.png", "Crop boxes and outputs of several draws."))
-    return blocks
-
-
-def _cost_table(arms: list[ArmResults]) -> Table:
-    rows = []
-    for arm in arms:
+    for arm in (one for one in arms if one.seeds):
         seconds = [run["training"]["seconds"] for run in arm.runs]
         speed = [run["training"]["images_per_second"] for run in arm.runs]
         checks = [sum(e["seconds"] for e in run["evaluations"].values()) for run in arm.runs]
@@ -285,12 +252,19 @@ def _cost_table(arms: list[ArmResults]) -> Table:
                 f"{sum(seconds) / len(seconds):.1f}",
                 f"{sum(checks) / len(checks):.1f}",
                 f"{hours:.3f}",
-                f"{arm.accuracy().mean() / hours:.0f}",
+                f"{arm.accuracy().mean() * len(arm.seeds) / hours:.0f}",
             ]
         )
-    head = ["arm", "training images/s", "training s/run", "evaluation s/run", "hours in all",
-            "top-1 points an hour"]  # fmt: skip
-    return Table(head, rows)
+    head = ["arm", "images/s in training", "training s a run", "evaluation s a run",
+            "machine hours, all runs", "top-1 points an hour"]  # fmt: skip
+    versions: dict[str, str] = next((run["versions"] for arm in arms for run in arm.runs), {})
+    cores = versions.get("threads", "?")
+    note = (
+        f"Hours of a machine with {cores} CPU cores (and its GPU, if any), training steps and "
+        "evaluation, without the start of processes; runs side by side share it. Top-1 points an "
+        "hour: mean top-1 over the hours of one run."
+    )
+    return [Table(head, rows), Text(note, "note")]
 
 
 def _reproduce_blocks(plan: plans.Plan, content: dict[str, Any]) -> list[Block]:

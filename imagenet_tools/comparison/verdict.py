@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.statistics import Difference
@@ -67,13 +69,14 @@ def verdict(
     correct_a, correct_b: boolean [seeds, images], the same images in the same order. margin:
     points within which a difference is of no account. alpha: level of this look (LOOKS has those
     of a plan with several). contrasts: how many are judged together; the p-value is multiplied
-    (Holm's first step; comparisons.judge steps down). One seed an arm never names a winner.
+    (Holm's first step; results.judge steps down). One seed an arm never names a winner. Raises
+    ValueError for other arrays, or a margin that is not above 0.
     """
-    if margin <= 0:
+    if not margin > 0:
         raise ValueError(f"margin is {margin} points; it must be above 0")
+    correct_a, correct_b = statistics.checked(correct_a, correct_b)
     pairs = tuple(
-        Checkpoints(*statistics.mcnemar(np.asarray(a), np.asarray(b)))
-        for a, b in zip(correct_a, correct_b, strict=False)
+        Checkpoints(*statistics.mcnemar(a, b)) for a, b in zip(correct_a, correct_b, strict=False)
     )
     seeds = (len(correct_a), len(correct_b))
     images = int(np.shape(correct_a)[1])
@@ -86,11 +89,10 @@ def verdict(
     interval = parts.interval()
     more = None
     if kind == "inconclusive":
-        more = _seeds_more(parts, margin, min(seeds), alpha / contrasts)
-    sentence = say(kind, parts, interval, margin, names, seeds, images, more)
-    return Verdict(
+        more = more_seeds(parts, margin, min(seeds), alpha / contrasts)
+    found = Verdict(
         kind=kind,
-        sentence=sentence,
+        sentence="",
         difference=parts.value,
         interval=interval,
         margin=margin,
@@ -105,6 +107,7 @@ def verdict(
         images=images,
         seeds_more=more,
     )
+    return replace(found, sentence=say(found, names))
 
 
 def decide(value: float, p: float, equivalence_p: float, alpha: float) -> str:
@@ -134,7 +137,7 @@ def _one_seed(
         f"Inconclusive: one seed an arm cannot tell {names[0]} from {names[1]} (difference "
         f"{value:+.2f} points on {images:,} images, of these checkpoints only); run 3 seeds or more"
     )
-    wide = (float("-inf"), float("inf"))
+    wide = (-math.inf, math.inf)
     return Verdict(
         "inconclusive",
         sentence,
@@ -154,8 +157,11 @@ def _one_seed(
     )
 
 
-def _seeds_more(parts: Difference, margin: float, seeds: int, alpha: float) -> int | None:
-    """Seeds to add so that a difference of the size seen, or of the margin, would be found."""
+def more_seeds(parts: Difference, margin: float, seeds: int, alpha: float) -> int | None:
+    """Seeds an arm to add so that a difference of the size seen, or of the margin, is found.
+
+    None where that takes more than 200.
+    """
     seed_sd = ((parts.sd_a**2 + parts.sd_b**2) / 2) ** 0.5
     target = max(abs(parts.value), margin)
     needed = statistics.seeds_needed(
@@ -164,37 +170,80 @@ def _seeds_more(parts: Difference, margin: float, seeds: int, alpha: float) -> i
     return None if needed is None else max(1, needed - seeds)
 
 
-def say(
-    kind: str,
-    parts: Difference,
-    interval: tuple[float, float],
-    margin: float,
-    names: tuple[str, str],
-    seeds: tuple[int, int],
-    images: int,
-    more: int | None,
-) -> str:
+def chance_decided(found: Verdict, seeds: int, alpha: float) -> float:
+    """Predicted chance that an inconclusive comparison is decided once it has `seeds` seeds an arm.
+
+    Given the estimate now, that of all the seeds is spread about it by the part of the seeds'
+    variance that is still to come (Spiegelhalter's predictive power, with t for few seeds). alpha:
+    the level of that look. Stopping where it is small costs no errors of the first kind.
+    """
+    if found.parts is None:
+        return 1.0  # one seed says nothing of the spread between seeds
+    parts, share = found.parts, min(found.seeds) / seeds
+    then = parts.seed_variance * share
+    spread = math.sqrt(parts.seed_variance * (1 - share))
+    df = float(statistics.total_degrees(then, 2 * (seeds - 1), parts.image_variance, found.images))
+    se = math.sqrt(then + parts.image_variance)
+    differs = float(stats.t.ppf(1 - alpha / 2, df)) * se
+    equal = found.margin - float(stats.t.ppf(1 - alpha, df)) * se
+    if equal >= differs or spread == 0.0:
+        return 1.0
+    seed_df = 2 * (min(found.seeds) - 1)
+
+    def below(value: float) -> float:
+        return float(stats.t.cdf((value - parts.value) / spread, seed_df))
+
+    within = below(equal) - below(-equal) if equal > 0 else 0.0
+    return within + below(-differs) + 1 - below(differs)
+
+
+def all_diverged(
+    names: tuple[str, str], seeds: tuple[int, int], images: int, margin: float, alpha: float
+) -> Verdict:
+    """The verdict on two arms of which at least one has no run that reached the end."""
+    lost = " and ".join(name for name, count in zip(names, seeds, strict=True) if not count)
+    sentence = (
+        f"Inconclusive: every run of {lost} diverged, so there is no accuracy to compare; "
+        "`imgtools diagnose` says why, a lower rate or --match-scale may help"
+    )
+    nothing, wide = math.nan, (-math.inf, math.inf)
+    return Verdict(
+        "inconclusive", sentence, nothing, wide, margin, alpha, 1.0, 1.0, nothing, wide, None, (),
+        seeds, images,
+    )  # fmt: skip
+
+
+def say(found: Verdict, names: tuple[str, str]) -> str:
     """The verdict as a sentence: who, by how much, how sure, from what."""
-    low, high = interval
-    first, second, value = *names, parts.value
-    if kind == "B better":
+    assert found.parts is not None
+    low, high = found.interval
+    first, second, value = *names, found.difference
+    if found.kind == "B better":
         first, second, value, low, high = names[1], names[0], -value, -high, -low
-    from_what = f"{seeds[0]} + {seeds[1]} seeds, {images:,} images"
+    from_what = f"{found.seeds[0]} + {found.seeds[1]} seeds, {found.images:,} images"
     span = f"95 % interval {low:+.2f} to {high:+.2f}; {from_what}"
-    if kind in ("A better", "B better"):
-        chance = parts.chance_a_beats_b if kind == "A better" else 1 - parts.chance_a_beats_b
+    if found.winner:
+        chance = found.chance_a_beats_b if found.winner == "A" else 1 - found.chance_a_beats_b
         return (
             f"{first} is better than {second} by {value:.2f} points of top-1 ({span}). A fresh "
-            f"{first} run beats a fresh {second} run with probability {chance:.2f}"
+            f"{first} run beats a fresh {second} run with probability {_chance(chance)}"
         )
-    if kind == "equivalent":
+    if found.kind == "equivalent":
         return (
-            f"{first} and {second} are equivalent within {margin:g} points of top-1 "
+            f"{first} and {second} are equivalent within {found.margin:g} points of top-1 "
             f"(difference {value:+.2f}, {span})"
         )
+    more = found.seeds_more
     advice = (
         "more than 200 more seeds would be needed"
         if more is None
         else (f"about {more} more seed{'s' if more > 1 else ''} an arm would probably settle it")
     )
+    if not low <= 0 <= high:  # one comparison looked at once would have a winner
+        advice = f"p = {found.p:.2g} is not below the level of {found.alpha:g} here; {advice}"
     return f"Inconclusive: {first} less {second} is {value:+.2f} points of top-1 ({span}); {advice}"
+
+
+def _chance(value: float) -> str:
+    """A probability in two digits that never claims certainty."""
+    return "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else f"{value:.2f}"

@@ -1,0 +1,39 @@
+"""The run that the slim recipe repeats, and how far a comparison is from repeating it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# alexnet_v2 by TF-Slim's own script and defaults, as its author published it.
+PREPROCESSING = "inception"
+TOP1, TOP5 = 56.828, 79.854
+STEPS, IMAGE_SIZE = 9_048_119, 224
+CLASSES, TRAIN_IMAGES, VALIDATION_IMAGES = 1_000, 1_281_167, 50_000
+CLOSE = 0.01  # the number of steps need not be the same to the last one
+
+
+def differences(plan: Any) -> list[str]:
+    """What of a plan is not as in the published run, in words: "10 classes (1,000)"."""
+    pairs = [
+        (plan.num_classes, CLASSES, "classes"),
+        (plan.train_images, TRAIN_IMAGES, "training images"),
+        (plan.validation_images, VALIDATION_IMAGES, "validation images"),
+        (plan.image_size, IMAGE_SIZE, "px"),
+    ]
+    found = [f"{here:,} {what} ({there:,})" for here, there, what in pairs if here != there]
+    if abs(plan.steps / STEPS - 1) > CLOSE:
+        found.append(f"{plan.steps:,} steps ({STEPS:,})")
+    return found
+
+
+def content(plan: Any) -> dict[str, Any] | None:
+    """What report.json says of it: None for other profiles than replicate-slim."""
+    if plan.profile != "replicate-slim":
+        return None
+    return {
+        "preprocessing": PREPROCESSING,
+        "top1": TOP1,
+        "top5": TOP5,
+        "steps": STEPS,
+        "differences": differences(plan),
+    }

@@ -134,6 +134,7 @@ def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -
     write_manifest(folder, manifest)
     if outline.index:
         write_indexes(folder, manifest, again=False)
+        journals.remove_leftovers(folder / INDEX)
     journals.remove(folder)
     return manifest
 

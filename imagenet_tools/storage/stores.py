@@ -148,9 +148,11 @@ def read(url: str, start: int | None = None, end: int | None = None) -> bytes:
     fs, path = filesystem(url)
     wanted = None if start is None or end is None else end - start
     short: list[bytes] = []
+    # s3fs would ask for the size first, to read an object in several streams.
+    alone = {"max_concurrency": 1} if "s3" in _protocols(fs) else {}
 
     def once() -> bytes:
-        data: bytes = fs.cat_file(path, start=start, end=end)
+        data: bytes = fs.cat_file(path, start=start, end=end, **alone)
         if wanted is not None and len(data) != wanted:
             short.append(data)
             raise _Mismatch(f"{len(data):,} bytes came where {wanted:,} were asked for")
@@ -214,19 +216,23 @@ def _deliver(url: str, send: Callable[[str], object], size: int, md5: str, etag:
     folder, _, name = path.rpartition("/")
     first = path if direct else f"{folder}/.tmp-{name}.{secrets.token_hex(4)}"
 
-    def once() -> None:
-        try:
-            send(first)
-            _check(fs, first, size, md5, etag)
-            if not direct:
-                fs.cp_file(first, path)
-                _check(fs, path, size, md5, etag)
-        finally:
-            if not direct:
-                with contextlib.suppress(Exception):  # the next build removes it
-                    fs.rm_file(first)
+    def arrive() -> None:
+        send(first)
+        _check(fs, first, size, md5, etag)
 
-    ask(f"{url} was not written", once)
+    def take_its_place() -> None:
+        fs.cp_file(first, path)
+        _check(fs, path, size, md5, etag)
+
+    what = f"{url} was not written"
+    if direct:
+        return ask(what, arrive)
+    try:
+        ask(what, arrive)
+        ask(what, take_its_place)
+    finally:
+        with contextlib.suppress(Exception):  # the next build removes it
+            fs.rm_file(first)
 
 
 def _check(fs: Any, path: str, size: int, md5: str, etag: str) -> None:

@@ -33,5 +33,5 @@ $(VENV)/.runtime: setup.py pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
-	$(BIN)/pip install -q --disable-pip-version-check -e '.[dev,parquet,ray]'
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[cloud,dev,parquet,ray]'
 	touch $@

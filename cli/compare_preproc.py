@@ -22,12 +22,14 @@ from imagenet_tools.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from imagenet_tools.comparison.plan import Plan
     from imagenet_tools.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
 # The embedded data set and a schedule for it: two arms of three seeds within three minutes on two
 # cores, both far above the 10 % of guessing.
 DEMO_TRAIN, DEMO_VALIDATION, DEMO_EPOCHS = 100, 50, 4.0
+GPU_SPEED = 3_000  # images/s, for a plan's cost: what a GPU does where the input keeps up
 
 
 def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
@@ -216,8 +218,8 @@ def _synthetic_records(folder: Path) -> str:
     return str(built)
 
 
-def _print_plan(made: Any, as_json: bool) -> None:
-    """The plan, as YAML or JSON, with its cost in images and in hours at a speed like ours."""
+def _print_plan(made: Plan, as_json: bool) -> None:
+    """The plan as YAML or JSON, with its cost: the training images, and hours at known speeds."""
     import json
 
     import yaml
@@ -226,16 +228,25 @@ def _print_plan(made: Any, as_json: bool) -> None:
 
     content = plan.to_dict(made)
     if as_json:
-        click.echo(json.dumps(content, indent=1))
+        cost = {"images_trained": made.images_trained, "cpu_hours": made.cpu_hours()}
+        click.echo(json.dumps({**content, "cost": cost}, indent=1))
         return
     click.echo(yaml.safe_dump(content, sort_keys=False).rstrip())
     runs = len(made.arms) * len(made.seeds)
-    images = runs * made.steps * made.recipe["batch_size"]
+    most = ", fewer where a look decides," if made.looks else ""
     click.echo(
-        f"# {runs} runs of {made.steps:,} steps: {images:,} images to train on, "
-        f"{images / 300 / 3600:.2f} hours at 300 images/s (96 px on 2 cores), "
-        f"{images / 3000 / 3600:.2f} at 3,000"
+        f"# {runs} runs of {made.steps:,} steps{most} and {made.images_trained:,} images to train "
+        f"on.\n# At {made.image_size} px: {_hours(made.cpu_hours())} on 2 CPU cores "
+        f"({plan.cpu_speed(made.image_size):.0f} images/s), "
+        f"{_hours(made.images_trained / GPU_SPEED / 3600)} where a GPU trains {GPU_SPEED:,} "
+        "images/s; evaluations come on top."
     )
+
+
+def _hours(hours: float) -> str:
+    if hours < 1:
+        return f"{60 * hours:.0f} minutes"
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:,.1f} days"
 
 
 def print_verdict(written: Any) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from imagenet_tools import evaluation, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
@@ -147,6 +151,12 @@ def test_the_whole_job(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "a proxy" in printed
     content = report.read(tmp_path / "out")
     assert set(content["matrix"]["alexnet"]) == {"alexnet", "inception", "common"}
+    # alexnet's own evaluation is the common one: it is made once.
+    run = tmp_path / "out/alexnet/seed-1"
+    files = [(run / f"predictions-{name}.npz").read_bytes() for name in ("alexnet", "common")]
+    assert files[0] == files[1]
+    evaluations = json.loads((run / "result.json").read_text())["evaluations"]
+    assert evaluations["alexnet"]["seconds"] > 0 == evaluations["common"]["seconds"]
     assert cli_main.run([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["contrasts"][0]["kind"] == "inconclusive"
 
@@ -247,6 +257,67 @@ def test_an_arm_whose_runs_all_diverged_is_reported(data: Path, tmp_path: Path) 
     assert content["contrasts"][1]["difference"] is None
     assert content["arms"][2]["top1"] == []
     assert "0 (3 diverged)" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("profile", "optimizer", "batch", "epochs", "size", "seeds", "looks"),
+    [
+        ("quick", "momentum", 64, 8, 96, 3, []),
+        ("screen", "momentum", 128, 60, 224, 3, []),
+        ("verdict", "momentum", 128, 90, 224, 8, [3, 5, 8]),
+        ("replicate-slim", "rmsprop", 32, 226, 224, 3, []),
+    ],
+)
+def test_a_profile_and_what_it_costs(
+    data: Path, capsys: pytest.CaptureFixture[str], profile: str, optimizer: str, batch: int,
+    epochs: float, size: int, seeds: int, looks: list[int],
+) -> None:  # fmt: skip
+    command = ["compare-preproc", "alexnet", "inception", "--data", str(data)]
+    command += ["--profile", profile, "--plan-only"]
+    assert cli_main.run([*command, "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    recipe = planned["recipe"]
+    assert (recipe["optimizer"], recipe["batch_size"], recipe["epochs"]) == (
+        optimizer, batch, epochs,
+    )  # fmt: skip
+    assert (planned["image_size"], len(planned["seeds"]), planned["looks"]) == (size, seeds, looks)
+    steps = max(1, round(epochs * 16 / batch))  # of the 16 training images
+    assert planned["cost"]["images_trained"] == 2 * seeds * steps * batch
+    speed = {96: 300, 224: 42.8}[size]
+    hours = planned["cost"]["images_trained"] / speed / 3600
+    assert planned["cost"]["cpu_hours"] == pytest.approx(hours, rel=0.01)
+    assert cli_main.run(command) == 0
+    printed = capsys.readouterr().out
+    assert f"# {2 * seeds} runs of {steps:,} steps" in printed
+    assert yaml.safe_load(printed)["profile"] == profile  # the cost is a comment
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_training_goes_on(data: Path, tmp_path: Path) -> None:
+    """kill -9 of a run between its steps and its result; the same command finishes it."""
+    made = plan.make(
+        ("alexnet", "inception"), data, seeds=1, image_size=67, matrix=False,
+        changes={"epochs": 80.0, "batch_size": 8},
+    )  # fmt: skip
+    folder = undiagnosed(tmp_path / "out")
+    plan.write(made, folder)
+    first = made.arms[0]
+    own = worker.run_folder(folder, first, 1)
+    command = [sys.executable, "-m", worker.__name__, str(folder), first.slug, "1", str(data)]
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    metrics = own / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and metrics.stat().st_size):
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    assert worker.finished(folder, made, first, 1) is None
+    written = compare.compare(made, folder, data)
+    assert written.content["arms"][0]["seeds"] == [1]
+    done = (own / worker.RESULT).stat().st_mtime_ns
+    compare.compare(made, folder, data)
+    assert (own / worker.RESULT).stat().st_mtime_ns == done
 
 
 def test_runs_that_only_guess_are_named(data: Path, tmp_path: Path) -> None:

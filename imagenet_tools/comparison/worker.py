@@ -10,6 +10,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -41,7 +42,7 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
 
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
     """
-    from imagenet_tools import evaluation, experiment, training
+    from imagenet_tools import experiment, training
 
     plan, _ = plans.read(folder)
     arm, own = plan.arm(slug), run_folder(folder, plan.arm(slug), seed)
@@ -58,22 +59,7 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
         labels_offset=plan.labels_offset,
         keep=1,
     )
-    evaluations: dict[str, Any] = {}
-    if not trained.diverged:
-        for name, spec in evaluation_paths(plan, arm).items():
-            result = evaluation.evaluate(
-                data, own, preprocessing=spec, predictions=own / predictions_file(name)
-            )
-            evaluations[name] = dataclasses.asdict(result)
-        if plan.ten_crop:
-            result = evaluation.evaluate(
-                data,
-                own,
-                preprocessing=arm.spec,
-                ten_crop=True,
-                predictions=own / predictions_file(TEN_CROP),
-            )
-            evaluations[TEN_CROP] = dataclasses.asdict(result)
+    evaluations = {} if trained.diverged else _evaluate(plan, arm, own, data)
     content = {
         "arm": slug,
         "fingerprint": arm.fingerprint,
@@ -84,6 +70,34 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
         "versions": training.versions(),
     }
     write_json(own / RESULT, content)
+
+
+def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[str, Any]:
+    """Evaluate a run under each of its paths; one that is another's under a second name is copied.
+
+    (alexnet's own path is the common one.) Decoding once for all paths was tried: on two cores
+    it gained nothing, since the net's passes are most of it.
+    """
+    from imagenet_tools import evaluation, registry
+
+    found: dict[str, Any] = {}
+    first: dict[str, str] = {}  # fingerprint -> the first name it was evaluated under
+    for name, spec in evaluation_paths(plan, arm).items():
+        file = own / predictions_file(name)
+        same = first.setdefault(registry.get(spec).fingerprint, name)
+        if same != name:
+            shutil.copyfile(own / predictions_file(same), file)
+            found[name] = {**found[same], "seconds": 0.0, "predictions": str(file)}
+            continue
+        result = evaluation.evaluate(data, own, preprocessing=spec, predictions=file)
+        found[name] = dataclasses.asdict(result)
+    if plan.ten_crop:
+        file = own / predictions_file(TEN_CROP)
+        result = evaluation.evaluate(
+            data, own, preprocessing=arm.spec, ten_crop=True, predictions=file
+        )
+        found[TEN_CROP] = dataclasses.asdict(result)
+    return found
 
 
 def evaluation_paths(plan: plans.Plan, arm: plans.Arm) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # 200 million pixels: above any photograph in ImageNet (the largest has 46 million), below what
 # would exhaust memory. A decoder is never asked for more.
@@ -18,7 +18,11 @@ MAX_PIXELS = 200_000_000
 QUALITY = 100
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15 without DHT, JPG, DAC
-_BARE = frozenset(range(0xD0, 0xD8)) | {0x01}  # RST0..RST7 and TEM carry no length
+# RST0..RST7 and TEM carry no length; 0 and 0xFF after 0xFF begin no segment.
+_BARE = frozenset(range(0xD0, 0xD8)) | {0x00, 0x01, 0xFF}
+_SEGMENT = struct.Struct(">BBH").unpack_from  # 0xFF, marker, length
+_FRAME = struct.Struct(">BHHB").unpack_from  # bits, height, width, components
+_COLORSPACES = {1: "gray", 3: "RGB", 4: "CMYK"}
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF8", "GIF"),
@@ -28,8 +32,7 @@ _SIGNATURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What the header says.
 
     format: JPEG, PNG, GIF, BMP, WEBP, TIFF or "" where nothing fits. width, height in pixels.
@@ -72,34 +75,31 @@ def _jpeg(data: bytes) -> ImageFacts:
     width = height = channels = 0
     bits, orientation, transform, progressive = 8, 1, -1, False
     while True:
-        at = data.find(b"\xff", at)
-        while 0 <= at < end and data[at] == 0xFF:  # fill bytes
-            at += 1
-        if at < 0 or at + 3 > end:
+        if at + 4 > end:
             return ImageFacts("JPEG", width, height, problem="truncated before the first scan")
-        marker = data[at]
-        if marker in _BARE or marker == 0:
-            at += 1
+        lead, marker, length = _SEGMENT(data, at)
+        if lead != 0xFF or marker in _BARE:  # fill bytes, restarts, or what belongs to no segment
+            found = data.find(b"\xff", at + 1)
+            at = end if found < 0 else found
             continue
         if marker == 0xD9:
             return ImageFacts("JPEG", width, height, problem="ends before the first scan")
-        length = (data[at + 1] << 8) | data[at + 2]
-        body = at + 3
-        if length < 2 or at + 1 + length > end:
+        body, following = at + 4, at + 2 + length
+        if length < 2 or following > end:
             return ImageFacts("JPEG", width, height, problem="truncated before the first scan")
         if marker in _FRAMES:
             if length < 8:
                 return ImageFacts("JPEG", problem="its frame header is too short")
-            bits, height, width, channels = struct.unpack_from(">BHHB", data, body)
+            bits, height, width, channels = _FRAME(data, body)
             progressive = marker == 0xC2
-        elif marker == 0xEE and data[body : body + 5] == b"Adobe" and length >= 14:
-            transform = data[body + 11]
-        elif marker == 0xE1 and data[body : body + 6] == b"Exif\0\0":
-            orientation = _orientation(data[body + 6 : at + 1 + length])
         elif marker == 0xDA:
             break
-        at += 1 + length
-    colorspace = {1: "gray", 3: "RGB", 4: "YCCK" if transform == 2 else "CMYK"}.get(channels, "")
+        elif marker == 0xEE and length >= 14 and data.startswith(b"Adobe", body):
+            transform = data[body + 11]
+        elif marker == 0xE1 and data.startswith(b"Exif\0\0", body):
+            orientation = _orientation(data[body + 6 : following])
+        at = following
+    colorspace = _COLORSPACES.get(channels, "") if transform != 2 or channels != 4 else "YCCK"
     problem = _jpeg_problem(data, at, width, height, channels, bits)
     return ImageFacts(
         "JPEG", width, height, channels, colorspace, bits, orientation, progressive, problem

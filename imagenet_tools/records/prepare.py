@@ -6,8 +6,8 @@ import io
 import subprocess
 import sys
 import warnings
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from imagenet_tools import images
 
@@ -62,8 +62,7 @@ class Settings:
         return clean and checked and same
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An image ready to be stored; converted and repaired say why its bytes are not the file's."""
 
     data: bytes
@@ -85,7 +84,7 @@ def prepare(data: bytes, settings: Settings) -> Prepared:
         if settings.on_damaged != "repair":
             raise
         mended = _prepare(_salvage(data, str(problem)), settings)
-        return replace(mended, repaired=str(problem))
+        return mended._replace(repaired=str(problem))
 
 
 def _prepare(data: bytes, settings: Settings) -> Prepared:

@@ -34,43 +34,42 @@ SINGLE = {
 }
 BOXES = (XMIN, YMIN, XMAX, YMAX, BOX_LABEL)
 
-BYTES, FLOAT, INT64 = 0x0A, 0x12, 0x1A  # tags of Feature's three lists
+BYTES, FLOAT, INT64 = b"\x0a", b"\x12", b"\x1a"  # tags of Feature's three lists
 
 
 def varint(value: int) -> bytes:
-    """Protobuf's variable-length encoding of a number >= 0."""
+    """Protobuf's variable-length encoding of a number >= 0; the short ones of a record unrolled."""
     if value < 0x80:
-        return bytes((value,))
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
+        return value.to_bytes(1, "little")
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
+    if value < 0x200000:
+        return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
+    return bytes((value & 0x7F | 0x80,)) + varint(value >> 7)
 
 
-def _field(tag: int, payload: bytes) -> bytes:
+def _field(tag: bytes, payload: bytes) -> bytes:
     """A length-delimited field: tag, length, payload."""
-    return b"".join((bytes((tag,)), varint(len(payload)), payload))
+    return tag + varint(len(payload)) + payload
 
 
 def _bytes_entry(key: str, value: bytes) -> bytes:
-    return _entry(key, BYTES, _field(0x0A, value))
+    return _entry(key, BYTES, _field(b"\x0a", value))
 
 
 def _int64_entry(key: str, *values: int) -> bytes:
     packed = b"".join(map(varint, values))
-    return _entry(key, INT64, _field(0x0A, packed) if values else b"")
+    return _entry(key, INT64, _field(b"\x0a", packed) if values else b"")
 
 
 def _float_entry(key: str, values: Sequence[float]) -> bytes:
     packed = struct.pack(f"<{len(values)}f", *values)
-    return _entry(key, FLOAT, _field(0x0A, packed) if values else b"")
+    return _entry(key, FLOAT, _field(b"\x0a", packed) if values else b"")
 
 
-def _entry(key: str, kind: int, content: bytes) -> bytes:
+def _entry(key: str, kind: bytes, content: bytes) -> bytes:
     """One entry of the features map."""
-    return _field(0x0A, _field(0x0A, key.encode()) + _field(0x12, _field(kind, content)))
+    return _field(b"\x0a", _field(b"\x0a", key.encode()) + _field(b"\x12", _field(kind, content)))
 
 
 # What recurs from record to record is encoded once: the rest takes some microseconds an image.
@@ -112,7 +111,7 @@ def _box_entries(label: int, boxes: tuple[tuple[float, float, float, float], ...
     )
 
 
-_ENCODED_NAME = _field(0x0A, ENCODED.encode())
+_ENCODED_NAME = _field(b"\x0a", ENCODED.encode())
 
 
 def example_head(

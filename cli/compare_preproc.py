@@ -258,5 +258,10 @@ def print_verdict(written: Any) -> None:
         click.echo(f"VERDICT  {sentence}.")
     from imagenet_tools.comparison import plan, sections
 
-    click.echo(sections.scope(plan.from_dict(written.content["plan"])))
+    content = written.content
+    for text in [*content["deviations"], *content["warnings"]]:
+        click.echo(f"NOTE     {text}.")
+    if content["look"]:
+        click.echo(content["look"])
+    click.echo(sections.scope(plan.from_dict(content["plan"]), content["seeds"]))
     click.echo(f"\nReport: {written.folder / 'report.html'}")

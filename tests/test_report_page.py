@@ -36,6 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wide = blocks_.Table(["arm", *(f"column {i}" for i in range(20))], [["alexnet", *"x" * 20]])
     blocks = [
         blocks_.Text("alexnet is better <&>.", "verdict"),
+        blocks_.Items("Found:", ["scale <70>; --match-scale helps", "`imgtools plan`"], "warning"),
         wide,
         blocks_.Picture("preview.png", "A picture."),
         blocks_.Code("imgtools compare-preproc alexnet inception " * 5),
@@ -51,6 +52,15 @@ def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:
     links = re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)""", text)
     assert links and all(link.startswith("data:") for link in links)
     assert "@import" not in text and "url(" not in text
+
+
+def test_commands_and_options_are_not_broken(page: Path) -> None:
+    text = page.read_text()
+    assert "<li>scale &lt;70&gt;; <code>--match-scale</code> helps</li>" in text
+    assert "<li><code>imgtools plan</code></li>" in text
+    items = blocks_.Items("Found:", ["one", "two"], "warning")
+    lines = blocks_.markdown("a", [blocks_.Section("b", [items])]).splitlines()
+    assert lines[4:8] == ["> Found:", ">", "> - one", "> - two"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

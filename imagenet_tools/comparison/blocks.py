@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,15 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Items:
+    """A paragraph and what it announces, one item a line. kind: as of Text."""
+
+    text: str
+    items: Sequence[str]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of cells; the first column is text, the others figures unless `words`."""
 
@@ -30,11 +40,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: inline SVG for the page, or a PNG file that it embeds; the file for Markdown."""
+    """A figure: inline SVG for the page, or a PNG file that it embeds; the file for Markdown.
+
+    wide: it scrolls on a narrow screen in place of shrinking.
+    """
 
     file: str
     caption: str
     svg: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Code:
     text: str
 
 
-Block = Text | Table | Picture | Code
+Block = Text | Items | Table | Picture | Code
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,13 @@ def _markdown_block(block: Block) -> list[str]:
                 block.kind, block.text
             )
         ]
+    if isinstance(block, Items):
+        before = "> " if block.kind == "warning" else ""
+        return [
+            f"{before}{block.text}",
+            before.strip(),
+            *(f"{before}- {one}" for one in block.items),
+        ]
     if isinstance(block, Table):
         align = ["---", *(["---"] if block.words else ["---:"]) * (len(block.head) - 1)]
         rows = [block.head, align, *block.rows]
@@ -90,10 +111,14 @@ def page(title: str, sections: Sequence[Section], folder: Path) -> str:
 
 def _html_block(block: Block, folder: Path) -> str:
     if isinstance(block, Text):
-        return f'<p class="{block.kind}">{html.escape(block.text)}</p>'
+        return f'<p class="{block.kind}">{_words(block.text)}</p>'
+    if isinstance(block, Items):
+        items = "".join(f"<li>{_words(one)}</li>" for one in block.items)
+        return f'<div class="{block.kind}"><p>{_words(block.text)}</p><ul>{items}</ul></div>'
     if isinstance(block, Table):
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in block.head)
-        cell = '<td class="text">' if block.words else "<td>"
+        kind = ' class="text"' if block.words else ""
+        head = "".join(f"<th{kind}>{html.escape(cell)}</th>" for cell in block.head)
+        cell = f"<td{kind}>"
         rows = "".join(
             "<tr>" + "".join(f"{cell}{html.escape(text)}</td>" for text in row) + "</tr>"
             for row in block.rows
@@ -101,9 +126,21 @@ def _html_block(block: Block, folder: Path) -> str:
         return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
     if isinstance(block, Picture):
         picture = block.svg or _embedded(folder / block.file, block.caption)
+        if block.wide:
+            picture = f'<div class="wide">{picture}</div>'
         caption = f"<figcaption>{html.escape(block.caption)}</figcaption>"
         return f"<figure>{picture}{caption}</figure>"
     return f"<pre>{html.escape(block.text)}</pre>"
+
+
+def _words(text: str) -> str:
+    """Escaped text, with commands in `backticks` and --options as code that is not broken."""
+    escaped = html.escape(text)
+    return re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", _code, escaped)
+
+
+def _code(found: re.Match[str]) -> str:
+    return f"<code>{found[1] or found[2]}</code>"
 
 
 def _embedded(path: Path, caption: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagenet_tools import registry
 from imagenet_tools.comparison import flips
-from imagenet_tools.comparison.blocks import Block, Picture, Table, Text
+from imagenet_tools.comparison.blocks import Block, Items, Picture, Table, Text
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.diagnosis import passport
 
@@ -16,7 +16,8 @@ CLASSES_SHOWN = 10
 
 def matrix_blocks(content: dict[str, Any], contrasts: list[Contrast]) -> list[Block]:
     table = content["matrix"]
-    paths = sorted({path for row in table.values() for path in row}, key=lambda p: p == "common")
+    seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
+    paths = sorted(seen, key=lambda path: path == "common")  # in the arms' order, common last
     rows = [
         [name, *(f"{row[path]:.2f}" if path in row else "–" for path in paths)]
         for name, row in table.items()
@@ -62,8 +63,8 @@ def class_blocks(contrasts: list[Contrast], content: dict[str, Any], folder: Pat
         if not found["changes"]:
             continue
         rows = [
-            [c["name"] or str(c["label"]), str(c["images"]), f"{c['a']:.1f}", f"{c['b']:.1f}",
-             f"{c['a'] - c['b']:+.1f}", f"{c['p']:.2g}"]
+            [c["name"].partition(",")[0] or str(c["label"]), str(c["images"]),
+             f"{c['a']:.1f}", f"{c['b']:.1f}", f"{c['a'] - c['b']:+.1f}", f"{c['p']:.2g}"]
             for c in found["changes"][:CLASSES_SHOWN]
         ]  # fmt: skip
         blocks.append(Table(["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"], rows))
@@ -95,23 +96,26 @@ def passport_blocks(arms: list[ArmResults], content: dict[str, Any], folder: Pat
         steps = "; ".join(
             f"{part}: {', '.join(lines)}" for part, lines in described["steps"].items() if lines
         )
-        rows.append([arm.arm.spec, arm.arm.fingerprint, steps])
-    blocks: list[Block] = [Table(["arm", "fingerprint", "steps"], rows, words=True)]
+        rows.append([arm.arm.spec, steps])
+    blocks: list[Block] = [Table(["arm", "steps"], rows, words=True)]
     if content["passports"]:
         found = passport.rows(content["passports"])
         titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
         lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
         blocks.append(Table(["input passport", *found], lines))
-    for finding in content["findings"]:
-        blocks.append(
-            Text(f"{finding['title']}. {finding['explanation']} {finding['consequence']}", "note")
-        )
+    if content["findings"]:
+        found_texts = [
+            f"{one['title']}. {one['explanation']} {one['consequence']}"
+            for one in content["findings"]
+        ]
+        blocks.append(Items("What the diagnosis found:", found_texts, "note"))
     if (folder / "preview.png").exists():
         blocks.append(
             Picture(
                 "preview.png",
-                "Left: photographs with the windows that each arm looks at, dashed at evaluation. "
+                "Left: photographs with the windows that each arm looks at, thick at evaluation. "
                 "Then, arm by arm, three draws of training and the evaluation.",
+                wide=True,
             )
         )
     return blocks

@@ -69,8 +69,7 @@ def forest(contrasts: list[Contrast], margin: float) -> Figure:
     for row, contrast in enumerate(reversed(contrasts)):
         a, b, found = contrast.a, contrast.b, contrast.verdict
         names.append(f"{a.arm.spec} − {b.arm.spec}")
-        both = [seed for seed in a.seeds if seed in b.seeds]
-        for seed in both:
+        for seed in contrast.shared_seeds:
             single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
             axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8)
         if found.parts is not None:
@@ -79,7 +78,7 @@ def forest(contrasts: list[Contrast], margin: float) -> Figure:
             axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
-    axes.set_xlabel("difference of top-1, points (diamond: mean and 95 % interval; dots: seeds)")
+    axes.set_xlabel("first less second, points of top-1")
     return figure
 
 

@@ -49,9 +49,10 @@ def class_changes(contrast: Contrast) -> list[ClassChange]:
 
 
 def _welch(a: np.ndarray, b: np.ndarray) -> float:
-    if min(len(a), len(b)) < 2 or (a.var() == 0 and b.var() == 0):
+    if min(len(a), len(b)) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
         return 1.0
-    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)
+    moments = [(runs.mean(), runs.std(ddof=1), len(runs)) for runs in (a, b)]
+    return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
 
 
 def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:

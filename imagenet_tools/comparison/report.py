@@ -78,6 +78,8 @@ def as_content(
         "tool": __version__,
         "command": command,
         "plan": plans.to_dict(plan),
+        "seeds": list(plan.seeds[: _count(arms[0])]),
+        "look": _look(plan, contrasts),
         "deviations": [*changes, *_diverged(arms), *_versions(arms)],
         "warnings": _at_chance(plan, arms),
         "arms": [_arm_content(arm) for arm in arms],
@@ -93,6 +95,27 @@ def as_content(
         "published": published.content(plan),
         "versions": next((run["versions"] for arm in arms for run in arm.runs), {}),
     }
+
+
+def _count(arm: ArmResults) -> int:
+    return len(arm.seeds) + len(arm.diverged)
+
+
+def _look(plan: plans.Plan, contrasts: list[Contrast]) -> str | None:
+    """When the result was looked at, at which level, and why no more seeds were run."""
+    if not plan.looks:
+        return None
+    text = (
+        f"Looked at after {_count(contrasts[0].a)} of {len(plan.seeds)} planned seeds (looks after "
+        f"{', '.join(map(str, plan.looks))}); at this one a difference counts where p is below "
+        f"{contrasts[0].verdict.alpha:g}, so that all looks together err in 5 % of the cases."
+    )
+    if any(c.verdict.kind == "inconclusive" and results.futile(plan, c) for c in contrasts):
+        text += (
+            f" Stopped for futility: the chance that {len(plan.seeds)} seeds would decide what is "
+            f"open is below {results.FUTILE:.0%}."
+        )
+    return text
 
 
 def _versions(arms: list[ArmResults]) -> list[str]:
@@ -123,7 +146,7 @@ def _at_chance(plan: plans.Plan, arms: list[ArmResults]) -> list[str]:
 
 def _diverged(arms: list[ArmResults]) -> list[str]:
     return [
-        f"{len(arm.diverged)} of {len(arm.diverged) + len(arm.seeds)} runs of {arm.arm.spec} "
+        f"{len(arm.diverged)} of {_count(arm)} runs of {arm.arm.spec} "
         f"diverged (seeds {', '.join(map(str, arm.diverged))}) and are left out of the means"
         for arm in arms
         if arm.diverged

@@ -11,6 +11,7 @@ import numpy as np
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import statistics, worker
 from imagenet_tools.comparison.verdict import (
+    Checkpoints,
     Verdict,
     all_diverged,
     chance_decided,
@@ -59,6 +60,11 @@ class Contrast:
     a: ArmResults
     b: ArmResults
     verdict: Verdict
+
+    @property
+    def shared_seeds(self) -> tuple[int, ...]:
+        """Seeds of which both arms have a run; the verdict's checkpoints are of these."""
+        return tuple(seed for seed in self.a.seeds if seed in self.b.seeds)
 
 
 def gather(plan: plans.Plan, folder: Path, seeds: int | None = None) -> list[ArmResults]:
@@ -128,8 +134,19 @@ def judge(plan: plans.Plan, arms: list[ArmResults]) -> list[Contrast]:
         else:
             kept = (len(a.seeds), len(b.seeds))
             judged = all_diverged(names, kept, plan.validation_images, plan.margin, alpha)
-        found.append(Contrast(a, b, judged))
+        found.append(_paired(Contrast(a, b, judged)))
     return [_with_failures(contrast) for contrast in _adjusted(found)]
+
+
+def _paired(contrast: Contrast) -> Contrast:
+    """The checkpoints of the verdict by seed: where runs diverged, not those of equal place."""
+    a, b = contrast.a, contrast.b
+    right_a, right_b = a.correct[a.arm.slug], b.correct[b.arm.slug]
+    pairs = tuple(
+        Checkpoints(*statistics.mcnemar(right_a[a.seeds.index(seed)], right_b[b.seeds.index(seed)]))
+        for seed in contrast.shared_seeds
+    )
+    return replace(contrast, verdict=replace(contrast.verdict, checkpoints=pairs))
 
 
 def futile(plan: plans.Plan, contrast: Contrast) -> bool:

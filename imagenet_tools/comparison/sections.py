@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools.comparison import explanations, results, worker
+from imagenet_tools.comparison import explanations, worker
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison.blocks import Block, Code, Picture, Section, Table, Text
+from imagenet_tools.comparison.blocks import Block, Code, Items, Picture, Section, Table, Text
 from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.verdict import chance
 
 ACCURACY_NOTE = (
     "Mean ± standard deviation over seeds, of the last checkpoint on every validation image once. "
@@ -65,17 +66,18 @@ def build_sections(
     return found
 
 
-def scope(plan: plans.Plan) -> str:
-    """What the verdict is about, in one sentence."""
+def scope(plan: plans.Plan, seeds: Sequence[int]) -> str:
+    """What the verdict is about, in one sentence; seeds: those judged."""
     recipe = plan.recipe
+    epochs = f"{recipe['epochs']:g} epoch{'' if recipe['epochs'] == 1 else 's'}"
     proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
     return (
         f"Holds for {plan.model} at {plan.image_size} px"
         f"{proxy if plan.image_size < 195 else ''}, {recipe['optimizer']} at rate "
-        f"{recipe['learning_rate']:g}, {recipe['epochs']:g} epochs, batch {recipe['batch_size']}, "
+        f"{recipe['learning_rate']:g}, {epochs}, batch {recipe['batch_size']}, "
         f"weight decay {recipe['weight_decay']:g}, {recipe['initialisation']} start; data: "
         f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
-        f"validation images, {plan.num_classes} classes; seeds {_ranges(plan.seeds)}."
+        f"validation images, {plan.num_classes} classes; seeds {_ranges(seeds)}."
     )
 
 
@@ -87,9 +89,9 @@ def _verdict_blocks(
     plan: plans.Plan, contrasts: list[Contrast], content: dict[str, Any]
 ) -> list[Block]:
     blocks: list[Block] = [Text(c.verdict.sentence + ".", "verdict") for c in contrasts]
-    blocks.append(Text(scope(plan), "scope"))
-    if plan.looks:
-        blocks.append(Text(_look_text(plan, contrasts), "scope"))
+    blocks.append(Text(scope(plan, content["seeds"]), "scope"))
+    if content["look"]:
+        blocks.append(Text(content["look"], "scope"))
     if plan.synthetic:
         blocks.append(
             Text(
@@ -98,31 +100,19 @@ def _verdict_blocks(
                 "warning",
             )
         )
-    blocks += [
-        Text(f"Deviation from the plan: {text}.", "warning") for text in content["deviations"]
-    ]
-    blocks += [Text(f"{text}.", "warning") for text in content["warnings"]]
-    for finding in content["findings"]:
-        if finding.get("severity") in ("fail", "warning"):
-            blocks.append(Text(f"{finding['title']}. {finding['consequence']}", "warning"))
-    return blocks
-
-
-def _look_text(plan: plans.Plan, contrasts: list[Contrast]) -> str:
-    """When the result was looked at, at which level, and why no more seeds were run."""
-    first = contrasts[0]
-    done = len(first.a.seeds) + len(first.a.diverged)
-    text = (
-        f"Looked at after {done} of {len(plan.seeds)} planned seeds (looks after "
-        f"{', '.join(map(str, plan.looks))}); at this one a difference counts where p is below "
-        f"{first.verdict.alpha:g}, so that all looks together err in 5 % of the cases."
-    )
-    if any(c.verdict.kind == "inconclusive" and results.futile(plan, c) for c in contrasts):
-        text += (
-            f" Stopped for futility: the chance that {len(plan.seeds)} seeds would decide what is "
-            f"open was below {results.FUTILE:.0%}."
+    if content["deviations"]:
+        blocks.append(
+            Items("Deviations from the plan:", [f"{t}." for t in content["deviations"]], "warning")
         )
-    return text
+    blocks += [Text(f"{text}.", "warning") for text in content["warnings"]]
+    found = [
+        f"{finding['title']}. {finding['consequence']}"
+        for finding in content["findings"]
+        if finding.get("severity") in ("fail", "warning")
+    ]
+    if found:
+        blocks.append(Items("What the diagnosis found before training:", found, "warning"))
+    return blocks
 
 
 def _mean_sd(values: Any, digits: int = 2) -> str:
@@ -136,7 +126,7 @@ def _mean_sd(values: Any, digits: int = 2) -> str:
 
 
 def _accuracy_table(arms: list[ArmResults]) -> Table:
-    head = ["arm", "seeds", "top-1 %", "worst to best", "top-5 %", "loss, nats",
+    head = ["arm", "seeds", "top-1 %", "top-5 %", "loss, nats",
             "calibration error", "train-validation gap"]  # fmt: skip
     ten_crop = all(worker.TEN_CROP in arm.correct for arm in arms if arm.seeds)
     rows = []
@@ -151,7 +141,6 @@ def _accuracy_table(arms: list[ArmResults]) -> Table:
                 arm.arm.spec,
                 str(len(arm.seeds)) + (f" ({len(arm.diverged)} diverged)" if arm.diverged else ""),
                 _mean_sd(top1),
-                f"{top1.min():.2f} to {top1.max():.2f}",
                 _mean_sd(arm.metric("top5")),
                 _mean_sd(loss, 3),
                 _mean_sd(arm.metric("ece"), 3),
@@ -220,22 +209,32 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
                 f"{parts.image_variance**0.5:.2f}",
                 f"{found.p:.3g}",
                 f"{found.equivalence_p:.3g}",
-                f"{found.chance_a_beats_b:.2f}",
+                chance(found.chance_a_beats_b),
             ]
         )
     head = ["first − second", "points", "95 % interval", "bootstrap", "error from seeds",
             "from images", "p, no difference", "p, not equivalent", "first wins"]  # fmt: skip
-    notes = [
-        Text(
-            f"Checkpoints of seed {seed} alone (McNemar, says nothing of the pipelines): "
-            f"{c.a.arm.spec} right where {c.b.arm.spec} is wrong on {pair.only_a} images, the "
-            f"reverse on {pair.only_b}; p = {pair.p:.2g}.",
-            "note",
-        )
+    blocks: list[Block] = [Table(head, rows), Text(DIFFERENCE_NOTE, "note")] if rows else []
+    return [*blocks, *_checkpoints(contrasts)]
+
+
+def _checkpoints(contrasts: list[Contrast]) -> list[Block]:
+    """McNemar's tests of single pairs of runs, which are not about the pipelines."""
+    rows = [
+        [f"{c.a.arm.spec}, {c.b.arm.spec}", str(seed), str(pair.only_a), str(pair.only_b),
+         f"{pair.p:.2g}"]
         for c in contrasts
-        for seed, pair in zip(c.a.seeds, c.verdict.checkpoints, strict=False)
-    ]
-    return [Table(head, rows), Text(DIFFERENCE_NOTE, "note"), *notes] if rows else [*notes]
+        for seed, pair in zip(c.shared_seeds, c.verdict.checkpoints, strict=True)
+    ]  # fmt: skip
+    if not rows:
+        return []
+    head = ["pair of checkpoints", "seed", "images only the first has right",
+            "only the second", "p (McNemar)"]  # fmt: skip
+    note = (
+        "Each pair of checkpoints on its own: whether these two differ. It says nothing of the "
+        "pipelines, whose runs differ from seed to seed, too."
+    )
+    return [Table(head, rows), Text(note, "note")]
 
 
 def _cost_blocks(arms: list[ArmResults]) -> list[Block]:

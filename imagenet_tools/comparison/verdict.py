@@ -223,10 +223,10 @@ def say(found: Verdict, names: tuple[str, str]) -> str:
     from_what = f"{found.seeds[0]} + {found.seeds[1]} seeds, {found.images:,} images"
     span = f"95 % interval {low:+.2f} to {high:+.2f}; {from_what}"
     if found.winner:
-        chance = found.chance_a_beats_b if found.winner == "A" else 1 - found.chance_a_beats_b
+        beats = found.chance_a_beats_b if found.winner == "A" else 1 - found.chance_a_beats_b
         return (
             f"{first} is better than {second} by {value:.2f} points of top-1 ({span}). A fresh "
-            f"{first} run beats a fresh {second} run with probability {_chance(chance)}"
+            f"{first} run beats a fresh {second} run with probability {chance(beats)}"
         )
     if found.kind == "equivalent":
         return (
@@ -244,6 +244,6 @@ def say(found: Verdict, names: tuple[str, str]) -> str:
     return f"Inconclusive: {first} less {second} is {value:+.2f} points of top-1 ({span}); {advice}"
 
 
-def _chance(value: float) -> str:
+def chance(value: float) -> str:
     """A probability in two digits that never claims certainty."""
     return "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else f"{value:.2f}"

@@ -25,13 +25,13 @@ def _lines(passport: dict[str, Any]) -> dict[str, str]:
     noise = look["aliasing"]
     shape = {
         "channels": f"{train['channels']} / {look['channels']}",
-        "source px a pixel, train / eval": both("zoom", ".2f"),
-        "  5 % to 95 % of draws": span(train["zoom_range"]),
+        "zoom: source pixels an output pixel, train / eval": both("zoom", ".2f"),
+        "zoom in training, 5 % to 95 % of draws": span(train["zoom_range"]),
         "aspect distortion, train / eval": both("aspect", ".2f"),
-        "share seen, train / eval": both("area", ".0%"),
+        "share of the photograph seen, train / eval": both("area", ".0%"),
         "mirrored, train / eval": both("mirrored", ".0%"),
         "padding, train / eval": both("padded", ".1%"),
-        "pixel noise left, eval": "standardised" if noise is None else f"{noise:.0%}",
+        "aliasing: pixel noise left, eval": "standardised" if noise is None else f"{noise:.0%}",
     }
     if values is None:
         return shape
@@ -39,18 +39,22 @@ def _lines(passport: dict[str, Any]) -> dict[str, str]:
         **shape,
         "values, train": span(values["train_range"]),
         "values, eval": span(values["eval_range"]),
-        "rms, train / eval": f"{values['train_rms']:.3g} / {values['eval_rms']:.3g}",
+        "root mean square, train / eval": f"{values['train_rms']:.3g} / {values['eval_rms']:.3g}",
         "mean per channel, train": each(values["train_mean"]),
         "mean per channel, eval": each(values["eval_mean"]),
         "std per channel, train": each(values["train_std"]),
-        "two draws differ by (of std)": f"{values['draw_rms']:.2f}",
-        "values on the extremes": f"{values['clipped']:.1%}",
+        "augmentation: two draws differ by (in std)": f"{values['draw_rms']:.2f}",
+        "clipping: values on the extremes": f"{values['clipped']:.1%}",
     }
     trained = passport["training"]
     if trained:
-        lines["conv1 rms at the start"] = f"{trained['activations']['conv1']:.3g}"
-        lines["conv1 update of a step"] = f"{trained['updates']['conv1']:.2g}"
-        lines["peak loss (guessing)"] = f"{max(trained['losses']):.3g} ({trained['chance']:.3g})"
+        lines["conv1 output at the start, root mean square"] = (
+            f"{trained['activations']['conv1']:.3g}"
+        )
+        lines["first step changes conv1 weights by"] = f"{trained['updates']['conv1']:.2%}"
+        lines["peak loss in some steps (guessing)"] = (
+            f"{max(trained['losses']):.3g} ({trained['chance']:.3g})"
+        )
         dead = max(trained["dead"], key=lambda layer: trained["dead"][layer])
         lines["dead units, worst layer"] = f"{dead} {trained['dead'][dead]:.0%}"
     return lines

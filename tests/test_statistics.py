@@ -193,6 +193,22 @@ def test_bootstrap_agrees_with_the_formula() -> None:
     assert found[1] - found[0] == pytest.approx(high - low, rel=0.8)
 
 
+def test_bootstrap_draws_seeds_and_images() -> None:
+    """Against resampling rows and columns one by one."""
+    rng = np.random.default_rng(8)
+    chance = rng.beta(0.6, 0.5, 400)
+    a, b = rng.random((3, 400)) < chance, rng.random((4, 400)) < chance
+    draws = []
+    for _ in range(4000):
+        images = rng.integers(0, 400, 400)
+        rows_a, rows_b = rng.integers(0, 3, 3), rng.integers(0, 4, 4)
+        draws.append(100 * (a[rows_a][:, images].mean() - b[rows_b][:, images].mean()))
+    value = 100 * (a.mean() - b.mean())
+    spread = np.sqrt(3 / 2) * (np.percentile(draws, [2.5, 97.5]) - value)
+    found = np.array(statistics.bootstrap_interval(a, b, draws=4000)) - value
+    assert found == pytest.approx(spread, rel=0.08)
+
+
 def correct(rate: float, seeds: int, n: int = 5000, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((seeds, n)) < rate
 

@@ -52,6 +52,10 @@ class ArmResults:
         """A figure of the own evaluation (top5, loss, ece, ...) of each seed."""
         return np.array([run["evaluations"][self.arm.slug][name] for run in self.runs])
 
+    def training_loss(self) -> np.ndarray:
+        """The last training loss (nats) of each seed."""
+        return np.array([run["training"]["final_loss"] for run in self.runs])
+
 
 @dataclass(frozen=True)
 class Contrast:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from imagenet_tools.comparison import explanations, worker
 from imagenet_tools.comparison import plan as plans
@@ -39,9 +41,7 @@ def build_sections(
     """The report's sections in the order in which they are read."""
     found = [
         Section("Verdict", _verdict_blocks(plan, contrasts, content)),
-        Section(
-            "Accuracy", [_accuracy_table(arms), Text(ACCURACY_NOTE, "note"), *_seed_table(arms)]
-        ),
+        Section("Accuracy", _accuracy_blocks(arms)),
     ]
     if content["published"]:
         found.append(Section("Beside the published run", _published_blocks(plan, arms, content)))
@@ -125,33 +125,37 @@ def _mean_sd(values: Any, digits: int = 2) -> str:
     return f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
-def _accuracy_table(arms: list[ArmResults]) -> Table:
-    head = ["arm", "seeds", "top-1 %", "top-5 %", "loss, nats",
-            "calibration error", "train-validation gap"]  # fmt: skip
+# Head, digits, and the figure of each seed.
+Figure = tuple[str, int, Callable[[ArmResults], np.ndarray]]
+FIGURES: list[Figure] = [
+    ("top-1 %", 2, lambda arm: arm.accuracy()),
+    ("top-5 %", 2, lambda arm: arm.metric("top5")),
+    ("loss, nats", 3, lambda arm: arm.metric("loss")),
+    ("calibration error", 3, lambda arm: arm.metric("ece")),
+    ("train-validation gap", 2, lambda arm: arm.metric("loss") - arm.training_loss()),
+]
+TEN_CROP: Figure = ("ten-crop top-1 %", 2, lambda arm: arm.accuracy(worker.TEN_CROP))
+
+
+def _accuracy_blocks(arms: list[ArmResults]) -> list[Block]:
+    """The figures of each arm over its seeds, and of each seed."""
     ten_crop = all(worker.TEN_CROP in arm.correct for arm in arms if arm.seeds)
-    rows = []
+    figures = [*FIGURES, TEN_CROP] if ten_crop else FIGURES
+    means, singles = [], []
     for arm in arms:
-        if not arm.seeds:
-            rows.append([arm.arm.spec, f"0 ({len(arm.diverged)} diverged)", *["–"] * len(head[2:])])
-            continue
-        top1, loss = arm.accuracy(), arm.metric("loss")
-        training = [run["training"]["final_loss"] for run in arm.runs]
-        rows.append(
-            [
-                arm.arm.spec,
-                str(len(arm.seeds)) + (f" ({len(arm.diverged)} diverged)" if arm.diverged else ""),
-                _mean_sd(top1),
-                _mean_sd(arm.metric("top5")),
-                _mean_sd(loss, 3),
-                _mean_sd(arm.metric("ece"), 3),
-                _mean_sd(loss - training),
-            ]
-        )
-    if ten_crop:
-        head.append("ten-crop top-1 %")
-        for row, arm in zip(rows, arms, strict=True):
-            row.append(_mean_sd(arm.accuracy(worker.TEN_CROP)) if arm.seeds else "–")
-    return Table(head, rows)
+        lost = f" ({len(arm.diverged)} diverged)" if arm.diverged else ""
+        found = [(digits, of(arm)) for _, digits, of in figures] if arm.seeds else []
+        cells = [_mean_sd(values, digits) for digits, values in found] or ["–"] * len(figures)
+        means.append([arm.arm.spec, f"{len(arm.seeds)}{lost}", *cells])
+        for at, seed in enumerate(arm.seeds):
+            cells = [f"{values[at]:.{digits}f}" for digits, values in found]
+            singles.append([arm.arm.spec, str(seed), *cells])
+    heads = [head for head, _, _ in figures]
+    return [
+        Table(["arm", "seeds", *heads], means),
+        Text(ACCURACY_NOTE, "note"),
+        Table(["arm", "seed", *heads], singles),
+    ]
 
 
 def _published_blocks(
@@ -173,15 +177,6 @@ def _published_blocks(
         "one seed: a difference below the spread of the seeds here means nothing."
     )
     return [Table(head, rows), Text(note, "warning" if different else "note")]
-
-
-def _seed_table(arms: list[ArmResults]) -> list[Block]:
-    seeds = sorted({seed for arm in arms for seed in arm.seeds})
-    rows = []
-    for arm in arms:
-        values = dict(zip(arm.seeds, arm.accuracy(), strict=True))
-        rows.append([arm.arm.spec, *(f"{values[s]:.2f}" if s in values else "–" for s in seeds)])
-    return [Text("Top-1 by seed", "note"), Table(["arm", *(f"seed {s}" for s in seeds)], rows)]
 
 
 def _forest_picture(plan: plans.Plan, drawn: dict[str, str]) -> Picture:

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -22,6 +23,23 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def warm() -> None:
+    """Start what makes the workers, and do not wait: it imports while the caller lists and plans.
+
+    Workers are forks of one small process that has imported what they need, and never of the
+    caller, with its memory, threads and locks. It ends with the caller.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["imagenet_tools.records.shard"])
+    with _interrupts_held():
+        forkserver.ensure_running()
+
+
+def _warmed() -> BaseContext:
+    warm()
+    return get_context("forkserver")
 
 
 def run(
@@ -40,7 +58,7 @@ def run(
         return
     children = workers - 1
     pool = ProcessPoolExecutor(
-        children, mp_context=get_context("spawn"), initializer=_die_with_parent
+        children, mp_context=_warmed(), initializer=_begin, initargs=(dict(os.environ),)
     )
     running: dict[Future[Result], Task] = {}
     try:
@@ -70,9 +88,12 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _die_with_parent() -> None:
-    """End the worker at once when its parent is gone (a pool's worker would wait for ever), or
+def _begin(environment: dict[str, str]) -> None:
+    """Take on the caller's environment as it is now (the process that workers are forks of has an
+    older one), and end at once when the caller is gone (a pool's worker would wait for ever), or
     at Ctrl-C; an unfinished shard is a temporary file that the next run removes."""
+    os.environ.clear()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

@@ -123,6 +123,7 @@ def command(
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine beam
     """
     from imagenet_tools import raw, records, storage
+    from imagenet_tools.records import pool
 
     check_engine(engine, address)
     if beam_pipeline_options is not None and engine != "beam":
@@ -131,6 +132,8 @@ def command(
         # Workers elsewhere do not start in this folder.
         raw_path, options["out"] = (_absolute(path) for path in (raw_path, options["out"]))
         options["engine"] = _engine(engine, address, beam_pipeline_options)
+    elif options["workers"] != 1:
+        pool.warm()  # while the raw data is listed
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)

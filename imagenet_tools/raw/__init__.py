@@ -93,16 +93,31 @@ def read(image: RawImage) -> bytes:
         if image.size < 0:
             return data
     else:
-        with open(image.path, "rb", buffering=0) as file:
+        file = os.open(image.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
             if image.size < 0:
-                return file.read()
-            data = os.pread(file.fileno(), image.size, image.offset)
+                return _whole(file)
+            data = os.pread(file, image.size, image.offset)
+        finally:
+            os.close(file)
     if len(data) != image.size:
         raise DamagedData(
             f"{image.path}: truncated: {image.filename} wants {image.size:,} bytes at "
             f"{image.offset:,} and {len(data):,} are there"
         )
     return data
+
+
+def _whole(file: int) -> bytes:
+    """All of a file: one read of its size, and more only where that was not all."""
+    size = os.fstat(file).st_size
+    data = os.read(file, size)
+    if 0 < size == len(data):
+        return data
+    parts = [data]
+    while more := os.read(file, 1 << 20):
+        parts.append(more)
+    return b"".join(parts)
 
 
 def reads(images: Sequence[RawImage]) -> Iterator[Callable[[], bytes]]:

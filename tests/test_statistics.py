@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from imagenet_tools import comparison
 from imagenet_tools.comparison import statistics
@@ -182,6 +184,16 @@ def test_pooling_seeds_as_images_would_be_wrong() -> None:
 
 def test_holm_steps_down() -> None:
     assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    p_values = list(np.random.default_rng(1).uniform(0, 0.2, 9))
+    assert statistics.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_mcnemar_is_statsmodels() -> None:
+    a, b = correct(0.6, 1, 300)[0], correct(0.5, 1, 300, seed=1)[0]
+    only_a, only_b, p = statistics.mcnemar(a, b)
+    table = [[int(np.sum(a & b)), only_a], [only_b, int(np.sum(~a & ~b))]]
+    assert np.sum(table) == 300
+    assert p == pytest.approx(mcnemar(table, exact=True).pvalue)
 
 
 def test_bootstrap_agrees_with_the_formula() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from imagenet_tools import records, registry
+from imagenet_tools.preprocessing import compiled
 from imagenet_tools.records import schema
 
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
@@ -72,10 +73,12 @@ def batches(
     def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = schema.parse_example(record)
         draws = draw_seed(seed, epoch, parsed["key"])
-        images = [
-            _image(parsed, pipeline, size, is_training, draws, manifest.store == "raw", ten_crop)
-            for pipeline in chosen
-        ]
+        raw = manifest.store == "raw"
+        with compiled.use():
+            images = [
+                _image(parsed, pipeline, size, is_training, draws, raw, ten_crop)
+                for pipeline in chosen
+            ]
         names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
         label = parsed["label"] - labels_offset
         return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}

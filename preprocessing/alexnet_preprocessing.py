@@ -129,9 +129,9 @@ def colour(
     draw = ops.normal(seed, "lighting", (3,)) * sigma * strengths
     noise = tf.linalg.matvec(tf.constant(PCA_DIRECTIONS), draw, transpose_a=True)
     if lighting == "paper":
-        return image + noise
+        return image + ops.channels(image, noise)
     mean = tf.constant(MEAN_PIXEL)
-    return (image - mean + noise) / (1 + sigma) + mean
+    return (image + ops.channels(image, noise - mean)) / (1 + sigma) + ops.channels(image, mean)
 
 
 def value_range(

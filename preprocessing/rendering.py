@@ -2,7 +2,8 @@
 
 `render_plane` does what TF-Slim does, in its order, and is what the other two are held to by tests
 (99.9 % of values within 1/255 of the range, means within a thousandth). They sample the same grid
-from the part of the source that the output needs; from JPEG bytes only that part is decoded.
+from the part of the source that the output needs; from JPEG bytes only that part is decoded. Where
+preprocessing/compiled.py is in use its kernel samples, else TensorFlow's operations.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from imagenet_tools.preprocessing import compiled
 from imagenet_tools.preprocessing.views import METHODS, View
 
 # Source pixels decoded around the window that is needed, so that chroma upsampling at its edge
@@ -47,6 +49,8 @@ def render_image(image: tf.Tensor, view: View) -> tf.Tensor:
 
     Within 1e-4 of the range of render_plane's pixels.
     """
+    if _compiled(view):
+        return compiled.sample(image, view.crop[:2], view)
 
     def read(window: tf.Tensor) -> tf.Tensor:
         y, x, height, width = tf.unstack(window)
@@ -108,6 +112,11 @@ def render_jpeg(encoded: tf.Tensor, look: Callable[[tf.Tensor, tf.Tensor], View]
     """
     shape = tf.io.extract_jpeg_shape(encoded)
     view = look(shape[0], shape[1])
+    if _compiled(view):
+        low, high = _needed(view, shape[:2])
+        window = tf.concat([low, high - low], axis=0)
+        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+        return compiled.sample(pixels, view.crop[:2] - low, view)
     if _is_whole(view):
         return _flip(resample(_decode_crop(encoded, view, shape), view.resize, view.method), view)
 
@@ -143,13 +152,28 @@ def _decode_crop(encoded: tf.Tensor, view: View, shape: tf.Tensor) -> tf.Tensor:
     return around[y : y + view.crop[2], x : x + view.crop[3]]
 
 
+def _compiled(view: View) -> bool:
+    """True where a compiled kernel samples this view."""
+    known = isinstance(view.method, str) and view.method in ("bilinear", "antialias")
+    return known and compiled.in_use()
+
+
+def _needed(view: View, shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The corners of the part of a source that a view looks at, with a margin: int32 [2] each."""
+    corner = view.crop[:2]
+    if _is_whole(view):
+        first, last = corner, corner + view.crop[2:]
+    else:
+        span = _span_antialiased if view.method == "antialias" else _span_bilinear
+        first, last = (corner + tf.cast(place, tf.int32) for place in span(view))
+    low = tf.clip_by_value(first - MARGIN, 0, shape - 1)
+    return low, tf.clip_by_value(last + MARGIN, low + 1, shape)
+
+
 def _sample_antialiased(read: Read, view: View) -> tf.Tensor:
     """Sample the window's grid points, antialiased, from the part of the source around them."""
-    step = _step(view)
-    window, size = tf.cast(view.window, tf.float32), tf.constant(view.size, tf.float32)
-    reach = tf.maximum(step, 1.0)
-    first, last = (window + 0.5) * step - 0.5 - reach, (window + size - 0.5) * step - 0.5 + reach
-    pixels, start = _read_around(read, view, first, last)
+    step, window = _step(view), tf.cast(view.window, tf.float32)
+    pixels, start = _read_around(read, view, *_span_antialiased(view))
     # ScaleAndTranslate looks, for output i, at source (i + 0.5 - translation) * step - 0.5;
     # wanted is (i + window + 0.5) * step - 0.5 - start.
     sampled = tf.raw_ops.ScaleAndTranslate(
@@ -166,8 +190,7 @@ def _sample_antialiased(read: Read, view: View) -> tf.Tensor:
 def _sample_bilinear(read: Read, view: View) -> tf.Tensor:
     """Sample the window's grid points on TF1's grid: output i at source i * step, clamped."""
     step, window = _step(view), tf.cast(view.window, tf.float32)
-    last = (window + tf.constant(view.size, tf.float32) - 1.0) * step
-    pixels, start = _read_around(read, view, window * step, last + 1.0)
+    pixels, start = _read_around(read, view, *_span_bilinear(view))
 
     def points(axis: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Index of the pixel before each grid point and of the one after, and the part between."""
@@ -183,6 +206,18 @@ def _sample_bilinear(read: Read, view: View) -> tf.Tensor:
     before, after, part = points(1)
     left = tf.gather(rows, before, axis=1)
     return left + (tf.gather(rows, after, axis=1) - left) * part[:, None]
+
+
+def _span_antialiased(view: View) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first and the last place in the crop that the window's points reach: float32 [2] each."""
+    step, window = _step(view), tf.cast(view.window, tf.float32)
+    reach, size = tf.maximum(step, 1.0), tf.constant(view.size, tf.float32)
+    return (window + 0.5) * step - 0.5 - reach, (window + size - 0.5) * step - 0.5 + reach
+
+
+def _span_bilinear(view: View) -> tuple[tf.Tensor, tf.Tensor]:
+    step, window = _step(view), tf.cast(view.window, tf.float32)
+    return window * step, (window + tf.constant(view.size, tf.float32) - 1.0) * step + 1.0
 
 
 def _step(view: View) -> tf.Tensor:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import rendering, views
+from imagenet_tools.preprocessing import compiled, kernels, ops, rendering, views
 
 PIPELINES = ("alexnet", "alexnet:borders=keep", "alexnet_caffe", "inception", "vgg")
 RANGES = {"inception": 2.0, "vgg": 255.0, "alexnet_caffe": 255.0}
@@ -50,10 +50,17 @@ def worst(spec: str, files: list[bytes], size: int, is_training: bool) -> tuple[
             exact = pipeline.preprocess_image(image, size, size, is_training, seed=seed)
         decoded = pipeline.preprocess_image(image, size, size, is_training, seed=seed)
         fused = pipeline.preprocess_encoded(encoded, size, size, is_training, seed=seed)
+        with compiled.use():
+            quick = pipeline.preprocess_image(image, size, size, is_training, seed=seed)
+            quickest = pipeline.preprocess_encoded(encoded, size, size, is_training, seed=seed)
         tf.debugging.assert_less_equal(tf.abs(exact - decoded) / span, 1e-4)
-        return tf.abs(exact - fused) / span
+        # TensorFlow's saturation makes a pixel gray where its hue rounds to a full circle.
+        odd = tf.reduce_mean(tf.cast(tf.abs(exact - quick) / span > 1e-4, tf.float32))
+        tf.debugging.assert_less_equal(odd, 1e-4)
+        return tf.stack([tf.abs(exact - fused), tf.abs(exact - quickest)]) / span
 
-    gaps = [gap(data, tf.constant([n, 5])).numpy() for n, data in enumerate(files)]
+    pairs = [gap(data, tf.constant([n, 5])).numpy() for n, data in enumerate(files)]
+    gaps = [one for pair in pairs for one in pair]  # from JPEG bytes, TensorFlow's and compiled
     return max(np.percentile(g, 99.9) for g in gaps), max(g.mean() for g in gaps)
 
 
@@ -95,7 +102,15 @@ def view(**changes: object) -> views.View:
 RAMP = tf.reshape(tf.range(16, dtype=tf.float32), [4, 4, 1])
 
 
-BOTH = pytest.mark.parametrize("render", [rendering.render_plane, rendering.render_image])
+def render_compiled(image: tf.Tensor, view: views.View) -> tf.Tensor:
+    rgb = tf.broadcast_to(tf.cast(image, tf.uint8), [*image.shape[:2], 3])
+    with compiled.use():
+        return rendering.render_image(rgb, view)
+
+
+BOTH = pytest.mark.parametrize(
+    "render", [rendering.render_plane, rendering.render_image, render_compiled]
+)
 
 
 @BOTH
@@ -121,3 +136,54 @@ def test_tf1s_grid_and_the_antialiased_one() -> None:
     np.testing.assert_allclose(plain[0, :, 0], [0, 4, 8, 12])
     smooth = rendering.resample(ramp, tf.constant([1, 4]), "antialias")
     np.testing.assert_allclose(smooth[0, :, 0], [1.89, 5.5, 9.5, 13.1], atol=0.02)
+
+
+def test_compiled_saturation_is_tensorflows() -> None:
+    """Grey, negative and over-saturated pixels included; 0..255 with brightness on top."""
+    rng = np.random.default_rng(3)
+    image = rng.uniform(-40, 290, (32, 32, 3)).astype(np.float32)
+    image[:4] = image[:4, :, :1]
+    image[4:8] = -abs(image[4:8])
+    for factor in (0.0, 0.5, 1.0, 1.49, 3.0):
+        out = np.empty_like(image)
+        kernels.saturate(image, factor, out)
+        wanted = tf.image.adjust_saturation(image, factor).numpy()
+        np.testing.assert_allclose(out, wanted, atol=2e-3)
+
+
+def test_compiled_kernels_only_where_they_are_asked_for() -> None:
+    """A graph that is exported or sent elsewhere must not call back into this process."""
+
+    def operations() -> set[str]:
+        graph = tf.function(lambda x: ops.saturation(x, tf.constant([1, 2]), 0.5, 1.5))
+        concrete = graph.get_concrete_function(tf.TensorSpec([4, 4, 3], tf.float32))
+        return {node.type for node in concrete.graph.get_operations()}
+
+    assert "AdjustSaturation" in operations()
+    with compiled.use():
+        assert "AdjustSaturation" not in operations()
+    assert not compiled.in_use()
+
+
+@pytest.mark.parametrize("method", ["bilinear", "antialias"])
+def test_compiled_enlarges_and_reads_far_corners(method: str) -> None:
+    """Planes larger and much smaller than the crop, windows at every edge, parts of the source."""
+    rng = np.random.default_rng(8)
+    image = tf.constant(rng.integers(0, 256, (37, 53, 3)).astype(np.uint8))
+    for plane in ((37, 53), (90, 120), (12, 9), (1, 1)):
+        for window in ((0, 0), (plane[0] - 8, plane[1] - 8), (-3, 2)):
+            seen = view(
+                crop=tf.constant([2, 3, 30, 47]), resize=tf.constant(plane), method=method,
+                window=tf.constant(window), size=(8, 8), flip=tf.constant(True),
+            )  # fmt: skip
+            wanted = rendering.render_plane(image, seen)
+            with compiled.use():
+                np.testing.assert_allclose(
+                    rendering.render_image(image, seen),
+                    wanted,
+                    atol=0.02,
+                    err_msg=f"{plane} {window}",
+                )
+                low = tf.constant([1, 2])  # pixels from elsewhere in the source
+                part = compiled.sample(image[1:35, 2:52], seen.crop[:2] - low, seen)
+            np.testing.assert_allclose(part, wanted, atol=0.02)

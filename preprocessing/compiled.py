@@ -1,0 +1,85 @@
+"""Compiled kernels in TensorFlow's graphs, for the process that builds them.
+
+A graph with such a kernel calls back into this process's Python, so it cannot be exported or sent
+to another one. Only who reads records for a run of its own asks for them, by `with compiled.use():`
+around what builds the graph; everything else stays TensorFlow's operations. Both give the same
+pictures (tests/test_rendering.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools.preprocessing.views import View
+
+_in_use = contextvars.ContextVar("compiled kernels in use", default=False)
+# What TensorFlow takes over without a copy begins at such an address.
+ALIGNMENT = 64
+_FLOAT = 4  # bytes
+
+
+@contextlib.contextmanager
+def use() -> Iterator[None]:
+    """Build graphs with compiled kernels inside this block."""
+    token = _in_use.set(True)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def in_use() -> bool:
+    """Whether the graph that is being built may hold compiled kernels."""
+    return _in_use.get()
+
+
+def sample(pixels: tf.Tensor, origin: tf.Tensor, view: View) -> tf.Tensor:
+    """Take a view from the part of the source that it needs.
+
+    pixels: uint8 [h, w, 3]. origin: int32 [2], where the view's crop begins in them. Returns
+    float32 [H, W, 3], 0..255, flipped where the view says so; zeros outside the plane. The view's
+    method is "bilinear" or "antialias".
+    """
+    numbers = tf.concat(
+        [origin, view.crop[2:], view.resize, view.window, [tf.cast(view.flip, tf.int32)]], axis=0
+    )
+
+    def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        from imagenet_tools.preprocessing import kernels
+
+        method = kernels.BILINEAR if view.method == "bilinear" else kernels.TRIANGLE
+        *pairs, flip = numbers.tolist()
+        origin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
+        out = _empty((*view.size, 3))
+        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, out)
+        return out
+
+    out = tf.numpy_function(run, [pixels, numbers], tf.float32, stateful=False)
+    return tf.ensure_shape(out, [*view.size, 3])
+
+
+def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """As tf.image.adjust_saturation, for float32 [H, W, 3]."""
+
+    def run(image: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        from imagenet_tools.preprocessing import kernels
+
+        out = _empty(image.shape)
+        kernels.saturate(image, float(factor), out)
+        return out
+
+    out = tf.numpy_function(run, [image, factor], tf.float32, stateful=False)
+    return tf.ensure_shape(out, image.shape)
+
+
+def _empty(shape: tuple[int, ...]) -> np.ndarray:
+    size = math.prod(shape) * _FLOAT
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.__array_interface__["data"][0] % ALIGNMENT
+    return room[start : start + size].view(np.float32).reshape(shape)

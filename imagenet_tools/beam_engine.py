@@ -13,10 +13,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from functools import partial
-from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
+from imagenet_tools import storage
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw.index import RawImage
 from imagenet_tools.records import journal
@@ -85,7 +84,7 @@ def run(
 def _write(function: Callable[[ShardTask], ShardResult], path: str) -> None:
     """Do the task of this file, at a worker, unless an earlier attempt has done it."""
     task = _load(path)
-    note = Path(str(task.note_path))
+    note = storage.place(str(task.note_path))
     file = os.path.basename(task.path)
     if journal.finished(note.parent, file, task.settings):
         return
@@ -102,7 +101,7 @@ def _outcome(task: ShardTask) -> ShardResult:
     try:
         result, _ = journal.read_note(str(task.note_path))
         if result.shard is not None:
-            os.stat(task.path)
+            storage.size(task.path)
     except NO_NOTE:
         raise Unfinished(
             f"the Beam pipeline ended and {task.path} is not there; do its workers see this folder?"
@@ -110,22 +109,18 @@ def _outcome(task: ShardTask) -> ShardResult:
     return result
 
 
-_IMAGE = attrgetter(*(one.name for one in fields(RawImage)))
-
-
 def _store(task: ShardTask) -> str:
     """Write a task beside where its note will be; return the path."""
     content = {one.name: getattr(task, one.name) for one in fields(task)}
-    content["images"] = [_IMAGE(image) for image in task.images]
+    content["images"] = list(task.images)
     content["settings"] = asdict(task.settings)
     path = f"{str(task.note_path).removesuffix('.json')}.task"
-    with open(path, "w", encoding="ascii") as file:
-        json.dump(content, file)
+    storage.place(path).write_text(json.dumps(content), encoding="ascii")
     return path
 
 
 def _load(path: str) -> ShardTask:
-    content = json.loads(Path(path).read_text(encoding="ascii"))
+    content = json.loads(storage.place(path).read_text(encoding="ascii"))
     images = tuple(_image(row) for row in content.pop("images"))
     return ShardTask(images=images, settings=Settings(**content.pop("settings")), **content)
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tiny_raw import contents, encoded, make_raw, picture
 
-from imagenet_tools import beam_engine, raw, records
+from imagenet_tools import beam_engine, raw, records, storage
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawImage
@@ -44,7 +44,7 @@ def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
     return contents(out)
 
 
-def build(images: Path, out: Path, options: str = "", function: Any = build_shard) -> None:
+def build(images: Path, out: Path | str, options: str = "", function: Any = build_shard) -> None:
     def engine(_: Callable, tasks: Any, workers: int) -> Any:
         parsed = beam_engine.pipeline_options(options)
         return beam_engine.run(function, tasks, workers, options=parsed)
@@ -59,6 +59,20 @@ def test_the_bytes_are_those_of_the_local_engine(
 ) -> None:
     build(images, tmp_path, options)
     assert contents(tmp_path) == whole
+
+
+@needs_beam
+def test_records_go_into_a_store(
+    images: Path, whole: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec", reason="stores are an extra: pip install 'imgtools[cloud]'")
+    monkeypatch.setenv(storage.CACHE, str(tmp_path / "cache"))
+    out = "memory://test-beam/records"
+    build(images, out)
+    place = storage.place(out)
+    found = {str(one.relative_to(place)): one.read_bytes() for one in place.rglob("*")}
+    assert found == whole
+    storage.remove_tree(place)
 
 
 def counted(log: str, task: ShardTask) -> ShardResult:

@@ -14,9 +14,19 @@ from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import ClassInfo, RawImage, RawSet, RawSplit
+from imagenet_tools.raw.index import ClassInfo, Images, RawImage, RawSet, RawSplit
 
-__all__ = ["ClassInfo", "RawImage", "RawSet", "RawSplit", "Options", "detect", "read", "reads"]
+__all__ = [
+    "ClassInfo",
+    "Images",
+    "RawImage",
+    "RawSet",
+    "RawSplit",
+    "Options",
+    "detect",
+    "read",
+    "reads",
+]
 
 # In the order in which they are tried: the special before the general.
 LAYOUTS = ("archives", "kaggle", "parquet", "lists", "class_folders")

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData, Unfinished
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.index import Images, RawSet
 from imagenet_tools.records import finish, pool
 from imagenet_tools.records import journal as journals
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
@@ -228,15 +228,15 @@ def _write_missing(
 
 def shard_contents(
     raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
-) -> Iterator[tuple[str, tuple, dict[str, str]]]:
+) -> Iterator[tuple[str, Images, dict[str, str]]]:
     """For each of the files: its name, its images in order, and their classes' words."""
     wanted, words = set(files), dict(raw_set.classes)
     for plan in plans:
         part = raw_set.splits[plan.split]
         for shard in range(plan.shards):
             if plan.file(shard) in wanted:
-                members = tuple(part[int(at)] for at in plan.members(shard))
-                present = {image.synset: words[image.synset] for image in members}
+                members = part.take(plan.members(shard))
+                present = {synset: words[synset] for synset in members.synsets.values()}
                 yield plan.file(shard), members, present
 
 

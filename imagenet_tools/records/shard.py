@@ -7,9 +7,8 @@ import hashlib
 import itertools
 import os
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from imagenet_tools import raw, storage
 from imagenet_tools.errors import DamagedData
@@ -30,7 +29,7 @@ class ShardTask:
     """
 
     path: str
-    images: Collection[raw.RawImage]
+    images: raw.Images | tuple[raw.RawImage, ...]
     words: dict[str, str]
     settings: Settings
     note_path: str | None = None

@@ -57,9 +57,9 @@ def resolve(where: str | os.PathLike[str]) -> str:
     A zip (as model.ckpt-9048119 is distributed) is unpacked into a temporary folder that goes
     with the process. Raises FileNotFoundError saying what was looked for.
     """
-    if storage.is_remote(where):
-        where = _fetched(storage.place(where))
-    path = Path(where)
+    path = storage.place(where)
+    if storage.is_remote(path):
+        path = _fetched(path)
     if path.suffix == ".zip" and path.is_file():
         return _from_zip(path)
     if path.is_dir():

@@ -116,11 +116,18 @@ def test_transient_failures_are_tried_again_and_bounded(monkeypatch: pytest.Monk
         stores.ask("x", fails(99, TimeoutError("late")))
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError("a"), PermissionError("b"), TypeError("c")])
+@pytest.mark.parametrize("error", [FileNotFoundError("a"), PermissionError("b"), ValueError("c")])
 def test_other_failures_are_not(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores.time, "sleep", lambda seconds: pytest.fail("it waited"))
     with pytest.raises(type(error), match=f"s3://b/x: {type(error).__name__}: {error}"):
         stores.ask("s3://b/x", fails(99, error))
+
+
+def test_what_a_store_cannot_do_is_said() -> None:
+    with pytest.raises(OSError, match="https://h/x was not written: such a store cannot do that"):
+        stores.ask("https://h/x was not written", fails(99, NotImplementedError()))
+    with pytest.raises(TypeError, match="^a defect$"):
+        stores.ask("https://h/x", fails(99, TypeError("a defect")))
 
 
 def test_a_libraries_error_leaves_no_credentials_behind() -> None:

@@ -119,7 +119,8 @@ class RemotePath:
     ) -> IO[Any]:
         """For reading: a text is fetched whole, "rb" fetches the ranges that are read."""
         if mode == "rb":
-            return io.BufferedReader(_Ranges(self.url, self.stat().st_size))
+            # Larger reads go by the buffer: a tar's header costs one request, and no more bytes.
+            return io.BufferedReader(_Ranges(self.url, self.stat().st_size), buffer_size=512)
         if mode != "r":
             raise ValueError(f"{self.url}: mode {mode!r}; a store's objects are written whole")
         data = io.BytesIO(self.read_bytes())

@@ -100,8 +100,12 @@ def ask(what: str, call: Callable[[], Result]) -> Result:
                 ) from None
             if isinstance(error, OSError) and error.errno in _DISK:
                 raise
+            if isinstance(error, NotImplementedError):
+                raise OSError(f"{redact(what)}: such a store cannot do that") from None
+            if isinstance(error, ValueError):
+                raise ValueError(f"{redact(what)}: {reason}") from None
             if type(error).__module__ == "builtins" and not isinstance(error, OSError | EOFError):
-                raise type(error)(f"{redact(what)}: {reason}") from None  # a defect, or wrong use
+                raise  # a defect, here or in the store's library
         if turn < TRIES:
             time.sleep(random.uniform(0.5, 1.0) * min(LONGEST, WAIT * 2 ** (turn - 1)))
     raise Unfinished(f"{redact(what)}: {TRIES} tries failed, the last with {reason}")
@@ -140,7 +144,9 @@ def find(url: str) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     start = len(path.strip("/")) + 1
-    return {name.strip("/")[start:]: one for name, one in found.items()}
+    # Consoles make "folders": empty objects whose names end with a slash.
+    files = {name: one for name, one in found.items() if not name.endswith("/")}
+    return {name.strip("/")[start:]: one for name, one in files.items()}
 
 
 def read(url: str, start: int | None = None, end: int | None = None) -> bytes:

@@ -179,7 +179,7 @@ def chance_decided(found: Verdict, seeds: int, alpha: float) -> float:
     """
     if found.parts is None:
         return 1.0  # one seed says nothing of the spread between seeds
-    parts, share = found.parts, min(found.seeds) / seeds
+    parts, share = found.parts, min(1.0, min(found.seeds) / seeds)
     then = parts.seed_variance * share
     spread = math.sqrt(parts.seed_variance * (1 - share))
     df = float(statistics.total_degrees(then, 2 * (seeds - 1), parts.image_variance, found.images))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the t
     import numpy as np
 
 SPLITS = ("train", "validation")
+BLOCK = 65536  # entries that are lists of Python's at one time
 Box = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax, each 0..1 of the image
 
 
@@ -127,7 +128,13 @@ class RawSplit:
         return f"{self.classes[int(self.labels[index]) - 1].key}/{self.filename(index)}"
 
     def keys(self) -> Iterator[str]:
-        return (self.key(index) for index in range(len(self)))
+        synsets, start = [info.key for info in self.classes], 0
+        for first in range(0, len(self), BLOCK):
+            block = slice(first, first + BLOCK)
+            ends, labels = self.name_ends[block].tolist(), self.labels[block].tolist()
+            for label, end in zip(labels, ends, strict=True):
+                yield f"{synsets[label - 1]}/{os.fsdecode(self.names[start:end])}"
+                start = end
 
     def __getitem__(self, index: int) -> RawImage:
         return next(iter(self.take([index])))
@@ -205,7 +212,7 @@ def columns(
         names += encoded
         number = containers.setdefault(entry.container, len(containers))
         rows.append((number, entry.label, entry.offset, entry.size, entry.row, len(names)))
-        if len(rows) == 65536:
+        if len(rows) == BLOCK:
             store()
     store()
     joined = []

@@ -86,7 +86,7 @@ def outline_of(
 
 
 def write_outline(journal: Path, outline: Outline) -> None:
-    write_json(journal / OUTLINE, asdict(outline))
+    write_json(journal / OUTLINE, vars(outline))
 
 
 def finalize(folder: str | os.PathLike[str]) -> Manifest:

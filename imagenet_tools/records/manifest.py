@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +82,13 @@ class Manifest:
 
 def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
     """Write the manifest atomically: either the old one or the whole new one is there."""
-    content = {"manifest_version": MANIFEST_VERSION, "digest": manifest.digest, **asdict(manifest)}
+    content = {"manifest_version": MANIFEST_VERSION, "digest": manifest.digest, **vars(manifest)}
     write_json(storage.place(folder) / NAME, content)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON as write_text does."""
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    """Write JSON as write_text does; dataclasses as objects of their fields."""
+    write_text(path, json.dumps(content, indent=1, default=vars) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

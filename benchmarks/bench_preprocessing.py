@@ -1,5 +1,8 @@
 """Pipelines at 224 px on natural-size JPEGs, decoding included: the fused path against the exact.
 
+The fused path is the one that training reads records by; the exact one is TF-Slim's operations in
+its order, held to its own code where $SLIM_DIR names a checkout of tf_slim's era.
+
 Every contender runs in a child pinned to its cores, over the same 200 images in memory; the
 children are driven in turn from here.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -21,6 +25,7 @@ from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 SAMPLE = SHARED / "data" / "imagenet-sample.tar"
 SIZE = 224
+BATCH = 32
 # pipeline, training?, least ratio of fused to exact
 CASES = (
     ("inception", True, 1.33),
@@ -37,60 +42,102 @@ def encoded_images() -> list[bytes]:
         return [file.read() for file in files if file]
 
 
-def slim_order(pipeline: Any, image: Any, is_training: bool, seed: Any) -> Any:
-    """The exact path as TF-Slim orders it: the whole image in float32, cut and resized after."""
+def slim_operations(pipeline: Any, image: Any, is_training: bool, seed: Any) -> Any:
+    """The exact path, in TensorFlow's operations and in the order in which TF-Slim has them.
+
+    Inception makes floats of 0..1 of the whole image, VGG resizes the whole image's bytes and
+    takes the means from one channel after the other. alexnet, which TF-Slim lacks, likewise.
+    """
     import tensorflow as tf
 
-    from imagenet_tools.preprocessing import rendering
+    from imagenet_tools.preprocessing import inception_preprocessing, ops, rendering
+    from imagenet_tools.preprocessing.vgg_preprocessing import MEAN_PIXEL
 
     shape = tf.shape(image)
     seen = pipeline.view(shape[0], shape[1], SIZE, SIZE, is_training, seed=seed)
-    pixels = rendering.render_plane(tf.cast(image, tf.float32), seen)
+    if pipeline.name == "inception":
+        floats = tf.image.convert_image_dtype(image, tf.float32)
+        pixels = rendering.render_plane(floats, seen)
+        if is_training:
+            span = inception_preprocessing.BRIGHTNESS / 255
+            pixels = ops.brightness(pixels, seed, span)
+            pixels = ops.saturation(pixels, seed, *inception_preprocessing.SATURATION)
+            pixels = tf.clip_by_value(pixels, 0.0, 1.0)
+        return (pixels - 0.5) * 2.0
+    if pipeline.name == "vgg":
+        plane = tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=seen.resize)[0]
+        whole = seen._replace(crop=tf.concat([[0, 0], seen.resize], axis=0))
+        pixels = rendering.render_plane(plane, whole)
+        planes = zip(tf.split(pixels, 3, axis=2), MEAN_PIXEL, strict=True)
+        return tf.concat([plane - mean for plane, mean in planes], axis=2)
+    pixels = rendering.render_plane(image, seen)
     pixels = pipeline.parts["colour"](pixels, is_training, seed, call={})
     return pipeline.parts["range"](pixels, call={}, view=seen)
 
 
-def serve(pipe: Connection, cores: int, jobs: dict[str, tuple[str, bool, str]]) -> None:
+def own_operations(module: str, is_training: bool) -> Any:
+    """preprocess_image of the TF-Slim checkout at $SLIM_DIR, for images of SIZE."""
+    import importlib
+
+    import tensorflow as tf
+
+    sys.path.insert(0, os.environ["SLIM_DIR"])
+    switches = {name: getattr(tf.compat.v1, name) for name in ("disable_v2_behavior",)}
+    for name in switches:  # its modules turn TensorFlow 2 off when they are imported
+        setattr(tf.compat.v1, name, lambda: None)
+    try:
+        preprocess = importlib.import_module(f"preprocessing.{module}").preprocess_image
+    finally:
+        for name, function in switches.items():
+            setattr(tf.compat.v1, name, function)
+        sys.path.remove(os.environ["SLIM_DIR"])
+    keywords = {"add_image_summaries": False} if module.startswith("inception") else {}
+    return lambda image: preprocess(image, SIZE, SIZE, is_training, **keywords)
+
+
+Job = tuple[str, bool, str]  # pipelines joined by |, training?, path
+
+
+def serve(pipe: Connection, cores: int, jobs: dict[str, Job]) -> None:
     """A child: build each job's graph once, then run the one that is named, and say how long."""
     os.sched_setaffinity(0, set(range(cores)))
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(cores)
-    from imagenet_tools import registry
-    from imagenet_tools.preprocessing import rendering
+    from imagenet_tools import input_pipeline, registry
+    from imagenet_tools.preprocessing import compiled, rendering
 
     data = encoded_images()
 
     def stream(specs: str, is_training: bool, path: str) -> tf.data.Dataset:
-        pipelines = [registry.get(spec) for spec in specs.split("|")]
+        pipelines = [registry.get(spec) for spec in specs.split("|") if spec]
+        own = own_operations(f"{specs}_preprocessing", is_training) if path == "TF-Slim" else None
 
-        def load(encoded: tf.Tensor, index: tf.Tensor) -> list[tf.Tensor]:
+        def load(encoded: tf.Tensor, index: tf.Tensor) -> Any:
             seed = tf.stack([tf.cast(index, tf.int32), 7])
-            if path == "fused":
-                return [
-                    p.preprocess_encoded(encoded, SIZE, SIZE, is_training, seed=seed)
-                    for p in pipelines
-                ]
-            image = rendering.decode(encoded)
-            if path == "slim order":  # TF-Slim makes floats of the whole image, then cuts
-                return [slim_order(pipeline, image, is_training, seed) for pipeline in pipelines]
-            # The exact path resizes the whole plane; left as it is, windows alone are sampled.
-            sampled = rendering.render_image
-            rendering.render_image = rendering.render_plane if path == "exact" else sampled
-            try:
+            if path == "bytes":  # TensorFlow's decoding alone: one pixel goes on
+                return rendering.decode(encoded)[:1, :1]
+            if path == "exact":
+                return slim_operations(pipelines[0], rendering.decode(encoded), is_training, seed)
+            if own:
+                return own(rendering.decode(encoded))
+            with compiled.use():
+                if path == "fused":
+                    (one,) = pipelines
+                    return one.preprocess_encoded(encoded, SIZE, SIZE, is_training, seed=seed)
+                image = rendering.decode(encoded)
                 return [
                     p.preprocess_image(image, SIZE, SIZE, is_training, seed=seed) for p in pipelines
                 ]
-            finally:
-                rendering.render_image = sampled
 
         numbered = tf.data.Dataset.from_tensor_slices((data, list(range(len(data)))))
-        loaded = numbered.map(tf.autograph.experimental.do_not_convert(load), cores)
+        written = tf.autograph.experimental.do_not_convert(load)
+        loaded = numbered.map(written, input_pipeline.AHEAD * cores)
         options = tf.data.Options()
         options.autotune.enabled = False
         options.threading.private_threadpool_size = cores
-        return loaded.batch(50).with_options(options)
+        return loaded.batch(BATCH).with_options(options)
 
     streams = {name: stream(*job) for name, job in jobs.items()}
     while name := pipe.recv():
@@ -103,7 +150,7 @@ def serve(pipe: Connection, cores: int, jobs: dict[str, tuple[str, bool, str]]) 
 class Child:
     """A pinned process that runs jobs by name."""
 
-    def __init__(self, cores: int, jobs: dict[str, tuple[str, bool, str]]) -> None:
+    def __init__(self, cores: int, jobs: dict[str, Job]) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=serve, args=(other, cores, jobs))
@@ -124,43 +171,52 @@ def rows() -> Iterator[Row]:
         yield skipped("pipelines on natural-size JPEGs", f"{SAMPLE} is absent")
         return
     jobs = {
-        f"{name} {'train' if is_training else 'eval'} {path}": (name, is_training, path)
+        f"{mode(name, is_training)} {path}": (name, is_training, path)
         for name, is_training, _ in CASES
-        for path in ("slim order", "exact", "fused")
+        for path in ("exact", "fused", *(["TF-Slim"] if own_code(name) else []))
     }
-    jobs["both arms"] = ("inception|alexnet", True, "decoded")
-    one, two = Child(1, jobs), Child(2, {"two cores": ("alexnet", True, "fused")})
+    jobs |= {"both arms": ("inception|alexnet", True, "decoded"), "decoding": ("", True, "bytes")}
+    pair = {"two cores": ("alexnet", True, "fused"), "decoding on two": ("", True, "bytes")}
+    one, two = Child(1, jobs), Child(2, pair)
     try:
         count = len(encoded_images())
         contenders = {name: functools.partial(one.run, name) for name in jobs}
-        contenders["two cores"] = functools.partial(two.run, "two cores")
-        rates = medians(interleave(contenders, repeats=5), count)
+        contenders |= {name: functools.partial(two.run, name) for name in pair}
+        rates = medians(interleave(contenders, repeats=7), count)
     finally:
         one.close()
         two.close()
     yield from ratio_rows(rates)
 
 
+def mode(name: str, is_training: bool) -> str:
+    return f"{name} {'train' if is_training else 'eval'}"
+
+
+def own_code(name: str) -> bool:
+    """Whether TF-Slim's own code of this pipeline is at hand."""
+    return "SLIM_DIR" in os.environ and name != "alexnet"
+
+
 def ratio_rows(rates: dict[str, float]) -> Iterator[Row]:
+    def row(name: str, candidate: str, baseline: str, least: float | None = None) -> Row:
+        pair = {n: rates[n] for n in (baseline, candidate)}
+        return ratio_row(
+            name, pair, unit="images/s", candidate=candidate, baseline=baseline, at_least=least
+        )
+
     for name, is_training, least in CASES:
-        mode = f"{name} {'train' if is_training else 'eval'}"
-        slim, exact, fused = (f"{mode} {path}" for path in ("slim order", "exact", "fused"))
-        yield ratio_row(
-            f"{mode}, one core: fused against unfused in TF-Slim's order",
-            {n: rates[n] for n in (slim, fused)},
-            unit="images/s", candidate=fused, baseline=slim, at_least=least,
-        )  # fmt: skip
-        yield ratio_row(
-            f"{mode}, one core: fused against our exact path, which cuts bytes, not floats",
-            {n: rates[n] for n in (exact, fused)},
-            unit="images/s", candidate=fused, baseline=exact,
-        )  # fmt: skip
-    pair = {n: rates[n] for n in ("alexnet train fused", "two cores")}
-    yield ratio_row(
-        "alexnet train, two cores against one", pair, unit="images/s", candidate="two cores",
-        baseline="alexnet train fused", at_least=1.85,
-    )  # fmt: skip
-    slower = min(("inception train fused", "alexnet train fused"), key=lambda n: rates[n])
+        case = mode(name, is_training)
+        exact, fused, own = (f"{case} {path}" for path in ("exact", "fused", "TF-Slim"))
+        yield row(f"{case}, one core: fused against exact, unfused", fused, exact, least)
+        if own_code(name):
+            yield row(f"{case}: the exact path against TF-Slim's own code", exact, own)
+    yield row(
+        "alexnet train, two cores against one", "two cores", mode("alexnet", True) + " fused", 1.85
+    )
+    yield row("decoding alone, two cores against one", "decoding on two", "decoding")
+    arms = [f"{mode(name, True)} fused" for name in ("inception", "alexnet")]
+    slower = min(arms, key=lambda name: rates[name])
     cost = {"slower arm alone": 1 / rates[slower], "both arms": 1 / rates["both arms"]}
     yield ratio_row(
         "two arms from one decoded image: cost against the slower arm alone", cost,

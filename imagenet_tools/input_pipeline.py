@@ -20,6 +20,8 @@ from imagenet_tools.records import schema
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
 SHUFFLE_BYTES = 256 * 2**20
 INTERLEAVED = 16  # shards read in turn
+# Images under way for each thread: with one each, threads would wait while a batch is put together.
+AHEAD = 8
 # AutoGraph would rewrite every function on the way, some four seconds at each start.
 as_written = tf.autograph.experimental.do_not_convert
 
@@ -67,23 +69,31 @@ def batches(
     else:
         stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
     chosen = [pipelines] if isinstance(pipelines, registry.Pipeline) else list(pipelines)
-    size = (image_size, image_size)
+    size, raw = (image_size, image_size), manifest.store == "raw"
+    # One pipeline decodes what it looks at; several share an image that is decoded once.
+    decoded = raw or ten_crop or len(chosen) > 1
 
     @as_written
     def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = schema.parse_example(record)
         draws = draw_seed(seed, epoch, parsed["key"])
-        raw = manifest.store == "raw"
         with compiled.use():
-            images = [
-                _image(parsed, pipeline, size, is_training, draws, raw, ten_crop)
-                for pipeline in chosen
-            ]
+            if decoded:
+                image = _decoded(parsed, raw)
+                images = [
+                    p.ten_crop(image, *size)
+                    if ten_crop
+                    else p.preprocess_image(image, *size, is_training, seed=draws)
+                    for p in chosen
+                ]
+            else:
+                one, encoded = chosen[0], parsed["encoded"]
+                images = [one.preprocess_encoded(encoded, *size, is_training, seed=draws)]
         names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
         label = parsed["label"] - labels_offset
         return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
 
-    stream = stream.map(load, num_parallel_calls=threads, deterministic=True)
+    stream = stream.map(load, num_parallel_calls=AHEAD * threads, deterministic=True)
     stream = stream.batch(batch_size // worker[1]).prefetch(2)
     return stream.with_options(_options(threads))
 
@@ -108,25 +118,11 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
     return numbers.flat_map(epoch_records)
 
 
-def _image(
-    parsed: dict[str, tf.Tensor],
-    pipeline: registry.Pipeline,
-    size: tuple[int, int],
-    is_training: bool,
-    draws: tf.Tensor,
-    raw: bool,
-    ten_crop: bool,
-) -> tf.Tensor:
-    if raw or ten_crop:
-        if raw:
-            pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
-            image = tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
-        else:
-            image = tf.io.decode_jpeg(parsed["encoded"], channels=3)
-        if ten_crop:
-            return pipeline.ten_crop(image, *size)
-        return pipeline.preprocess_image(image, *size, is_training, seed=draws)
-    return pipeline.preprocess_encoded(parsed["encoded"], *size, is_training, seed=draws)
+def _decoded(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
+    if not raw:
+        return tf.io.decode_jpeg(parsed["encoded"], channels=3)
+    pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
+    return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
 
 
 def _options(threads: int) -> tf.data.Options:

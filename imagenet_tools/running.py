@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.pipelines import PLAIN, UNIVERSAL, Pipeline
-from imagenet_tools.preprocessing import ops, rendering, views
+from imagenet_tools.preprocessing import compiled, ops, rendering, views
 
 # TF-Slim's decoder: every image as RGB, however it was stored.
 CHANNELS = 3
@@ -52,6 +53,8 @@ def _preprocess(
         return _universal(pipeline, _gray(pipeline, out, call), size, call)
     height, width = _size_of(image)
     seen = view(pipeline, height, width, size, is_training, seed, call)
+    if (line := _line(pipeline, size, is_training, call)) is not None:
+        return rendering.render_image(image, seen, line)
     pixels = rendering.render_image(image, seen)
     return _colour_and_range(pipeline, pixels, seen, is_training, seed, call)
 
@@ -75,6 +78,8 @@ def preprocess_encoded(
     def seen(height: tf.Tensor, width: tf.Tensor) -> views.View:
         return view(pipeline, height, width, size, is_training, seed, call)
 
+    if (line := _line(pipeline, size, is_training, call)) is not None:
+        return rendering.render_jpeg(encoded, seen, line)
     pixels = rendering.render_jpeg(encoded, seen)
     # Only a mean image asks for the view again; the seed makes it the same one.
     looked_at = None
@@ -131,10 +136,7 @@ def value_range(pipeline: Pipeline) -> list[float] | None:
     if pipeline.plain:
         return None
     grid = tf.constant([0.0, 127.5, 255.0])[:, None, None, None] * tf.ones([1, 8, 8, CHANNELS])
-    seen = views.View(
-        tf.constant([0, 0, 8, 8]), tf.constant([8, 8]), "bilinear", tf.constant([0, 0]), (8, 8),
-        tf.constant(False),
-    )  # fmt: skip
+    seen = _whole_view((8, 8))
     black, grey, white = (
         _colour_and_range(pipeline, one, seen, False, tf.zeros([2], tf.int32), {})
         for one in tf.unstack(grid)
@@ -144,6 +146,39 @@ def value_range(pipeline: Pipeline) -> list[float] | None:
         return None
     both = tf.stack([black, white])
     return [float(tf.reduce_min(both)), float(tf.reduce_max(both))]
+
+
+def _whole_view(size: Size) -> views.View:
+    """All of an image of the output's own size."""
+    plane, corner = tf.constant(size), tf.constant([0, 0])
+    crop = tf.concat([corner, plane], axis=0)
+    return views.View(crop, plane, "bilinear", corner, size, tf.constant(False))
+
+
+def _line(
+    pipeline: Pipeline, size: Size, is_training: bool, call: Mapping[str, Any]
+) -> np.ndarray | None:
+    """What colour and range come to, where that is a line for each channel: float32 [2, 3].
+
+    A compiled kernel draws the line while it samples. None where colours are changed, where the
+    values are no line (standardised, channels swapped, a mean image), or no kernel is in use.
+    """
+    if not compiled.in_use():
+        return None
+    with tf.init_scope():  # now, not in the graph that is being built
+        seed = tf.zeros([2], tf.int32)
+        grid = tf.random.stateless_uniform([*size, CHANNELS], seed, 0.0, 255.0)
+        if pipeline.parts["colour"](grid, is_training, seed, call=call) is not grid:
+            return None
+        seen = _whole_view(size)
+        black, white, found = (
+            _colour_and_range(pipeline, image, seen, is_training, seed, call).numpy()
+            for image in (0.0 * grid, 0.0 * grid + 255.0, grid)
+        )
+    line = np.stack([(white - black)[0, 0] / 255, black[0, 0]])
+    near = 1e-6 * float(np.abs(white - black).max() or 1)
+    drawn = grid.numpy()[..., : line.shape[1]] * line[0] + line[1]
+    return line if line.shape[1] == CHANNELS and np.abs(drawn - found).max() <= near else None
 
 
 def _colour_and_range(
@@ -251,8 +286,6 @@ def _last_word(error: Exception) -> str:
 
 def _photograph() -> Any:
     """A smooth picture with some noise: uint8 [375, 500, 3], always the same."""
-    import numpy as np
-
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0 : 1 : _PROBE_HEIGHT * 1j, 0 : 1 : _PROBE_WIDTH * 1j]
     smooth = np.stack([x, y, (x + y) / 2], axis=-1) * 200

@@ -39,11 +39,16 @@ def in_use() -> bool:
     return _in_use.get()
 
 
-def sample(pixels: tf.Tensor, origin: tf.Tensor, view: View) -> tf.Tensor:
+# What leaves pixels as they are: times 1, plus 0.
+SAME = np.array([[1, 1, 1], [0, 0, 0]], np.float32)
+
+
+def sample(pixels: tf.Tensor, origin: tf.Tensor, view: View, line: np.ndarray = SAME) -> tf.Tensor:
     """Take a view from the part of the source that it needs.
 
-    pixels: uint8 [h, w, 3]. origin: int32 [2], where the view's crop begins in them. Returns
-    float32 [H, W, 3], 0..255, flipped where the view says so; zeros outside the plane. The view's
+    pixels: uint8 [h, w, 3]. origin: int32 [2], where the view's crop begins in them. line: float32
+    [2, 3], what each channel of 0..255 is multiplied by at last, and what is added. Returns
+    float32 [H, W, 3], flipped where the view says so; pixels outside the plane are 0. The view's
     method is "bilinear" or "antialias".
     """
     numbers = tf.concat(
@@ -57,7 +62,7 @@ def sample(pixels: tf.Tensor, origin: tf.Tensor, view: View) -> tf.Tensor:
         *pairs, flip = numbers.tolist()
         origin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
         out = _empty((*view.size, 3))
-        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, out)
+        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out)
         return out
 
     out = tf.numpy_function(run, [pixels, numbers], tf.float32, stateful=False)

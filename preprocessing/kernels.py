@@ -36,9 +36,9 @@ def _taps(
         if at < 0 or at >= plane:
             continue
         if method == BILINEAR:  # in float32, as TensorFlow's kernel
-            centre = np.float32(at) * np.float32(step)
-            before = math.floor(centre)
-            part = centre - np.float32(before)
+            place = np.float32(at) * np.float32(step)
+            before = math.floor(place)
+            part = place - np.float32(before)
             start = min(max(before + origin, low), high + 1 - taps)
             weights[i, min(before + origin, high) - start] += np.float32(1) - part
             weights[i, min(before + origin + 1, high) - start] += part
@@ -49,7 +49,7 @@ def _taps(
             start = min(first, high + 1 - taps)
             total = 0.0
             for k in range(first, last + 1):
-                weight = max(0.0, 1 - abs(k + 0.5 - centre) / reach)
+                weight: float = max(0.0, 1.0 - abs(k + 0.5 - centre) / reach)
                 weights[i, k - start] = weight
                 total += weight
             for k in range(taps):
@@ -67,15 +67,17 @@ def sample(
     window: Pair,
     flip: bool,
     method: int,
+    line: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """Fill `out` with a window of the plane that a crop is resized to.
 
     pixels: uint8 [h, w, 3], a part of the source. origin: of the crop's corner in `pixels`,
     negative where they begin inside the crop. crop, plane: sizes. window: of the output's corner
-    in the plane. out: float32 [H, W, 3], 0..255; zero outside the plane. BILINEAR takes TF1's
-    grid, output i at source i * step; TRIANGLE is antialiased and has half pixel centres, as
-    tf.image.resize(antialias=True).
+    in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what is
+    added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR takes
+    TF1's grid, output i at source i * step; TRIANGLE is antialiased and has half pixel centres,
+    as tf.image.resize(antialias=True).
     """
     height, width, _ = out.shape
     source = pixels.reshape(pixels.shape[0], -1)
@@ -90,41 +92,41 @@ def sample(
     for x in range(width):
         if columns[x] >= 0:
             low, high = min(low, columns[x]), max(high, columns[x] + taps)
-    # Down first, over whole lines of the source; then along the line.
-    line = np.empty(3 * max(high - low, 0), np.float32)
+    # Down first, over whole rows of the source; then along the row.
+    row = np.empty(3 * max(high - low, 0), np.float32)
     for y in range(height):
         if rows[y] < 0 or high <= low:
-            out[y] = 0
+            out[y] = line[1]
             continue
         for tap in range(row_weights.shape[1]):
             weight = row_weights[y, tap]
             part = source[rows[y] + tap, 3 * low : 3 * high]
             if tap == 0:
-                for i in range(line.size):
-                    line[i] = weight * np.float32(part[i])
+                for i in range(row.size):
+                    row[i] = weight * np.float32(part[i])
             elif weight != 0:
-                for i in range(line.size):
-                    line[i] += weight * np.float32(part[i])
+                for i in range(row.size):
+                    row[i] += weight * np.float32(part[i])
         for x in range(width):
             red = green = blue = np.float32(0)
             if columns[x] >= 0:
                 at = 3 * (columns[x] - low)
                 if taps == 2:
                     a, b = weights[x, 0], weights[x, 1]
-                    red = a * line[at] + b * line[at + 3]
-                    green = a * line[at + 1] + b * line[at + 4]
-                    blue = a * line[at + 2] + b * line[at + 5]
+                    red = a * row[at] + b * row[at + 3]
+                    green = a * row[at + 1] + b * row[at + 4]
+                    blue = a * row[at + 2] + b * row[at + 5]
                 else:
                     for tap in range(taps):
                         weight = weights[x, tap]
-                        red += weight * line[at]
-                        green += weight * line[at + 1]
-                        blue += weight * line[at + 2]
+                        red += weight * row[at]
+                        green += weight * row[at + 1]
+                        blue += weight * row[at + 2]
                         at += 3
             to = width - 1 - x if flip else x
-            out[y, to, 0] = red
-            out[y, to, 1] = green
-            out[y, to, 2] = blue
+            out[y, to, 0] = red * line[0, 0] + line[1, 0]
+            out[y, to, 1] = green * line[0, 1] + line[1, 1]
+            out[y, to, 2] = blue * line[0, 2] + line[1, 2]
 
 
 @njit(nogil=True, cache=True, fastmath=True)

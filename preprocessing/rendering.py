@@ -44,19 +44,23 @@ def render_plane(image: tf.Tensor, view: View) -> tf.Tensor:
     return _flip(plane if _is_whole(view) else _cut(plane, view), view)
 
 
-def render_image(image: tf.Tensor, view: View) -> tf.Tensor:
+def render_image(image: tf.Tensor, view: View, line: np.ndarray = compiled.SAME) -> tf.Tensor:
     """Take a view of a decoded image, as render_plane; only the window is resized where that pays.
 
-    Within 1e-4 of the range of render_plane's pixels.
+    Within 1e-4 of the range of render_plane's pixels, times line[0] plus line[1].
     """
     if _compiled(view):
-        return compiled.sample(image, view.crop[:2], view)
+        return compiled.sample(image, view.crop[:2], view, line)
 
     def read(window: tf.Tensor) -> tf.Tensor:
         y, x, height, width = tf.unstack(window)
         return image[y : y + height, x : x + width]
 
-    return _render(read, lambda: image, view)
+    return _along(line, _render(read, lambda: image, view))
+
+
+def _along(line: np.ndarray, pixels: tf.Tensor) -> tf.Tensor:
+    return pixels if line is compiled.SAME else pixels * line[0] + line[1]
 
 
 def resample(image: tf.Tensor, size: tf.Tensor, method: str | tf.Tensor) -> tf.Tensor:
@@ -105,10 +109,15 @@ def _flip(image: tf.Tensor, view: View) -> tf.Tensor:
     return tf.ensure_shape(image, [*view.size, None])
 
 
-def render_jpeg(encoded: tf.Tensor, look: Callable[[tf.Tensor, tf.Tensor], View]) -> tf.Tensor:
+def render_jpeg(
+    encoded: tf.Tensor,
+    look: Callable[[tf.Tensor, tf.Tensor], View],
+    line: np.ndarray = compiled.SAME,
+) -> tf.Tensor:
     """Take a view of JPEG bytes, decoding only what it needs.
 
-    look: (height, width) of the source, int32 scalars -> View. Returns float32 [H, W, 3], 0..255.
+    look: (height, width) of the source, int32 scalars -> View. line: float32 [2, 3], as in
+    compiled.sample. Returns float32 [H, W, 3], 0..255 before the line.
     """
     shape = tf.io.extract_jpeg_shape(encoded)
     view = look(shape[0], shape[1])
@@ -116,14 +125,15 @@ def render_jpeg(encoded: tf.Tensor, look: Callable[[tf.Tensor, tf.Tensor], View]
         low, high = _needed(view, shape[:2])
         window = tf.concat([low, high - low], axis=0)
         pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-        return compiled.sample(pixels, view.crop[:2] - low, view)
+        return compiled.sample(pixels, view.crop[:2] - low, view, line)
     if _is_whole(view):
-        return _flip(resample(_decode_crop(encoded, view, shape), view.resize, view.method), view)
+        plane = resample(_decode_crop(encoded, view, shape), view.resize, view.method)
+        return _along(line, _flip(plane, view))
 
     def read(window: tf.Tensor) -> tf.Tensor:
         return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
 
-    return _render(read, lambda: decode(encoded), view)
+    return _along(line, _render(read, lambda: decode(encoded), view))
 
 
 def _render(read: Read, whole: Callable[[], tf.Tensor], view: View) -> tf.Tensor:

@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from imagenet_tools import registry
+from imagenet_tools import registry, running
 from imagenet_tools.preprocessing import compiled, kernels, ops, rendering, views
 
 PIPELINES = ("alexnet", "alexnet:borders=keep", "alexnet_caffe", "inception", "vgg")
-RANGES = {"inception": 2.0, "vgg": 255.0, "alexnet_caffe": 255.0}
+RANGES = {"inception": 2.0, "vgg": 255.0, "alexnet_caffe": 255.0, "alexnet_2012": 127.5}
 
 
 def sample(shared: Path, every: int) -> list[bytes]:
@@ -187,3 +187,28 @@ def test_compiled_enlarges_and_reads_far_corners(method: str) -> None:
                 low = tf.constant([1, 2])  # pixels from elsewhere in the source
                 part = compiled.sample(image[1:35, 2:52], seen.crop[:2] - low, seen)
             np.testing.assert_allclose(part, wanted, atol=0.02)
+
+
+def test_a_range_that_is_a_line_is_drawn_while_sampling(tmp_path: Path) -> None:
+    """Whatever the range; a mean image and swapped channels are no line."""
+    mean = tmp_path / "mean.npy"
+    np.save(mean, np.random.default_rng(1).uniform(90, 130, (256, 256, 3)).astype(np.float32))
+    files = [jpeg(300, 260), jpeg(60, 90)]
+    for spec in (
+        "alexnet_2012:multiply=0.5",
+        "inception",
+        "vgg",
+        "alexnet_caffe",
+        f"alexnet:mean={mean}",
+    ):
+        percentile, gap = worst(spec, files, 224, False)
+        assert percentile <= 1 / 255, spec
+        assert gap <= 1e-3, spec
+    with compiled.use():
+        size = (8, 8)
+        line = running._line(registry.get("vgg:multiply=2"), size, True, {})
+        np.testing.assert_allclose(line, [[2, 2, 2], [-247.36, -233.56, -207.88]], rtol=1e-6)
+        for spec, training in (("alexnet", True), ("inception", True), ("alexnet_caffe", False)):
+            assert running._line(registry.get(spec), size, training, {}) is None
+        for spec in (f"alexnet:mean={mean}", "cifarnet", "vgg:use_grayscale=1"):
+            assert running._line(registry.get(spec), size, False, {}) is None

@@ -181,7 +181,7 @@ def train(
     if step == 0:
         if checkpoint_path:
             trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
-        elif isinstance(net, nets.AlexNet) and recipe.initialisation == "lsuv":
+        elif recipe.initialisation == "lsuv":
             net.lsuv(next(iter(stream((0, 1))))["image"])  # of the whole batch, on every worker
     own = stream((used.worker, used.workers))
     result = _loop(trainer, own, folder, step, save_steps, keep, log_steps)

@@ -126,7 +126,7 @@ def test_lsuv_gives_unit_variance_whatever_the_scale() -> None:
         net = nets.create("alexnet_v2", 3, 67, initialisation="lsuv")
         images = tf.constant(IMAGES[:, :67, :67] * scale)
         reached = net.lsuv(images)
-        assert list(reached) == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
+        assert list(reached) == list(net.regularized)
         assert all(abs(deviation - 1) < 0.05 for deviation in reached.values())
 
 
@@ -213,5 +213,9 @@ def test_mixed_precision_keeps_float32_variables_and_nearly_the_logits() -> None
     assert rounded.dtype == np.float32
     assert all(v.dtype == tf.float32 for v in nets_[1].variables.values())
     assert 0 < np.abs(exact - rounded).max() < 0.03 * np.ptp(exact)
-    with pytest.raises(ValueError, match="mixed precision is for alexnet_v2"):
-        nets.create("vgg_a", 5, mixed_precision=True)
+
+
+def test_lsuv_names_the_layer_that_it_cannot_scale() -> None:
+    net = nets.create("alexnet_v2", 3, 67, initialisation="lsuv")
+    with pytest.raises(ValueError, match="outputs of alexnet_v2/conv1 have deviation 0.0"):
+        net.lsuv(tf.zeros([2, 67, 67, 3]))

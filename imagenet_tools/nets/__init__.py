@@ -79,12 +79,18 @@ class AlexNet:
         """Scale the weights to unit variance on these images; see initialisation.lsuv."""
 
         @tf.function(autograph=False)
-        def outputs() -> dict[str, tf.Tensor]:
+        def deviations() -> list[tf.Tensor]:
             tap: dict[str, tf.Tensor] = {}
             alexnet_v2.forward(self.variables, images, tap=tap)
-            return tap
+            return [tf.math.reduce_std(output) for output in tap.values()]
 
-        return initialisation.lsuv(self.variables, list(self.regularized), outputs)
+        return initialisation.lsuv(
+            self.variables,
+            lambda: {
+                name: float(value)
+                for name, value in zip(self.regularized, deviations(), strict=True)
+            },
+        )
 
 
 Net = AlexNet | slim.SlimNet
@@ -132,8 +138,8 @@ def create(
 
     num_classes counts all logits, background included. initialisation: "slim", "he" or "lsuv";
     after "lsuv" call net.lsuv(images) with a first batch. mixed_precision: bfloat16 on the way,
-    float32 variables and logits. Raises LookupError for an unknown name, ValueError for a size,
-    an initialisation or a precision that the net does not take.
+    float32 variables and logits. Raises LookupError for an unknown name, ValueError for a size
+    that the net does not take.
     """
     _known(name)
     size = image_size or default_size(name)
@@ -146,9 +152,9 @@ def create(
             dropout_keep_prob=dropout_keep_prob,
             mixed_precision=mixed_precision,
         )
-    if mixed_precision:
-        raise ValueError(f"mixed precision is for alexnet_v2; {name} computes in float32")
-    return slim.SlimNet(name, num_classes, size, seed, initialisation, dropout_keep_prob)
+    return slim.SlimNet(
+        name, num_classes, size, seed, initialisation, dropout_keep_prob, mixed_precision
+    )
 
 
 def _known(name: str) -> None:

@@ -52,8 +52,7 @@ def he(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 def lsuv(
     variables: Mapping[str, tf.Variable],
-    layers: list[str],
-    outputs: Callable[[], dict[str, tf.Tensor]],
+    deviations: Callable[[], Mapping[str, float]],
     tolerance: float = 0.05,
     rounds: int = 5,
 ) -> dict[str, float]:
@@ -63,21 +62,20 @@ def lsuv(
     place of orthonormal ones: only the scale matters at these widths. Whatever the input's scale,
     training starts alike.
 
-    layers: weight names in the net's order. outputs: evaluates the net, layer -> pre-activation.
-    Returns layer -> standard deviation reached.
+    deviations: evaluates the net; the name of each layer's weights, in the net's order -> the
+    standard deviation of its outputs before the activation. Returns what was reached.
     """
-    reached = {}
-    for name in layers:
-        layer = name.split("/")[-2]
+    reached = dict(deviations())
+    for name in list(reached):
         for _ in range(rounds):
-            deviation = float(tf.math.reduce_std(outputs()[layer]))
-            reached[layer] = deviation
-            if not np.isfinite(deviation) or deviation == 0.0:
+            if not np.isfinite(reached[name]) or reached[name] == 0.0:
                 raise ValueError(
-                    f"LSUV: the outputs of {layer} have deviation {deviation} on the first batch; "
-                    "are its images finite and not all the same?"
+                    f"LSUV: the outputs of {name.rpartition('/')[0]} have deviation "
+                    f"{reached[name]} on the first batch; are its images finite and not all the "
+                    "same?"
                 )
-            if abs(deviation - 1.0) < tolerance:
+            if abs(reached[name] - 1.0) < tolerance:
                 break
-            variables[name].assign(variables[name] / deviation)
+            variables[name].assign(variables[name] / reached[name])
+            reached = dict(deviations())
     return reached

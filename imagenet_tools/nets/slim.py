@@ -65,14 +65,17 @@ class SlimNet:
     is_proxy = False
 
     def __init__(
-        self, name: str, num_classes: int, image_size: int, seed: int, start: str, keep_prob: float
+        self,
+        name: str,
+        num_classes: int,
+        image_size: int,
+        seed: int,
+        start: str,
+        keep_prob: float,
+        mixed_precision: bool = False,
     ) -> None:
-        if start == "lsuv":
-            raise ValueError(
-                f"lsuv initialisation is for alexnet_v2; {name} takes --initialisation slim or he"
-            )
         self.name, self.num_classes, self.image_size = name, num_classes, image_size
-        self.keep_prob = keep_prob
+        self.keep_prob, self.mixed_precision = keep_prob, mixed_precision
         source = SOURCES[name]
         module = importlib.import_module(f"tf_slim.nets.{source.module}")
         self._function: Callable = getattr(module, source.function)
@@ -113,7 +116,7 @@ class SlimNet:
             first = {}
             for name, (shape, draw, _) in wanted.items():
                 v1.set_random_seed(zlib.crc32(name.encode()) ^ seed)
-                he = start == "he" and name in self.regularized
+                he = start != "slim" and name in self.regularized
                 first[name] = (
                     tf.constant(initialisation.he(name, shape, seed)) if he else draw(list(shape))
                 )
@@ -132,20 +135,59 @@ class SlimNet:
         self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Logits [batch, num_classes]; inside a tf.function(autograph=False)."""
-        return self._net(images, is_training, seed, self._lookup)[0]
+        logits, _ = self._net(self._precise(images), is_training, seed, self._lookup)
+        return tf.cast(logits, tf.float32)
 
     def heads(
         self, images: tf.Tensor, seed: tf.Tensor, part: tuple[Any, int] = (0, 1)
     ) -> list[tuple[float, tf.Tensor]]:
-        """Each head that is trained, with its weight in the loss."""
-        logits, end_points = self._net(images, True, seed, self._lookup, part)
-        heads = [(1.0, logits)]
+        """Each head that is trained, float32, with its weight in the loss."""
+        logits, end_points = self._net(self._precise(images), True, seed, self._lookup, part)
+        heads = [(1.0, tf.cast(logits, tf.float32))]
         if "AuxLogits" in end_points:
-            heads.append((AUXILIARY_WEIGHT, end_points["AuxLogits"]))
+            heads.append((AUXILIARY_WEIGHT, tf.cast(end_points["AuxLogits"], tf.float32)))
         return heads
 
-    def _lookup(self, getter: Callable, name: str, *_: Any, **__: Any) -> tf.Variable:
-        return self.variables[name]
+    def lsuv(self, images: tf.Tensor) -> dict[str, float]:
+        """Scale the weights to unit variance on these images; see initialisation.lsuv.
+
+        As the net is evaluated, batch norm's averages being 0 and 1 at the start: with batch norm,
+        training would start alike at any scale, and evaluations from the first step on do too.
+        """
+        names: list[str] = []
+
+        @tf.function(autograph=False)
+        def outputs() -> list[tf.Tensor]:
+            weights: dict[str, str] = {}  # a tensor's name -> its variable's
+
+            def note(getter: Callable, name: str, *_: Any, **__: Any) -> tf.Tensor:
+                value = tf.identity(self.variables[name])
+                weights[value.name] = name
+                return value
+
+            self._net(images, False, None, note)
+            layers = [
+                operation
+                for operation in tf.compat.v1.get_default_graph().get_operations()
+                if operation.type in ("Conv2D", "DepthwiseConv2dNative")
+            ]
+            names[:] = [weights[layer.inputs[1].name] for layer in layers]
+            return [tf.math.reduce_std(layer.outputs[0]) for layer in layers]
+
+        def deviations() -> dict[str, float]:
+            values = outputs()  # the first call fills the names
+            return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+        return initialisation.lsuv(self.variables, deviations)
+
+    def _precise(self, images: tf.Tensor) -> tf.Tensor:
+        """The images in the precision of the net; its layers ask for weights of their dtype."""
+        return tf.cast(images, tf.bfloat16) if self.mixed_precision else images
+
+    def _lookup(self, getter: Callable, name: str, *_: Any, **asked: Any) -> Any:
+        variable = self.variables[name]
+        kind = asked.get("dtype") or variable.dtype
+        return variable if kind == variable.dtype else tf.cast(variable, kind)
 
     def _net(
         self,

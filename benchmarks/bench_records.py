@@ -1,13 +1,14 @@
 """Building records: against `cat`, against TF-Slim's way, one worker against two.
 
-200 real ImageNet images of natural size (110 KB), repeated to 5000 files in memory-backed
-storage where there is some, so that processors and not disks are compared.
+1000 files of real ImageNet images at natural size (110 KB; 200 photographs, five copies of each),
+repeated to 5000 in memory-backed storage where there is some, so that processors and not disks are
+compared. Every contender writes new files: former ones are removed outside its time.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,10 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmarks import decoding
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 from imagenet_tools import labels, raw, records
 from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, columns
@@ -28,6 +28,9 @@ from imagenet_tools.records import plan, pool
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 SAMPLE = SHARED / "data" / "imagenet-sample.tar"
 REPEATS = 5
+COPIES = 5
+BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")
+DECODED = 400  # images a run of TensorFlow's decoder
 
 
 def rows() -> Iterator[Row]:
@@ -49,16 +52,21 @@ def rows() -> Iterator[Row]:
 
 
 def repeated(folder: Path, times: int) -> Path:
-    """Class folders with each sample image `times` times (hard links); one in 25 is validation."""
+    """Class folders with each sample image `times` times (hard links to five copies); the last one
+    of each is validation."""
     with tarfile.open(SAMPLE) as archive:
         archive.extractall(folder / "once", filter="data")
     for source in sorted((folder / "once").rglob("*.JPEG")):
-        synset = source.parent.name
+        synset, made = source.parent.name, list[Path]()
         for turn in range(times):
             split = "val" if turn == times - 1 else "train"
             target = folder / "raw" / split / synset / f"{synset}_{turn}.JPEG"
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, target)
+            if turn < COPIES:
+                shutil.copyfile(source, target)
+            else:
+                os.link(made[turn % COPIES], target)
+            made.append(target)
     return folder / "raw"
 
 
@@ -92,31 +100,38 @@ def build_rows(folder: Path, source: Path) -> Iterator[Row]:
     listing = folder / "list"
     listing.write_bytes(b"\0".join(os.fsencode(path) for path in sorted(source.rglob("*.JPEG"))))
 
-    def cat() -> None:
-        with open(listing, "rb") as names, open(out.with_suffix(".cat"), "wb") as copy:
-            subprocess.run(["xargs", "-0", "cat"], stdin=names, stdout=copy, check=True)
-
-    def two_cats() -> None:
-        """Each the half of it, at the same time: what a second process gains on this machine."""
+    def cats(count: int) -> float:
+        """Copy all with so many processes at the same time, each its part of the list."""
         names = listing.read_bytes().split(b"\0")
-        half = len(names) // 2
+        parts = [out.with_suffix(f".list{number}") for number in range(count)]
+        copies = [out.with_suffix(f".cat{number}") for number in range(count)]
+        for number, part in enumerate(parts):
+            part.write_bytes(b"\0".join(names[number::count]))
+            copies[number].unlink(missing_ok=True)
+        start = time.perf_counter()
         running = []
-        for number, part in enumerate((names[:half], names[half:])):
-            with open(out.with_suffix(f".cat{number}"), "wb") as copy:
-                child = subprocess.Popen(["xargs", "-0", "cat"], stdin=subprocess.PIPE, stdout=copy)
-            running.append((child, part))
-        for child, part in running:
-            assert child.stdin
-            child.stdin.write(b"\0".join(part))
-            child.stdin.close()
-        for child, _ in running:
-            child.wait()
+        for part, copy in zip(parts, copies, strict=True):
+            with open(part, "rb") as source_names, open(copy, "wb") as target:
+                running.append(
+                    subprocess.Popen(["xargs", "-0", "cat"], stdin=source_names, stdout=target)
+                )
+        assert not any([child.wait() for child in running])
+        seconds = time.perf_counter() - start
+        for copy in copies:
+            copy.unlink()
+        return seconds
+
+    slim_list = folder / "slim-list"
+    files = sorted(str(path) for path in source.rglob("*.JPEG"))
+    slim_list.write_text("\n".join(random.Random(0).sample(files, DECODED)))
 
     contenders: dict[str, Callable[[], object]] = {
-        "cat": cat,
-        "two cats": two_cats,
+        "cat": lambda: cats(1),
+        "two cats": lambda: cats(2),
         "one worker": lambda: build(found, out, 1),
         "two workers": lambda: build(found, out, 2),
+        "decode": lambda: slim_builder("decode", slim_list),
+        "TF-Slim's builder": lambda: slim_builder("build", slim_list, out.with_suffix(".slim")),
     }
     archives = nested_archives(folder / "archives", source)
     try:
@@ -126,7 +141,6 @@ def build_rows(folder: Path, source: Path) -> Iterator[Row]:
         yield skipped("nested tar against folders", str(error)[:80])
     seconds = interleave(contenders, repeats=REPEATS)
     rates = medians(seconds, size)
-    decode = tensorflow_decode_rate(source)
 
     def row(name: str, one: str, other: str, least: float) -> Row:
         pair = {key: rates[key] for key in (one, other)}
@@ -142,17 +156,65 @@ def build_rows(folder: Path, source: Path) -> Iterator[Row]:
     if "one worker from nested tar" in rates:
         one = "one worker from nested tar"
         yield row("nested tar against folders", one, "one worker", 0.9)
-    images = {"one worker": medians(seconds, count)["one worker"], "decode in TensorFlow": decode}
-    full = labels.TRAIN_IMAGES + labels.VALIDATION_IMAGES
-    minutes = full / images["one worker"] / 60
-    yield ratio_row(
-        "one worker against decoding each image in TensorFlow, as TF-Slim's builder does",
-        images,
-        unit="images/s",
-        candidate="one worker",
-        baseline="decode in TensorFlow",
-        at_least=20,
-        note=f"at this rate all of ImageNet takes {minutes:.1f} minutes, if the disks keep up",
+    yield from slim_rows(seconds, count)
+    yield command_row(folder, source, size)
+
+
+def slim_rows(seconds: dict[str, list[float]], count: int) -> Iterator[Row]:
+    images = medians({"one worker": seconds["one worker"]}, count)
+    slim = medians({name: seconds[name] for name in ("decode", "TF-Slim's builder")}, DECODED)
+    minutes = (labels.TRAIN_IMAGES + labels.VALIDATION_IMAGES) / images["one worker"] / 60
+    names = {
+        "decode": "one worker against decoding alone, an image a session run as TF-Slim's builder "
+        "does it",
+        "TF-Slim's builder": "one worker against all that TF-Slim's builder does with an image: "
+        "read, decode in a session, Example, TFRecordWriter (one thread)",
+    }
+    for baseline, name in names.items():
+        yield ratio_row(
+            name,
+            {**images, baseline: slim[baseline]},
+            unit="images/s",
+            candidate="one worker",
+            baseline=baseline,
+            at_least=20,
+            note=f"at this rate all of ImageNet takes {minutes:.1f} minutes, if the disks keep up"
+            if baseline == "decode"
+            else "",
+        )
+
+
+def slim_builder(*arguments: str | Path) -> float:
+    """Seconds of TF-Slim's way with DECODED images, in a process of its own."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "benchmarks.slim_builder", *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, env=environment)
+    return float(done.stdout)
+
+
+def command_row(folder: Path, source: Path, size: float) -> Row:
+    """What of the second worker's gain is left when Python's start and the listing are counted."""
+    out = folder / "whole"
+
+    def command(workers: int) -> float:
+        shutil.rmtree(out, ignore_errors=True)
+        options = ["--workers", str(workers), "--train-shards", "16", "--validation-shards", "2"]
+        start = time.perf_counter()
+        subprocess.run(
+            [*BUILD, "--raw", str(source), "--out", str(out), *options],
+            check=True,
+            capture_output=True,
+        )
+        return time.perf_counter() - start
+
+    contenders = {"one worker": lambda: command(1), "two workers": lambda: command(2)}
+    return ratio_row(
+        "the whole command on 5000 images, two workers against one",
+        medians(interleave(contenders, repeats=REPEATS), size),
+        unit="MB/s",
+        candidate="two workers",
+        baseline="one worker",
+        note="start of Python, listing and planning included",
     )
 
 
@@ -176,47 +238,14 @@ def nested_archives(folder: Path, source: Path) -> Path:
     return folder
 
 
-DECODE = """
-import pathlib, sys, time
-import tensorflow as tf
-files = sorted(pathlib.Path(sys.argv[1]).rglob("*.JPEG"))[:400]
-with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-    data = tf.compat.v1.placeholder(tf.string)
-    image = tf.io.decode_jpeg(data, channels=3)
-    contents = [path.read_bytes() for path in files]
-    session.run(image, {data: contents[0]})
-    start = time.perf_counter()
-    for content in contents:
-        session.run(image, {data: content})
-print(len(files) / (time.perf_counter() - start))
-"""
-
-
-def tensorflow_decode_rate(source: Path) -> float:
-    """Images per second decoded one by one in a TensorFlow session."""
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", DECODE, str(source)]
-    done = subprocess.run(command, check=True, capture_output=True, env=environment)
-    return float(done.stdout)
-
-
-def decode_some(paths: list[str]) -> int:
-    from PIL import Image
-
-    for path in paths:
-        with Image.open(path) as image:
-            image.load()
-    return len(paths)
-
-
 def decode_rows(folder: Path, source: Path) -> Iterator[Row]:
     found, cores = raw.detect(source), pool.cores()
     files = [str(path) for path in sorted(source.rglob("*.JPEG"))]
     parts = [files[start::40] for start in range(40)]
 
     def plain() -> None:
-        with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as processes:
-            assert sum(processes.map(decode_some, parts)) == len(files)
+        done = pool.run(decoding.decode_some, parts, cores)
+        assert sum(outcome() for _, outcome in done) == len(files)
 
     contenders = {
         "Pillow alone": plain,
@@ -233,24 +262,37 @@ def decode_rows(folder: Path, source: Path) -> Iterator[Row]:
 
 
 MEMORY = """
-import json, resource, sys
+import os, pathlib, resource, sys
 from imagenet_tools import raw, records
+from imagenet_tools.records import pool, shard
+
+def watched(task):
+    result = shard.build_shard(task)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pathlib.Path(sys.argv[3], str(os.getpid())).write_text(str(peak))
+    assert "tensorflow" not in sys.modules
+    return result
+
 if __name__ == "__main__":
-    records.build(raw.detect(sys.argv[1]), sys.argv[2], workers=2, train_shards=16)
-    peak = lambda who: resource.getrusage(who).ru_maxrss / 1024
-    own, child = peak(resource.RUSAGE_SELF), peak(resource.RUSAGE_CHILDREN)
-    print(json.dumps({"main": own, "worker": child, "loaded": "tensorflow" in sys.modules}))
+    engine = lambda function, tasks, workers: pool.run(watched, tasks, workers)
+    records.build(raw.detect(sys.argv[1]), sys.argv[2], workers=2, train_shards=16, engine=engine)
+    print(os.getpid())
 """
 
 
 def memory_row(folder: Path, source: Path) -> Row:
     shutil.rmtree(folder / "out", ignore_errors=True)
+    noted = folder / "peaks"
+    noted.mkdir()
     script = folder / "memory.py"  # a file, since workers are started by its path
     script.write_text(MEMORY)
-    command = [sys.executable, str(script), str(source), str(folder / "out")]
-    done = subprocess.run(command, check=True, capture_output=True)
-    peaks = json.loads(done.stdout)
-    assert not peaks.pop("loaded"), "the build imported TensorFlow"
+    command = [sys.executable, str(script), str(source), str(folder / "out"), str(noted)]
+    main = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    peaks = {
+        "main" if path.name == main else "worker": float(path.read_text())
+        for path in noted.iterdir()
+    }
+    assert len(peaks) == 2, "one of the two did nothing"
     worst = max(peaks.values())
     note = "peak resident memory; TensorFlow is not imported"
     return Row("memory of a worker", peaks, "MB", worst, "< 100 MB", worst < 100, note)
@@ -259,7 +301,7 @@ def memory_row(folder: Path, source: Path) -> Row:
 def first_record_row(folder: Path, source: Path) -> Row:
     """From the start of the command to the first record in a file, 1000 images."""
     out = folder / "first"
-    command = [sys.executable, "-m", "imagenet_tools", "build-tfrecords", "--raw", str(source)]
+    command = [*BUILD, "--raw", str(source)]
     seconds = []
     for _ in range(REPEATS):
         shutil.rmtree(out, ignore_errors=True)

@@ -18,12 +18,14 @@ from imagenet_tools.cli.options import (
 @click.command()
 @click.option(
     "--data",
+    "--dataset-dir",
+    "data",
     required=True,
     type=Place(exists=True, file_okay=False),
     help="Folder of records (build-tfrecords).",
 )
 @checkpoint_options
-@click.option("--split", default="validation", show_default=True)
+@click.option("--split", "--dataset-split-name", "split", default="validation", show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
 @click.option(
     "--labels-offset",

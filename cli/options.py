@@ -71,17 +71,25 @@ def checkpoint_options(function: Any) -> Any:
         click.option("--moving-average", is_flag=True, help="Use the averages of the weights."),
         click.option(
             "--image-size",
+            "--eval-image-size",
+            "image_size",
             type=click.IntRange(1),
             help="Default: that of training, else the net's.",
         ),
-        click.option("--model", help="Default: that of training, else alexnet_v2."),
+        click.option(
+            "--model", "--model-name", "model", help="Default: that of training, else alexnet_v2."
+        ),
         click.option(
             "--preprocessing",
+            "--preprocessing-name",
+            "preprocessing",
             type=PreprocessingName(),
             help="Default: that of training, from run.json beside the checkpoint.",
         ),
         click.option(
             "--checkpoint",
+            "--checkpoint-path",
+            "checkpoint",
             required=True,
             help="A folder, a prefix, an .index file, or the zip it is distributed in.",
         ),

@@ -58,12 +58,21 @@ def recipe_options(function: Any) -> Any:
 @click.command()
 @click.option(
     "--data",
+    "--dataset-dir",
+    "data",
     type=Place(exists=True, file_okay=False),
     help="Folder of records (build-tfrecords).",
 )
 @click.option("--train-dir", type=Place(file_okay=False), help="Folder of this run.")
-@click.option("--preprocessing", type=PreprocessingName(), default="inception", show_default=True)
-@click.option("--model", default="alexnet_v2", show_default=True)
+@click.option(
+    "--preprocessing",
+    "--preprocessing-name",
+    "preprocessing",
+    type=PreprocessingName(),
+    default="inception",
+    show_default=True,
+)
+@click.option("--model", "--model-name", "model", default="alexnet_v2", show_default=True)
 @click.option(
     "--recipe", default="quick", show_default=True, help="slim, alexnet, quick, or a YAML file."
 )
@@ -75,7 +84,13 @@ def recipe_options(function: Any) -> Any:
     type=click.IntRange(1),
     help="In place of the recipe's epochs.",
 )
-@click.option("--image-size", type=click.IntRange(1), help="Pixels, in place of the recipe's.")
+@click.option(
+    "--image-size",
+    "--train-image-size",
+    "image_size",
+    type=click.IntRange(1),
+    help="Pixels, in place of the recipe's.",
+)
 @click.option(
     "--labels-offset",
     type=click.IntRange(0, 1),
@@ -83,7 +98,18 @@ def recipe_options(function: Any) -> Any:
     show_default=True,
     help="1 drops the background class.",
 )
-@click.option("--save-steps", type=click.IntRange(1), help="Checkpoint every so many steps.")
+@click.option(
+    "--save-steps",
+    type=click.IntRange(1),
+    help="Checkpoint every so many steps, in place of seconds.",
+)
+@click.option(
+    "--save-interval-secs",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="Checkpoint every so many seconds.",
+)
 @click.option(
     "--keep", type=click.IntRange(1), default=5, show_default=True, help="Checkpoints to keep."
 )
@@ -116,6 +142,7 @@ def command(
     image_size: int | None,
     labels_offset: int,
     save_steps: int | None,
+    save_interval_secs: float,
     keep: int,
     log_steps: int,
     deterministic: bool,
@@ -159,6 +186,7 @@ def command(
         steps=steps,
         labels_offset=labels_offset,
         save_steps=save_steps,
+        save_interval_secs=save_interval_secs,
         keep=keep,
         log_steps=log_steps,
         deterministic=deterministic,
@@ -175,7 +203,7 @@ def command(
     else:
         click.echo(
             f"{result.steps:,} steps, {result.images_per_second:.0f} images/s, loss "
-            f"{result.final_loss:.3f}\nCheckpoint: {result.checkpoint}"
+            f"{result.final_loss:.3f}\nCheckpoint: {result.checkpoint or 'none was written'}"
         )
     return 1 if result.diverged else 0
 

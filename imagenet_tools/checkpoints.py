@@ -125,7 +125,7 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
     try:
         reader = tf.train.load_checkpoint(prefix)
         tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise DamagedData(f"{prefix}: not a readable checkpoint ({error})") from error
     ending = re.search(r"-(\d+)$", prefix)
     step = int(tensors[GLOBAL_STEP]) if GLOBAL_STEP in tensors else int(ending[1]) if ending else 0

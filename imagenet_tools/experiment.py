@@ -73,6 +73,10 @@ class Recipe:
                 )
         for name, low, high in (
             ("learning_rate", 0.0, math.inf),
+            ("learning_rate_decay_factor", 0.0, math.inf),
+            ("num_epochs_per_decay", 0.0, math.inf),
+            ("end_learning_rate", 0.0, math.inf),
+            ("warmup_epochs", 0.0, math.inf),
             ("epochs", 0.0, math.inf),
             ("batch_size", 1, math.inf),
             ("image_size", 1, math.inf),
@@ -81,6 +85,18 @@ class Recipe:
             ("moving_average_decay", 0.0, 1.0),
             ("weight_decay", 0.0, math.inf),
             ("gradient_clip", 0.0, math.inf),
+            ("momentum", 0.0, 1.0),
+            ("rmsprop_momentum", 0.0, 1.0),
+            ("rmsprop_decay", 0.0, 1.0),
+            ("opt_epsilon", 0.0, math.inf),
+            ("adam_beta1", 0.0, 1.0),
+            ("adam_beta2", 0.0, 1.0),
+            ("adadelta_rho", 0.0, 1.0),
+            ("adagrad_initial_accumulator_value", 0.0, math.inf),
+            ("ftrl_learning_rate_power", -math.inf, 0.0),
+            ("ftrl_initial_accumulator_value", 0.0, math.inf),
+            ("ftrl_l1", 0.0, math.inf),
+            ("ftrl_l2", 0.0, math.inf),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

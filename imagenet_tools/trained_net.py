@@ -82,6 +82,11 @@ def _with_weights(
     net = nets.create(model, nets.class_count(model, saved.tensors), image_size)
     for name, variable in net.variables.items():
         source = name + checkpoints.AVERAGE if moving_average else name
+        if moving_average and source not in saved.tensors and name in saved.tensors:
+            raise ValueError(
+                f"{saved.prefix} has no moving averages (no {source}): it was trained without "
+                "--moving-average-decay"
+            )
         if source not in saved.tensors:
             raise ValueError(f"{saved.prefix} lacks {source}; it is no checkpoint of {model}")
         value = saved.tensors[source]

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -42,7 +42,7 @@ from imagenet_tools.storage import sync
 
 RUN = "run.json"
 METRICS = "metrics.jsonl"
-STUCK_AFTER = 0.3  # of the schedule: by then a loss at chance is worth a word
+FEW_STEPS = 300  # TF-Slim's own start stays at chance for about as long
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ def train(
     steps: int | None = None,
     labels_offset: int = 0,
     save_steps: int | None = None,
+    save_interval_secs: float = 600.0,
     keep: int = 5,
     log_steps: int = 10,
     deterministic: bool = False,
@@ -111,7 +112,9 @@ def train(
     checkpoint; one that holds another run is an error (ValueError naming the difference).
     steps: in place of the recipe's epochs. labels_offset: subtracted from labels 1..N; 0 keeps
     the background class (N + 1 logits), 1 drops it (N). checkpoint_path: where to fine-tune from,
-    without checkpoint_exclude_scopes. mixed_precision: bfloat16 on the way. device_names: see
+    without checkpoint_exclude_scopes. mixed_precision: bfloat16 on the way. save_steps: a
+    checkpoint every so many steps, in place of one every save_interval_secs (which several workers,
+    whose clocks differ, do not follow); there is always one at the end. device_names: see
     devices.choose; of several workers, the first writes, and all read the same folders. A folder in
     a store is trained in locally and sent there when the run is finished.
     """
@@ -146,9 +149,6 @@ def train(
         raise ValueError(
             f"a batch of {recipe.batch_size} cannot be dealt to {used.total} devices in equal parts"
         )
-    if used.chief:
-        claim(folder, run)
-        trained_net.write_classes(folder, manifest)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     with used.scope():
@@ -162,6 +162,12 @@ def train(
             mixed_precision=mixed_precision,
         )
         trainer = Trainer(net, recipe, run, images, used)
+    fresh = checkpoints.latest(folder) is None
+    if fresh and checkpoint_path:
+        trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
+    if used.chief:  # now that nothing that was asked for is impossible
+        claim(folder, run)
+        trained_net.write_classes(folder, manifest)
     step = trainer.restore(folder)
 
     def stream(worker: tuple[int, int]) -> tf.data.Dataset:
@@ -178,13 +184,11 @@ def train(
             worker=worker,
         )
 
-    if step == 0:
-        if checkpoint_path:
-            trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
-        elif recipe.initialisation == "lsuv":
-            net.lsuv(next(iter(stream((0, 1))))["image"])  # of the whole batch, on every worker
+    if fresh and not checkpoint_path and recipe.initialisation == "lsuv":
+        net.lsuv(next(iter(stream((0, 1))))["image"])  # of the whole batch, on every worker
     own = stream((used.worker, used.workers))
-    result = _loop(trainer, own, folder, step, save_steps, keep, log_steps)
+    saving = Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep)
+    result = _loop(trainer, own, folder, step, saving, log_steps)
     used.wait()
     if storage.is_remote(train_dir):
         if used.chief:
@@ -200,10 +204,10 @@ def claim(folder: Path, run: Run) -> None:
     wanted = json.loads(json.dumps(dataclasses.asdict(run)))
     path = folder / RUN
     if path.exists():
-        there = json.loads(path.read_text()).get("run", {})
-        different = [name for name in wanted if there.get(name) != wanted[name]]
+        there, asked = _fields(json.loads(path.read_text()).get("run", {})), _fields(wanted)
+        different = [name for name in asked if there.get(name) != asked[name]]
         if different:
-            changes = "; ".join(f"{n} {there.get(n)!r} -> {wanted[n]!r}" for n in different[:3])
+            changes = "; ".join(f"{n} {there.get(n)!r} -> {asked[n]!r}" for n in different[:3])
             raise ValueError(
                 f"{folder} holds another run ({changes}); choose another folder or remove it"
             )
@@ -212,6 +216,12 @@ def claim(folder: Path, run: Run) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(content, indent=1) + "\n")
     os.replace(temporary, path)
+
+
+def _fields(run: dict[str, Any]) -> dict[str, Any]:
+    """A run's fields with its recipe's among them."""
+    recipe = run.get("recipe", {})
+    return {**{n: v for n, v in run.items() if n != "recipe"}, **recipe}
 
 
 def versions() -> dict[str, str]:
@@ -368,13 +378,23 @@ def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.0) 
     return tf.reduce_mean(losses)
 
 
+class Saving(NamedTuple):
+    """When a checkpoint is written: every so many steps, else seconds; and how many are kept."""
+
+    steps: int | None
+    seconds: float
+    keep: int
+
+    def due(self, step: int, since: float) -> bool:
+        return step % self.steps == 0 if self.steps else time.monotonic() - since >= self.seconds
+
+
 def _loop(
     trainer: Trainer,
     stream: tf.data.Dataset,
     folder: Path,
     step: int,
-    save_steps: int | None,
-    keep: int,
+    saving: Saving,
     log_steps: int,
 ) -> TrainResult:
     total, batch = trainer.run.steps, trainer.recipe.batch_size
@@ -388,10 +408,10 @@ def _loop(
     def save() -> str:
         # Every worker reads its variables, as some are means over all; the first writes them.
         tensors = {name: variable.numpy() for name, variable in trainer.state().items()}
-        return checkpoints.write(folder, step, tensors, keep=keep) if chief else ""
+        return checkpoints.write(folder, step, tensors, keep=saving.keep) if chief else ""
 
     prefix, diverged, started = checkpoints.latest(folder) or "", False, time.perf_counter()
-    mark_time, mark_step = started, step
+    mark_time, mark_step, saved_at = started, step, time.monotonic()
     try:
         for features in stream if step < total else ():
             rate = trainer.learning_rate(step)
@@ -427,8 +447,8 @@ def _loop(
                     break
             if step >= total:
                 break
-            if save_steps and step % save_steps == 0:
-                prefix = save()
+            if saving.due(step, saved_at):
+                prefix, saved_at = save(), time.monotonic()
     except KeyboardInterrupt:
         save()
         raise
@@ -439,7 +459,7 @@ def _loop(
     seconds = time.perf_counter() - started
     if diverged:
         warnings.append(diverged_text(loss, step, trainer))
-    elif stuck := stuck_text(loss, trainer):
+    elif stuck := stuck_text(loss, step, trainer):
         warnings.append(stuck)
     if step > first and not diverged:
         prefix = save()
@@ -468,15 +488,20 @@ def diverged_text(loss: float, step: int, trainer: Trainer) -> str:
     )
 
 
-def stuck_text(loss: float, trainer: Trainer) -> str | None:
-    """Say that the loss is still that of guessing, and why that may be; None where it is not."""
+def stuck_text(loss: float, step: int, trainer: Trainer) -> str | None:
+    """Say that the loss is still no better than guessing, and why; None where it is not."""
     chance = math.log(trainer.run.num_classes)
     if not loss > 0.98 * chance:
         return None
+    causes = ["a learning rate too low or too high (`imgtools diagnose` tries others)"]
+    causes.append("labels that do not fit")
+    if trainer.recipe.initialisation == "slim":
+        causes.insert(0, "TF-Slim's own initialisation (lsuv and he leave the plateau sooner)")
+    if step < FEW_STEPS:
+        causes.insert(0, f"only {step:,} steps")
     return (
-        f"the loss is {loss:.3f}, that of guessing among {trainer.run.num_classes} classes "
-        f"({chance:.3f}). Likely causes: too few steps for TF-Slim's own initialisation (lsuv or "
-        "he leave the plateau sooner), a learning rate too low, or labels that do not fit"
+        f"the loss is {loss:.3f}, no better than guessing among {trainer.run.num_classes} classes "
+        f"({chance:.3f}). Likely causes: {', '.join(causes[:-1])}, or {causes[-1]}"
     )
 
 

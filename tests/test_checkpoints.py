@@ -65,3 +65,11 @@ def test_nothing_there_and_damage_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(DamagedData, match="no readable zip"):
         checkpoints.read(tmp_path / "a.zip")
+
+
+def test_a_checkpoint_that_was_cut_off_is_damaged_data(tmp_path: Path) -> None:
+    prefix = checkpoints.write(tmp_path, 1, TENSORS)
+    data = Path(f"{prefix}.data-00000-of-00001")
+    data.write_bytes(data.read_bytes()[:10])
+    with pytest.raises(DamagedData, match="model.ckpt-1: not a readable checkpoint"):
+        checkpoints.read(prefix)

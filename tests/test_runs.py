@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from imagenet_tools import checkpoints, evaluation, experiment, records, training
+from imagenet_tools.cli import main as cli_main
 from imagenet_tools.records import schema, tfrecord
 
 RECIPE = experiment.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
@@ -126,6 +129,82 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
 def test_a_folder_of_another_run_is_refused(trained: Path, data: Path) -> None:
     with pytest.raises(ValueError, match="another run.*seed 3 -> 4"):
         run(data, trained, seed=4)
+    changed = experiment.recipe("quick", batch_size=8, epochs=2.0, image_size=67, momentum=0.8)
+    with pytest.raises(ValueError, match=r"another run \(momentum 0.9 -> 0.8\)"):
+        run(data, trained, recipe=changed)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"model": "alexnet"}, "known: alexnet_v2"),
+        ({"image_size": 300}, "67 to 226 pixels"),
+        ({"trainable_scopes": ["conv9"]}, "no variable is in conv9"),
+        ({"checkpoint_path": "nowhere"}, "no checkpoint there"),
+    ],
+)
+def test_a_run_that_cannot_start_does_not_take_the_folder(
+    wrong: dict[str, object], named: str, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises((LookupError, ValueError, FileNotFoundError), match=named):
+        run(data, tmp_path, **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_every_so_many_seconds(data: Path, tmp_path: Path) -> None:
+    run(data, tmp_path, save_interval_secs=1e-6, steps=2)
+    assert {path.name for path in tmp_path.glob("*.index")} == {
+        "model.ckpt-1.index",
+        "model.ckpt-2.index",
+    }
+    assert training.Saving(None, math.inf, 5).due(10**6, 0.0) is False
+    assert training.Saving(4, 0.0, 5).due(6, 0.0) is False
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "causes"),
+    [
+        ("slim", 20, "only 20 steps, TF-Slim's own initialisation"),
+        ("lsuv", 5000, "Likely causes: a learning rate too low or too high"),
+    ],
+)
+def test_a_loss_at_chance_is_explained(start: str, step: int, causes: str) -> None:
+    recipe = experiment.recipe("quick", initialisation=start)
+    trainer = SimpleNamespace(run=SimpleNamespace(num_classes=11), recipe=recipe)
+    text = training.stuck_text(2.39, step, trainer)  # type: ignore[arg-type]
+    assert text is not None and causes in text and "labels that do not fit" in text
+    assert training.stuck_text(2.0, step, trainer) is None  # type: ignore[arg-type]
+
+
+def test_averages_that_are_not_there_are_named(trained: Path, data: Path) -> None:
+    with pytest.raises(ValueError, match="trained without --moving-average-decay"):
+        evaluation.evaluate(data, trained, moving_average=True)
+
+
+def test_tf_slims_own_flags(
+    trained: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The flags of its two scripts as they are written there."""
+    done = cli_main.run(
+        [
+            "train", f"--dataset_dir={data}", f"--train_dir={tmp_path}", "--model_name=alexnet_v2",
+            "--preprocessing_name=alexnet", "--train_image_size=67", "--batch_size=8",
+            "--max_number_of_steps=1", "--save_interval_secs=60", "--log_every_n_steps=1",
+            "--optimizer=rmsprop", "--learning_rate=0.001", "--weight_decay=0.00004",
+            f"--checkpoint_path={trained}", "--checkpoint_exclude_scopes=alexnet_v2/fc8",
+            "--ignore_missing_vars", "--labels_offset=1", "--moving_average_decay=0.9",
+        ]
+    )  # fmt: skip
+    assert done == 0
+    done = cli_main.run(
+        [
+            "eval", f"--dataset_dir={data}", f"--checkpoint_path={tmp_path}", "--batch_size=3",
+            "--dataset_split_name=validation", "--model_name=alexnet_v2", "--labels_offset=1",
+            "--preprocessing_name=alexnet", "--eval_image_size=67",
+        ]
+    )  # fmt: skip
+    assert done == 0
+    assert "eval/Recall_5[1]" in capsys.readouterr().out  # of three classes
 
 
 def keys_in_order(data: Path) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from imagenet_tools import evaluation, raw, records, registry, synthetic, training
+from imagenet_tools import evaluation, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, compare, plan, published, report, worker
 from imagenet_tools.diagnosis import sample, values
@@ -290,21 +290,6 @@ def test_a_profile_and_what_it_costs(
     printed = capsys.readouterr().out
     assert f"# {2 * seeds} runs of {steps:,} steps" in printed
     assert yaml.safe_load(printed)["profile"] == profile  # the cost is a comment
-
-
-@pytest.mark.parametrize(("images", "steps"), [(16, 1000), (1_281_167, 20_019)])
-def test_long_runs_keep_checkpoints_to_go_on_from(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int, steps: int
-) -> None:
-    made = replace(plan.make(("alexnet", "inception"), data), train_images=images)
-    plan.write(made, tmp_path)
-
-    def train(*args: object, save_steps: int, **settings: object) -> None:
-        raise Unfinished(f"a checkpoint every {save_steps} steps")
-
-    monkeypatch.setattr(training, "train", train)
-    with pytest.raises(Unfinished, match=f"every {steps} steps"):
-        worker.execute(tmp_path, "alexnet", 1, str(data))
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import fcntl
 import json
-import math
 import os
 import shutil
 import sys
@@ -27,7 +26,6 @@ from imagenet_tools.storage import sync
 RESULT = "result.json"
 TEN_CROP = "ten-crop"
 LOCK = ".lock"
-SAVE_STEPS = 1000  # between checkpoints that a killed run goes on from; longer epochs: each epoch
 
 
 def run_folder(folder: Path, arm: plans.Arm, seed: int) -> Path:
@@ -59,7 +57,6 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
         image_size=plan.image_size,
         seed=plans.run_seed(plan, arm, seed),
         labels_offset=plan.labels_offset,
-        save_steps=max(SAVE_STEPS, math.ceil(plan.train_images / plan.recipe["batch_size"])),
         keep=1,
     )
     evaluations = {} if trained.diverged else _evaluate(plan, arm, own, data)

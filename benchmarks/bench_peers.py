@@ -1,85 +1,142 @@
 """Random resized crops at 224 px on one core: ours beside the stacks people would pick instead.
 
-JPEG decoding included, the same crop of every image for all, out come float32 of -1..1. All run in
-turn in one child pinned to one core. Peers that are not installed are left out (OpenCV and
-simplejpeg: pip install opencv-python-headless simplejpeg).
+JPEG decoding included, the same crop of every image for all (FFCV draws its own), out come float32
+of about -1..1. Each side runs in a child of its own, pinned to one core, in turn. The others run
+under $IMGTOOLS_PEERS_PYTHON, an interpreter of a virtual environment that holds what there is of
+them (pip install pillow simplejpeg opencv-python-headless nvidia-dali-cuda120 ffcv), or else
+under this one.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import io
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_preprocessing import SAMPLE, SIZE, encoded_images
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.peer_stacks import BATCH
 
 PLAIN = "inception.geometry+alexnet.colour:lighting=0"
 SMALL = 256  # --max-side
+OURS = ("originals", "antialiased", "max-side 256", "raw 256")
+PEERS = ("Pillow", "simplejpeg + OpenCV", "DALI", "FFCV JPEG", "FFCV raw")
+# What is compared: name, ours, theirs, least ratio.
+ROWS = (
+    ("from originals, antialiased", "antialiased", "Pillow", 1.0),
+    ("from originals, antialiased", "antialiased", "DALI", 1.0),
+    ("from originals, no antialiasing", "originals", "simplejpeg + OpenCV", 1.0),
+    ("from --max-side 256 records", "max-side 256", "originals", 2.0),
+    ("originals against FFCV's JPEGs (0.64 x the bytes, longer side 500)", "originals",
+     "FFCV JPEG", None),
+    ("from --max-side 256 --store raw records", "raw 256", "originals", None),
+    ("from --max-side 256 --store raw records against FFCV's raw pixels (longer side 500)",
+     "raw 256", "FFCV raw", 1.3),
+)  # fmt: skip
 
 
 def rows() -> Iterator[Row]:
     if not SAMPLE.exists():
         yield skipped("peers on natural-size JPEGs", f"{SAMPLE} is absent")
         return
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bench_peers"], capture_output=True, text=True, check=True
-    )
-    rates = json.loads(done.stdout.splitlines()[-1])
-    for name, candidate, baseline, least in (
-        ("random resized crop, no antialiasing", "imgtools", "simplejpeg + OpenCV", 1.0),
-        ("random resized crop, antialiased", "imgtools antialiased", "Pillow", 1.0),
-        ("from --max-side 256 records", "max-side 256", "imgtools", 2.0),
-        ("from --max-side 256 --store raw records", "raw 256", "imgtools", None),
-    ):
-        if baseline not in rates:
-            yield skipped(name, f"{baseline} is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Child([sys.executable, "-m", "benchmarks.bench_peers", folder])
+        python = os.environ.get("IMGTOOLS_PEERS_PYTHON", sys.executable)
+        try:
+            ours.ask(OURS[0])  # by then it has written the crops
+            peers = Child([python, "-m", "benchmarks.peer_stacks", folder])
+            first = {name: peers.ask(name) for name in PEERS}
+            missing = {name: answer for name, answer in first.items() if isinstance(answer, str)}
+            jobs = [(name, ours) for name in OURS] + [(n, peers) for n in PEERS if n not in missing]
+            contenders = {name: functools.partial(child.ask, name) for name, child in jobs}
+            rates = medians(interleave(contenders, repeats=5), len(encoded_images()))
+        finally:
+            ours.close()
+    peers.close()
+    for name, candidate, baseline, least in ROWS:
+        if baseline in missing:
+            yield skipped(f"{name}: {baseline}", missing[baseline])
             continue
         yield ratio_row(
-            f"{name}, one core", {n: rates[n] for n in (candidate, baseline)}, unit="images/s",
+            f"{name}, one core", {n: rates[n] for n in (baseline, candidate)}, unit="images/s",
             candidate=candidate, baseline=baseline, at_least=least,
         )  # fmt: skip
 
 
-def measure() -> dict[str, float]:
+class Child:
+    """A process that is asked for a stack by name and answers with its seconds, or why not."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env={**os.environ, "NUMBA_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def ask(self, name: str) -> Any:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{name}\n")
+        self._process.stdin.flush()
+        for line in self._process.stdout:
+            if line.startswith("ANSWER "):
+                return json.loads(line.removeprefix("ANSWER "))
+        raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
+
+    def close(self) -> None:
+        self._process.kill()  # threads of some stacks do not end by themselves
+        self._process.wait()
+
+
+def serve(folder: Path) -> None:
+    """Our side: write what the others need, then answer."""
     os.sched_setaffinity(0, {0})
+    ready = stacks(folder)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        ready[line.strip()]()
+        print("ANSWER", json.dumps(time.perf_counter() - start), flush=True)
+
+
+def stacks(folder: Path) -> dict[str, Callable[[], None]]:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from imagenet_tools import registry
-    from imagenet_tools.preprocessing import inception_preprocessing
+    from imagenet_tools import input_pipeline, registry
+    from imagenet_tools.preprocessing import compiled, inception_preprocessing
     from imagenet_tools.records.prepare import Settings, prepare
 
     def antialiased(*arguments: Any) -> Any:
         return inception_preprocessing.geometry(*arguments)._replace(method="antialias")
 
+    def unchanged(image: Any, is_training: bool, seed: Any) -> Any:
+        return image
+
     base = registry.get(PLAIN)
     registry.register_parts(
-        "antialiased_crop",
-        geometry=antialiased,
-        colour=lambda image, is_training, seed: image,
-        range=lambda image: image / 127.5 - 1.0,
-        summary="inception's crop, antialiased",
-    )
+        "antialiased_crop", geometry=antialiased, colour=unchanged,
+        range=lambda image: image / 127.5 - 1.0, summary="inception's crop, antialiased",
+    )  # fmt: skip
+    smooth = registry.get("antialiased_crop")
     data = encoded_images()
+    write_crops(folder, base, data)
     small = [prepare(one, Settings(max_side=SMALL)).data for one in data]
     raw = [prepare(one, Settings(max_side=SMALL, store="raw")) for one in data]
     shapes = [(one.facts.height, one.facts.width) for one in raw]
-    crops = [crop_of(base, one, number) for number, one in enumerate(data)]
 
     def stream(load: Callable, *columns: Sequence[Any]) -> Callable[[], None]:
         numbered = tf.data.Dataset.from_tensor_slices((*columns, list(range(len(data)))))
-        loaded = numbered.map(tf.autograph.experimental.do_not_convert(load), 1)
+        loaded = numbered.map(tf.autograph.experimental.do_not_convert(load), input_pipeline.AHEAD)
         options = tf.data.Options()
         options.autotune.enabled = False
         options.threading.private_threadpool_size = 1
-        batches = loaded.batch(50).with_options(options)
+        batches = loaded.batch(BATCH).with_options(options)
 
         def run() -> None:
             for _ in batches:
@@ -87,69 +144,42 @@ def measure() -> dict[str, float]:
 
         return run
 
-    def fused(spec: str) -> Callable:
-        pipeline = registry.get(spec)
-        return lambda one, number: pipeline.preprocess_encoded(
-            one, SIZE, SIZE, True, seed=tf.stack([number, 7])
-        )
+    def fused(pipeline: Any) -> Callable:
+        def load(one: Any, number: Any) -> Any:
+            with compiled.use():
+                return pipeline.preprocess_encoded(one, SIZE, SIZE, True, seed=seed_of(number))
+
+        return load
+
+    def seed_of(number: Any) -> Any:
+        return tf.stack([number, 7])
 
     def from_pixels(one: Any, shape: Any, number: Any) -> Any:
         image = tf.reshape(tf.io.decode_raw(one, tf.uint8), [shape[0], shape[1], 3])
-        return base.preprocess_image(image, SIZE, SIZE, True, seed=tf.stack([number, 7]))
+        with compiled.use():
+            return base.preprocess_image(image, SIZE, SIZE, True, seed=seed_of(number))
 
-    contenders: dict[str, Callable[[], object]] = {
-        "imgtools": stream(fused(PLAIN), data),
-        "imgtools antialiased": stream(fused("antialiased_crop"), data),
-        "max-side 256": stream(fused(PLAIN), small),
+    return {
+        "originals": stream(fused(base), data),
+        "antialiased": stream(fused(smooth), data),
+        "max-side 256": stream(fused(base), small),
         "raw 256": stream(from_pixels, [one.data for one in raw], shapes),
-        "Pillow": lambda: [pillow(*pair) for pair in zip(data, crops, strict=True)],
     }
-    if importlib.util.find_spec("cv2") and importlib.util.find_spec("simplejpeg"):
-        contenders["simplejpeg + OpenCV"] = lambda: [
-            opencv(*pair) for pair in zip(data, crops, strict=True)
-        ]
-    return medians(interleave(contenders, repeats=5), len(data))
 
 
-Crop = tuple[int, int, int, int, bool]  # y, x, height, width, mirrored
-
-
-def crop_of(pipeline: Any, encoded: bytes, number: int) -> Crop:
+def write_crops(folder: Path, pipeline: Any, data: list[bytes]) -> None:
+    """Write the JPEGs and crops.json: the crops that our side takes."""
     import tensorflow as tf
 
-    height, width, _ = tf.io.extract_jpeg_shape(encoded).numpy()
-    view = pipeline.view(height, width, SIZE, SIZE, True, seed=(number, 7))
-    y, x, h, w = (int(side) for side in view.crop)
-    return y, x, h, w, bool(view.flip)
-
-
-def pillow(encoded: bytes, crop: Crop) -> Any:
-    """As in a PyTorch DataLoader with torchvision's transforms on Pillow images."""
-    import numpy as np
-    from PIL import Image
-
-    y, x, height, width, mirrored = crop
-    with Image.open(io.BytesIO(encoded)) as image:
-        whole = image.convert("RGB")
-    part = whole.resize((SIZE, SIZE), Image.Resampling.BILINEAR, (x, y, x + width, y + height))
-    if mirrored:
-        part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(part, np.float32) / 127.5 - 1.0
-
-
-def opencv(encoded: bytes, crop: Crop) -> Any:
-    import cv2
-    import numpy as np
-    import simplejpeg
-
-    cv2.setNumThreads(1)
-    y, x, height, width, mirrored = crop
-    whole = simplejpeg.decode_jpeg(encoded, fastdct=True)
-    part = cv2.resize(whole[y : y + height, x : x + width], (SIZE, SIZE))
-    if mirrored:
-        part = cv2.flip(part, 1)
-    return part.astype(np.float32) / 127.5 - 1.0
+    crops = []
+    for number, encoded in enumerate(data):
+        height, width, _ = tf.io.extract_jpeg_shape(encoded).numpy()
+        view = pipeline.view(height, width, SIZE, SIZE, True, seed=(number, 7))
+        name = f"{number:03}.jpg"
+        (folder / name).write_bytes(encoded)
+        crops.append((name, [*(int(side) for side in view.crop), bool(view.flip)]))
+    (folder / "crops.json").write_text(json.dumps(crops))
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure()))
+    serve(Path(sys.argv[1]))

@@ -166,6 +166,8 @@ def _line(
     if not compiled.in_use():
         return None
     with tf.init_scope():  # now, not in the graph that is being built
+        if not tf.executing_eagerly():  # a graph of TensorFlow 1 cannot say now
+            return None
         seed = tf.zeros([2], tf.int32)
         grid = tf.random.stateless_uniform([*size, CHANNELS], seed, 0.0, 255.0)
         if pipeline.parts["colour"](grid, is_training, seed, call=call) is not grid:

@@ -43,24 +43,24 @@ def in_use() -> bool:
 SAME = np.array([[1, 1, 1], [0, 0, 0]], np.float32)
 
 
-def sample(pixels: tf.Tensor, origin: tf.Tensor, view: View, line: np.ndarray = SAME) -> tf.Tensor:
+def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = SAME) -> tf.Tensor:
     """Take a view from the part of the source that it needs.
 
-    pixels: uint8 [h, w, 3]. origin: int32 [2], where the view's crop begins in them. line: float32
-    [2, 3], what each channel of 0..255 is multiplied by at last, and what is added. Returns
+    pixels: uint8 [h, w, 3]. corner: int32 [2], y, x of the first of them in the source. line:
+    float32 [2, 3], what each channel of 0..255 is multiplied by at last, and what is added. Returns
     float32 [H, W, 3], flipped where the view says so; pixels outside the plane are 0. The view's
     method is "bilinear" or "antialias".
     """
-    numbers = tf.concat(
-        [origin, view.crop[2:], view.resize, view.window, [tf.cast(view.flip, tf.int32)]], axis=0
-    )
+    flip = tf.cast(view.flip, tf.int32)[tf.newaxis]
+    numbers = tf.concat([corner, view.crop, view.resize, view.window, flip], axis=0)
 
     def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         from imagenet_tools.preprocessing import kernels
 
         method = kernels.BILINEAR if view.method == "bilinear" else kernels.TRIANGLE
         *pairs, flip = numbers.tolist()
-        origin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
+        corner, begin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
+        origin = (begin[0] - corner[0], begin[1] - corner[1])
         out = _empty((*view.size, 3))
         kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out)
         return out

@@ -83,8 +83,7 @@ def _distorted_box(
 def central(height: tf.Tensor, width: tf.Tensor, fraction: float) -> tf.Tensor:
     """The central fraction of each side, rounded as tf.image.central_crop does: int32 [4]."""
     size = tf.stack([height, width])
-    sides = tf.cast(size, tf.float64)
-    begin = tf.cast((sides - sides * fraction) / 2, tf.int32)
+    begin = tf.cast(tf.cast(size, tf.float32) * ((1 - fraction) / 2), tf.int32)
     return tf.concat([begin, size - 2 * begin], axis=0)
 
 

@@ -92,6 +92,9 @@ def sample(
     for x in range(width):
         if columns[x] >= 0:
             low, high = min(low, columns[x]), max(high, columns[x] + taps)
+    # Named here, so that the inner loop need not look again after each write.
+    red_gain, green_gain, blue_gain = line[0, 0], line[0, 1], line[0, 2]
+    red_bias, green_bias, blue_bias = line[1, 0], line[1, 1], line[1, 2]
     # Down first, over whole rows of the source; then along the row.
     row = np.empty(3 * max(high - low, 0), np.float32)
     for y in range(height):
@@ -124,9 +127,9 @@ def sample(
                         blue += weight * row[at + 2]
                         at += 3
             to = width - 1 - x if flip else x
-            out[y, to, 0] = red * line[0, 0] + line[1, 0]
-            out[y, to, 1] = green * line[0, 1] + line[1, 1]
-            out[y, to, 2] = blue * line[0, 2] + line[1, 2]
+            out[y, to, 0] = red * red_gain + red_bias
+            out[y, to, 1] = green * green_gain + green_bias
+            out[y, to, 2] = blue * blue_gain + blue_bias
 
 
 @njit(nogil=True, cache=True, fastmath=True)

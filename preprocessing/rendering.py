@@ -50,7 +50,7 @@ def render_image(image: tf.Tensor, view: View, line: np.ndarray = compiled.SAME)
     Within 1e-4 of the range of render_plane's pixels, times line[0] plus line[1].
     """
     if _compiled(view):
-        return compiled.sample(image, view.crop[:2], view, line)
+        return compiled.sample(image, tf.constant([0, 0]), view, line)
 
     def read(window: tf.Tensor) -> tf.Tensor:
         y, x, height, width = tf.unstack(window)
@@ -125,7 +125,7 @@ def render_jpeg(
         low, high = _needed(view, shape[:2])
         window = tf.concat([low, high - low], axis=0)
         pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-        return compiled.sample(pixels, view.crop[:2] - low, view, line)
+        return compiled.sample(pixels, low, view, line)
     if _is_whole(view):
         plane = resample(_decode_crop(encoded, view, shape), view.resize, view.method)
         return _along(line, _flip(plane, view))
@@ -172,10 +172,10 @@ def _needed(view: View, shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The corners of the part of a source that a view looks at, with a margin: int32 [2] each."""
     corner = view.crop[:2]
     if _is_whole(view):
-        first, last = corner, corner + view.crop[2:]
-    else:
-        span = _span_antialiased if view.method == "antialias" else _span_bilinear
-        first, last = (corner + tf.cast(place, tf.int32) for place in span(view))
+        last = corner + view.crop[2:]
+        return tf.maximum(corner - MARGIN, 0), tf.minimum(last + MARGIN, shape)
+    span = _span_antialiased if view.method == "antialias" else _span_bilinear
+    first, last = (corner + tf.cast(place, tf.int32) for place in span(view))
     low = tf.clip_by_value(first - MARGIN, 0, shape - 1)
     return low, tf.clip_by_value(last + MARGIN, low + 1, shape)
 

@@ -1,0 +1,172 @@
+"""The stacks people would pick instead, each on one core: run by bench_peers in a child of its own.
+
+    PYTHON -m benchmarks.peer_stacks FOLDER
+
+PYTHON needs only what it is to measure: Pillow, simplejpeg + OpenCV, nvidia-dali, ffcv. FOLDER
+holds the JPEGs, and crops.json: for each file y, x, height, width and mirrored. Reads names of
+stacks from stdin, a line each; writes the seconds that one pass took, or why there is none.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIZE, BATCH = 224, 50
+FFCV_SIDE = 500  # FFCV's own recipe: longer side at most 500, JPEG quality 90 or raw pixels
+Crop = tuple[int, int, int, int, bool]  # y, x, height, width, mirrored
+
+
+def pillow(encoded: bytes, crop: Crop) -> Any:
+    """As in a PyTorch DataLoader with torchvision's transforms on Pillow images: antialiased."""
+    from PIL import Image
+
+    y, x, height, width, mirrored = crop
+    with Image.open(io.BytesIO(encoded)) as image:
+        whole = image.convert("RGB")
+    part = whole.resize((SIZE, SIZE), Image.Resampling.BILINEAR, (x, y, x + width, y + height))
+    if mirrored:
+        part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return np.asarray(part, np.float32) / 127.5 - 1.0
+
+
+def opencv(encoded: bytes, crop: Crop) -> Any:
+    """simplejpeg's decoder and OpenCV's resize: not antialiased."""
+    import cv2
+    import simplejpeg
+
+    cv2.setNumThreads(1)
+    y, x, height, width, mirrored = crop
+    whole = simplejpeg.decode_jpeg(encoded, fastdct=True)
+    part = cv2.resize(whole[y : y + height, x : x + width], (SIZE, SIZE))
+    if mirrored:
+        part = cv2.flip(part, 1)
+    return part.astype(np.float32) / 127.5 - 1.0
+
+
+def each(function: Callable, files: list[bytes], crops: list[Crop]) -> Callable[[], None]:
+    def run() -> None:
+        for pair in zip(files, crops, strict=True):
+            function(*pair)
+
+    return run
+
+
+def dali(files: list[bytes], crops: list[Crop]) -> Callable[[], None]:
+    """DALI's CPU backend: the window is decoded, resized with antialiasing, made floats."""
+    from nvidia.dali import fn, pipeline_def, types
+
+    arrays = [np.frombuffer(data, np.uint8) for data in files]
+    corners = [np.array(crop[:2], np.int32) for crop in crops]
+    sides = [np.array(crop[2:4], np.int32) for crop in crops]
+    flips = [np.array(crop[4], np.int32) for crop in crops]
+
+    def feed(source: list) -> Callable:
+        return lambda info: source[info.idx_in_epoch % len(source)]
+
+    @pipeline_def(batch_size=BATCH, num_threads=1, device_id=None)
+    def graph() -> Any:
+        sources = (arrays, corners, sides, flips)
+        data, corner, side, flip = (
+            fn.external_source(feed(source), batch=False, dtype=kind)
+            for source, kind in zip(sources, (types.UINT8, *[types.INT32] * 3), strict=True)
+        )
+        window = fn.decoders.image_slice(data, corner, side, axis_names="HW")
+        small = fn.resize(
+            window, size=[SIZE, SIZE], interp_type=types.INTERP_LINEAR, antialias=True
+        )
+        return fn.crop_mirror_normalize(
+            small, mirror=flip, mean=[127.5] * 3, std=[127.5] * 3, output_layout="HWC"
+        )
+
+    built = graph()
+    built.build()
+
+    def run() -> None:
+        for _ in range(len(files) // BATCH):
+            built.run()
+
+    return run
+
+
+def ffcv(folder: Path, files: list[bytes], mode: str) -> Callable[[], None]:
+    """FFCV from a file of its own: random resized crop, flip, floats normalised by its kernel."""
+    from ffcv.fields import IntField, RGBImageField
+    from ffcv.fields.rgb_image import RandomResizedCropRGBImageDecoder
+    from ffcv.loader import Loader, OrderOption
+    from ffcv.transforms import NormalizeImage, RandomHorizontalFlip
+    from ffcv.writer import DatasetWriter
+    from PIL import Image
+
+    class Images:
+        def __len__(self) -> int:
+            return len(files)
+
+        def __getitem__(self, index: int) -> tuple[Any, int]:
+            return Image.open(io.BytesIO(files[index])).convert("RGB"), index
+
+    path = str(folder / f"{mode}.beton")
+    fields = {
+        "image": RGBImageField(write_mode=mode, max_resolution=FFCV_SIDE, jpeg_quality=90),
+        "label": IntField(),
+    }
+    DatasetWriter(path, fields, num_workers=1).from_indexed_dataset(Images())
+    middle = np.full(3, 127.5)
+    steps = [
+        RandomResizedCropRGBImageDecoder((SIZE, SIZE)),
+        RandomHorizontalFlip(),
+        NormalizeImage(middle, middle, np.float32),
+    ]
+    loader = Loader(
+        path, batch_size=BATCH, num_workers=1, order=OrderOption.SEQUENTIAL, os_cache=True,
+        pipelines={"image": steps, "label": None},
+    )  # fmt: skip
+
+    def run() -> None:
+        for _ in loader:
+            pass
+
+    return run
+
+
+def stacks(folder: Path) -> dict[str, Callable[[], Callable[[], None]]]:
+    """What makes each stack ready, by name."""
+    named: list[list] = json.loads((folder / "crops.json").read_text())
+    files = [(folder / name).read_bytes() for name, _ in named]
+    crops: list[Crop] = [tuple(crop) for _, crop in named]
+    return {
+        "Pillow": lambda: each(pillow, files, crops),
+        "simplejpeg + OpenCV": lambda: each(opencv, files, crops),
+        "DALI": lambda: dali(files, crops),
+        "FFCV JPEG": lambda: ffcv(folder, files, "jpg"),
+        "FFCV raw": lambda: ffcv(folder, files, "raw"),
+    }
+
+
+def main() -> None:
+    os.sched_setaffinity(0, {0})
+    known = stacks(Path(sys.argv[1]))
+    ready: dict[str, Callable[[], None]] = {}
+    for line in sys.stdin:
+        name = line.strip()
+        try:
+            if name not in ready:
+                ready[name] = known[name]()
+            start = time.perf_counter()
+            ready[name]()
+            answer: float | str = time.perf_counter() - start
+        except Exception as error:  # not installed, or it does not run here: a row says so
+            answer = f"{type(error).__name__}: {error}".splitlines()[0]
+        print("ANSWER", json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import pickle
 import socket
+import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
@@ -20,6 +23,7 @@ Result = TypeVar("Result")
 
 RETRIES = 20  # of a task whose worker died: nodes that can be taken away are taken away often
 AHEAD = 2  # tasks a core that wait at the cluster, so that a long list is not sent at once
+LOOK = 1.0  # seconds between looks at the cluster's size; a look costs as much as a task
 
 
 def run(
@@ -35,17 +39,28 @@ def run(
     address uses all it has.
     """
     with connected(address, workers) as ray:
-        remote = ray.remote(max_retries=RETRIES, num_cpus=1)(function)
+
+        def work(packed: bytes) -> Result:
+            return function(pickle.loads(zlib.decompress(packed)))
+
+        name = getattr(function, "__name__", "task")
+        remote = ray.remote(max_retries=RETRIES, num_cpus=1)(work).options(name=name)
         waiting = iter(tasks)
         running: dict[Any, Task] = {}
+        room, looked = 0, -LOOK
         while True:
-            room = AHEAD * cores(ray) - len(running)
-            for task in itertools.islice(waiting, max(room, 0)):
-                running[remote.remote(task)] = task
+            if time.monotonic() - looked >= LOOK:
+                room, looked = AHEAD * cores(ray), time.monotonic()
+            for task in itertools.islice(waiting, max(room - len(running), 0)):
+                # Up to 100 kB go with the message; more is put into a store for each, which takes
+                # the driver longer than packing it.
+                running[remote.remote(zlib.compress(pickle.dumps(task), 1))] = task
             if not running:
                 return
-            (done,), _ = ray.wait(list(running), num_returns=1)
-            yield running.pop(done), partial(result_of, ray, done)
+            ray.wait(list(running), fetch_local=False)
+            ended, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
+            for done in ended:
+                yield running.pop(done), partial(result_of, ray, done)
 
 
 @contextlib.contextmanager

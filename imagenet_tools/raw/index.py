@@ -145,9 +145,11 @@ class RawSplit:
 
         at = np.asarray(indices, np.int64)
         ends = self.name_ends[at]
-        starts = np.where(at > 0, self.name_ends[at - 1], 0)
-        spans = zip(starts.tolist(), ends.tolist(), strict=True)
-        names = b"".join([self.names[start:end] for start, end in spans])
+        lengths = ends - np.where(at > 0, self.name_ends[at - 1], 0)
+        name_ends = np.cumsum(lengths)
+        # Of each byte of the names its place in self.names: a gather in place of a slice a name.
+        places = np.arange(lengths.sum()) + np.repeat(ends - name_ends, lengths)
+        names = np.frombuffer(self.names, np.uint8)[places].tobytes()
         labels, container = self.labels[at].tolist(), self.container[at].tolist()
         images = Images(
             split=self.name,
@@ -159,7 +161,7 @@ class RawSplit:
             sizes=self.sizes[at].tolist(),
             rows=self.rows[at].tolist(),
             names=names,
-            name_ends=np.cumsum(ends - starts).tolist(),
+            name_ends=name_ends.tolist(),
         )
         if not self.boxes:
             return images

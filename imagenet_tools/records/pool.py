@@ -8,14 +8,19 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.context import BaseContext
+from queue import SimpleQueue
 from typing import TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+# Workers up to which the calling process is one. It keeps more of them waiting for their next task
+# while it is busy with its own.
+MANY = 8
 
 
 def cores() -> int:
@@ -47,31 +52,37 @@ def run(
 ) -> Iterator[tuple[Task, Callable[[], Result]]]:
     """Yield (task, outcome) as tasks end; outcome() returns the result or raises its error.
 
-    Tasks are drawn from the iterable a few ahead, so that it may be long. This process is one of
-    the workers: it starts at once, and the caller's outcome() does the work of its tasks. Where
-    the caller stops early, what is running elsewhere is waited for.
+    Tasks are drawn from the iterable a few ahead, so that it may be long. Up to MANY workers this
+    process is one of them: it starts at once, and the caller's outcome() does the work of its
+    tasks. Where the caller stops early, what is running elsewhere is waited for.
     """
     waiting = iter(tasks)
     if workers <= 1:
         for task in waiting:
             yield task, partial(function, task)
         return
-    children = workers - 1
+    works = workers <= MANY
+    children = workers - 1 if works else workers
     pool = ProcessPoolExecutor(
         children, mp_context=_warmed(), initializer=_begin, initargs=(dict(os.environ),)
     )
     running: dict[Future[Result], Task] = {}
+    ended: SimpleQueue[Future[Result]] = SimpleQueue()
     try:
         while True:
             with _interrupts_held():
                 for task in itertools.islice(waiting, 2 * children - len(running)):
-                    running[pool.submit(function, task)] = task
-            own = list(itertools.islice(waiting, 1))
+                    future = pool.submit(function, task)
+                    running[future] = task
+                    future.add_done_callback(ended.put)
+            own = list(itertools.islice(waiting, 1)) if works else []
             for task in own:
                 yield task, partial(function, task)
             if not running:
                 return
-            for future in wait(running, 0 if own else None, FIRST_COMPLETED).done:
+            # What has ended meanwhile; without a task of its own, the next one to end too.
+            for _ in range(ended.qsize() if own else max(1, ended.qsize())):
+                future = ended.get()
                 yield running.pop(future), future.result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

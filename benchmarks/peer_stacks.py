@@ -74,7 +74,7 @@ def dali(files: list[bytes], crops: list[Crop]) -> Callable[[], None]:
 
     @pipeline_def(batch_size=BATCH, num_threads=1, device_id=None)
     def graph() -> Any:
-        sources = (arrays, corners, sides, flips)
+        sources: tuple[list, ...] = (arrays, corners, sides, flips)
         data, corner, side, flip = (
             fn.external_source(feed(source), batch=False, dtype=kind)
             for source, kind in zip(sources, (types.UINT8, *[types.INT32] * 3), strict=True)

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks import bench_records
+from benchmarks import bench_records, simulated
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.simulated import CLASSES, IMAGES
+from imagenet_tools.raw.index import RawImage
+from imagenet_tools.records import pool
 from imagenet_tools.records.prepare import Settings
-from imagenet_tools.records.shard import ShardTask
+from imagenet_tools.records.shard import ShardTask, build_shard
 
-IMAGES, CLASSES, SHARDS = 14_197_122, 21_841, 11_264  # ImageNet-21k, in shards of some 1,260
+WORKERS = 64
+STORES = (32, 4)  # GB/s that all workers together read, and write at the same time
 PLAN = """
 import json, time
-from benchmarks.bench_scale import CLASSES, IMAGES, SHARDS
-from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, columns
+from benchmarks.simulated import CLASSES, IMAGES, SHARDS, entries
+from imagenet_tools.raw.index import ClassInfo, RawSet, columns
 from imagenet_tools.records import plan
 classes = tuple(ClassInfo(f"n{number:08d}", f"class {number}") for number in range(CLASSES))
-def entries():
-    for number in range(IMAGES):
-        label = number % CLASSES + 1
-        key = classes[label - 1].key
-        yield Entry(f"/raw/{key}.tar", f"{key}_{number}.JPEG", label, number * 512, 91_000)
 start = time.perf_counter()
-part = columns("train", classes, entries())
+part = columns("train", classes, entries(classes, IMAGES))
 listed = time.perf_counter()
 planned = plan.plan_split(part, SHARDS, seed=0)
 plan.fingerprint(RawSet("simulated", "", "", classes, {"train": part}), [planned], {})
 end = time.perf_counter()
-task = [part[int(at)] for at in planned.members(0)]
+task = part.take(planned.members(0))
 with open("/proc/self/status") as status:
     peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
 print(json.dumps({"index": listed - start, "plan": end - listed, "peak": peak, "task": len(task)}))
@@ -45,10 +47,18 @@ print(json.dumps({"index": listed - start, "plan": end - listed, "peak": peak, "
 
 def rows() -> Iterator[Row]:
     yield from plan_rows()
+    shares = {"memory to memory": shard_seconds()}
+    for store in STORES:
+        size = simulated.SIZE * IMAGES / simulated.SHARDS
+        shares[f"{store} GB/s shared by all"] = size * WORKERS / store / 1e9
+    for what, seconds in shares.items():
+        yield driver_row("process pool", pool.run, what, seconds)
     if importlib.util.find_spec("ray") is None:
         yield skipped("Ray beside the process pool", "Ray is not installed")
         return
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     yield from ray_rows()
+    yield from ray_driver_rows(shares)
 
 
 def plan_rows() -> Iterator[Row]:
@@ -64,7 +74,6 @@ def plan_rows() -> Iterator[Row]:
 def ray_rows() -> Iterator[Row]:
     from imagenet_tools import raw, ray_engine
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with tempfile.TemporaryDirectory() as name, ray_engine.connected(None, 2):
         folder = Path(name)
         source = bench_records.repeated(folder, 25)
@@ -80,29 +89,57 @@ def ray_rows() -> Iterator[Row]:
             unit="images/s", candidate="Ray", baseline="process pool", at_least=0.9,
             note="the cluster is up; starting one takes some four seconds",
         )  # fmt: skip
-        yield driver_row(found, rates["process pool"] / 2)
 
 
-def nothing(task: ShardTask) -> int:
-    """A task that costs its worker nothing."""
-    return len(task.images)
+def shard_seconds() -> float:
+    """What a shard of 1,260 images of 91 kB takes one worker, from memory to memory."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bench_records.repeated(folder, 1)
+        found = sorted((folder / "once").rglob("*.JPEG"), key=lambda path: path.stat().st_size)
+        while statistics.mean(path.stat().st_size for path in found) > simulated.SIZE:
+            found.pop()  # the sample's are somewhat larger than ImageNet-21k's
+        images = []
+        for number, source in zip(
+            range(simulated.IMAGES // simulated.SHARDS), itertools.cycle(found), strict=False
+        ):
+            own = folder / f"{number}.JPEG"
+            own.write_bytes(source.read_bytes())
+            images.append(RawImage("train", own.name, "ant", 1, str(own)))
+        os.sync()
+        task = ShardTask(str(folder / "train"), tuple(images), {"ant": "ant"}, Settings())
+        taken = interleave({"shard": lambda: build_shard(task)}, repeats=7)
+        return statistics.median(taken["shard"])
 
 
-def driver_row(found: object, rate: float) -> Row:
-    """The driver's own time a task of 1,250 images, against a worker's time for it."""
+def driver_row(name: str, engine: Any, what: str, seconds: float) -> Row:
+    """A real driver and 64 workers that sleep for as long as a shard takes."""
+    rounds = max(10, round(6 / seconds))
+    found = simulated.drive(engine, seconds, WORKERS, rounds)
+    figures = {
+        "wall": found.wall,
+        "work / 64": found.work / WORKERS,
+        "driver's processor time": found.driver,
+    }
+    return Row(
+        f"{name}: {WORKERS} simulated workers, {what}, {seconds:.2f} s a shard: what it adds",
+        figures, "s", found.excess, "< 0.02", found.excess < 0.02,
+        f"without the first two rounds and the last; {found.busy:.1f} of {os.cpu_count()} cores "
+        "busy, with what 64 workers spend on being called",
+    )  # fmt: skip
+
+
+def ray_driver_rows(shares: dict[str, float]) -> Iterator[Row]:
     from imagenet_tools import ray_engine
 
-    part = found.splits["train"]  # type: ignore[attr-defined]
-    images = tuple(part[index % len(part)] for index in range(1250))
-    words = {image.synset: "words" for image in images}
-    task = ShardTask("/out/train-00000-of-01024", images, words, Settings())
-    count = 200
-    start = time.process_time()
-    for _, outcome in ray_engine.run(nothing, [task] * count, 2):
-        assert outcome() == len(images)
-    own = (time.process_time() - start) / count
-    work = len(images) / rate
-    name = "Ray: the driver's time a shard of 1,250 images, of a worker's"
-    share = own / work
-    note = f"so {1 / share:,.0f} workers keep the driver busy"
-    return Row(name, {"driver": own, "worker": work}, "s", share, "< 0.02", share < 0.02, note)
+    start = time.perf_counter()
+    with ray_engine.connected(None, WORKERS):
+        up = time.perf_counter()
+        seen: set[int] = set()
+        while len(seen) < WORKERS and time.perf_counter() - up < 120:
+            ended = ray_engine.run(simulated.own_pid, range(2 * WORKERS), WORKERS)
+            seen |= {outcome() for _, outcome in ended}
+        figures = {"cluster": up - start, "workers": time.perf_counter() - up}
+        yield Row(f"Ray: {len(seen)} workers started on this machine", figures, "s")
+        for what, seconds in shares.items():
+            yield driver_row("Ray", ray_engine.run, what, seconds)

@@ -206,8 +206,9 @@ def summary(out: str, manifest: Manifest) -> Iterator[str]:
     yield f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"
     for name, split in manifest.splits.items():
         mix = [shard.classes for shard in split.shards]
+        shards = f"{len(mix):,} shards" if len(mix) > 1 else "1 shard"
         yield (
-            f"  {name}: {split.records:,} records in {len(split.shards):,} shards; "
+            f"  {name}: {split.records:,} records in {shards}; "
             f"{len(split.class_counts):,} of {manifest.num_classes:,} classes, "
             f"{min(mix):,} to {max(mix):,} in a shard"
         )

@@ -162,6 +162,13 @@ def test_empty_split_is_an_error(tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
+def test_a_missing_split_is_said(tmp_path: Path) -> None:
+    archives(tmp_path)
+    assert raw.detect(tmp_path).description.endswith("6 train images, 2 validation images")
+    (tmp_path / "ILSVRC2012_img_val.tar").unlink()
+    assert raw.detect(tmp_path).description.endswith("6 train images; no validation split")
+
+
 def test_truncated_archive_is_named(tmp_path: Path) -> None:
     whole = train_tar()
     (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(whole[: len(whole) // 2])

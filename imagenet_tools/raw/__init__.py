@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import ClassInfo, Images, RawImage, RawSet, RawSplit
+from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
 
 __all__ = [
     "ClassInfo",
@@ -66,7 +66,7 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
         found = layout.find(place, options)
         if found is not None:
             _refuse_empty(found)
-            return found
+            return _named_gaps(found)
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
@@ -77,6 +77,14 @@ def _refuse_empty(found: RawSet) -> None:
     empty = [name for name, part in found.splits.items() if not len(part)]
     if empty or not found.splits:
         raise ValueError(f"{found.description}: no image in {', '.join(empty) or 'any split'}")
+
+
+def _named_gaps(found: RawSet) -> RawSet:
+    """The data set; its description says it where a split is not there (an archive alone, say)."""
+    gaps = [name for name in SPLITS if name not in found.splits]
+    if not gaps or found.layout == "class folders without splits":  # which says so itself
+        return found
+    return replace(found, description=f"{found.description}; no {gaps[0]} split")
 
 
 def _contents(place: Path) -> str:

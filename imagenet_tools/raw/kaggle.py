@@ -35,15 +35,16 @@ def find(place: Path, options: Options) -> RawSet | None:
             raise ValueError(f"{train / unknown[0]}: its name is no ImageNet synset")
         entries = listing.class_entries(train, names, label_of, "train")
         splits["train"] = columns("train", infos, entries, around.of)
-    source = "ImageNet's shipped list"
+    source = ""
     if val.is_dir():
         solution = root / SOLUTION
-        source = SOLUTION if solution.exists() else source
+        source = SOLUTION if solution.exists() else "ImageNet's shipped list"
+        source = f" (validation labelled from {source})"
         splits["validation"] = columns("validation", infos, _val(val, solution), around.of)
     counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
     return RawSet(
         layout="Kaggle",
-        description=f"Kaggle's CLS-LOC under {root}: {counts} (validation labelled from {source})",
+        description=f"Kaggle's CLS-LOC under {root}: {counts}{source}",
         label_convention=imagenet.IMAGENET_CONVENTION,
         classes=infos,
         splits=splits,

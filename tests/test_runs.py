@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from imagenet_tools import checkpoints, evaluation, experiment, records, training
 from imagenet_tools.cli import main as cli_main
@@ -267,3 +268,18 @@ def test_finetuning_to_another_number_of_classes(trained: Path, data: Path, tmp_
     name = "alexnet_v2/conv3/weights"
     np.testing.assert_array_equal(old[name], new[name])
     assert new["alexnet_v2/fc8/biases"].shape == (3,)
+
+
+def test_a_step_leaves_nothing_behind() -> None:
+    def resident() -> int:
+        status = Path("/proc/self/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if "VmRSS" in line)
+
+    if not Path("/proc/self/status").exists():
+        pytest.skip("resident memory is read from /proc")
+    training.scalars(0.5, 1)
+    before = resident()
+    for step in range(20_000):
+        rate, number = training.scalars(step * 1e-6, step)
+    assert (rate.dtype, number.dtype) == (tf.float32, tf.int32)
+    assert resident() - before < 8_000  # kB; 30,000 by way of Python numbers

@@ -94,12 +94,12 @@ def wait_for(condition: Any, what: str) -> None:
         time.sleep(0.005)
 
 
-def workers() -> list[int]:
-    """Processes of Ray that are writing a shard now."""
+def workers(task: bytes = b"build_shard") -> list[int]:
+    """Processes of Ray that do such a task now."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            if (place / "cmdline").read_bytes().startswith(b"ray::build_shard"):
+            if (place / "cmdline").read_bytes().startswith(b"ray::" + task):
                 found.append(int(place.name))
         except OSError:
             continue
@@ -138,6 +138,21 @@ def test_the_driver_is_killed_in_a_build(
     after = done(tmp_path)
     assert {name: after[name] for name in before} == before  # not done twice
     assert contents(tmp_path) == whole
+
+
+def test_paths_are_those_of_the_driver(
+    images: Path, whole: dict[str, bytes], tmp_path: Path, cluster: Any
+) -> None:
+    """Workers start in the cluster's folder, not in the driver's."""
+    (tmp_path / "raw").symlink_to(images)
+    command = [sys.executable, "-m", "imagenet_tools", "build-tfrecords", "--raw", "raw"]
+    command += ["--out", "out", "--train-shards", str(SHARDS)]
+    command += ["--engine", "ray", "--address", cluster.address]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    shards = {name for name in whole if "-of-" in name}
+    found = contents(tmp_path / "out")
+    assert {name: found[name] for name in shards} == {name: whole[name] for name in shards}
 
 
 def test_errors_are_the_tasks_own(tmp_path: Path) -> None:
@@ -206,12 +221,54 @@ def at_work(folder: Path) -> bool:
     return False
 
 
+def comparison(data: Path, out: Path, *options: str) -> list[str]:
+    """The command of a small comparison of two runs, half a minute each."""
+    command = [sys.executable, "-m", "imagenet_tools", "compare-preproc", "alexnet", "inception"]
+    command += ["--data", str(data), "--out", str(out), "--seeds", "1", "--no-matrix"]
+    return [*command, "--image-size", "67", "--epochs", "100", *options]
+
+
+def probabilities(out: Path) -> dict[str, Any]:
+    """Every predictions file of a comparison."""
+    from imagenet_tools import evaluation
+
+    found = {str(path.relative_to(out)): path for path in out.rglob("predictions*.npz")}
+    return {name: evaluation.read_predictions(path)[0].probability for name, path in found.items()}
+
+
+@pytest.mark.slow
+def test_a_worker_and_a_node_are_lost_in_a_comparison(
+    tiny_records: Path, tmp_path: Path, cluster: Any
+) -> None:
+    second = cluster.add_node(num_cpus=1)
+    out = tmp_path / "ray"
+    command = comparison(tiny_records, out, "--engine", "ray", "--address", cluster.address)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    begun = [out / arm / "seed-1" / "run.json" for arm in ("alexnet", "inception")]
+    wait_for(lambda: all(path.exists() for path in begun), "both runs to begin")
+    before = set(workers(b"_start"))
+    assert len(before) == 2  # one a node
+    os.kill(min(before), signal.SIGKILL)
+    wait_for(lambda: len(set(workers(b"_start")) - before) == 1, "the lost run to begin again")
+    assert not list(out.rglob("result.json"))
+    cluster.remove_node(second, allow_graceful=False)
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    local = comparison(tiny_records, tmp_path / "local", "--jobs", "2")  # a core each, as above
+    done = subprocess.run(local, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    wanted, found = probabilities(tmp_path / "local"), probabilities(out)
+    assert len(wanted) == 2 and found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
 @pytest.mark.slow
 def test_the_driver_is_killed_in_a_comparison(tiny_records: Path, tmp_path: Path) -> None:
     """What runs ends with it; the same command finishes, and does no finished run again."""
-    command = [sys.executable, "-m", "imagenet_tools", "compare-preproc", "alexnet", "inception"]
-    command += ["--data", str(tiny_records), "--out", str(tmp_path), "--seeds", "1", "--no-matrix"]
-    command += ["--image-size", "67", "--epochs", "100", "--engine", "ray"]
+    command = comparison(tiny_records, tmp_path, "--engine", "ray")
     first, second = tmp_path / "alexnet" / "seed-1", tmp_path / "inception" / "seed-1"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for(lambda: (second / "run.json").exists(), "the second run to begin")

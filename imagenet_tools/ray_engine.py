@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 RETRIES = 20  # of a task whose worker died: nodes that can be taken away are taken away often
 AHEAD = 2  # tasks a core that wait at the cluster, so that a long list is not sent at once
 LOOK = 1.0  # seconds between looks at the cluster's size; a look costs as much as a task
+MOMENT = 0.02  # seconds; the tasks that wait at the cluster keep it at work meanwhile
 
 
 def run(
@@ -57,8 +58,9 @@ def run(
                 running[remote.remote(zlib.compress(pickle.dumps(task), 1))] = task
             if not running:
                 return
-            ray.wait(list(running), fetch_local=False)
-            ended, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
+            # All that end within a moment: Ray looks at every task at each call.
+            some = {"num_returns": len(running), "timeout": MOMENT, "fetch_local": False}
+            ended, _ = ray.wait(list(running), **some)
             for done in ended:
                 yield running.pop(done), partial(result_of, ray, done)
 

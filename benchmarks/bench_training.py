@@ -25,14 +25,16 @@ GFLOP_AN_IMAGE = 4.28
 def our_step(size: int, batch: int, *, forward_only: bool = False) -> Callable[[], None]:
     import tensorflow as tf
 
-    from imagenet_tools import experiment, nets, training
+    from imagenet_tools import experiment, nets
+    from imagenet_tools.run_record import Run
+    from imagenet_tools.trainer import Trainer
 
     recipe = experiment.recipe(
         "alexnet", weight_decay=WEIGHT_DECAY, batch_size=batch, image_size=size
     )
     net = nets.create("alexnet_v2", CLASSES, size)
-    run = training.Run("", "", "alexnet_v2", {}, size, CLASSES, 0, 0, 1000, "")
-    trainer = training.Trainer(net, recipe, run, 1000)
+    run = Run("", "", "alexnet_v2", {}, size, CLASSES, 0, 0, 1000, "")
+    trainer = Trainer(net, recipe, run, 1000)
     images, labels = batch_of(size, batch)
     if forward_only:
         forward = tf.function(lambda: net(images), autograph=False)

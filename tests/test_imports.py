@@ -24,6 +24,8 @@ LEVELS = {
     "records": 2,
     "engines": 5,
     "training": 4,
+    "trainer": 4,
+    "run_record": 3,
     "evaluation": 4,
     "prediction": 4,
     "export": 4,

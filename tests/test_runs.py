@@ -9,12 +9,13 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from imagenet_tools import checkpoints, evaluation, experiment, records, training
+from imagenet_tools import checkpoints, evaluation, experiment, records, trainer, training
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.records import schema, tfrecord
 
@@ -62,15 +63,15 @@ def test_interrupted_and_resumed_gives_the_same_bits(
     trained: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = []
-    whole = training.Trainer.learning_rate
+    whole = trainer.Trainer.learning_rate
 
-    def interrupt(self: training.Trainer, step: int) -> float:
+    def interrupt(self: trainer.Trainer, step: int) -> float:
         steps.append(step)
         if len(steps) == 4:
             raise RuntimeError("killed")
         return whole(self, step)
 
-    monkeypatch.setattr(training.Trainer, "learning_rate", interrupt)
+    monkeypatch.setattr(trainer.Trainer, "learning_rate", interrupt)
     with pytest.raises(RuntimeError, match="killed"):
         run(data, tmp_path, save_steps=2)
     assert checkpoints.read(tmp_path).step == 2
@@ -171,10 +172,10 @@ def test_a_checkpoint_every_so_many_seconds(data: Path, tmp_path: Path) -> None:
 )
 def test_a_loss_at_chance_is_explained(start: str, step: int, causes: str) -> None:
     recipe = experiment.recipe("quick", initialisation=start)
-    trainer = SimpleNamespace(run=SimpleNamespace(num_classes=11), recipe=recipe)
-    text = training.stuck_text(2.39, step, trainer)  # type: ignore[arg-type]
+    at_work: Any = SimpleNamespace(run=SimpleNamespace(num_classes=11), recipe=recipe)
+    text = training.stuck_text(2.39, step, at_work)
     assert text is not None and causes in text and "labels that do not fit" in text
-    assert training.stuck_text(2.0, step, trainer) is None  # type: ignore[arg-type]
+    assert training.stuck_text(2.0, step, at_work) is None
 
 
 def test_averages_that_are_not_there_are_named(trained: Path, data: Path) -> None:
@@ -277,9 +278,9 @@ def test_a_step_leaves_nothing_behind() -> None:
 
     if not Path("/proc/self/status").exists():
         pytest.skip("resident memory is read from /proc")
-    training.scalars(0.5, 1)
+    trainer.scalars(0.5, 1)
     before = resident()
     for step in range(20_000):
-        rate, number = training.scalars(step * 1e-6, step)
+        rate, number = trainer.scalars(step * 1e-6, step)
     assert (rate.dtype, number.dtype) == (tf.float32, tf.int32)
     assert resident() - before < 8_000  # kB; 30,000 by way of Python numbers

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from imagenet_tools import checkpoints, evaluation, experiment, nets, training
+from imagenet_tools import checkpoints, evaluation, experiment, nets, trainer, training
 from imagenet_tools.nets import slim
 
 SMALL = {  # the smallest sizes that keep a run of seconds
@@ -148,7 +148,7 @@ def test_mixed_precision_keeps_float32_variables_and_nearly_the_logits() -> None
     def gradients(net: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             ((_, logits),) = net.heads(images, tf.constant([1, 2]))
-            loss = training.cross_entropy(logits, tf.constant([0, 1, 2, 3]))
+            loss = trainer.cross_entropy(logits, tf.constant([0, 1, 2, 3]))
         return loss, tape.gradient(loss, list(net.trainable.values()))
 
     (loss, _), (other, found) = (gradients(net) for net in both)

@@ -42,7 +42,7 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
 
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
     """
-    from imagenet_tools import experiment, training
+    from imagenet_tools import experiment, run_record, training
 
     plan, _ = plans.read(folder)
     arm, own = plan.arm(slug), run_folder(folder, plan.arm(slug), seed)
@@ -67,7 +67,7 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
         "seed": seed,
         "training": dataclasses.asdict(trained),
         "evaluations": evaluations,
-        "versions": training.versions(),
+        "versions": run_record.versions(),
     }
     write_json(own / RESULT, content)
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import experiment, nets, training
+from imagenet_tools import experiment, nets
 from imagenet_tools.diagnosis.sample import Picture
 from imagenet_tools.diagnosis.values import outputs
 from imagenet_tools.nets import alexnet_v2
 from imagenet_tools.pipelines import Pipeline
+from imagenet_tools.run_record import Run
+from imagenet_tools.trainer import Trainer
 
 STEPS, RANGE_STEPS = 20, 12
 BATCH = 32
@@ -92,10 +94,8 @@ class _Session:
         if isinstance(self.net, nets.AlexNet) and recipe.initialisation == "lsuv":
             self.net.lsuv(tf.constant(images[:BATCH]))
         self.start = {name: variable.numpy() for name, variable in self.net.variables.items()}
-        run = training.Run(
-            "", "", "alexnet_v2", dataclasses.asdict(recipe), size, classes, 0, 0, STEPS, ""
-        )
-        self.trainer = training.Trainer(self.net, recipe, run, len(images))
+        run = Run("", "", "alexnet_v2", dataclasses.asdict(recipe), size, classes, 0, 0, STEPS, "")
+        self.trainer = Trainer(self.net, recipe, run, len(images))
         self.slots = {
             name: variable.numpy() for name, variable in self.trainer.optimizer.slots.items()
         }

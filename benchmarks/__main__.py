@@ -81,12 +81,13 @@ def main() -> None:
     asked = sys.argv[1:] or topics()
     if unknown := sorted(set(asked) - set(topics())):
         sys.exit(f"Unknown topic {', '.join(unknown)}; there are: {', '.join(topics())}")
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for topic in asked:
         rows = []
         for row in importlib.import_module(f"benchmarks.bench_{topic}").rows():
             rows.append(as_dict(row))
             print(table(topic, {"date": "", "machine": "", "rows": rows[-1:]})[-2], flush=True)
+        # Read only now: another run may have written its topics meanwhile.
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         results[topic] = {
             "date": datetime.date.today().isoformat(),
             "machine": machine(),

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 
@@ -83,14 +84,10 @@ def own_operations(module: str, is_training: bool) -> Any:
     import tensorflow as tf
 
     sys.path.insert(0, os.environ["SLIM_DIR"])
-    switches = {name: getattr(tf.compat.v1, name) for name in ("disable_v2_behavior",)}
-    for name in switches:  # its modules turn TensorFlow 2 off when they are imported
-        setattr(tf.compat.v1, name, lambda: None)
-    try:
-        preprocess = importlib.import_module(f"preprocessing.{module}").preprocess_image
+    try:  # its modules turn TensorFlow 2 off when they are imported
+        with mock.patch.object(tf.compat.v1, "disable_v2_behavior"):
+            preprocess = importlib.import_module(f"preprocessing.{module}").preprocess_image
     finally:
-        for name, function in switches.items():
-            setattr(tf.compat.v1, name, function)
         sys.path.remove(os.environ["SLIM_DIR"])
     keywords = {"add_image_summaries": False} if module.startswith("inception") else {}
     return lambda image: preprocess(image, SIZE, SIZE, is_training, **keywords)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.bench_records import REPEATS, SAMPLE, build, repeated, total_bytes
+from benchmarks.bench_records import REPEATS, SAMPLE, build, in_memory, repeated, total_bytes
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 from imagenet_tools import raw, records, storage
 
@@ -23,10 +22,7 @@ def rows() -> Iterator[Row]:
     if not SAMPLE.exists():
         yield skipped("building through file://", f"{SAMPLE} is absent")
         return
-    memory = Path("/dev/shm")
-    place = memory if memory.is_dir() and shutil.disk_usage(memory).free > 4e9 else None
-    with tempfile.TemporaryDirectory(dir=place) as name:
-        folder = Path(name)
+    with in_memory() as folder:
         source = repeated(folder / "raw", 25)
         yield from local_rows(folder, source)
         with mock.patch.dict(os.environ, {storage.CACHE: str(folder / "cache")}):

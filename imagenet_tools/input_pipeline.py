@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from imagenet_tools import records, registry
-from imagenet_tools.preprocessing import compiled
+from imagenet_tools.preprocessing import compiled, rendering
 from imagenet_tools.records import schema
 
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
@@ -120,7 +120,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
 
 def _decoded(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
     if not raw:
-        return tf.io.decode_jpeg(parsed["encoded"], channels=3)
+        return rendering.decode(parsed["encoded"])
     pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
     return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
 

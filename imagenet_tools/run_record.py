@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import __version__
+from imagenet_tools.records.manifest import write_json
 
 RUN = "run.json"
 
@@ -52,7 +53,7 @@ def claim(folder: Path, run: Run) -> None:
                 f"{folder} holds another run ({changes}); choose another folder or remove it"
             )
         return
-    _write(folder, {"run": wanted, "versions": versions()})
+    write_json(path, {"run": wanted, "versions": versions()})
 
 
 def _fields(run: dict[str, Any]) -> dict[str, Any]:
@@ -76,10 +77,4 @@ def versions() -> dict[str, str]:
 def finish(folder: Path, result: dict[str, Any]) -> None:
     """Add the result to run.json."""
     content = json.loads((folder / RUN).read_text())
-    _write(folder, {**content, "result": result})
-
-
-def _write(folder: Path, content: dict[str, Any]) -> None:
-    temporary = (folder / RUN).with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(temporary, folder / RUN)
+    write_json(folder / RUN, {**content, "result": result})

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import evaluation, input_pipeline, records, synthetic, trained_net
+from imagenet_tools.preprocessing import compiled
 from imagenet_tools.records import schema, tfrecord
 
 CHECKED = 64  # images
@@ -103,15 +104,14 @@ def _check(folder: Path, loaded: trained_net.TrainedNet, encoded: list[bytes]) -
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
     found = served(images=tf.constant(encoded))
     size = loaded.image_size
-    stream = tf.data.Dataset.from_tensor_slices(encoded).map(
-        input_pipeline.as_written(
-            lambda one: {
-                "image": loaded.pipeline.preprocess_encoded(one, size, size, False, seed=(0, 0)),
-                "label": 0,
-                "key": "",
-            }
-        )
-    )
+
+    @input_pipeline.as_written
+    def load(one: tf.Tensor) -> dict[str, Any]:
+        with compiled.use():  # as evaluations read records; the exported graph cannot
+            image = loaded.pipeline.preprocess_encoded(one, size, size, False, seed=(0, 0))
+        return {"image": image, "label": 0, "key": ""}
+
+    stream = tf.data.Dataset.from_tensor_slices(encoded).map(load)
     wanted = evaluation.predict_all(loaded.net, stream.batch(len(encoded)), len(encoded))
     difference = float(np.abs(found["probability"].numpy() - wanted.probability).max())
     if not difference <= TOLERANCE:

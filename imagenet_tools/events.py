@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 from pathlib import Path
+from typing import Any
 
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.schema import varint
@@ -21,7 +22,7 @@ TAGS = {"total_loss": "total_loss", "learning_rate": "learning_rate", "loss": "l
 
 
 class EventLog:
-    """Appends one line of metrics.jsonl and one event a call.
+    """Appends one line of metrics.jsonl and one event a call; `last` is the last line's content.
 
     On resuming from a step, lines of later steps (written after the last checkpoint) are dropped,
     so that a resumed run's file reads like an uninterrupted one's.
@@ -29,12 +30,15 @@ class EventLog:
 
     def __init__(self, folder: Path, name: str, step: int) -> None:
         path = folder / name
-        kept = []
+        kept: list[str] = []
+        self.last: dict[str, Any] = {}
         if path.exists():
             for line in path.read_text().splitlines():
                 try:
-                    if json.loads(line)["step"] <= step:
+                    content = json.loads(line)
+                    if content["step"] <= step:
                         kept.append(line + "\n")
+                        self.last = content
                 except (ValueError, KeyError):
                     continue  # a line cut off by a kill
         path.write_text("".join(kept))
@@ -46,7 +50,8 @@ class EventLog:
     def write(self, step: int, **values: float) -> None:
         """Append the values of a step; NaN and infinity are null in metrics.jsonl."""
         clean = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        self._lines.write(json.dumps({"step": step, **clean}) + "\n")
+        self.last = {"step": step, **clean}
+        self._lines.write(json.dumps(self.last) + "\n")
         self._lines.flush()
         tagged = {TAGS.get(name, name): value for name, value in values.items()}
         self._append(scalar_event(step, tagged))

@@ -78,3 +78,10 @@ def finish(folder: Path, result: dict[str, Any]) -> None:
     """Add the result to run.json."""
     content = json.loads((folder / RUN).read_text())
     write_json(folder / RUN, {**content, "result": result})
+
+
+def result(folder: Path) -> dict[str, Any] | None:
+    """The result in run.json; None where the run is not finished."""
+    content = json.loads((folder / RUN).read_text()) if (folder / RUN).exists() else {}
+    found: dict[str, Any] | None = content.get("result")
+    return found

@@ -86,7 +86,8 @@ def train(
     """Train `model` on the records in `data`, into `train_dir`, and return the result.
 
     A folder that holds an unfinished run of the same settings is resumed from its last
-    checkpoint; one that holds another run is an error (ValueError naming the difference).
+    checkpoint, and the result of a finished one is returned as it is; a folder that holds another
+    run is an error (ValueError naming the difference).
     steps: in place of the recipe's epochs. labels_offset: subtracted from labels 1..N; 0 keeps
     the background class (N + 1 logits), 1 drops it (N). checkpoint_path: where to fine-tune from,
     without checkpoint_exclude_scopes. mixed_precision: bfloat16 on the way. save_steps: a
@@ -145,6 +146,8 @@ def train(
     if used.chief:  # now that nothing that was asked for is impossible
         run_record.claim(folder, run)
         trained_net.write_classes(folder, manifest)
+    if (finished := _finished(folder)) is not None:
+        return _at(train_dir, finished)
     step = trainer.restore(folder)
 
     def stream(worker: tuple[int, int]) -> tf.data.Dataset:
@@ -167,12 +170,27 @@ def train(
     saving = Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep)
     result = _loop(trainer, own, folder, step, saving, log_steps)
     used.wait()
-    if storage.is_remote(train_dir):
-        if used.chief:
-            sync.push(train_dir, last=[run_record.RUN])
-        kept = f"{storage.normal(train_dir)}/{os.path.basename(result.checkpoint)}"
-        result = dataclasses.replace(result, checkpoint=kept)
-    return result
+    if storage.is_remote(train_dir) and used.chief:
+        sync.push(train_dir, last=[run_record.RUN])
+    return _at(train_dir, result)
+
+
+def _at(train_dir: str | os.PathLike[str], result: TrainResult) -> TrainResult:
+    """The result with its checkpoint where the run was asked for, be that in a store."""
+    if not storage.is_remote(train_dir):
+        return result
+    kept = f"{storage.normal(train_dir)}/{os.path.basename(result.checkpoint)}"
+    return dataclasses.replace(result, checkpoint=kept)
+
+
+def _finished(folder: Path) -> TrainResult | None:
+    """The result of a run that is finished and whose checkpoint is still there."""
+    found, latest = run_record.result(folder), checkpoints.latest(folder) or ""
+    if found is None or found["checkpoint"] != os.path.basename(latest):
+        return None
+    loss = math.nan if found["final_loss"] is None else found["final_loss"]
+    warnings = tuple(found["warnings"])
+    return TrainResult(**{**found, "checkpoint": latest, "final_loss": loss, "warnings": warnings})
 
 
 class Saving(NamedTuple):
@@ -195,10 +213,11 @@ def _loop(
     log_steps: int,
 ) -> TrainResult:
     total, batch = trainer.run.steps, trainer.recipe.batch_size
-    first, loss = step, math.nan
-    warnings: list[str] = []
     chief = trainer.devices.chief
     log = EventLog(folder, METRICS, step) if chief else None
+    # A run that was killed at its very end takes no step more.
+    first, loss = step, float(log.last.get("loss") or math.nan) if log else math.nan
+    warnings: list[str] = []
     quiet = None if chief else True
     bar = tqdm(total=total, initial=step, desc=folder.name, unit="step", disable=quiet)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -81,6 +82,21 @@ def test_interrupted_and_resumed_gives_the_same_bits(
     assert once.keys() == twice.keys()
     different = [name for name in once if not np.array_equal(once[name], twice[name])]
     assert different == []
+
+
+def test_a_finished_run_is_not_run_again(trained: Path, data: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    before = (folder / "run.json").read_bytes()
+    again = run(data, folder)
+    assert (folder / "run.json").read_bytes() == before
+    result = json.loads(before)["result"]
+    assert (again.steps, again.final_loss) == (6, result["final_loss"])
+    assert again.checkpoint == str(folder / "model.ckpt-6")
+    # Killed between the last checkpoint and the result: the loss is the one that was logged.
+    content = json.loads(before)
+    del content["result"]
+    (folder / "run.json").write_text(json.dumps(content))
+    assert run(data, folder).final_loss == result["final_loss"]
 
 
 PROGRAM = """

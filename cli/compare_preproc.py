@@ -29,7 +29,6 @@ PROFILES = ("quick", "screen", "verdict", "replicate-slim")
 # The embedded data set and a schedule for it: two arms of three seeds within three minutes on two
 # cores, both far above the 10 % of guessing.
 DEMO_TRAIN, DEMO_VALIDATION, DEMO_EPOCHS = 100, 50, 4.0
-GPU_SPEED = 3_000  # images/s, for a plan's cost: what a GPU does where the input keeps up
 
 
 def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
@@ -236,17 +235,8 @@ def _print_plan(made: Plan, as_json: bool) -> None:
     most = ", fewer where a look decides," if made.looks else ""
     click.echo(
         f"# {runs} runs of {made.steps:,} steps{most} and {made.images_trained:,} images to train "
-        f"on.\n# At {made.image_size} px: {_hours(made.cpu_hours())} on 2 CPU cores "
-        f"({plan.cpu_speed(made.image_size):.0f} images/s), "
-        f"{_hours(made.images_trained / GPU_SPEED / 3600)} where a GPU trains {GPU_SPEED:,} "
-        "images/s; evaluations come on top."
+        f"on.\n# {plan.cost(made.images_trained, made.image_size)}; evaluations come on top."
     )
-
-
-def _hours(hours: float) -> str:
-    if hours < 1:
-        return f"{60 * hours:.0f} minutes"
-    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:,.1f} days"
 
 
 def print_verdict(written: Any) -> None:

@@ -8,6 +8,8 @@ import click
 
 from imagenet_tools.cli.options import json_option
 
+SIZE = 224  # pixels, of the hours that are said where no speed is given
+
 
 @click.command()
 @click.option(
@@ -39,7 +41,7 @@ from imagenet_tools.cli.options import json_option
 @click.option(
     "--images-per-second",
     type=click.FloatRange(0, min_open=True),
-    help="Training speed, for the hours.",
+    help="Your training speed, for the hours. Default: that of 2 CPU cores and of a GPU, 224 px.",
 )
 @json_option
 def command(
@@ -59,22 +61,25 @@ def command(
       imgtools plan --difference 0.5 --seed-sd 0.2
       imgtools plan --difference 0.5 --images-per-second 2000
     """
-    from imagenet_tools.comparison import statistics
+    from imagenet_tools.comparison import plan, statistics
 
     image_sd = 100 * (image_variance / images) ** 0.5
     needed = statistics.seeds_needed(difference, seed_sd, image_sd)
     table = {k: round(statistics.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}
-    hours = None
-    if needed and images_per_second:
-        hours = 2 * needed * epochs * train_images / images_per_second / 3600
+    trained = 2 * (needed or 0) * epochs * train_images
+    speed = images_per_second or plan.cpu_speed(SIZE)
     if as_json:
+        hours = trained / speed / 3600 if needed else None
         found = {"seeds": needed, "detectable": table, "image_sd": image_sd, "hours": hours}
         click.echo(json.dumps(found))
         return
     wanted = "more than 200 seeds" if needed is None else f"{needed} seeds"
     click.echo(f"{wanted} an arm find a difference of {difference:g} points with 80 % power")
-    if hours:
-        click.echo(f"two arms of them: {hours:,.1f} hours at {images_per_second:g} images/s")
-    click.echo(f"(seed deviation {seed_sd:g} points, {images:,} images). Detectable with")
+    click.echo(f"(seed deviation {seed_sd:g} points, {images:,} validation images).")
+    if needed:
+        at_speed = f"{plan.hours(trained, speed)} at {speed:g} images/s"
+        cost = at_speed if images_per_second else plan.cost(trained, SIZE)
+        click.echo(f"Two arms, {epochs:g} epochs of {train_images:,} images each run: {cost}.")
+    click.echo("Detectable with")
     for seeds, points in table.items():
         click.echo(f"  {seeds:>2} seeds: {points:.2f} points")

@@ -31,6 +31,7 @@ from imagenet_tools import (
     registry,
     run_record,
     storage,
+    symptoms,
     trained_net,
 )
 from imagenet_tools.events import EventLog
@@ -39,7 +40,6 @@ from imagenet_tools.storage import sync
 from imagenet_tools.trainer import Trainer, scalars
 
 METRICS = "metrics.jsonl"
-FEW_STEPS = 300  # below, their number alone may be why a loss is at chance
 
 
 @dataclass(frozen=True)
@@ -273,8 +273,8 @@ def _loop(
             log.close()
     seconds = time.perf_counter() - started
     if diverged:
-        warnings.append(diverged_text(loss, step, trainer))
-    elif stuck := stuck_text(loss, step, trainer):
+        warnings.append(symptoms.diverged(loss, step, trainer))
+    elif stuck := symptoms.stuck(loss, step, trainer):
         warnings.append(stuck)
     if step > first and not diverged:
         prefix = save()
@@ -293,29 +293,3 @@ def _loop(
         kept = {**dataclasses.asdict(result), "checkpoint": os.path.basename(prefix)}
         run_record.finish(folder, {**kept, "final_loss": loss if math.isfinite(loss) else None})
     return result
-
-
-def diverged_text(loss: float, step: int, trainer: Trainer) -> str:
-    """Say that and why a run went to NaN, in words."""
-    return (
-        f"the loss is {loss} at step {step}: training diverged. Likely causes: input of 0..255 "
-        f"under a rate for unit scale, or a learning rate ({trainer.recipe.learning_rate:g}) too "
-        "high; `imgtools diagnose` measures both"
-    )
-
-
-def stuck_text(loss: float, step: int, trainer: Trainer) -> str | None:
-    """Say that the loss is still no better than guessing, and why; None where it is not."""
-    chance = math.log(trainer.run.num_classes)
-    if not loss > 0.98 * chance:
-        return None
-    causes = ["a learning rate too low or too high (`imgtools diagnose` tries others)"]
-    causes.append("labels that do not fit")
-    if trainer.recipe.initialisation == "slim":
-        causes.insert(0, "TF-Slim's own initialisation (lsuv and he leave the plateau sooner)")
-    if step < FEW_STEPS:
-        causes.insert(0, f"only {step:,} steps")
-    return (
-        f"the loss is {loss:.3f}, no better than guessing among {trainer.run.num_classes} classes "
-        f"({chance:.3f}). Likely causes: {', '.join(causes[:-1])}, or {causes[-1]}"
-    )

@@ -283,7 +283,7 @@ def test_a_profile_and_what_it_costs(
     assert (planned["image_size"], len(planned["seeds"]), planned["looks"]) == (size, seeds, looks)
     steps = max(1, round(epochs * 16 / batch))  # of the 16 training images
     assert planned["cost"]["images_trained"] == 2 * seeds * steps * batch
-    speed = {96: 300, 224: 42.8}[size]
+    speed = {96: 470, 224: 101.4}[size]
     hours = planned["cost"]["images_trained"] / speed / 3600
     assert planned["cost"]["cpu_hours"] == pytest.approx(hours, rel=0.01)
     assert cli_main.run(command) == 0

@@ -16,7 +16,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from imagenet_tools import checkpoints, evaluation, experiment, records, trainer, training
+from imagenet_tools import (
+    checkpoints,
+    evaluation,
+    experiment,
+    records,
+    symptoms,
+    trainer,
+    training,
+)
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.records import schema, tfrecord
 
@@ -189,9 +197,9 @@ def test_a_checkpoint_every_so_many_seconds(data: Path, tmp_path: Path) -> None:
 def test_a_loss_at_chance_is_explained(start: str, step: int, causes: str) -> None:
     recipe = experiment.recipe("quick", initialisation=start)
     at_work: Any = SimpleNamespace(run=SimpleNamespace(num_classes=11), recipe=recipe)
-    text = training.stuck_text(2.39, step, at_work)
+    text = symptoms.stuck(2.39, step, at_work)
     assert text is not None and causes in text and "labels that do not fit" in text
-    assert training.stuck_text(2.0, step, at_work) is None
+    assert symptoms.stuck(2.0, step, at_work) is None
 
 
 def test_averages_that_are_not_there_are_named(trained: Path, data: Path) -> None:

@@ -6,79 +6,25 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
+from made_up_runs import diverging, launched, made_up, undiagnosed
 
-from imagenet_tools import evaluation, raw, records, registry, synthetic
+from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, compare, plan, published, report, worker
 from imagenet_tools.diagnosis import sample, values
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.records.manifest import write_json
 
-ACCURACY = {"alexnet": 0.60, "inception": 0.50}
 
-
-@pytest.fixture(autouse=True)
-def accuracies() -> Iterator[None]:
-    """A test may set others; they are its own."""
-    kept = dict(ACCURACY)
-    yield
-    ACCURACY.clear()
-    ACCURACY.update(kept)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    synthetic.generate(
-        folder / "raw", classes=2, train_per_class=8, validation_per_class=4, workers=1
-    )
-    records.build(raw.detect(folder / "raw"), folder / "records", workers=1)
-    return folder / "records"
-
-
-def made_up(made: plan.Plan):
-    """A stand-in for a run: predictions of a known accuracy, in no time."""
-
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
-        own = worker.run_folder(folder, arm, seed)
-        own.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng([seed, len(arm.slug)])
-        n = 4000
-        rank = (rng.random(n) > ACCURACY[arm.slug]).astype(np.int32)
-        top = np.tile(np.arange(5, dtype=np.int32), (n, 1))
-        probability = np.tile(np.float32([0.5, 0.2, 0.1, 0.1, 0.1]), (n, 1))
-        names = np.array([f"c/{i}" for i in range(n)])
-        found = evaluation.Predictions(
-            names, np.zeros(n, np.int32), top, probability, probability[:, 0], rank
-        )
-        paths = [arm.slug, *(other.slug for other in made.arms if other != arm), "common"]
-        for path in paths:
-            file = own / worker.predictions_file(path)
-            evaluation.write_predictions(file, found, {"data": made.data})
-        figures = {"top5": 90.0, "loss": 1.5, "ece": 0.05, "seconds": 1.0}
-        training = {"diverged": False, "final_loss": 1.2, "images_per_second": 300.0}
-        content = {
-            "arm": arm.slug, "fingerprint": arm.fingerprint, "data": made.data, "seed": seed,
-            "training": {**training, "seconds": 10.0}, "versions": {"tensorflow": "0"},
-            "evaluations": {path: figures for path in paths},
-        }  # fmt: skip
-        write_json(own / worker.RESULT, content)
-        return 0
-
-    return launch
-
-
-def test_report_of_made_up_runs(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), data)
+def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records)
     plan.write(made, tmp_path)
-    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
     written = report.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
     assert written.kinds == ("A better",)
     (contrast,) = report.read(tmp_path)["contrasts"]
@@ -91,8 +37,10 @@ def test_report_of_made_up_runs(data: Path, tmp_path: Path) -> None:
     assert "<script" not in page
 
 
-def test_finished_runs_are_left_alone_and_failed_ones_named(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), data, seeds=2)
+def test_finished_runs_are_left_alone_and_failed_ones_named(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records, seeds=2)
     plan.write(made, tmp_path)
     real, started = made_up(made), []
 
@@ -101,14 +49,16 @@ def test_finished_runs_are_left_alone_and_failed_ones_named(data: Path, tmp_path
         return 1 if (arm.slug, seed) == ("inception", 1) else real(folder, arm, seed)
 
     with pytest.raises(Unfinished, match=r"1 of 4 runs failed.*inception"):
-        arms.run_all(made, tmp_path, data, launch=launch)
+        arms.run_all(made, tmp_path, tiny_records, launch=launch)
     started.clear()
-    arms.run_all(made, tmp_path, data, launch=lambda f, a, s: started.append((a.slug, s)) or 0)
+    arms.run_all(
+        made, tmp_path, tiny_records, launch=lambda f, a, s: started.append((a.slug, s)) or 0
+    )
     assert started == [("inception", 1)]
 
 
-def test_results_of_other_data_do_not_count(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), data, seeds=1)
+def test_results_of_other_data_do_not_count(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records, seeds=1)
     made_up(made)(tmp_path, made.arms[0], 1)
     assert worker.finished(tmp_path, made, made.arms[0], 1) is not None
     path = worker.run_folder(tmp_path, made.arms[0], 1) / worker.RESULT
@@ -117,18 +67,18 @@ def test_results_of_other_data_do_not_count(data: Path, tmp_path: Path) -> None:
     assert worker.finished(tmp_path, made, made.arms[0], 1) is None
 
 
-def test_another_plan_in_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:
-    plan.write(plan.make(("alexnet", "inception"), data), tmp_path)
+def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path: Path) -> None:
+    plan.write(plan.make(("alexnet", "inception"), tiny_records), tmp_path)
     with pytest.raises(ValueError, match="another plan"):
-        plan.write(plan.make(("alexnet", "vgg"), data), tmp_path)
-    plan.write(plan.make(("alexnet", "inception"), data, seeds=5), tmp_path)
+        plan.write(plan.make(("alexnet", "vgg"), tiny_records), tmp_path)
+    plan.write(plan.make(("alexnet", "inception"), tiny_records, seeds=5), tmp_path)
     there, changes = plan.read(tmp_path)
     assert there.seeds == (1, 2, 3, 4, 5)
     assert "planned with 3 seeds" in changes[0]
 
 
-def test_arms_share_seeds_and_twins_do_not(data: Path) -> None:
-    made = plan.make(("inception", "inception"), data)
+def test_arms_share_seeds_and_twins_do_not(tiny_records: Path) -> None:
+    made = plan.make(("inception", "inception"), tiny_records)
     assert [arm.slug for arm in made.arms] == ["inception", "inception-2"]
     assert plan.run_seed(made, made.arms[0], 1) == 1
     assert plan.run_seed(made, made.arms[1], 1) == 1001
@@ -141,9 +91,19 @@ def test_unknown_names_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> N
     assert "two pipelines" in capsys.readouterr().err
 
 
-def test_the_whole_job(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_job(
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Two arms, one seed, real training in child processes: one seed names no winner."""
-    command = ["compare-preproc", "alexnet", "inception", "--data", str(data), "--seeds", "1"]
+    command = [
+        "compare-preproc",
+        "alexnet",
+        "inception",
+        "--data",
+        str(tiny_records),
+        "--seeds",
+        "1",
+    ]
     command += ["--epochs", "1", "--image-size", "67", "--out", str(tmp_path / "out")]
     assert cli_main.run([*command, "--fail-if-undecided"]) == 5
     printed = capsys.readouterr().out
@@ -161,81 +121,10 @@ def test_the_whole_job(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out)["contrasts"][0]["kind"] == "inconclusive"
 
 
-def launched(made: plan.Plan, accuracy: dict[str, float], started: list):
-    """Stand-ins whose accuracies are given, and that keep a list of what was run."""
-    real = made_up(made)
-
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
-        started.append((arm.slug, seed))
-        return real(folder, arm, seed)
-
-    ACCURACY.update(accuracy)
-    return launch
-
-
-def test_looks_stop_where_the_result_is_decided(data: Path, tmp_path: Path) -> None:
-    started: list[tuple[str, int]] = []
-    made = plan.make(("alexnet", "inception"), data, profile="verdict")
-    assert made.seeds == tuple(range(1, 9))
-    launch = launched(made, {}, started)
-    made = replace(made, image_size=67)
-    written = compare.compare(made, undiagnosed(tmp_path / "early"), data, launch=launch)
-    assert {seed for _, seed in started} == {1, 2, 3}
-    assert written.content["contrasts"][0]["alpha"] == 0.005
-    text = (tmp_path / "early/report.md").read_text()
-    assert "Looked at after 3 of 8 planned seeds (looks after 3, 5, 8)" in text
-    assert "futility" not in text
-
-
-def test_looks_stop_where_more_seeds_would_not_help(data: Path, tmp_path: Path) -> None:
-    started: list[tuple[str, int]] = []
-    made = plan.make(("alexnet", "inception"), data, profile="verdict", margin=0.01)
-    made = replace(made, image_size=67)
-    launch = launched(made, {"alexnet": 0.503}, started)
-    written = compare.compare(made, undiagnosed(tmp_path), data, launch=launch)
-    # After 5 seeds the runs are alike but for chance, and 8 could not say so within 0.01 points.
-    assert written.kinds == ("inconclusive",)
-    assert {seed for _, seed in started} == {1, 2, 3, 4, 5}
-    assert "Stopped for futility" in (tmp_path / "report.md").read_text()
-    started.clear()
-    compare.compare(made, undiagnosed(tmp_path), data, launch=launch)
-    assert started == []
-    # Going on is a change of the plan, and said.
-    on = replace(made, looks=())
-    content = compare.compare(on, tmp_path, data, launch=launch).content
-    assert {seed for _, seed in started} == {6, 7, 8}
-    assert "planned with 8 seeds an arm and looks after 3, 5, 8" in content["deviations"][0]
-
-
-def undiagnosed(folder: Path) -> Path:
-    """A comparison's folder whose diagnosis is there already; measuring takes ten seconds."""
-    folder.mkdir(exist_ok=True)
-    write_json(folder / compare.DIAGNOSIS, {"findings": [], "passports": {}})
-    return folder
-
-
-def diverging(made: plan.Plan, lost: set[tuple[str, int]]):
-    """Stand-ins of which some diverged, as a run does that becomes NaN: without predictions."""
-    real = made_up(made)
-
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
-        real(folder, arm, seed)
-        if (arm.slug, seed) in lost:
-            own = worker.run_folder(folder, arm, seed)
-            content = json.loads((own / worker.RESULT).read_text())
-            content["training"]["diverged"] = True
-            write_json(own / worker.RESULT, {**content, "evaluations": {}})
-            for file in own.glob("predictions-*.npz"):
-                file.unlink()
-        return 0
-
-    return launch
-
-
-def test_a_diverged_run_counts_and_is_reported(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), data)
+def test_a_diverged_run_counts_and_is_reported(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records)
     plan.write(made, tmp_path)
-    arms.run_all(made, tmp_path, data, launch=diverging(made, {("inception", 2)}))
+    arms.run_all(made, tmp_path, tiny_records, launch=diverging(made, {("inception", 2)}))
     written = report.write(made, tmp_path, command="")
     assert written.kinds == ("A better",)
     assert "1 of 3 inception runs diverged; the means are of the others" in written.sentences[0]
@@ -244,12 +133,14 @@ def test_a_diverged_run_counts_and_is_reported(data: Path, tmp_path: Path) -> No
     assert "2 (1 diverged)" in (tmp_path / "report.md").read_text()
 
 
-def test_an_arm_whose_runs_all_diverged_is_reported(data: Path, tmp_path: Path) -> None:
-    ACCURACY["vgg"] = 0.55
-    made = plan.make(("alexnet", "inception", "vgg"), data)
+def test_an_arm_whose_runs_all_diverged_is_reported(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception", "vgg"), tiny_records)
     lost = {("vgg", seed) for seed in (1, 2, 3)}
     written = compare.compare(
-        replace(made, image_size=67), undiagnosed(tmp_path), data, launch=diverging(made, lost)
+        replace(made, image_size=67),
+        undiagnosed(tmp_path),
+        tiny_records,
+        launch=diverging(made, lost, vgg=0.55),
     )
     assert written.kinds == ("A better", "inconclusive")
     assert "every run of vgg diverged" in written.sentences[1]
@@ -269,10 +160,10 @@ def test_an_arm_whose_runs_all_diverged_is_reported(data: Path, tmp_path: Path) 
     ],
 )
 def test_a_profile_and_what_it_costs(
-    data: Path, capsys: pytest.CaptureFixture[str], profile: str, optimizer: str, batch: int,
-    epochs: float, size: int, seeds: int, looks: list[int],
+    tiny_records: Path, capsys: pytest.CaptureFixture[str], profile: str, optimizer: str,
+    batch: int, epochs: float, size: int, seeds: int, looks: list[int],
 ) -> None:  # fmt: skip
-    command = ["compare-preproc", "alexnet", "inception", "--data", str(data)]
+    command = ["compare-preproc", "alexnet", "inception", "--data", str(tiny_records)]
     command += ["--profile", profile, "--plan-only"]
     assert cli_main.run([*command, "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)
@@ -281,7 +172,7 @@ def test_a_profile_and_what_it_costs(
         optimizer, batch, epochs,
     )  # fmt: skip
     assert (planned["image_size"], len(planned["seeds"]), planned["looks"]) == (size, seeds, looks)
-    steps = max(1, round(epochs * 16 / batch))  # of the 16 training images
+    steps = max(1, round(epochs * 24 / batch))  # of the 24 training images
     assert planned["cost"]["images_trained"] == 2 * seeds * steps * batch
     speed = {96: 470, 224: 101.4}[size]
     hours = planned["cost"]["images_trained"] / speed / 3600
@@ -293,17 +184,25 @@ def test_a_profile_and_what_it_costs(
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_training_goes_on(data: Path, tmp_path: Path) -> None:
+def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) -> None:
     """kill -9 of a run between its steps and its result; the same command finishes it."""
     made = plan.make(
-        ("alexnet", "inception"), data, seeds=1, image_size=67, matrix=False,
+        ("alexnet", "inception"), tiny_records, seeds=1, image_size=67, matrix=False,
         changes={"epochs": 80.0, "batch_size": 8},
     )  # fmt: skip
     folder = undiagnosed(tmp_path / "out")
     plan.write(made, folder)
     first = made.arms[0]
     own = worker.run_folder(folder, first, 1)
-    command = [sys.executable, "-m", worker.__name__, str(folder), first.slug, "1", str(data)]
+    command = [
+        sys.executable,
+        "-m",
+        worker.__name__,
+        str(folder),
+        first.slug,
+        "1",
+        str(tiny_records),
+    ]
     child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     metrics = own / "metrics.jsonl"
     deadline = time.monotonic() + 120
@@ -313,56 +212,56 @@ def test_a_run_killed_in_training_goes_on(data: Path, tmp_path: Path) -> None:
     child.kill()
     child.wait()
     assert worker.finished(folder, made, first, 1) is None
-    written = compare.compare(made, folder, data)
+    written = compare.compare(made, folder, tiny_records)
     assert written.content["arms"][0]["seeds"] == [1]
     done = (own / worker.RESULT).stat().st_mtime_ns
-    compare.compare(made, folder, data)
+    compare.compare(made, folder, tiny_records)
     assert (own / worker.RESULT).stat().st_mtime_ns == done
 
 
-def test_runs_that_only_guess_are_named(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), data)
-    ACCURACY["inception"] = 1 / 3  # two classes and background
+def test_runs_that_only_guess_are_named(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records)
     plan.write(made, tmp_path)
-    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    chance = 1 / 4  # three classes and background
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, inception=chance))
     (warning,) = report.write(made, tmp_path, command="").content["warnings"]
     assert "3 of 3 runs of inception guess" in warning
 
 
-def test_runs_of_other_versions_are_a_deviation(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), data)
+def test_runs_of_other_versions_are_a_deviation(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records)
     plan.write(made, tmp_path)
-    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
     path = worker.run_folder(tmp_path, made.arms[1], 3) / worker.RESULT
     write_json(path, {**json.loads(path.read_text()), "versions": {"tensorflow": "1"}})
     deviations = report.write(made, tmp_path, command="").content["deviations"]
     assert deviations == ["the runs were made with more than one tensorflow: 0, 1"]
 
 
-def test_the_published_run_stands_beside_a_replication(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("inception", "alexnet"), data, profile="replicate-slim", seeds=2)
+def test_the_published_run_stands_beside_a_replication(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("inception", "alexnet"), tiny_records, profile="replicate-slim", seeds=2)
     assert (made.recipe["optimizer"], made.recipe["batch_size"], made.image_size) == (
         "rmsprop", 32, 224,
     )  # fmt: skip
     plan.write(made, tmp_path)
-    arms.run_all(made, tmp_path, data, launch=made_up(made))
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
     content = report.write(made, tmp_path, command="").content
     assert (content["published"]["top1"], content["published"]["top5"]) == (56.828, 79.854)
     text = (tmp_path / "report.md").read_text()
     assert "| 56.828 | 79.854 |" in text
-    assert "no replication of it: 2 classes (1,000)" in text
+    assert "no replication of it: 3 classes (1,000)" in text
     full = replace(made, num_classes=1000, train_images=1_281_167, validation_images=50_000)
     assert published.differences(full) == []
 
 
-def test_attribution_adds_up(data: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "vgg"), data, attribute=True)
+def test_attribution_adds_up(tiny_records: Path, tmp_path: Path) -> None:
+    made = plan.make(("alexnet", "vgg"), tiny_records, attribute=True)
     slugs = [arm.slug for arm in made.arms]
     # vgg leaves colours as they are; every other combination is an arm of its own.
     assert len(slugs) == 8
     assert made.contrasts == (("alexnet", "vgg"),)
     accuracy = {slug: 0.40 + 0.10 * slug.count("alexnet") for slug in slugs} | {"alexnet": 0.70}
-    arms.run_all(made, tmp_path, data, launch=launched(made, accuracy, []))
+    arms.run_all(made, tmp_path, tiny_records, launch=launched(made, accuracy, []))
     plan.write(made, tmp_path)
     content = report.write(made, tmp_path, command="").content
     total = sum(share["points"] for share in content["attribution"])
@@ -370,75 +269,22 @@ def test_attribution_adds_up(data: Path, tmp_path: Path) -> None:
     assert [share["part"] for share in content["attribution"]] == ["geometry", "colour", "range"]
 
 
-def test_unit_scale(data: Path) -> None:
-    matched = compare.unit_scale(("alexnet_2012", "vgg"), data, 67)
+def test_unit_scale(tiny_records: Path) -> None:
+    matched = compare.unit_scale(("alexnet_2012", "vgg"), tiny_records, 67)
     for spec in matched:
-        found = values.measure(registry.get(spec), 67, sample.images(data, 64))
+        found = values.measure(registry.get(spec), 67, sample.images(tiny_records, 64))
         assert found.train_rms == pytest.approx(1.0, abs=0.01)
     with pytest.raises(ValueError, match="sets multiply itself"):
-        compare.unit_scale(("vgg:multiply=0.01",), data, 67)
+        compare.unit_scale(("vgg:multiply=0.01",), tiny_records, 67)
 
 
-def test_compare_runs(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = plan.make(("alexnet", "inception"), data)
-    plan.write(made, tmp_path)
-    arms.run_all(made, tmp_path, data, launch=made_up(made))
-    report.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
-    assert cli_main.run(["compare-runs", str(tmp_path), "--margin", "30"]) == 0
-    assert "are equivalent within 30 points" in capsys.readouterr().out
-    assert "changed to 30 afterwards" in (tmp_path / "report.md").read_text()
-
-
-def test_comparisons_are_joined(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_config_file(
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(ACCURACY, "vgg", 0.55)
-    for other in ("inception", "vgg"):
-        made = plan.make(("alexnet", other), data)
-        plan.write(made, tmp_path / other)
-        arms.run_all(made, tmp_path / other, data, launch=made_up(made))
-        report.write(made, tmp_path / other, command="imgtools compare-preproc")
-    both = [str(tmp_path / "inception"), str(tmp_path / "vgg"), "--out", str(tmp_path / "all")]
-    assert cli_main.run(["compare-runs", *both, "--margin", "1"]) == 0
-    printed = capsys.readouterr().out
-    assert printed.count("VERDICT  alexnet is better than") == 2
-    content = report.read(tmp_path / "all")
-    assert [arm["spec"] for arm in content["arms"]] == ["alexnet", "inception", "vgg"]
-    assert "margin of 0.5 points changed to 1 afterwards" in content["deviations"]
-    assert content["contrasts"][1]["difference"] == pytest.approx(5.0, abs=2.5)
-    five = plan.make(("alexnet", "vgg"), data, seeds=5)
-    plan.write(five, tmp_path / "five")
-    both = [str(tmp_path / "inception"), str(tmp_path / "five"), "--out", str(tmp_path / "no")]
-    assert cli_main.run(["compare-runs", *both]) == 1
-    assert "they differ in seeds" in capsys.readouterr().err
-    assert cli_main.run(["compare-runs", *both[:2]]) == 2
-
-
-def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rng = np.random.default_rng(0)
-    files = {}
-    for arm, accuracy in (("one", 0.7), ("two", 0.5)):
-        for seed in (1, 2, 3):
-            rank = (rng.random(2000) > accuracy).astype(np.int32)
-            zeros = np.zeros((2000, 5), np.float32)
-            found = evaluation.Predictions(
-                np.arange(2000).astype(str), rank * 0, zeros.astype(np.int32), zeros, zeros[:, 0],
-                rank,
-            )  # fmt: skip
-            files[arm, seed] = str(tmp_path / f"{arm}{seed}.npz")
-            meta = {"preprocessing": arm, "fingerprint": arm * 4}
-            evaluation.write_predictions(files[arm, seed], found, meta)
-    a, b = ([files[arm, seed] for seed in (1, 2, 3)] for arm in ("one", "two"))
-    options = [word for flag, part in (("--a", a), ("--b", b)) for f in part for word in (flag, f)]
-    assert cli_main.run(["compare-runs", *options]) == 0
-    assert "one is better than two by" in capsys.readouterr().out
-    assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 1
-    assert "never mix" in capsys.readouterr().err
-
-
-def test_config_file(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "comparison.yaml"
-    file.write_text(f"pipelines: [alexnet, inception]\ndata: {data}\nseeds: 4\nmargin: 1.5\n")
+    file.write_text(
+        f"pipelines: [alexnet, inception]\ndata: {tiny_records}\nseeds: 4\nmargin: 1.5\n"
+    )
     assert cli_main.run(["compare-preproc", "--config", str(file), "--plan-only", "--json"]) == 0
     planned = json.loads(capsys.readouterr().out)
     assert (planned["seeds"], planned["margin"]) == ([1, 2, 3, 4], 1.5)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_compare import made_up
+from made_up_runs import made_up
 
 from imagenet_tools import checkpoints, evaluation, experiment, records, storage, training
 from imagenet_tools.cli.main import run

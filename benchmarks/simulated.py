@@ -40,13 +40,12 @@ def tasks(part: RawSplit, count: int) -> Iterator[ShardTask]:
     import numpy as np
 
     size = IMAGES // SHARDS
-    words = {one.key: one.words for one in part.classes}
     order = np.random.default_rng(0).permutation(len(part))
     for number in range(count):
         start = number * size % (len(order) - size)
         images = part.take(order[start : start + size])
-        present = {synset: words[synset] for synset in images.synsets.values()}
-        yield ShardTask(f"/out/train-{number:05d}-of-{SHARDS}", images, present, Settings())
+        path = f"/out/train-{number:05d}-of-{SHARDS}"
+        yield ShardTask(path, images, images.words, Settings())
 
 
 def sleep(seconds: float, task: ShardTask) -> int:

@@ -84,16 +84,12 @@ def run(
 def _write(function: Callable[[ShardTask], ShardResult], path: str) -> None:
     """Do the task of this file, at a worker, unless an earlier attempt has done it."""
     task = _load(path)
-    note = storage.place(str(task.note_path))
-    file = os.path.basename(task.path)
-    if journal.finished(note.parent, file, task.settings):
-        return
     try:
-        result = function(task)
+        result = journal.once(function, task)
         if result.shard is None:  # for damage, which the driver is to list
-            write_note(str(note), result, task.settings)
+            write_note(str(task.note_path), result, task.settings)
     except OSError as error:
-        raise OSError(f"{file} was not written: {error}") from error
+        raise OSError(f"{os.path.basename(task.path)} was not written: {error}") from error
 
 
 def _outcome(task: ShardTask) -> ShardResult:
@@ -112,7 +108,7 @@ def _outcome(task: ShardTask) -> ShardResult:
 def _store(task: ShardTask) -> str:
     """Write a task beside where its note will be; return the path."""
     content = {one.name: getattr(task, one.name) for one in fields(task)}
-    content["images"] = list(task.images)
+    content |= {"images": list(task.images), "words": dict(task.words)}
     content["settings"] = asdict(task.settings)
     path = f"{str(task.note_path).removesuffix('.json')}.task"
     storage.place(path).write_text(json.dumps(content), encoding="ascii")

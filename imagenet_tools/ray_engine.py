@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import operator
 import pickle
 import socket
+import sys
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.records import journal
+from imagenet_tools.records.shard import ShardTask
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Ended = tuple[Any, Exception | None]  # what a task returned, or raised
 
-RETRIES = 20  # of a task whose worker died: nodes that can be taken away are taken away often
-AHEAD = 2  # tasks a core that wait at the cluster, so that a long list is not sent at once
-LOOK = 1.0  # seconds between looks at the cluster's size; a look costs as much as a task
-MOMENT = 0.02  # seconds; the tasks that wait at the cluster keep it at work meanwhile
+RETRIES = 20  # of a message whose worker died: nodes that can be taken away are taken away often
+AHEAD = 2  # messages a core that are at the cluster: one at work and one that waits
+MESSAGE = 2.0  # seconds of work in a message: a message costs some milliseconds, at either end
+LOOK = 1.0  # seconds between looks at the cluster's size; a look costs as much as a message
+MOMENT = 0.02  # seconds; the messages that wait at the cluster keep it at work meanwhile
 
 
 def run(
@@ -37,32 +42,68 @@ def run(
     """Do as records.pool.run on a cluster: yield (task, outcome) as tasks end.
 
     workers: cores of the local cluster that is started where there is no address; a cluster at an
-    address uses all it has.
+    address uses all it has. Tasks that end within a moment are sent several in one message, fewer
+    towards the end of a list whose length is known, so that all cores end together.
     """
     with connected(address, workers) as ray:
 
-        def work(packed: bytes) -> Result:
-            return function(pickle.loads(zlib.decompress(packed)))
+        def work(packed: bytes) -> tuple[list[Ended], float]:
+            begun = time.monotonic()
+            ended = [_attempt(function, task) for task in pickle.loads(packed)]
+            return ended, time.monotonic() - begun
 
         name = getattr(function, "__name__", "task")
         remote = ray.remote(max_retries=RETRIES, num_cpus=1)(work).options(name=name)
-        waiting = iter(tasks)
-        running: dict[Any, Task] = {}
+        left = operator.length_hint(tasks, sys.maxsize)
+        waiting, size = iter(tasks), 1
+        running: dict[Any, list[Task]] = {}
         room, looked = 0, -LOOK
         while True:
             if time.monotonic() - looked >= LOOK:
                 room, looked = AHEAD * cores(ray), time.monotonic()
-            for task in itertools.islice(waiting, max(room - len(running), 0)):
-                # Up to 100 kB go with the message; more is put into a store for each, which takes
-                # the driver longer than packing it.
-                running[remote.remote(zlib.compress(pickle.dumps(task), 1))] = task
+            while len(running) < room:
+                message = list(itertools.islice(waiting, max(1, min(size, left // room))))
+                if not message:
+                    break
+                left -= len(message)
+                running[remote.remote(pickle.dumps(message))] = message
             if not running:
                 return
-            # All that end within a moment: Ray looks at every task at each call.
+            # All that end within a moment: Ray looks at every message at each call.
             some = {"num_returns": len(running), "timeout": MOMENT, "fetch_local": False}
-            ended, _ = ray.wait(list(running), **some)
-            for done in ended:
-                yield running.pop(done), partial(result_of, ray, done)
+            for done in ray.wait(list(running), **some)[0]:
+                message = running.pop(done)
+                try:
+                    ended, seconds = result_of(ray, done)
+                    size = _next_size(len(message), seconds)
+                except Exception as error:  # it was lost, or cannot be sent
+                    ended = [(None, error)] * len(message)
+                for task, one in zip(message, ended, strict=True):
+                    yield task, partial(_outcome, *one)
+
+
+def _attempt(function: Callable[[Any], Any], task: Any) -> Ended:
+    """Do a task at a worker; a shard that an earlier attempt at its message finished is left."""
+    try:
+        if isinstance(task, ShardTask):
+            return journal.once(function, task), None
+        return function(task), None
+    except Exception as error:
+        return None, error
+
+
+def _outcome(result: Any, error: Exception | None) -> Any:
+    if error is not None:
+        raise error
+    return result
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """How many tasks to send at a time, after a message of so many that took so long.
+
+    At most twice as many, lest some cores wait while the first long messages are made for others.
+    """
+    return max(1, min(2 * size, round(size * MESSAGE / max(seconds, 1e-3))))
 
 
 @contextlib.contextmanager

@@ -200,12 +200,12 @@ def _write_missing(
         ShardTask(
             path=str(folder / file),
             images=images,
-            words=words,
+            words=images.words,
             settings=settings,
             note_path=str(journals.note_path(journal, file)),
             index_path=finish.index_path(folder, file) if job.outline.index else None,
         )
-        for file, images, words in shard_contents(raw_set, job.plans, missing)
+        for file, images in shard_contents(raw_set, job.plans, missing)
     )
     total = sum(
         len(plan.members(shard))
@@ -228,23 +228,22 @@ def _write_missing(
 
 def shard_contents(
     raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
-) -> Iterator[tuple[str, Images, dict[str, str]]]:
-    """For each of the files: its name, its images in order, and their classes' words."""
-    wanted, words = set(files), dict(raw_set.classes)
+) -> Iterator[tuple[str, Images]]:
+    """For each of the files: its name, and its images in order."""
+    wanted = set(files)
     for plan in plans:
         part = raw_set.splits[plan.split]
         for shard in range(plan.shards):
             if plan.file(shard) in wanted:
-                members = part.take(plan.members(shard))
-                present = {synset: words[synset] for synset in members.synsets.values()}
-                yield plan.file(shard), members, present
+                yield plan.file(shard), part.take(plan.members(shard))
 
 
 def run_tasks(
     tasks: Iterator[ShardTask], workers: int | None, count: int, engine: Engine = pool.run
 ) -> Iterator[tuple[ShardTask, ShardResult]]:
     """Build the shards in processes; what befalls one becomes an error that names it."""
-    for task, outcome in engine(build_shard, tasks, min(workers or pool.cores(), count)):
+    counted = pool.Counted(tasks, count)
+    for task, outcome in engine(build_shard, counted, min(workers or pool.cores(), count)):
         name = os.path.basename(task.path)
         try:
             yield task, outcome()

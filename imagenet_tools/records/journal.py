@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from imagenet_tools import storage
 from imagenet_tools.records.manifest import Shard, write_json
 from imagenet_tools.records.prepare import Settings
-from imagenet_tools.records.shard import ShardResult
+from imagenet_tools.records.shard import ShardResult, ShardTask
 from imagenet_tools.slices import Slice
 
 FOLDER = ".imgtools-journal"
@@ -133,6 +133,14 @@ def finished(journal: Path, file: str, settings: Settings) -> ShardResult | None
         if result.shard and size == result.shard.bytes and settings.covered_by(former, clean):
             return result
     return None
+
+
+def once(function: Callable[[ShardTask], ShardResult], task: ShardTask) -> ShardResult:
+    """Do a task, unless an earlier attempt at it has put its shard in place: then what it noted."""
+    if task.note_path is None:
+        return function(task)
+    folder = storage.place(task.note_path).parent
+    return finished(folder, os.path.basename(task.path), task.settings) or function(task)
 
 
 def done_before(journal: Path, file: str, settings: Settings) -> ShardResult | None:

@@ -23,6 +23,19 @@ Result = TypeVar("Result")
 MANY = 8
 
 
+class Counted(Iterable[Task]):
+    """Tasks that are made one by one as they are drawn, and how many there are."""
+
+    def __init__(self, tasks: Iterable[Task], count: int) -> None:
+        self._tasks, self._count = tasks, count
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return self._count
+
+
 def cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

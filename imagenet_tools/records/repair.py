@@ -65,11 +65,11 @@ def repair(
             ShardTask(
                 path=str(place / file),
                 images=images,
-                words=words,
+                words=images.words,
                 settings=settings,
                 digest=digests[file],
             )
-            for file, images, words in shard_contents(raw_set, plans, before.broken)
+            for file, images in shard_contents(raw_set, plans, before.broken)
         )
         with tqdm(total=len(before.broken), desc="repairing", unit="shard", disable=None) as bar:
             for _ in run_tasks(tasks, workers, len(before.broken)):

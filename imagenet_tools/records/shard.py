@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from imagenet_tools import raw, storage
@@ -30,7 +30,7 @@ class ShardTask:
 
     path: str
     images: raw.Images | tuple[raw.RawImage, ...]
-    words: dict[str, str]
+    words: Mapping[str, str]
     settings: Settings
     note_path: str | None = None
     index_path: str | None = None
@@ -151,7 +151,7 @@ def _note(image: raw.RawImage, reason: str) -> Note:
 
 
 def encode_head(
-    prepared: Prepared, image: raw.RawImage, words: dict[str, str], settings: Settings
+    prepared: Prepared, image: raw.RawImage, words: Mapping[str, str], settings: Settings
 ) -> bytes:
     """All of a record but the image's bytes, which follow it."""
     facts = prepared.facts

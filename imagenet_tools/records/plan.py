@@ -125,7 +125,7 @@ def estimate_bytes(part: RawSplit, sample: int = 400) -> int:
     import numpy as np
 
     picked = np.linspace(0, len(part) - 1, min(sample, len(part))).astype(int)
-    images = [part[int(index)] for index in picked]
+    images = list(part.take(picked))
     sizes = [image.size for image in images if image.size >= 0]
     paths = [image.path for image in images if image.size < 0]
     for found in storage.ahead(storage.size, paths, bool(paths) and storage.is_remote(paths[0])):

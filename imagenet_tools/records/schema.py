@@ -79,20 +79,14 @@ def _dimension_entry(key: str, value: int) -> bytes:
 
 
 @functools.lru_cache(8192)
-def _class_entries(label: int, synset: str, text: str) -> bytes:
-    return (
-        _int64_entry(LABEL, label)
-        + _bytes_entry(SYNSET, synset.encode())
-        + _bytes_entry(TEXT, text.encode())
-    )
-
-
-@functools.lru_cache(64)
-def _kind_entries(channels: int, image_format: bytes) -> bytes:
+def _class_entries(channels: int, image_format: bytes, label: int, synset: str, text: str) -> bytes:
     return (
         _bytes_entry(COLORSPACE, b"Grayscale" if channels == 1 else b"RGB")
         + _int64_entry(CHANNELS, channels)
         + _bytes_entry(FORMAT, image_format)
+        + _int64_entry(LABEL, label)
+        + _bytes_entry(SYNSET, synset.encode())
+        + _bytes_entry(TEXT, text.encode())
     )
 
 
@@ -111,7 +105,24 @@ def _box_entries(label: int, boxes: tuple[tuple[float, float, float, float], ...
     )
 
 
-_ENCODED_NAME = _field(b"\x0a", ENCODED.encode())
+_NO_BOXES = _box_entries(0, ())
+
+
+def _lead(name: bytes, size: int) -> bytes:
+    """What stands before a value of so many bytes: its entry's lengths, each counts what follows
+    it, so they are made from the inside out. name: the key, as a field."""
+    values = b"\x0a" + varint(size)
+    feature = b"\x0a" + varint(len(values) + size) + values
+    value = b"\x12" + varint(len(feature) + size) + feature
+    return b"\x0a" + varint(len(name) + len(value) + size) + name + value
+
+
+_ENCODED = _field(b"\x0a", ENCODED.encode())
+
+
+@functools.lru_cache(512)
+def _filename_lead(size: int) -> bytes:
+    return _lead(_field(b"\x0a", FILENAME.encode()), size)
 
 
 def example_head(
@@ -132,24 +143,19 @@ def example_head(
     These come last, so that head + image is the record and the image never has to be copied.
     label: 1..N, 0 is background. boxes: (xmin, ymin, xmax, ymax), each 0..1 of the image.
     """
+    name = filename.encode("utf-8", "surrogateescape")
     entries = b"".join(
         (
             _dimension_entry(HEIGHT, height),
             _dimension_entry(WIDTH, width),
-            _kind_entries(channels, image_format),
-            _class_entries(label, synset, text),
-            _box_entries(label if boxes else 0, boxes),
-            _bytes_entry(FILENAME, filename.encode("utf-8", "surrogateescape")),
+            _class_entries(channels, image_format, label, synset, text),
+            _box_entries(label, boxes) if boxes else _NO_BOXES,
+            _filename_lead(len(name)),
+            name,
+            _lead(_ENCODED, size),
         )
     )
-    # The image's feature, from the inside out: each length counts what follows it.
-    values = b"\x0a" + varint(size)
-    feature = b"\x0a" + varint(len(values) + size)
-    value = b"\x12" + varint(len(feature) + len(values) + size)
-    rest = len(_ENCODED_NAME) + len(value) + len(feature) + len(values) + size
-    entry = b"\x0a" + varint(rest)
-    total = b"\x0a" + varint(len(entries) + len(entry) + rest)
-    return b"".join((total, entries, entry, _ENCODED_NAME, value, feature, values))
+    return b"\x0a" + varint(len(entries) + size) + entries
 
 
 def encode_example(encoded: bytes, **facts: Any) -> bytes:

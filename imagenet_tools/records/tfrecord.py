@@ -13,6 +13,7 @@ from imagenet_tools.errors import DamagedData
 
 OVERHEAD = 16  # bytes a record costs beside its data
 _MASK = 0xA282EAD8  # TensorFlow's (core/lib/hash/crc32c.h)
+_LENGTH, _CRC = struct.Struct("<Q").pack, struct.Struct("<I").pack
 
 
 def masked(crc: int) -> int:
@@ -22,10 +23,9 @@ def masked(crc: int) -> int:
 
 def frame(head: bytes, data: bytes = b"") -> tuple[bytes, bytes]:
     """Return what stands before and after the record head + data in the file."""
-    length = struct.pack("<Q", len(head) + len(data))
+    length = _LENGTH(len(head) + len(data))
     crc = google_crc32c.extend(google_crc32c.value(head), data)
-    before = length + struct.pack("<I", masked(google_crc32c.value(length)))
-    return before, struct.pack("<I", masked(crc))
+    return length + _CRC(masked(google_crc32c.value(length))), _CRC(masked(crc))
 
 
 class Framed(NamedTuple):

@@ -73,8 +73,10 @@ class Texts:
 
     def __iter__(self) -> Iterator[str]:
         start = 0
+        # ASCII, as nearly all are, is decoded at one time.
+        text = self.block.decode("ascii") if self.block.isascii() else None
         for end in self.ends:
-            yield self.block[start:end].decode(*UTF8)
+            yield self.block[start:end].decode(*UTF8) if text is None else text[start:end]
             start = end
 
 
@@ -126,14 +128,14 @@ class Images:
     def __iter__(self) -> Iterator[RawImage]:
         places = dict(zip(self.places, self.containers, strict=True))
         synsets = dict(zip(self.present, self.synsets, strict=True))
+        folders = {number: os.path.join(place, "") for number, place in places.items()}
         boxes = self.boxes or itertools.repeat(())
         columns = (self.container, self.labels, self.offsets, self.sizes, self.rows)
         # Not strict: the boxes that are none have no end.
         for number, label, offset, size, row, filename, own in zip(
             *columns, self.names, boxes, strict=False
         ):
-            place = places[number]
-            path = os.path.join(place, filename) if size < 0 and row < 0 else place
+            path = folders[number] + filename if size < 0 and row < 0 else places[number]
             yield RawImage(
                 self.split, filename, synsets[label], label, path, offset, size, row, own
             )

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import ctypes
 import math
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +22,7 @@ import tensorflow as tf
 from imagenet_tools.preprocessing.views import View
 
 _in_use = contextvars.ContextVar("compiled kernels in use", default=False)
+_thread = threading.local()
 # What TensorFlow takes over without a copy begins at such an address.
 ALIGNMENT = 64
 _FLOAT = 4  # bytes
@@ -65,8 +69,7 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out)
         return out
 
-    out = tf.numpy_function(run, [pixels, numbers], tf.float32, stateful=False)
-    return tf.ensure_shape(out, [*view.size, 3])
+    return _call(run, [pixels, numbers], [*view.size, 3])
 
 
 def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
@@ -79,8 +82,28 @@ def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
         kernels.saturate(image, float(factor), out)
         return out
 
-    out = tf.numpy_function(run, [image, factor], tf.float32, stateful=False)
-    return tf.ensure_shape(out, image.shape)
+    return _call(run, [image, factor], image.shape)
+
+
+def _call(run: Callable[..., np.ndarray], inputs: list[tf.Tensor], shape: Any) -> tf.Tensor:
+    """Call back into Python: run takes the inputs as arrays and returns float32 of this shape."""
+
+    def call(*arrays: np.ndarray) -> np.ndarray:
+        _keep_thread()
+        return run(*arrays)
+
+    return tf.ensure_shape(tf.numpy_function(call, inputs, tf.float32, stateful=False), shape)
+
+
+def _keep_thread() -> None:
+    """Let a thread of TensorFlow's keep its Python state for as long as the process lives.
+
+    Otherwise each call makes one and drops it, which takes longer than the rest of the call and
+    unmaps memory, for which the other threads must wait.
+    """
+    if not hasattr(_thread, "kept"):
+        ctypes.pythonapi.PyGILState_Ensure()  # never released: the state is never dropped
+        _thread.kept = True
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     "--out", required=True, type=Place(), metavar="DIR", help="The folder for the records."
 )
 @click.option(
+    "--split",
+    type=click.Choice(("train", "validation")),
+    help="Build this split alone. Default: both, and one that is not there is an error.",
+)
+@click.option(
     "--train-shards",
     type=click.IntRange(1, 99999),
     help="Default: 1024 for ImageNet, fewer for less (some 1250 images each).",
@@ -102,6 +107,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     raw_path: str,
+    split: str | None,
     shard_slice: Slice | None,
     engine: str,
     address: str | None,
@@ -118,6 +124,7 @@ def command(
     Example:
       imgtools build-tfrecords --raw ~/imagenet --out ~/records
       imgtools build-tfrecords --raw ~/imagenette --out ~/records-160 --max-side 160
+      imgtools build-tfrecords --raw ILSVRC2012_img_val.tar --out ~/validation --split validation
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --shard-slice 3/64
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine ray --address auto
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine beam
@@ -137,6 +144,8 @@ def command(
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)
+    if split is not None:
+        options["splits"] = (split,)
     kept = ("max_side", "store", "verify", "on_damaged", "slim_compat")
     settings = records.Settings(**{name: options.pop(name) for name in kept})
     out = options.pop("out")

@@ -53,8 +53,9 @@ class Options:
 def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None = None) -> RawSet:
     """Find out which layout `path` has and list its images.
 
-    Raises FileNotFoundError for a path that is not there, and ValueError, saying what was looked
-    for and what was found, where no layout fits or a split holds no image.
+    A split that is not there is said in the description and no error here; RawSet.only asks for
+    it. Raises FileNotFoundError for a path that is not there, and ValueError, saying what was
+    looked for and what was found, where no layout fits or a split holds no image.
     """
     place = storage.place(path)
     if not place.exists():
@@ -66,7 +67,7 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
         found = layout.find(place, options)
         if found is not None:
             _refuse_empty(found)
-            return _named_gaps(found)
+            return _named_gaps(replace(found, looked_for=layout.LOOKED_FOR))
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"

@@ -224,9 +224,11 @@ class RawSplit:
 
 
 def _array(values: np.ndarray) -> array[int]:
+    """As few bytes as it takes: what all tasks that wait for workers have in memory."""
     import numpy as np
 
-    return array("q", values.astype(np.int64).tobytes())
+    small = not len(values) or int(values.max()) < 2**31
+    return array("i", values.astype(np.int32)) if small else array("q", values.astype(np.int64))
 
 
 def _block(texts: Iterable[str]) -> tuple[bytes, np.ndarray]:
@@ -251,7 +253,7 @@ def _take(block: bytes, ends: np.ndarray, at: np.ndarray) -> Texts:
 
 @dataclass(frozen=True)
 class RawSet:
-    """A raw data set as found: what it is, its classes and its splits."""
+    """A raw data set as found: what it is, its classes and its splits; what was looked for."""
 
     layout: str
     description: str
@@ -259,11 +261,23 @@ class RawSet:
     classes: tuple[ClassInfo, ...]
     splits: dict[str, RawSplit]
     boxes_source: str = ""
+    looked_for: str = ""
 
     @property
     def num_classes(self) -> int:
         """Number of classes without background."""
         return len(self.classes)
+
+    def only(self, splits: Iterable[str]) -> RawSet:
+        """The data set with these splits alone, its classes and labels as they are.
+
+        Raises ValueError, saying what was found and looked for, where one of them is not there.
+        """
+        wanted = tuple(splits)
+        if missing := [name for name in wanted if name not in self.splits]:
+            looked_for = f". Looked for: {self.looked_for}" if self.looked_for else ""
+            raise ValueError(f"no {' or '.join(missing)} split: {self.description}{looked_for}")
+        return replace(self, splits={name: self.splits[name] for name in wanted})
 
 
 def columns(

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData, Unfinished
-from imagenet_tools.raw.index import Images, RawSet
+from imagenet_tools.raw.index import SPLITS, Images, RawSet
 from imagenet_tools.records import finish, pool
 from imagenet_tools.records import journal as journals
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
@@ -41,6 +42,7 @@ def build(
     raw_set: RawSet,
     out: str | os.PathLike[str],
     *,
+    splits: Iterable[str] = SPLITS,
     train_shards: int | None = None,
     validation_shards: int | None = None,
     workers: int | None = None,
@@ -52,15 +54,25 @@ def build(
     """Write the raw data set as TFRecords into `out` and return the manifest.
 
     The same raw data, seed and settings give the same bytes, whatever the workers. Shards that a
-    former call finished are kept; a finished folder is returned as it is. index="dali" writes
-    DALI's index files too, into out/index. engine: what runs the tasks, records.pool.run or
-    ray_engine.run.
+    former call finished are kept; a finished folder is returned as it is. splits: those to write,
+    ("train",) alone, say. index="dali" writes DALI's index files too, into out/index. engine: what
+    runs the tasks, records.pool.run or ray_engine.run.
 
-    Raises ValueError where `out` holds a build of other data or settings, DamagedData listing all
-    damaged images under on_damaged="fail", Unfinished where a worker died or a disk filled up.
+    Raises ValueError where a split is not there, or `out` holds a build of other data or settings,
+    DamagedData listing all damaged images under on_damaged="fail", Unfinished where a worker died
+    or a disk filled up.
     """
     folder = storage.place(out)
-    job = _plan(raw_set, folder, train_shards, validation_shards, seed, settings, index)
+    job = _plan(
+        raw_set,
+        folder,
+        splits=splits,
+        train_shards=train_shards,
+        validation_shards=validation_shards,
+        seed=seed,
+        settings=settings,
+        index=index,
+    )
     with journals.locked(folder):
         if (folder / NAME).exists():
             manifest = _finished(job)
@@ -76,22 +88,18 @@ def build_slice(
     out: str | os.PathLike[str],
     part: Slice,
     *,
-    train_shards: int | None = None,
-    validation_shards: int | None = None,
     workers: int | None = None,
-    seed: int = 0,
-    settings: Settings | None = None,
-    index: str | None = None,
     engine: Engine = pool.run,
+    **planned: Any,
 ) -> int:
     """Write one slice of a build's shards, as `build` would; return their number.
 
     For array jobs: each task writes its slice into the same folder, in any order, at the same time
-    or not; a task that was lost is run again. `finalize` then writes the manifest.
-    Raises as `build` does.
+    or not; a task that was lost is run again. `finalize` then writes the manifest. planned: what
+    else `build` takes. Raises as it does.
     """
     folder = storage.place(out)
-    job = _plan(raw_set, folder, train_shards, validation_shards, seed, settings, index)
+    job = _plan(raw_set, folder, **planned)
     with journals.locked(folder, part):
         if (folder / NAME).exists():
             _finished(job)
@@ -115,13 +123,15 @@ class Job:
 def _plan(
     raw_set: RawSet,
     folder: Path,
-    train_shards: int | None,
-    validation_shards: int | None,
-    seed: int,
-    settings: Settings | None,
-    index: str | None,
+    *,
+    splits: Iterable[str] = SPLITS,
+    train_shards: int | None = None,
+    validation_shards: int | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    index: str | None = None,
 ) -> Job:
-    settings = settings or Settings()
+    raw_set, settings = _wanted(raw_set, splits), settings or Settings()
     if index is not None and index not in INDEXES:
         raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
     asked = {"train": train_shards, "validation": validation_shards}
@@ -129,6 +139,14 @@ def _plan(
     wanted = plan_id(raw_set, plans, seed, settings)
     outline = finish.outline_of(raw_set, plans, seed, wanted, settings, index is not None)
     return Job(raw_set, folder, plans, settings, outline)
+
+
+def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:
+    try:
+        return raw_set.only(splits)
+    except ValueError as error:
+        remedies = " or ".join(f"--split {name}" for name in raw_set.splits)
+        raise ValueError(f"{error}. To build from what is there alone: {remedies}") from None
 
 
 def _own(job: Job, part: Slice | None) -> list[str]:
@@ -139,8 +157,6 @@ def _own(job: Job, part: Slice | None) -> list[str]:
 
 def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
     """Plan each split; shards[split] None leaves its number of shards to its size."""
-    if not raw_set.splits:
-        raise ValueError(f"no split was found: {raw_set.description}")
     return [
         plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
         for name, part in sorted(raw_set.splits.items())

@@ -48,6 +48,7 @@ def repair(
     counts: dict[str, int | None] = {
         name: len(split.shards) for name, split in manifest.splits.items()
     }
+    raw_set = raw_set.only(manifest.splits)
     plans = make_plans(raw_set, counts, manifest.seed)
     if plan_id(raw_set, plans, manifest.seed, settings) != manifest.plan:
         raise ValueError(

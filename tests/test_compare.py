@@ -228,6 +228,19 @@ def test_runs_that_only_guess_are_named(tiny_records: Path, tmp_path: Path) -> N
     assert "3 of 3 runs of inception guess" in warning
 
 
+def test_arms_that_both_only_guess_are_not_called_equivalent(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records, margin=20.0)
+    plan.write(made, tmp_path)
+    chance = {"alexnet": 1 / 4, "inception": 1 / 4}
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, **chance))
+    written = report.write(made, tmp_path, command="")
+    assert written.kinds == ("inconclusive",)
+    assert "every run of alexnet and inception guesses among 3 classes" in written.sentences[0]
+    assert len(written.content["warnings"]) == 2
+
+
 def test_runs_of_other_versions_are_a_deviation(tiny_records: Path, tmp_path: Path) -> None:
     made = plan.make(("alexnet", "inception"), tiny_records)
     plan.write(made, tmp_path)

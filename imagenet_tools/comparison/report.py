@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import __version__, label_check, registry
+from imagenet_tools import __version__, registry
 from imagenet_tools.comparison import attribution, figures, flips, published, results, sections
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.blocks import markdown, page
@@ -133,10 +133,7 @@ def _at_chance(plan: plans.Plan, arms: list[ArmResults]) -> list[str]:
     """Arms with runs that learned nothing: a difference from these is no fine one."""
     found = []
     for arm in arms:
-        n, logits = arm.label.size, plan.num_classes + 1 - plan.labels_offset
-        right = arm.correct[arm.arm.slug].sum(axis=1)
-        stuck = sum(label_check.at_chance(int(count), n, logits) for count in right)
-        if stuck:
+        if stuck := arm.guessing(plan):
             found.append(
                 f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
                 f"chance of {plan.num_classes} classes, they learned nothing"

@@ -17,6 +17,7 @@ from imagenet_tools.comparison.verdict import (
     chance_decided,
     decide,
     more_seeds,
+    nothing_learned,
     say,
     verdict,
 )
@@ -51,6 +52,14 @@ class ArmResults:
     def metric(self, name: str) -> np.ndarray:
         """A figure of the own evaluation (top5, loss, ece, ...) of each seed."""
         return np.array([run["evaluations"][self.arm.slug][name] for run in self.runs])
+
+    def guessing(self, plan: plans.Plan) -> int:
+        """How many of its runs learned nothing: their top-1 is at chance."""
+        from imagenet_tools import label_check
+
+        logits = plan.num_classes + 1 - plan.labels_offset
+        right = self.correct[self.arm.slug].sum(axis=1)
+        return sum(label_check.at_chance(int(count), self.label.size, logits) for count in right)
 
     def training_loss(self) -> np.ndarray:
         """The last training loss (nats) of each seed."""
@@ -139,7 +148,7 @@ def judge(plan: plans.Plan, arms: list[ArmResults]) -> list[Contrast]:
             kept = (len(a.seeds), len(b.seeds))
             judged = all_diverged(names, kept, plan.validation_images, plan.margin, alpha)
         found.append(_paired(Contrast(a, b, judged)))
-    return [_with_failures(contrast) for contrast in _adjusted(found)]
+    return [_with_failures(_unlearned(plan, contrast)) for contrast in _adjusted(found)]
 
 
 def _paired(contrast: Contrast) -> Contrast:
@@ -187,6 +196,15 @@ def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
             contrast = replace(contrast, verdict=new)
         result.append(contrast)
     return result
+
+
+def _unlearned(plan: plans.Plan, contrast: Contrast) -> Contrast:
+    """Inconclusive where every run of both arms guesses: nothing was learned that could differ."""
+    a, b = contrast.a, contrast.b
+    if not a.seeds or not b.seeds or any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
+        return contrast
+    judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), plan.num_classes)
+    return replace(contrast, verdict=judged)
 
 
 def _with_failures(contrast: Contrast) -> Contrast:

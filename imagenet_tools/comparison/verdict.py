@@ -213,6 +213,16 @@ def all_diverged(
     )  # fmt: skip
 
 
+def nothing_learned(found: Verdict, names: tuple[str, str], classes: int) -> Verdict:
+    """The verdict on two arms of which every run only guesses."""
+    sentence = (
+        f"Inconclusive: every run of {names[0]} and {names[1]} guesses among {classes:,} classes "
+        f"(difference {found.difference:+.2f} points), so this says nothing of the pipelines; "
+        "`imgtools diagnose` says why, a longer schedule or another rate may help"
+    )
+    return replace(found, kind="inconclusive", sentence=sentence, seeds_more=None)
+
+
 def say(found: Verdict, names: tuple[str, str]) -> str:
     """The verdict as a sentence: who, by how much, how sure, from what."""
     assert found.parts is not None

@@ -14,11 +14,13 @@ from functools import partial
 from typing import Any
 
 from imagenet_tools.raw.index import ClassInfo, Entry, RawSplit, columns
+from imagenet_tools.records import pool
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask
 
 IMAGES, CLASSES, SHARDS = 14_197_122, 21_841, 11_264  # ImageNet-21k, in shards of some 1,260
 SIZE = 91_000  # bytes of an image: 1.3 TB in all
+EDGE = 4.0  # seconds at either end of a run, in which workers and messages get into step
 
 
 def entries(classes: tuple[ClassInfo, ...], count: int) -> Iterator[Entry]:
@@ -48,10 +50,12 @@ def tasks(part: RawSplit, count: int) -> Iterator[ShardTask]:
         yield ShardTask(path, images, images.words, Settings())
 
 
-def sleep(seconds: float, task: ShardTask) -> int:
-    """What a worker does in place of a shard."""
+def sleep(seconds: float, task: ShardTask) -> tuple[float, float]:
+    """What a worker does in place of a shard; when it began and ended, by this machine's clock."""
+    assert len(task.images) == IMAGES // SHARDS
+    begun = time.monotonic()
     time.sleep(seconds)
-    return len(task.images)
+    return begun, time.monotonic()
 
 
 def own_pid(_: int) -> int:
@@ -61,34 +65,35 @@ def own_pid(_: int) -> int:
 
 @dataclass(frozen=True)
 class Drive:
-    """What came of driving simulated tasks; all but `excess` in seconds.
+    """What came of driving simulated tasks; shares are of the work's own time, the rest seconds.
 
-    wall: from the first call to the last result. work: of all tasks, of one worker. excess: by
-    which share of the work's own time the middle of the run was longer, from the end of the second
-    round to that of the last but one. driver: the driver's processor time, of all its threads.
-    busy: cores that were busy on this machine, workers and a cluster's processes included.
+    wall: from the first call to the last result. work: of all tasks, of one worker. whole: by which
+    share the wall time was longer than the work of one of the workers. steady: the same without the
+    first and the last EDGE seconds. driver: the driver's processor time, of all its threads. busy:
+    cores that were busy on this machine, workers and a cluster's processes included.
     """
 
     wall: float
     work: float
-    excess: float
+    whole: float
+    steady: float
     driver: float
     busy: float
 
 
 def drive(engine: Callable[..., Any], seconds: float, workers: int, rounds: int) -> Drive:
     """Run rounds x workers simulated tasks through an engine."""
-    part, count, ends = split(100_000), workers * rounds, []
-    waiting = tasks(part, count)
-    start, own, machine = time.perf_counter(), time.process_time(), _busy()
-    for task, outcome in engine(partial(sleep, seconds), waiting, workers):
-        assert outcome() == len(task.images)
-        ends.append(time.perf_counter() - start)
-    wall, own, machine = ends[-1], time.process_time() - own, _busy() - machine
-    first, last = 2 * workers - 1, (rounds - 1) * workers - 1
-    middle = (ends[last] - ends[first]) / ((rounds - 3) * seconds)
-    work = count * seconds
-    return Drive(wall, work, middle - 1, own, machine / wall)
+    part, count, spans = split(100_000), workers * rounds, []
+    waiting = pool.Counted(tasks(part, count), count)
+    start, own, machine = time.monotonic(), time.process_time(), _busy()
+    for _, outcome in engine(partial(sleep, seconds), waiting, workers):
+        spans.append(outcome())
+    end, own, machine = time.monotonic(), time.process_time() - own, _busy() - machine
+    wall, work = end - start, count * seconds
+    first, last = start + EDGE, end - EDGE
+    inside = (max(0.0, min(e, last) - max(b, first)) / (e - b) for b, e in spans)
+    steady = workers * (last - first) / (seconds * sum(inside))
+    return Drive(wall, work, wall * workers / work - 1, steady - 1, own, machine / wall)
 
 
 def _busy() -> float:

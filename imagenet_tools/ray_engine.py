@@ -62,7 +62,8 @@ def run(
             if time.monotonic() - looked >= LOOK:
                 room, looked = AHEAD * cores(ray), time.monotonic()
             while len(running) < room:
-                message = list(itertools.islice(waiting, max(1, min(size, left // room))))
+                share = left * AHEAD // room  # of one core, of what was not sent yet
+                message = list(itertools.islice(waiting, max(1, min(size, share))))
                 if not message:
                     break
                 left -= len(message)

@@ -18,6 +18,7 @@ from tiny_raw import contents, encoded, picture
 
 from imagenet_tools import raw, records
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 from imagenet_tools.slices import Slice
 
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'imgtools[ray]'")
@@ -164,6 +165,64 @@ def test_errors_are_the_tasks_own(tmp_path: Path) -> None:
         assert task == 7
         with pytest.raises(OSError, match="no room for 7"):
             outcome()
+
+
+def test_short_tasks_share_messages() -> None:
+    def which(number: int) -> tuple[int, str]:
+        time.sleep(0.001)
+        if number % 10 == 3:
+            raise ValueError(f"task {number}")
+        return number, ray.get_runtime_context().get_task_id()
+
+    messages: dict[str, list[int]] = {}
+    with ray_engine.connected(None, 2):
+        seen = []
+        for task, outcome in ray_engine.run(which, range(500), 2):
+            seen.append(task)
+            if task % 10 == 3:
+                with pytest.raises(ValueError, match=f"^task {task}$"):
+                    outcome()
+            else:
+                number, message = outcome()
+                assert number == task
+                messages.setdefault(message, []).append(number)
+    assert sorted(seen) == list(range(500))
+    sizes = [len(numbers) for numbers in messages.values()]
+    assert sizes[0] == 1 and max(sizes) > 50  # long ones
+    assert sizes[-1] == 1  # and short ones at the end
+
+
+def test_how_many_tasks_a_message_takes() -> None:
+    found = [ray_engine._next_size(*each) for each in ((1, 0.1), (8, 0.8), (16, 1.6), (16, 4.0))]
+    assert found == [2, 16, 20, 8]
+    assert ray_engine._next_size(1, 600.0) == ray_engine._next_size(3, 600.0) == 1
+
+
+def test_a_repeated_message_writes_no_shard_twice(images: Path, tmp_path: Path) -> None:
+    mark, log = tmp_path / "died", tmp_path / "log"
+
+    def dies_once(task: ShardTask) -> ShardResult:
+        """Note each shard that is written; die at the 21st, in the midst of a message."""
+        message = ray.get_runtime_context().get_task_id()
+        if "00020-of" in task.path and not mark.exists():
+            mark.write_text(message)
+            os._exit(1)
+        result = build_shard(task)
+        with open(log, "a", encoding="ascii") as file:
+            file.write(f"{os.path.basename(task.path)} {message}\n")
+        return result
+
+    def engine(_: Any, tasks: Any, workers: int) -> Any:
+        return ray_engine.run(dies_once, tasks, workers)
+
+    out = tmp_path / "out"
+    with ray_engine.connected(None, 1):
+        records.build(raw.detect(images), out, train_shards=SHARDS, engine=engine, workers=1)
+    lines = [line.split() for line in log.read_text().splitlines()]
+    assert sorted(name for name, _ in lines) == sorted(path.name for path in out.glob("*-of-*"))
+    lost = mark.read_text()
+    before = [name for name, message in lines if message == lost and name < "train-00020"]
+    assert before  # the message had more than one shard, and some of them stood already
 
 
 def test_a_task_that_is_always_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

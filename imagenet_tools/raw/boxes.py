@@ -1,24 +1,24 @@
 """Bounding boxes: TF-Slim's CSV, ImageNet's XML folders, Kaggle's LOC csv, or none.
 
-Every box is (xmin, ymin, xmax, ymax), each 0..1 of the image; a box outside is cut to it, an
-empty one is dropped.
+A box is (xmin, ymin, xmax, ymax), each 0..1 of the image; a box outside is cut to it, an empty one
+is dropped. Kaggle's csv has pixels and no sizes: such boxes become relative when their image is
+read.
 """
 
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
 from imagenet_tools import storage
-from imagenet_tools.raw.index import Box
+from imagenet_tools.raw.box import Box, PixelBox, cut
 
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")
-SIDES = ("xmin", "ymin", "xmax", "ymax")
+KAGGLE = ["ImageId", "PredictionString"]  # the heading of its csv
 
 
 @dataclass(frozen=True)
@@ -44,31 +44,24 @@ def load(asked: str | None, root: Path) -> Boxes:
     return Boxes()
 
 
-def _cut(xmin: float, ymin: float, xmax: float, ymax: float) -> Box | None:
-    low_x, high_x = sorted((min(max(xmin, 0.0), 1.0), min(max(xmax, 0.0), 1.0)))
-    low_y, high_y = sorted((min(max(ymin, 0.0), 1.0), min(max(ymax, 0.0), 1.0)))
-    return (low_x, low_y, high_x, high_y) if high_x > low_x and high_y > low_y else None
-
-
 def from_csv(path: Path) -> Boxes:
-    """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, no heading."""
+    """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, no heading. Or Kaggle's."""
     found: dict[str, tuple[Box, ...]] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if not row:
                 continue
+            if number == 1 and row == KAGGLE:
+                return from_solutions([path])
             try:
                 name, *sides = row
                 xmin, ymin, xmax, ymax = map(float, sides)
             except ValueError as error:
-                if path.name.startswith("LOC_"):
-                    raise ValueError(f"{path}: Kaggle's boxes need the images' sizes") from error
                 raise ValueError(
                     f"{path}, line {number}: {','.join(row)!r} is not `file name, xmin, ymin, "
                     "xmax, ymax` with numbers of 0..1"
                 ) from error
-            box = _cut(xmin, ymin, xmax, ymax)
-            if box:
+            if box := cut(xmin, ymin, xmax, ymax):
                 stem = name.rsplit(".", 1)[0]
                 found[stem] = (*found.get(stem, ()), box)
     return Boxes(found, f"{path.name}: boxes of {len(found):,} images")
@@ -100,22 +93,32 @@ def xml_boxes(path: Path) -> tuple[Box, ...]:
                 float(item.findtext(n) or 0) for n in ("xmin", "ymin", "xmax", "ymax")
             )
             if width > 0 and height > 0:
-                found.append(_cut(x0 / width, y0 / height, x1 / width, y1 / height))
+                found.append(cut(x0 / width, y0 / height, x1 / width, y1 / height))
     except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"{path} is no readable annotation ({error})") from error
     return tuple(box for box in found if box)
 
 
-def from_kaggle(path: Path) -> dict[str, list[tuple[str, float, float, float, float]]]:
-    """LOC_{train,val}_solution.csv: image id -> (synset, xmin, ymin, xmax, ymax) in pixels."""
-    found = {}
+def from_solutions(paths: Iterable[Path]) -> Boxes:
+    """Kaggle's LOC_train_solution.csv and LOC_val_solution.csv."""
+    names = [path.name for path in paths]
+    found = {
+        image: tuple(box for _, box in objects)
+        for path in paths
+        for image, objects in solution(path)
+        if objects
+    }
+    return Boxes(found, f"{', '.join(names)}: boxes of {len(found):,} images" if names else "")
+
+
+def solution(path: Path) -> Iterator[tuple[str, list[tuple[str, PixelBox]]]]:
+    """LOC_{train,val}_solution.csv: each image's id, with synset and box of each of its objects."""
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            words = re.split(r"\s+", (row.get("PredictionString") or "").strip())
-            fives = [words[i : i + 5] for i in range(0, len(words) - 4, 5)]
+            words = (row.get("PredictionString") or "").split()
+            fives = [words[at : at + 5] for at in range(0, len(words) - 4, 5)]
             try:
-                boxes = [(s, *(float(side) for side in sides)) for s, *sides in fives]
+                objects = [(synset, PixelBox(*map(float, sides))) for synset, *sides in fives]
             except ValueError as error:
                 raise ValueError(f"{path}: {row.get('ImageId')}: {error}") from error
-            found[row["ImageId"]] = boxes
-    return found  # type: ignore[return-value]
+            yield row["ImageId"], objects

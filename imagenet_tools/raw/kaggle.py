@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOKED_FOR = "Kaggle's ILSVRC/Data/CLS-LOC/train and val, with LOC_val_solution.csv"
 IMAGES = "ILSVRC/Data/CLS-LOC"
-SOLUTION = "LOC_val_solution.csv"
+TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
 
 
 def find(place: Path, options: Options) -> RawSet | None:
@@ -58,7 +58,7 @@ def _val(folder: Path, solution: Path) -> Iterator[Entry]:
     if not solution.exists():
         yield from validation.flat_entries(folder, names)
         return
-    truth = boxes.from_kaggle(solution)
+    truth = dict(boxes.solution(solution))
     for name in names:
         stem = name.rsplit(".", 1)[0]
         synset = truth[stem][0][0] if truth.get(stem) else ""
@@ -74,8 +74,12 @@ def _val(folder: Path, solution: Path) -> Iterator[Entry]:
 
 
 def _boxes(root: Path, options: Options) -> boxes.Boxes:
-    """The annotations' boxes, which name each image's size; none where there are none."""
+    """The annotations' boxes, which name each image's size; else the csv's, where it is there."""
     annotations = root / "ILSVRC" / "Annotations" / "CLS-LOC"
     if options.boxes is None and annotations.is_dir():
         return boxes.from_xml(annotations)
-    return boxes.load(options.boxes, root)
+    found = boxes.load(options.boxes, root)
+    if found.source:
+        return found
+    paths = [root / name for name in (TRAIN_SOLUTION, SOLUTION)]
+    return boxes.from_solutions([path for path in paths if path.is_file()])

@@ -26,6 +26,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     for root in (place, place / "data"):
         files = {split: _files(root, split) for split in SPLITS}
         if any(files.values()):
+            if options.boxes is not None:
+                raise ValueError("--boxes go by file names, and images in parquet have none")
             return _read(root, {s: paths for s, paths in files.items() if paths}, options)
     return None
 

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 
 from imagenet_tools import raw, storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.images import inspect
+from imagenet_tools.raw.box import Box, PixelBox
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.manifest import Shard, write_json
 from imagenet_tools.records.prepare import Prepared, Settings, prepare
@@ -96,8 +98,8 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
             found = _prepare(image, fetch, task.settings, notes)
             if found is None or notes["damaged"]:  # the rest is read to list all damage
                 continue
-            prepared, read = found
-            head = encode_head(prepared, image, task.words, task.settings)
+            prepared, boxes, read = found
+            head = encode_head(prepared, image, boxes, task)
             before, after = tfrecord.frame(head, prepared.data)
             size = len(head) + len(prepared.data) + tfrecord.OVERHEAD
             _write_all(out, [before, head, prepared.data, after], size)
@@ -127,8 +129,9 @@ def _prepare(
     fetch: Callable[[], bytes],
     settings: Settings,
     notes: dict[str, list[Note]],
-) -> tuple[Prepared, int] | None:
-    """Read and prepare an image, or note why it is left out; also return the bytes read."""
+) -> tuple[Prepared, tuple[Box, ...], int] | None:
+    """Read and prepare an image, or note why it is left out; also return its boxes, relative to
+    it, and the bytes read."""
     try:
         data = fetch()
         prepared = prepare(data, settings)
@@ -143,7 +146,18 @@ def _prepare(
         notes["repaired"].append(_note(image, prepared.repaired))
     if prepared.converted:
         notes["converted"].append(_note(image, prepared.converted))
-    return prepared, len(data)
+    return prepared, _relative(image.boxes, data), len(data)
+
+
+def _relative(boxes: tuple[Box, ...], data: bytes) -> tuple[Box, ...]:
+    """Boxes relative to their image, of which this is the file: pixels are of its own size."""
+    if not boxes or not isinstance(boxes[0], PixelBox):
+        return boxes
+    facts = inspect(data)
+    if not facts.width or not facts.height:  # a damaged header, repaired
+        return ()
+    found = (PixelBox(*box).of(facts.width, facts.height) for box in boxes)
+    return tuple(box for box in found if box)
 
 
 def _note(image: raw.RawImage, reason: str) -> Note:
@@ -151,7 +165,7 @@ def _note(image: raw.RawImage, reason: str) -> Note:
 
 
 def encode_head(
-    prepared: Prepared, image: raw.RawImage, words: Mapping[str, str], settings: Settings
+    prepared: Prepared, image: raw.RawImage, boxes: tuple[Box, ...], task: ShardTask
 ) -> bytes:
     """All of a record but the image's bytes, which follow it."""
     facts = prepared.facts
@@ -161,11 +175,11 @@ def encode_head(
         width=facts.width,
         label=image.label,
         synset=image.synset,
-        text=words[image.synset],
+        text=task.words[image.synset],
         filename=image.filename,
-        channels=3 if settings.slim_compat else facts.channels,
+        channels=3 if task.settings.slim_compat else facts.channels,
         image_format=prepared.image_format,
-        boxes=image.boxes,
+        boxes=boxes,
     )
 
 

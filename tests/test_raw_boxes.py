@@ -1,0 +1,94 @@
+"""Bounding boxes: TF-Slim's csv, XML folders, Kaggle's csv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_layouts import TRAIN, kaggle, write_folders
+
+from imagenet_tools import raw, records
+from imagenet_tools.records import schema, tfrecord
+
+
+def test_boxes_from_csv_and_xml(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    (tmp_path / "bbox.csv").write_text(
+        "n01440764_0.JPEG,0.1,0.2,0.7,0.8\nn01440764_0.JPEG,0,-1,2,1\n"
+    )
+    part = raw.detect(tmp_path).splits["train"]
+    of = {part[i].filename: part[i].boxes for i in range(len(part))}
+    assert of["n01440764_0.JPEG"] == ((0.1, 0.2, 0.7, 0.8), (0.0, 0.0, 1.0, 1.0))
+    assert of["n01440764_1.JPEG"] == ()
+    folder = tmp_path / "xml" / "n01440764"
+    folder.mkdir(parents=True)
+    box = "<bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>50</xmax><ymax>40</ymax></bndbox>"
+    size = "<size><width>100</width><height>80</height></size>"
+    text = f"<annotation>{size}<object>{box.format(25)}</object></annotation>"
+    (folder / "n01440764_1.xml").write_text(text)
+    part = raw.detect(tmp_path, boxes=str(tmp_path / "xml")).splits["train"]
+    of = {part[i].filename: part[i].boxes for i in range(len(part))}
+    assert of["n01440764_1.JPEG"] == ((0.25, 0.0125, 0.5, 0.5),)
+    (tmp_path / "bbox.csv").write_text("a.JPEG,one,2,3,4\n")
+    with pytest.raises(ValueError, match=r"bbox\.csv, line 1"):
+        raw.detect(tmp_path)
+
+
+ANNOTATION = (
+    "<annotation><size><width>24</width><height>18</height></size><object><bndbox><xmin>6</xmin>"
+    "<ymin>0</ymin><xmax>12</xmax><ymax>9</ymax></bndbox></object></annotation>"
+)
+
+
+def test_kaggles_annotations_go_before_its_csv(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    folder = tmp_path / "ILSVRC" / "Annotations" / "CLS-LOC" / "train" / "n01440764"
+    folder.mkdir(parents=True)
+    (folder / "n01440764_0.xml").write_text(ANNOTATION)
+    found = raw.detect(tmp_path)
+    assert found.boxes_source == "CLS-LOC: boxes of 1 images"
+    assert found.splits["train"].boxes == {"n01440764_0": ((0.25, 0.0, 0.5, 0.5),)}
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("max_side", [None, 8])
+def test_kaggles_csv_has_pixels_of_the_raw_image(
+    asked: bool, max_side: int | None, tmp_path: Path
+) -> None:
+    """Images of 12 x 9 pixels; a box that reaches out is cut, an empty one dropped."""
+    kaggle(tmp_path)
+    name = "LOC_train_solution.csv" if not asked else "own.csv"
+    text = (
+        "ImageId,PredictionString\nn01440764_0,n01440764 3 0 6 9 n01440764 6 3 40 30 n1 5 5 5 9 \n"
+    )
+    (tmp_path / name).write_text(text)
+    found = raw.detect(tmp_path, boxes=str(tmp_path / name) if asked else None)
+    assert name in found.boxes_source
+    settings = records.Settings(max_side=max_side)
+    records.build(found, tmp_path / "out", workers=1, settings=settings)
+    boxes = {}
+    for path in records.shard_paths(tmp_path / "out", "train"):
+        for _, data in tfrecord.read(path):
+            example = schema.decode_example(data)
+            sides = (example[key] for key in (schema.XMIN, schema.YMIN, schema.XMAX, schema.YMAX))
+            boxes[example[schema.FILENAME][0].decode()] = list(zip(*sides, strict=True))
+            assert example[schema.BOX_LABEL] == example[schema.LABEL] * len(example[schema.XMIN])
+    assert boxes.pop("n01440764_0.JPEG") == [
+        pytest.approx((0.25, 0.0, 0.5, 1.0)),
+        pytest.approx((0.5, 1 / 3, 1.0, 1.0)),
+    ]
+    assert boxes == {name: [] for name in TRAIN if name != "n01440764_0.JPEG"}
+
+
+def test_mistakes_in_kaggles_csv_are_named(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    text = "ImageId,PredictionString\nn01440764_0,n01440764 a b c d\n"
+    (tmp_path / "LOC_train_solution.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"LOC_train_solution\.csv: n01440764_0: could not conv"):
+        raw.detect(tmp_path)
+
+
+def test_boxes_for_parquet_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "train-0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="--boxes go by file names"):
+        raw.detect(tmp_path, boxes="boxes.csv")

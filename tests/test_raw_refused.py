@@ -1,0 +1,118 @@
+"""Raw data that cannot be what it looks like is refused by name, before anything is built."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from tiny_layouts import VALIDATION, archives, jpeg, kaggle, lists, tar, train_tar, write_folders
+
+from imagenet_tools import raw
+from imagenet_tools.errors import DamagedData
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [([str(i) for i in range(1, 1001)], "ILSVRC2012_ID"), (["1", "2", "10"], "sort as strings")],
+)
+def test_integer_folders_are_refused(names: list[str], message: str, tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / "train" / name).mkdir(parents=True)
+    (tmp_path / "train" / names[0] / "a.jpg").write_bytes(jpeg(1))
+    with pytest.raises(ValueError, match=message):
+        raw.detect(tmp_path)
+
+
+def test_nothing_fits_says_what_was_looked_for_and_found(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"Looked for: .*Kaggle.*Found: notes\.txt"):
+        raw.detect(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        raw.detect(tmp_path / "nowhere")
+
+
+def test_empty_split_is_an_error(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    for path in (tmp_path / "val").iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match="no image in validation"):
+        raw.detect(tmp_path)
+
+
+def test_truncated_archive_is_named(tmp_path: Path) -> None:
+    whole = train_tar()
+    (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedData, match="truncated|no tar header"):
+        raw.detect(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["/etc/n01440764_1.JPEG", "../n01440764_1.JPEG"])
+def test_member_outside_the_archive_is_named(name: str, tmp_path: Path) -> None:
+    inner = tar({name: jpeg(1)})
+    (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(tar({"n01440764.tar": inner}))
+    with pytest.raises(DamagedData, match="outside the archive"):
+        raw.detect(tmp_path)
+
+
+def test_links_in_an_archive_are_named(tmp_path: Path) -> None:
+    encoded = io.BytesIO()
+    with tarfile.open(fileobj=encoded, mode="w") as archive:
+        link = tarfile.TarInfo("n01440764_1.JPEG")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    outer = tar({"n01440764.tar": encoded.getvalue()})
+    (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(outer)
+    with pytest.raises(DamagedData, match=r"n01440764_1\.JPEG is a link"):
+        raw.detect(tmp_path)
+
+
+def test_an_archive_of_other_tars_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(tar({"tench.tar": tar({})}))
+    with pytest.raises(DamagedData, match=r"holds tench\.tar; tars named by ImageNet synsets"):
+        raw.detect(tmp_path)
+
+
+def test_an_archive_that_was_cut_after_the_listing_is_named(tmp_path: Path) -> None:
+    archives(tmp_path)
+    part = raw.detect(tmp_path).splits["train"]
+    path = tmp_path / "ILSVRC2012_img_train.tar"
+    path.write_bytes(path.read_bytes()[: int(part.offsets[5]) + 100])
+    assert raw.read(part[4])
+    with pytest.raises(DamagedData, match=r"truncated: n03888257_1\.JPEG wants .* 100 are there"):
+        raw.read(part[5])
+
+
+def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    os.symlink("self", tmp_path / "train" / "self")
+    with pytest.raises(ValueError, match=r"train/self: a symlink loop"):
+        raw.detect(tmp_path)
+
+
+def test_symlink_loop_is_named(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    os.symlink(tmp_path / "train", tmp_path / "train" / "n99999999")
+    with pytest.raises(ValueError, match="symlink"):
+        raw.detect(tmp_path)
+
+
+def test_wrong_lists_are_refused(tmp_path: Path) -> None:
+    lists(tmp_path)
+    (tmp_path / "meta" / "train.txt").write_text("n01440764/n01440764_0.JPEG 5\n")
+    with pytest.raises(ValueError, match="the label 5; counted from 0"):
+        raw.detect(tmp_path)
+    (tmp_path / "meta" / "train.txt").write_text("a/../../b.JPEG 5\n")
+    with pytest.raises(ValueError, match="leads out of the data set"):
+        raw.detect(tmp_path)
+
+
+def test_kaggle_truth_is_checked_against_the_shipped_list(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    wrong = "ImageId,PredictionString\n"
+    wrong += "".join(f"{name[:-5]},n01440764 1 2 3 4\n" for name in VALIDATION)
+    (tmp_path / "LOC_val_solution.csv").write_text(wrong)
+    with pytest.raises(ValueError, match="one of them is damaged"):
+        raw.detect(tmp_path)

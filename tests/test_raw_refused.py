@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_layouts import VALIDATION, archives, jpeg, kaggle, lists, tar, train_tar, write_folders
 
-from imagenet_tools import raw
+from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
 
 
@@ -115,4 +115,14 @@ def test_kaggle_truth_is_checked_against_the_shipped_list(tmp_path: Path) -> Non
     wrong += "".join(f"{name[:-5]},n01440764 1 2 3 4\n" for name in VALIDATION)
     (tmp_path / "LOC_val_solution.csv").write_text(wrong)
     with pytest.raises(ValueError, match="one of them is damaged"):
+        raw.detect(tmp_path)
+
+
+def test_kaggles_classes_are_checked_against_imagenets(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    lines = [f"{synset} words, more words\n" for synset in labels.synsets()]
+    (tmp_path / "LOC_synset_mapping.txt").write_text("".join(lines))
+    assert raw.detect(tmp_path).layout == "Kaggle"
+    (tmp_path / "LOC_synset_mapping.txt").write_text("".join(lines[:-1]))
+    with pytest.raises(DamagedData, match="has 999 classes, and n15075141 is in it or"):
         raw.detect(tmp_path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, listing, validation
 from imagenet_tools.raw.index import Entry, RawSet, columns
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 LOOKED_FOR = "Kaggle's ILSVRC/Data/CLS-LOC/train and val, with LOC_val_solution.csv"
 IMAGES = "ILSVRC/Data/CLS-LOC"
+MAPPING = "LOC_synset_mapping.txt"
 TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
 
 
@@ -23,6 +25,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     root = next((p for p in (place, place.parent) if (p / IMAGES).is_dir()), None)
     if root is None or not place.is_dir():
         return None
+    if (root / MAPPING).is_file():
+        _check_mapping(root / MAPPING)
     infos = classes.imagenet_classes()
     label_of = imagenet.label_of()
     train, val = root / IMAGES / "train", root / IMAGES / "val"
@@ -50,6 +54,17 @@ def find(place: Path, options: Options) -> RawSet | None:
         splits=splits,
         boxes_source=around.source,
     )
+
+
+def _check_mapping(path: Path) -> None:
+    """Compare Kaggle's classes, `synset words` a line, with the shipped ones."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
+    if strange := sorted(found ^ set(imagenet.synsets())):
+        raise DamagedData(
+            f"{path} has {len(found):,} classes, and {strange[0]} is in it or in ImageNet's 1,000, "
+            "not in both; it is damaged or of another data set"
+        )
 
 
 def _val(folder: Path, solution: Path) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""Small raw data sets for the tests of records."""
+"""Small raw data sets for the tests of records, and what is built from them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from imagenet_tools import records
+from imagenet_tools.raw.index import RawSet
+from imagenet_tools.records import schema, tfrecord
 
 
 def picture(seed: int, width: int = 32, height: int = 24, mode: str = "RGB") -> Image.Image:
@@ -50,3 +54,18 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != ".imgtools-lock"
     }
+
+
+def build(raw_set: RawSet, out: Path, **options: Any) -> records.Manifest:
+    """Build in this process, into four shards and two."""
+    options = {"train_shards": 4, "validation_shards": 2, "workers": 1, **options}
+    return records.build(raw_set, out, **options)
+
+
+def examples(folder: Path, split: str) -> list[dict]:
+    """Every record of a split, in order."""
+    return [
+        schema.decode_example(data)
+        for path in records.shard_paths(folder, split)
+        for _, data in tfrecord.read(path)
+    ]

@@ -16,7 +16,7 @@ import tensorflow as tf
 from imagenet_tools import __version__
 from imagenet_tools.records.manifest import write_json
 
-RUN = "run.json"
+RUN, METRICS = "run.json", "metrics.jsonl"
 
 
 @dataclass(frozen=True)

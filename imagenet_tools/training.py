@@ -13,8 +13,9 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from imagenet_tools import (
     nets,
     records,
     registry,
+    remote_run,
     run_record,
     storage,
     symptoms,
@@ -36,10 +38,7 @@ from imagenet_tools import (
 )
 from imagenet_tools.events import EventLog
 from imagenet_tools.run_record import Run
-from imagenet_tools.storage import sync
 from imagenet_tools.trainer import Trainer, scalars
-
-METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ def train(
     trainable_scopes: Sequence[str] = (),
     ignore_missing_vars: bool = False,
     device_names: Sequence[str] = (),
+    saved: Callable[[], None] | None = None,
 ) -> TrainResult:
     """Train `model` on the records in `data`, into `train_dir`, and return the result.
 
@@ -93,8 +93,9 @@ def train(
     without checkpoint_exclude_scopes. mixed_precision: bfloat16 on the way. save_steps: a
     checkpoint every so many steps, in place of one every save_interval_secs (which several workers,
     whose clocks differ, do not follow); there is always one at the end. device_names: see
-    devices.choose; of several workers, the first writes, and all read the same folders. A folder in
-    a store is trained in locally and sent there when the run is finished.
+    devices.choose; of several workers, the first writes, and all read the same folders. saved: is
+    called after each checkpoint. A folder in a store is trained in locally, and its last checkpoint
+    is sent there each time, so that another machine can go on.
     """
     used = devices.choose(device_names)
     if isinstance(recipe, str):
@@ -122,7 +123,7 @@ def train(
         start_from=checkpoint_path,
         trainable_scopes=tuple(trainable_scopes),
     )
-    folder = sync.pull(train_dir, last=[run_record.RUN])
+    folder = remote_run.fetch(train_dir)
     if recipe.batch_size % used.total:
         raise ValueError(
             f"a batch of {recipe.batch_size} cannot be dealt to {used.total} devices in equal parts"
@@ -147,6 +148,8 @@ def train(
         run_record.claim(folder, run)
         trained_net.write_classes(folder, manifest)
     if (finished := _finished(folder)) is not None:
+        if used.chief:
+            remote_run.finish(train_dir)  # it may have failed to be sent
         return _at(train_dir, finished)
     step = trainer.restore(folder)
 
@@ -168,10 +171,11 @@ def train(
         net.lsuv(next(iter(stream((0, 1))))["image"])  # of the whole batch, on every worker
     own = stream((used.worker, used.workers))
     saving = Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep)
-    result = _loop(trainer, own, folder, step, saving, log_steps)
+    after_save = saved or partial(remote_run.send, train_dir)
+    result = _loop(trainer, own, folder, step, saving, log_steps, after_save)
     used.wait()
-    if storage.is_remote(train_dir) and used.chief:
-        sync.push(train_dir, last=[run_record.RUN])
+    if used.chief:
+        remote_run.finish(train_dir)
     return _at(train_dir, result)
 
 
@@ -211,10 +215,11 @@ def _loop(
     step: int,
     saving: Saving,
     log_steps: int,
+    saved: Callable[[], None],
 ) -> TrainResult:
     total, batch = trainer.run.steps, trainer.recipe.batch_size
     chief = trainer.devices.chief
-    log = EventLog(folder, METRICS, step) if chief else None
+    log = EventLog(folder, run_record.METRICS, step) if chief else None
     # A run that was killed at its very end takes no step more.
     first, loss = step, float(log.last.get("loss") or math.nan) if log else math.nan
     warnings: list[str] = []
@@ -224,7 +229,11 @@ def _loop(
     def save() -> str:
         # Every worker reads its variables, as some are means over all; the first writes them.
         tensors = {name: variable.numpy() for name, variable in trainer.state().items()}
-        return checkpoints.write(folder, step, tensors, keep=saving.keep) if chief else ""
+        if not chief:
+            return ""
+        written = checkpoints.write(folder, step, tensors, keep=saving.keep)
+        saved()
+        return written
 
     prefix, diverged, started = checkpoints.latest(folder) or "", False, time.perf_counter()
     mark_time, mark_step, saved_at = started, step, time.monotonic()

@@ -6,6 +6,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faulty_store import Proxy
 
 # Before TensorFlow is imported anywhere: its start-up chatter hides what a test prints.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -22,6 +26,17 @@ def shared() -> Path:
     if not (SHARED / "golden").is_dir():
         pytest.skip(f"{SHARED} is absent: TF-Slim's outputs and the real images are not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Proxy]:
+    """An S3 server on loopback behind a proxy that can fail; see faulty_store.bucket."""
+    pytest.importorskip("s3fs", reason="the extra [cloud] is not installed")
+    pytest.importorskip("moto.server", reason="moto's S3 server (extra [dev]) is not installed")
+    from faulty_store import store
+
+    with store() as proxy:
+        yield proxy
 
 
 @pytest.fixture(autouse=True)

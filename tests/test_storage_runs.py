@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from faulty_store import Proxy, bucket
 from made_up_runs import made_up
 
-from imagenet_tools import checkpoints, evaluation, experiment, records, storage, training
+from imagenet_tools import (
+    checkpoints,
+    evaluation,
+    experiment,
+    records,
+    remote_run,
+    storage,
+    training,
+)
 from imagenet_tools.cli.main import run
 from imagenet_tools.comparison import compare, plan, report, stored, worker
 from imagenet_tools.diagnosis import sample
 from imagenet_tools.slices import Slice
 from imagenet_tools.storage import sync
 
-pytest.importorskip("s3fs", reason="the extra [cloud] is not installed")
-pytest.importorskip("moto.server", reason="moto's S3 server (extra [dev]) is not installed")
-from faulty_store import Proxy, bucket, store
-
 # Without momentum a checkpoint is half as large.
 RECIPE = experiment.recipe("quick", batch_size=8, epochs=1.0, optimizer="sgd")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Proxy]:
-    with store() as proxy:
-        yield proxy
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_a_run_from_a_store_into_a_store(
 
     machine("second", tmp_path, monkeypatch)
     again = training.train(data, "s3://bucket/run", **settings)
-    assert (again.steps, again.images) == (3, 0)  # no step was done again
+    assert again == there  # no step was done again
     machine("third", tmp_path, monkeypatch)
     found = evaluation.evaluate(data, "s3://bucket/run", predictions="s3://bucket/p/a.npz")
     expected = evaluation.evaluate(tiny_records, tmp_path / "run")
@@ -80,6 +82,85 @@ def test_a_run_from_a_store_into_a_store(
     assert len(predictions.key) == 9
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         evaluation.evaluate(data, "s3://bucket/nothing")
+
+
+def save(folder: Path, *steps: int) -> None:
+    """Made-up checkpoints of a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for step in steps:
+        for ending in ("index", "data-00000-of-00001"):
+            (folder / f"model.ckpt-{step}.{ending}").write_text(f"{step}")
+    lines = "".join(f'all_model_checkpoint_paths: "model.ckpt-{step}"\n' for step in steps)
+    (folder / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{steps[-1]}"\n{lines}')
+
+
+def checkpoints_in(s3: Any, folder: str) -> set[str]:
+    return {Path(name).stem for name in s3.find(folder) if "/model.ckpt-" in name}
+
+
+def test_a_killed_run_goes_on_on_another_machine(
+    s3: Any, data: str, tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its last checkpoint is in the store; the predictions are an uninterrupted run's."""
+    recipe = experiment.recipe("quick", batch_size=8, epochs=4.0, optimizer="sgd")
+    settings = {"preprocessing": "alexnet", "recipe": recipe, "image_size": 67, "save_steps": 2}
+    code = (
+        "from imagenet_tools import experiment, training\n"
+        "recipe = experiment.recipe('quick', batch_size=8, epochs=4.0, optimizer='sgd')\n"
+        f"training.train({data!r}, 's3://bucket/run', preprocessing='alexnet', recipe=recipe, "
+        "image_size=67, save_steps=2)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while "bucket/run/checkpoint" not in s3.find("bucket/run"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    time.sleep(0.3)  # what the server had begun
+    assert "result" not in json.loads(s3.cat_file("bucket/run/run.json"))
+
+    machine("second", tmp_path, monkeypatch)
+    found = training.train(data, "s3://bucket/run", **settings)
+    assert found.steps == 12
+    assert 0 < found.images <= 8 * 9  # not from the start; the first step is not counted
+    expected = training.train(tiny_records, tmp_path / "whole", **settings)
+    assert found.final_loss == expected.final_loss
+    seen = []
+    for own in ("s3://bucket/run", tmp_path / "whole"):
+        evaluation.evaluate(tiny_records, own, predictions=tmp_path / "predictions.npz")
+        seen.append(evaluation.read_predictions(tmp_path / "predictions.npz")[0].probability)
+    assert np.array_equal(*seen)
+    lines = s3.cat_file("bucket/run/metrics.jsonl").decode().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [10, 12]
+
+
+def test_checkpoints_in_the_store(s3: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """The last one under way, what the run keeps at its end; the further copy is left."""
+    out = "s3://bucket/run"
+    own = storage.staging(out)
+    save(own, 2)
+    remote_run.send(out)
+    save(own, 2, 4)
+    remote_run.send(out)
+    assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-4"}
+    save(own, 2, 4, 6)
+    assert remote_run.fetch(out) == own
+    assert checkpoints.latest(own) == str(own / "model.ckpt-6")
+    remote_run.finish(out)
+    assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-2", "model.ckpt-4", "model.ckpt-6"}
+
+
+def test_a_store_that_fails_does_not_end_the_training(
+    s3: Any, server: Proxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(storage.staging("s3://bucket/run"), 3)
+    server.fault = lambda request: "refuse" if request.writes else None
+    remote_run.send("s3://bucket/run")
+    assert "the checkpoint of step 3 was not sent: s3://bucket/run/" in capsys.readouterr().out
+    server.fault = lambda request: None
+    remote_run.send("s3://bucket/run")
+    assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-3"}
 
 
 def test_another_run_in_the_store_is_not_overwritten(s3: Any, data: str) -> None:
@@ -182,11 +263,21 @@ def test_worker_of_another_machine(
     machine("node", tmp_path, monkeypatch)
     monkeypatch.setattr(worker, "_die_with_parent", lambda: None)
 
-    def execute(folder: Path, slug: str, seed: int, data: str) -> None:
-        made_up(made)(folder, made.arm(slug), seed)
+    def execute(folder: Path, slug: str, seed: int, data: str, saved: Any) -> None:
+        """A made-up run that its machine leaves at its first checkpoint."""
+        own = worker.run_folder(folder, made.arm(slug), seed)
+        if (own / "model.ckpt-5.index").exists():
+            return made_up(made)(folder, made.arm(slug), seed)
+        save(own, 5)
+        saved()
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(worker, "execute", execute)
     monkeypatch.setattr("sys.argv", ["worker", out, "alexnet", "1", data])
+    with pytest.raises(SystemExit):
+        worker.main()
+    machine("another", tmp_path, monkeypatch)
+    assert not (stored.opened(out) / "alexnet/seed-1/checkpoint").exists()
     worker.main()
     assert f"bucket/runs/mine/alexnet/seed-1/{worker.RESULT}" in s3.find("bucket/runs/mine")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faulty_store import SECRET, Proxy, Request, bucket
 from test_raw_layouts import archives, folders, jpeg, kaggle, lists, tar
 from tiny_raw import contents, make_raw
 
@@ -26,17 +27,7 @@ from imagenet_tools.records import cache
 from imagenet_tools.slices import Slice
 from imagenet_tools.storage import stores, sync
 
-pytest.importorskip("s3fs", reason="the extra [cloud] is not installed")
-pytest.importorskip("moto.server", reason="moto's S3 server (extra [dev]) is not installed")
-from faulty_store import SECRET, Proxy, Request, bucket, store
-
 SHARDS = {"train_shards": 4, "validation_shards": 2}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Proxy]:
-    with store() as proxy:
-        yield proxy
 
 
 @pytest.fixture

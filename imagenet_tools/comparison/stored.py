@@ -13,7 +13,7 @@ from imagenet_tools.storage import AnyPath, sync
 
 LAST = (worker.RESULT, "report.json")
 # What neither a verdict nor a report needs of a run.
-HEAVY = ("*/model.ckpt-*", "*/events.out.*")
+HEAVY = ("*/model.ckpt-*", "*/checkpoint", "*/events.out.*")
 
 
 def opened(folder: AnyPath) -> Path:

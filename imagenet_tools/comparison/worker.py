@@ -14,7 +14,8 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def predictions_file(name: str) -> str:
     return f"predictions-{name}.npz"
 
 
-def execute(folder: Path, slug: str, seed: int, data: str) -> None:
+def execute(
+    folder: Path, slug: str, seed: int, data: str, saved: Callable[[], None] | None = None
+) -> None:
     """Train one arm under one seed and evaluate it; result.json is written last.
 
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
@@ -58,6 +61,7 @@ def execute(folder: Path, slug: str, seed: int, data: str) -> None:
         seed=plans.run_seed(plan, arm, seed),
         labels_offset=plan.labels_offset,
         keep=1,
+        saved=saved,
     )
     evaluations = {} if trained.diverged else _evaluate(plan, arm, own, data)
     content = {
@@ -171,17 +175,18 @@ def main() -> None:
     folder, slug, seed, data, *plugins = sys.argv[1:]
     _die_with_parent()
     tensorflow_version.load()
-    from imagenet_tools import registry
+    from imagenet_tools import registry, remote_run
 
     for plugin in plugins:
         registry.load_plugin(plugin)
     try:
         place = sync.pull(folder, lambda name: name == plans.FILE)
         own = run_folder(place, plans.read(place)[0].arm(slug), int(seed))
-        with _alone(own):
-            execute(place, slug, int(seed), data)
         inside = f"{own.relative_to(place).as_posix()}/"
-        sync.push(folder, lambda name: name.startswith(inside), [RESULT])
+        with _alone(own):
+            remote_run.fetch(folder, inside)
+            execute(place, slug, int(seed), data, partial(remote_run.send, folder, inside))
+        remote_run.finish(folder, inside, RESULT)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -40,11 +40,15 @@ def pull(
 
 
 def push(
-    folder: AnyPath, wanted: Callable[[str], bool] | None = None, last: Sequence[str] = ()
+    folder: AnyPath,
+    wanted: Callable[[str], bool] | None = None,
+    last: Sequence[str] = (),
+    drop: Callable[[str], bool] | None = None,
 ) -> None:
     """Bring a folder's working copy into the store; nothing for a local folder.
 
-    Files that the store has already are left, and so is what is only there.
+    Files that the store has already are left, and so is what is only there. drop: which files of
+    the store are removed when all others have arrived.
     """
     if not storage.is_remote(folder):
         return
@@ -59,6 +63,14 @@ def push(
             stores.upload(str(local / name), f"{url}/{name}")
 
     _each(send, names, last)
+    for name in there:
+        if drop is not None and drop(name):
+            stores.remove_file(f"{url}/{name}")
+
+
+def names(folder: AnyPath) -> list[str]:
+    """What the store has of a folder, by names relative to it."""
+    return sorted(name for name in stores.find(storage.normal(folder)) if _counts(name))
 
 
 def _each(action: Callable[[str], None], names: list[str], last: Sequence[str]) -> None:

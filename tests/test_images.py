@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -72,6 +74,41 @@ def test_cmyk_is_read_as_tensorflow_reads_it() -> None:
     assert images.inspect(prepared.data).channels == 3
 
 
+def test_ycck_is_read_as_tensorflow_reads_it() -> None:
+    """A CMYK file whose Adobe marker says that its three colours are YCbCr."""
+    import tensorflow as tf
+
+    data = bytearray(encoded(picture(3, 40, 30, "CMYK"), quality=100))
+    at = data.index(b"Adobe") + 11
+    assert data[at] == 0
+    data[at] = 2
+    facts = images.inspect(bytes(data))
+    assert (facts.channels, facts.colorspace, facts.problem) == (4, "YCCK", None)
+    ours = np.asarray(images.to_rgb(bytes(data))).astype(int)
+    theirs = tf.io.decode_jpeg(bytes(data), channels=3, dct_method="INTEGER_ACCURATE").numpy()
+    assert np.abs(ours - theirs.astype(int)).max() <= 1
+    prepared = prepare(bytes(data), Settings())
+    assert prepared.converted == "JPEG YCCK re-encoded as JPEG"
+    assert images.inspect(prepared.data).channels == 3
+
+
+def test_sixteen_bit_colours_become_the_upper_eight() -> None:
+    """A PNG by hand, since Pillow writes none: one row of two pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(kind + body)
+        return len(body).to_bytes(4, "big") + kind + body + check.to_bytes(4, "big")
+
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    row = struct.pack(">B6H", 0, 0x12FF, 0x3400, 0x5680, 0xFFFF, 0x0080, 0x7F7F)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    data += chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
+    facts = images.inspect(data)
+    assert (facts.bits, facts.colorspace, facts.problem) == (16, "RGB", None)
+    stored = prepare(data, Settings(store="raw"))
+    assert stored.data == bytes((0x12, 0x34, 0x56, 0xFF, 0x00, 0x7F))
+
+
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP", "TIFF", "PNG"])
 def test_the_content_says_what_it_is_not_the_name(kind: str) -> None:
     stored = io.BytesIO()
@@ -84,8 +121,16 @@ def test_the_content_says_what_it_is_not_the_name(kind: str) -> None:
 def test_a_bomb_is_refused_by_its_header() -> None:
     header = bytearray(png(Image.new("L", (8, 8))))
     header[16:24] = (100_000).to_bytes(4, "big") * 2
-    problem = images.inspect(bytes(header)).problem
-    assert problem is not None and "decompression bomb" in problem
+    jpeg = bytearray(encoded(picture(1)))
+    at = jpeg.index(b"\xff\xc0") + 5
+    jpeg[at : at + 4] = b"\xff" * 4  # 65,535 x 65,535 pixels
+    for bomb in (bytes(header), bytes(jpeg)):
+        problem = images.inspect(bomb).problem
+        assert problem is not None and "decompression bomb" in problem
+        for policy in ("fail", "repair"):
+            settings = Settings(verify="decode", on_damaged=policy, max_side=16)
+            with pytest.raises(ValueError, match="decompression bomb"):
+                prepare(bomb, settings)
 
 
 LISTING = """

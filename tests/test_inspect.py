@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from imagenet_tools import raw, records, synthetic
+from imagenet_tools import inspection, raw, records, synthetic
 from imagenet_tools.cli import main as cli_main
 
 
@@ -34,6 +35,23 @@ def test_raw_images(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train["formats"] == {"JPEG RGB": 6}
     assert cli_main.run(["inspect", str(images)]) == 0
     assert "train: 6 images, 2 of 2 classes, 3 to 3 a class" in capsys.readouterr().out
+
+
+def test_disk_and_time_are_those_of_a_build(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    facts = inspected(images, capsys)
+    records.build(raw.detect(images), tmp_path / "out", workers=1)
+    size = sum(path.stat().st_size for path in (tmp_path / "out").glob("*-of-*"))
+    assert facts["bytes"] == pytest.approx(size, rel=0.05)
+    assert 0 < facts["seconds"] < 60
+    assert facts["free"] == pytest.approx(shutil.disk_usage(images).free, rel=0.1)
+    monkeypatch.setattr(inspection, "_free", lambda _: 1000)
+    assert cli_main.run(["inspect", str(images)]) == 0
+    assert "0 GiB are free. THAT IS NOT ENOUGH." in capsys.readouterr().out
 
 
 def test_damaged_and_missing_are_named(

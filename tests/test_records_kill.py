@@ -121,6 +121,20 @@ def test_twenty_kills(images: Path, whole: dict[str, bytes], tmp_path: Path) -> 
     assert left == 0
 
 
+def test_a_second_run_leaves_the_first_alone(
+    images: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    first = start(images, tmp_path)
+    wait_for(lambda: finished(tmp_path), "the first shard")
+    second = start(images, tmp_path)
+    _, error = second.communicate(timeout=PATIENCE)
+    assert first.poll() is None, "the first run ended before the second could meet it"
+    assert second.returncode == 1 and b"another imgtools run is writing here" in error
+    _, error = first.communicate(timeout=PATIENCE)
+    assert first.returncode == 0, error
+    assert contents(tmp_path) == whole
+
+
 def test_control_c_says_how_to_resume(
     images: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import pytest
 from tiny_raw import build, contents, make_raw
 
 from imagenet_tools import raw, records
+from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
-from imagenet_tools.records.shard import build_shard
+from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 
 # The module, which the package's function of the same name hides.
 BUILD = importlib.import_module("imagenet_tools.records.build")
@@ -167,3 +169,86 @@ def test_an_unreadable_image_is_named(
     monkeypatch.setattr(raw, "read", failing)
     with pytest.raises(Unfinished, match=r"bee/bee_train_3\.JPEG cannot be read: Input/output"):
         build(found, tmp_path)
+
+
+@pytest.mark.parametrize("call", ["writev", "fsync", "replace"])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENODEV, errno.EROFS], ids=errno.errorcode.get)
+def test_a_disk_that_vanishes_is_named_and_what_is_finished_stays(
+    call: str, code: int, found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the third shard on the disk answers with an error alone; then it is back."""
+    build(found, tmp_path / "whole")
+    out, sound = tmp_path / "out", getattr(os, call)
+
+    def failing(*arguments: Any) -> Any:
+        if (out / "train-00001-of-00004").exists():
+            raise OSError(code, os.strerror(code))
+        return sound(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        with pytest.raises(Unfinished, match=f"train-00002.* not written.*{os.strerror(code)}"):
+            build(found, out)
+    kept = {path.name: path.stat().st_ino for path in out.glob("*-of-*")}
+    assert sorted(kept) == ["train-00000-of-00004", "train-00001-of-00004"]
+    build(found, out)
+    assert {name: (out / name).stat().st_ino for name in kept} == kept
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def stopping_after(shards: int, act: Callable[[], None]) -> Callable[[ShardTask], ShardResult]:
+    """build_shard that does something to the disks after so many shards."""
+    written: list[str] = []
+
+    def building(task: ShardTask) -> ShardResult:
+        if len(written) == shards:
+            act()
+        written.append(task.path)
+        return build_shard(task)
+
+    return building
+
+
+def test_an_output_folder_that_is_gone_is_named(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(BUILD, "build_shard", stopping_after(2, lambda: shutil.rmtree(out)))
+    with pytest.raises(Unfinished, match=r"train-00002-of-00004 was not written.*No such file"):
+        build(found, out)
+
+
+def test_raw_images_that_are_gone_are_named(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(images, tmp_path / "raw")
+    found, out = raw.detect(copy), tmp_path / "out"
+    monkeypatch.setattr(BUILD, "build_shard", stopping_after(2, lambda: shutil.rmtree(copy)))
+    with pytest.raises(Unfinished, match=r"train-00002.*_train_\d\.JPEG cannot be read: No such"):
+        build(found, out)
+    assert len(list(out.glob("*-of-*"))) == 2
+
+
+def test_an_image_that_is_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    images = make_raw(tmp_path / "raw")
+    os.symlink("loop.JPEG", images / "train" / "ant" / "loop.JPEG")
+    with pytest.raises(Unfinished, match=r"ant/loop\.JPEG cannot be read: Too many levels of sym"):
+        build(raw.detect(images), tmp_path / "out")
+
+
+def test_the_command_says_that_it_can_go_on_with_code_4(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    line = ["build-tfrecords", "--raw", str(images), "--out", str(tmp_path), "--workers", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        assert cli_main.run(line) == 4
+    said = capsys.readouterr().err
+    assert "train-00000-of-00001 was not written: [Errno 28] No space left on device" in said
+    assert cli_main.run(line) == 0

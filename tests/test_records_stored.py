@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_raw import build, encoded, examples, make_raw, picture
 
 from imagenet_tools import raw, records
+from imagenet_tools.cli import main as cli_main
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import schema
 
@@ -85,3 +86,36 @@ def test_raw_pixels_are_the_decoded_image(images: Path, found: RawSet, tmp_path:
     assert example[schema.ENCODED] == [expected]
     assert (example[schema.WIDTH][0], example[schema.HEIGHT][0]) == size
     assert not records.verify(tmp_path, decode=True, workers=1).findings
+
+
+@pytest.mark.parametrize(
+    ("slim_compat", "colorspace", "channels"), [(False, b"Grayscale", 1), (True, b"RGB", 3)]
+)
+def test_grey_images_are_called_what_they_are_or_what_tf_slim_calls_them(
+    slim_compat: bool, colorspace: bytes, channels: int, tmp_path: Path
+) -> None:
+    folder = make_raw(tmp_path / "raw", classes=("ant",), train=1, validation=1)
+    grey = encoded(picture(3, mode="L"))
+    (folder / "train" / "ant" / "ant_train_0.JPEG").write_bytes(grey)
+    settings = records.Settings(slim_compat=slim_compat)
+    records.build(raw.detect(folder), tmp_path / "out", workers=1, settings=settings)
+    (example,) = examples(tmp_path / "out", "train")
+    assert (example[schema.COLORSPACE], example[schema.CHANNELS]) == ([colorspace], [channels])
+    assert example[schema.ENCODED] == [grey]
+    assert not records.verify(tmp_path / "out", workers=1).findings
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--max-side", "16"], "x smaller than"), (["--store", "raw"], "x larger than")],
+)
+def test_the_command_says_what_a_form_saves_or_costs(
+    options: list[str],
+    said: str,
+    images: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = ["build-tfrecords", "--raw", str(images), "--out", str(tmp_path), "--workers", "1"]
+    assert cli_main.run([*line, *options]) == 0
+    assert f"{said} with the files' own bytes (" in capsys.readouterr().out

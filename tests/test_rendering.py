@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,22 @@ def test_compiled_kernels_only_where_they_are_asked_for() -> None:
     with compiled.use():
         assert "AdjustSaturation" not in operations()
     assert not compiled.in_use()
+
+
+def test_a_thread_of_tensorflows_stays_pythons_between_two_calls() -> None:
+    """What Python keeps for a thread is still there when it calls again."""
+    mine, known = threading.local(), []
+
+    def run(number: np.ndarray) -> np.ndarray:
+        known.append(hasattr(mine, "called"))
+        mine.called = True
+        return number.astype(np.float32)
+
+    numbers = tf.data.Dataset.range(20).map(lambda n: compiled._call(run, [n], []), 4)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    assert list(numbers.with_options(options).as_numpy_iterator()) == list(range(20))
+    assert known == [False] + [True] * 19
 
 
 @pytest.mark.parametrize("method", ["bilinear", "antialias"])

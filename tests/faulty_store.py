@@ -1,7 +1,8 @@
-"""A real S3 server on loopback, and a proxy before it that fails in the ways that stores fail."""
+"""Stores on loopback (S3, Google's), and a proxy before one that fails as stores do."""
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import logging
 import os
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -24,7 +26,7 @@ BUSY = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
     b"<Message>Please reduce your request rate.</Message></Error>"
 )
-HOP = {"connection", "transfer-encoding", "host"}
+HOP = {"connection", "transfer-encoding"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ Fault = Callable[[Request], str | None]
 class Proxy:
     """fault: says for each request how it fails: "refuse" (503 SlowDown), "drop" (the connection
     closes unanswered), "lose" (done, but the answer is lost), "truncate" (half of the body is
-    stored and the client told that all went well), "shorten" (half of the answer comes), "slow"."""
+    stored and the client told that all went well), "mangle" (a byte of the body is changed),
+    "shorten" (half of the answer comes), "slow"."""
 
     port: int
     origin: int
@@ -124,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             told = ("x-amz-checksum", "x-amz-sdk", "content-md5", "content-length")
             headers = {k: v for k, v in headers.items() if not k.lower().startswith(told)}
             headers["Content-Length"] = str(len(body))
+        if fault == "mangle":
+            at = len(body) // 2
+            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
         origin = http.client.HTTPConnection("127.0.0.1", proxy.origin, timeout=30)
         origin.request(self.command, self.path, body or None, headers)
         answer = origin.getresponse()
@@ -155,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _any
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _any
 
 
 class _Server(ThreadingHTTPServer):
@@ -166,14 +172,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def store() -> Iterator[Proxy]:
-    """Start the S3 server and the proxy before it; both end with the block."""
-    from moto.server import ThreadedMotoServer
-
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    origin = server.get_host_and_port()[1]
+def proxy_of(origin: int) -> Iterator[Proxy]:
+    """A proxy before the server at this port, for as long as the block."""
     handler = type("Handler", (_Handler,), {})
     front = _Server(("127.0.0.1", 0), handler)
     proxy = handler.proxy = Proxy(front.server_address[1], origin)  # type: ignore[attr-defined]
@@ -185,4 +185,57 @@ def store() -> Iterator[Proxy]:
         front.shutdown()
         front.server_close()
         thread.join()
+
+
+@contextmanager
+def store() -> Iterator[Proxy]:
+    """Start the S3 server and the proxy before it; both end with the block."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        with proxy_of(server.get_host_and_port()[1]) as proxy:
+            yield proxy
+    finally:
         server.stop()
+
+
+@contextmanager
+def google_store() -> Iterator[Proxy]:
+    """Start an emulator of Google's store, in memory, and the proxy before it."""
+    from gcp_storage_emulator import server as emulator
+
+    logging.getLogger(emulator.__name__).setLevel(logging.CRITICAL)
+    server = emulator.create_server("127.0.0.1", 0, in_memory=True)
+    # Else each answer waits 40 ms for the client to confirm.
+    emulator.RequestHandler.disable_nagle_algorithm = True
+    server.start()
+    try:
+        with proxy_of(server._api._httpd.server_address[1]) as proxy:
+            yield proxy
+    finally:
+        server.stop()
+
+
+@contextmanager
+def google_bucket(proxy: Proxy, name: str, cache: Path) -> Iterator[Any]:
+    """As `bucket`, of the emulator."""
+    import gcsfs.retry
+
+    own = {"STORAGE_EMULATOR_HOST": proxy.url, storage.CACHE: str(cache)}
+    at_once = SimpleNamespace(sleep=lambda seconds: asyncio.sleep(0))
+    proxy.reset()
+    with (
+        mock.patch.dict(os.environ, own),
+        mock.patch.object(stores, "WAIT", 0.001),
+        mock.patch.object(gcsfs.retry, "asyncio", at_once),  # its own waits take long
+    ):
+        stores._filesystem.cache_clear()
+        fs, _ = stores.filesystem(f"gs://{name}")
+        fs.mkdir(name)
+        yield fs
+        proxy.reset()
+        stores._filesystem.cache_clear()
+        type(fs).clear_instance_cache()  # the next server has another port

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from faulty_store import SECRET, Proxy, Request, bucket
-from test_raw_layouts import archives, folders, jpeg, kaggle, lists, tar
+from tiny_layouts import archives, folders, jpeg, kaggle, lists, tar
 from tiny_raw import contents, make_raw
 
 from imagenet_tools import inspection, labels, raw, records, storage

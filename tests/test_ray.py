@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_raw import contents, encoded, picture
+from tiny_raw import contents, encoded, make_raw, picture
 
-from imagenet_tools import raw, records
+from imagenet_tools import raw, records, storage
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 from imagenet_tools.slices import Slice
@@ -154,6 +154,43 @@ def test_paths_are_those_of_the_driver(
     shards = {name for name in whole if "-of-" in name}
     found = contents(tmp_path / "out")
     assert {name: found[name] for name in shards} == {name: whole[name] for name in shards}
+
+
+def test_records_go_into_a_store(server: Any, tmp_path: Path) -> None:
+    """No disk is common to the nodes: each stages in a folder of its own, and a worker is lost."""
+    from faulty_store import bucket
+    from ray.cluster_utils import Cluster
+
+    folder, shards = make_raw(tmp_path / "raw", train=40), {"train_shards": 20}
+    records.build(raw.detect(folder), tmp_path / "local", workers=1, **shards)
+    caches = [tmp_path / name for name in ("driver", "head", "second")]
+    with bucket(server, "ray", caches[0]) as fs:
+        fs.put(str(folder), "ray/raw", recursive=True)
+        node = {"num_cpus": 1, "env_vars": {**os.environ, storage.CACHE: str(caches[1])}}
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        try:
+            cluster.add_node(**{**node, "env_vars": {**os.environ, storage.CACHE: str(caches[2])}})
+            command = [sys.executable, "-m", "imagenet_tools", "build-tfrecords"]
+            command += ["--raw", "s3://ray/raw", "--out", "s3://ray/records"]
+            command += ["--train-shards", "20", "--engine", "ray", "--address", cluster.address]
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+            wait_for(lambda: len(fs.glob("ray/records/train-*")) >= 2, "two shards")
+            wait_for(workers, "a worker")
+            for pid in workers()[:1]:
+                os.kill(pid, signal.SIGKILL)
+            _, error = process.communicate(timeout=PATIENCE)
+        finally:
+            cluster.shutdown()
+        assert process.returncode == 0, error
+        root = "ray/records/"
+        found = {name.removeprefix(root): fs.cat_file(name) for name in fs.find(root)}
+        fs.rm("ray", recursive=True)
+    assert found == contents(tmp_path / "local")
+    assert all((cache / "staging").is_dir() for cache in caches)
+    left = [path for cache in caches for path in cache.rglob("*-of-*") if path.is_file()]
+    assert len(left) <= 1 and all(path.name.startswith(".tmp-") for path in left)  # the killed
 
 
 def test_errors_are_the_tasks_own(tmp_path: Path) -> None:

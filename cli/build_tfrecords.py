@@ -130,6 +130,7 @@ def command(
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine beam
     """
     from imagenet_tools import raw, records, storage
+    from imagenet_tools.raw import parquet
     from imagenet_tools.records import pool
 
     check_engine(engine, address)
@@ -144,6 +145,8 @@ def command(
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)
+    if size := parquet.to_copy(raw_set):
+        click.echo(f"to be copied to {storage.cache_folder()}: {size / 1e9:,.3f} GB", err=True)
     if split is not None:
         options["splits"] = (split,)
     kept = ("max_side", "store", "verify", "on_damaged", "slim_compat")

@@ -23,9 +23,10 @@ from tiny_raw import contents, make_raw
 from imagenet_tools import inspection, labels, raw, records, storage
 from imagenet_tools.cli.main import run
 from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.raw import parquet
 from imagenet_tools.records import cache
 from imagenet_tools.slices import Slice
-from imagenet_tools.storage import stores, sync
+from imagenet_tools.storage import kept, stores, sync
 
 SHARDS = {"train_shards": 4, "validation_shards": 2}
 
@@ -62,14 +63,14 @@ def shards_of(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("*-of-*")}
 
 
-def write_parquet(root: Path) -> None:
+def write_parquet(root: Path, **options: Any) -> None:
     pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
+    writer = pytest.importorskip("pyarrow.parquet")
     (root / "data").mkdir()
     for split, count in (("train", 5), ("validation", 2)):
         rows = [{"image": {"bytes": jpeg(30 + i)}, "label": i % 2} for i in range(count)]
         table = pyarrow.Table.from_pylist(rows)
-        parquet.write_table(table, root / "data" / f"{split}-00000-of-00001.parquet")
+        writer.write_table(table, root / "data" / f"{split}-00000-of-00001.parquet", **options)
 
 
 @pytest.mark.parametrize("layout", [archives, kaggle, lists, folders, write_parquet])
@@ -124,6 +125,57 @@ def test_a_nested_tar_is_not_downloaded(s3: Any, server: Proxy) -> None:
     assert raw.read(found[17]) == bytes(size)
     assert size <= server.served < size + 2000
     assert len(server.requests) == 1
+
+
+def test_a_parquet_file_is_fetched_once_however_its_rows_are_dealt_out(
+    s3: Any,
+    server: Proxy,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Row groups of one image, shuffled: one request a file, and none the second time."""
+    root, url = tmp_path / "raw", f"s3://{s3.bucket}/raw"
+    root.mkdir()
+    write_parquet(root, row_group_size=1)
+    s3.put(str(root), f"{s3.bucket}/raw", recursive=True)
+    expected = records.build(raw.detect(root), tmp_path / "local", workers=1, **SHARDS)
+    found = raw.detect(url)
+    assert parquet.to_copy(found) == sum(path.stat().st_size for path in root.rglob("*.parquet"))
+    for out, requests in (("one", 2), ("two", 0)):
+        server.reset()
+        assert records.build(found, tmp_path / out, workers=1, **SHARDS) == expected
+        assert sum(request.method == "GET" for request in server.requests) == requests
+    assert parquet.to_copy(found) == 0
+    monkeypatch.setenv(storage.CACHE, str(tmp_path / "another"))
+    assert run(["build-tfrecords", "--raw", url, "--out", str(tmp_path / "three")]) == 0
+    assert f"to be copied to {tmp_path / 'another'}: 0.000 GB" in capfd.readouterr().err
+    server.reset()
+    raw.read(found.splits["train"][0])  # a look at one image copies nothing
+    assert server.served < 20_000 and len(list((tmp_path / "another").rglob("*.parquet"))) == 2
+
+
+def test_a_copy_that_is_not_the_object_is_not_kept(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, data = f"s3://{s3.bucket}/x.parquet", os.urandom(1000)
+    s3.pipe_file(url, data)
+    download = stores.download
+
+    def mangled(url: str, target: str) -> None:
+        download(url, target)
+        Path(target).write_bytes(bytes(1000))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stores, "download", mangled)
+        with pytest.raises(DamagedData, match="is not what the store's digest is of"):
+            kept.copy(url)
+    assert Path(kept.copy(url)).read_bytes() == data
+    usage = type("Usage", (), {"free": 10})
+    monkeypatch.setattr(kept.shutil, "disk_usage", lambda path: usage)
+    s3.pipe_file(url, data[::-1])  # another object now
+    with pytest.raises(OSError, match=f"0.0 GB are free; {storage.CACHE} names another folder"):
+        kept.copy(url)
 
 
 def test_a_truncated_tar_in_a_store_is_named(s3: Any) -> None:

@@ -10,6 +10,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from imagenet_tools import storage
@@ -99,14 +100,15 @@ def _contents(place: Path) -> str:
     return ", ".join(names[:8]) + more
 
 
-def read(image: RawImage) -> bytes:
+def read(image: RawImage, keep: bool = False) -> bytes:
     """Return the image's bytes.
 
+    keep: a parquet file of a store is copied into the cache and read there.
     Raises OSError naming the file where it cannot be read, DamagedData where an archive ends early.
     """
     if image.row >= 0:
         parquet = importlib.import_module("imagenet_tools.raw.parquet")
-        return parquet.read_row(image)
+        return parquet.read_row(image, keep)
     if storage.is_remote(image.path):
         data = storage.read(image.path, image.offset, image.size)
         if image.size < 0:
@@ -139,9 +141,9 @@ def _whole(file: int) -> bytes:
     return b"".join(parts)
 
 
-def reads(images: Sequence[RawImage]) -> Iterator[Callable[[], bytes]]:
+def reads(images: Sequence[RawImage], keep: bool = False) -> Iterator[Callable[[], bytes]]:
     """For each image in turn, what returns its bytes as `read` does; a store's are asked for
     ahead, several at one time."""
     # Rows of a parquet file share an open file, which threads cannot.
     remote = bool(images) and images[0].row < 0 and storage.is_remote(images[0].path)
-    return storage.ahead(read, images, remote)
+    return storage.ahead(partial(read, keep=keep), images, remote)

@@ -104,16 +104,46 @@ def _group(path: str, number: int) -> Any:
     return _open(path).read_row_group(number, columns=["image"])["image"]
 
 
-def read_row(image: RawImage) -> bytes:
-    """The bytes of one row's image."""
-    metadata, row = _open(image.path).metadata, image.row
+@functools.lru_cache(maxsize=1024)
+def _copy(path: str, cache: Path) -> str:
+    from imagenet_tools.storage import kept
+
+    return kept.copy(path)
+
+
+def read_row(image: RawImage, keep: bool = False) -> bytes:
+    """The bytes of one row's image.
+
+    keep: a store's file is copied whole and read here. Of its ranges a whole row group would be
+    read for an image, which a shuffled build does for each.
+    """
+    path = image.path
+    if keep and storage.is_remote(path):
+        path = _copy(path, storage.cache_folder())
+    metadata, row = _open(path).metadata, image.row
     for number in range(metadata.num_row_groups):
         count = metadata.row_group(number).num_rows
         if row < count:
-            value = _group(image.path, number)[row].as_py()
+            value = _group(path, number)[row].as_py()
             data = value.get("bytes") if value else None
             if not data:
                 raise DamagedData(f"{image.path}: row {image.row} holds no image bytes")
             return bytes(data)
         row -= count
     raise DamagedData(f"{image.path}: there is no row {image.row}")
+
+
+def to_copy(found: RawSet) -> int:
+    """Bytes of a store's files that a build of the data set will copy into the cache.
+
+    Raises OSError where they do not fit.
+    """
+    paths = {path for part in found.splits.values() for path in part.containers}
+    remote = [path for path in paths if path.endswith(".parquet") and storage.is_remote(path)]
+    if not remote:
+        return 0
+    from imagenet_tools.storage import kept
+
+    total = sum(size() for size in storage.ahead(kept.missing, remote, True))
+    kept.refuse_full_disk(storage.cache_folder(), total)
+    return total

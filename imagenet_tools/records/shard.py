@@ -94,7 +94,7 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         images = tuple(task.images)
-        for image, fetch in zip(images, raw.reads(images), strict=True):
+        for image, fetch in zip(images, raw.reads(images, keep=True), strict=True):
             found = _prepare(image, fetch, task.settings, notes)
             if found is None or notes["damaged"]:  # the rest is read to list all damage
                 continue

@@ -1,0 +1,90 @@
+"""Objects of a store that are copied whole into this machine's cache, once for all processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import storage
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage import stores
+
+
+def copy(url: str) -> str:
+    """The local copy of an object; made by whichever process asks first, the others wait.
+
+    Checked in size, and by the digest that the store tells; an object that has changed in the
+    store since is copied again. Raises OSError where the disk has no room, DamagedData for a copy
+    that is not the object.
+    """
+    found = stores.info(url)
+    target = _target(url, found)
+    own = target.parent
+    if target.exists():  # it gets its name when it is whole
+        return str(target)
+    own.mkdir(parents=True, exist_ok=True)
+    with open(own / ".lock", "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            for leftover in own.glob(".tmp-*"):
+                leftover.unlink()
+            refuse_full_disk(own, found["size"])
+            arriving = own / ".tmp-whole"
+            stores.download(url, str(arriving))
+            _check(arriving, url, found)
+            os.replace(arriving, target)
+    return str(target)
+
+
+def missing(url: str) -> int:
+    """Bytes that `copy` would bring; 0 where the copy is here."""
+    found = stores.info(url)
+    return 0 if _target(url, found).exists() else int(found["size"])
+
+
+def _target(url: str, found: dict[str, Any]) -> Path:
+    tag = found.get("ETag") or found.get("etag")
+    state = f"{url} {found['size']} {tag} {_sha256(found)}"
+    own = hashlib.sha256(state.encode()).hexdigest()[:24]
+    return storage.cache_folder() / "objects" / own / url.rpartition("/")[2]
+
+
+def refuse_full_disk(own: Path, needed: int) -> None:
+    """Raise OSError, with the remedy, where so many bytes do not fit into the cache."""
+    own.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(own).free
+    if needed > free:
+        raise OSError(
+            f"copies of {needed / 1e9:,.1f} GB are needed in {own}, where {free / 1e9:,.1f} GB are "
+            f"free; {storage.CACHE} names another folder"
+        )
+
+
+def _check(path: Path, url: str, found: dict[str, Any]) -> None:
+    told = _sha256(found) or stores.digest(found) or ""
+    if path.stat().st_size != found["size"]:
+        problem = f"{path.stat().st_size:,} bytes came where it has {found['size']:,}"
+    elif told and "-" not in told and told != _digest(path, "sha256" if len(told) == 64 else "md5"):
+        problem = "what came is not what the store's digest is of"
+    else:
+        return
+    path.unlink()
+    raise DamagedData(f"{url}: {problem}")
+
+
+def _sha256(found: dict[str, Any]) -> str:
+    """A Hub's digest of a large file; none where the store tells none."""
+    large = found.get("lfs")
+    return str(getattr(large, "sha256", "") or "")
+
+
+def _digest(path: Path, kind: str) -> str:
+    with open(path, "rb") as file:
+        total = hashlib.new(kind, usedforsecurity=False)
+        while piece := file.read(1 << 20):
+            total.update(piece)
+    return total.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from imagenet_tools.cli.options import (
     needs_tensorflow,
     plugin_option,
 )
+
+WIDTH = 100  # of the text, in characters
 
 
 @click.command()
@@ -44,15 +47,19 @@ def lines(described: Mapping[str, Any]) -> list[str]:
     """The description as text."""
     out = [described["spec"], f"  {described['summary']}"]
     for kind, steps in described["steps"].items():
-        out += ["", kind, *(f"  - {step}" for step in steps)]
-    out += ["", "parameters"]
+        out += ["", kind]
+        for step in steps:
+            out += textwrap.wrap(f"  - {step}", WIDTH, subsequent_indent="    ")
+    # A parameter that several parts share (inception's fast_mode) is one line.
+    owners: dict[str, list[str]] = {}
     for kind, parameters in described["parameters"].items():
         for name, parameter in parameters.items():
             choices = parameter.get("choices")
             allowed = f"  ({' | '.join(choices)})" if choices else ""
-            out.append(f"  {name}={_text(parameter['value'])}{allowed}  [{kind}]")
+            owners.setdefault(f"{name}={_text(parameter['value'])}{allowed}", []).append(kind)
     for name, value in described["universal"].items():
-        out.append(f"  {name}={_text(value)}  [every pipeline]")
+        owners[f"{name}={_text(value)}"] = ["every pipeline"]
+    out += ["", "parameters", *(f"  {one}  [{', '.join(kinds)}]" for one, kinds in owners.items())]
     bounds = described["value_range"]
     span = "depends on the image" if bounds is None else f"{bounds[0]:.6g} to {bounds[1]:.6g}"
     out += ["", f"value range  {span}"]

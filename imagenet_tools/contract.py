@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import registry
+from imagenet_tools import registry, running
 from imagenet_tools.pipelines import Pipeline
 from imagenet_tools.preprocessing import compiled
 
@@ -37,14 +37,20 @@ class Check:
 
 
 def check(spec: str, size: int = 96) -> Iterator[Check]:
-    """Hold a pipeline to its promises at an output of size x size; yields Checks as they finish."""
+    """Hold a pipeline to its promises at an output of size x size; yields Checks as they finish.
+
+    Where the first of them cannot even be run, the others are not tried.
+    """
     subject = Subject(registry.get(spec), size)
-    for name, run in CHECKS.items():
+    for number, (name, run) in enumerate(CHECKS.items()):
         try:
             outcome, detail = run(subject)
         except Exception as error:
-            outcome, detail = "failed", f"{type(error).__name__}: {error}"
-        yield Check(name, outcome, detail)
+            yield Check(name, "failed", running.last_word(error))
+            if number == 0:
+                return
+        else:
+            yield Check(name, outcome, detail)
 
 
 class Subject:
@@ -164,7 +170,7 @@ def _odd_images(subject: Subject) -> Outcome:
             try:
                 finite = np.isfinite(subject.run(image, is_training)).all()
             except Exception as error:
-                return "failed", f"{name}: {type(error).__name__}: {error}"
+                return "failed", f"{name}: {running.last_word(error)}"
             if not finite:
                 return "failed", f"{name}: NaN or infinite values"
     return "passed", ", ".join(ODD_SIZES)

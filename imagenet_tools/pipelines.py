@@ -201,8 +201,15 @@ class Pipeline:
 
     @property
     def summary(self) -> str:
-        """What it is, in a line; for a cross, a line of each."""
-        return "; ".join(one.summary for one in self._definitions().values())
+        """What it is, in a line; for a cross, what is whose."""
+        definitions = self._definitions()
+        if len(definitions) == 1:
+            return next(iter(definitions.values())).summary
+        owned = {
+            name: [kind for kind, part in self.parts.items() if part.definition.name == name]
+            for name in definitions
+        }
+        return ", ".join(f"{' and '.join(kinds)} of {name}" for name, kinds in owned.items())
 
     def _definitions(self) -> dict[str, Definition]:
         return {part.definition.name: part.definition for part in self.parts.values()}

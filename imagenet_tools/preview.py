@@ -51,7 +51,7 @@ def sheet(
     _write_captions(page, pipelines, draws, shown)
     for row, pixels in enumerate(pictures):
         top = CAPTION + row * (shown + GAP)
-        boxed = Image.fromarray(pixels)
+        boxed = _fitted(pixels, shown)
         for number, pipeline in enumerate(pipelines):
             first = 1 + number * (draws + 1)
             for draw in range(draws + 1):
@@ -64,8 +64,8 @@ def sheet(
                 page.paste(tile, (GAP + (first + draw) * (shown + GAP), top))
                 box = source_box(pipeline, pixels.shape, size, is_training, key)
                 if box:
-                    _outline(boxed, box, COLOURS[number % len(COLOURS)], dashed=not is_training)
-        boxed.thumbnail((shown, shown))
+                    scale = boxed.width / pixels.shape[1], boxed.height / pixels.shape[0]
+                    _outline(boxed, box, scale, COLOURS[number % len(COLOURS)], not is_training)
         page.paste(boxed, (GAP, top))
     return page
 
@@ -123,12 +123,25 @@ def displayable(pipeline: Pipeline, out: np.ndarray) -> Image.Image:
     return Image.fromarray(grey.astype(np.uint8))
 
 
+def _fitted(pixels: np.ndarray, shown: int) -> Image.Image:
+    """The picture with its longer side brought to `shown`, whether larger or smaller."""
+    height, width, _ = pixels.shape
+    scale = shown / max(height, width)
+    return Image.fromarray(pixels).resize(
+        (max(1, round(width * scale)), max(1, round(height * scale)))
+    )
+
+
 def _outline(
-    picture: Image.Image, box: tuple[float, float, float, float], colour: str, dashed: bool
+    picture: Image.Image, box: Sequence[float], scale: Sequence[float], colour: str, thick: bool
 ) -> None:
-    """A box around what is seen; the evaluation's is drawn twice as thick."""
-    thickness = max(2, max(picture.size) // 150) * (2 if dashed else 1)
-    ImageDraw.Draw(picture).rectangle(box, outline=colour, width=thickness)
+    """A box around what is seen, of source pixels times scale (x, y); the evaluation's is thick."""
+    left, top, right, bottom = (side * scale[i % 2] for i, side in enumerate(box))
+    # Inside the picture, and never narrower than its line.
+    right, bottom = max(right - 1, left), max(bottom - 1, top)
+    ImageDraw.Draw(picture).rectangle(
+        (left, top, right, bottom), outline=colour, width=2 if thick else 1
+    )
 
 
 def _write_captions(

@@ -188,7 +188,10 @@ def _add(
     if stray := sorted(set(defaults) - known):
         raise _refusal(f"defaults of {name!r}: no part takes {', '.join(stray)}")
     if _NAME.fullmatch(name) is None:
-        raise _refusal(f"{name!r} is no pipeline name: letters, digits, _ and -, a letter first")
+        raise _refusal(
+            f"{name!r} of {path}:{place[1]} is no pipeline name: "
+            "letters, digits, _ and -, a letter first"
+        )
     old = _definitions.get(name)
     # One file imported under two names (preprocessing.x, imagenet_tools.preprocessing.x) is one.
     same = old is not None and (old.file, old.line, old.digest) == (

@@ -23,8 +23,11 @@ _PROBE_HEIGHT, _PROBE_WIDTH = 375, 500
 _probed: set[tuple[str, bool]] = set()
 
 Size = tuple[int, int]
+# AutoGraph would rewrite all of this where a caller's tf.data maps it, and cannot.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
+@_as_written
 def preprocess_image(
     pipeline: Pipeline,
     image: tf.Tensor,
@@ -59,6 +62,7 @@ def _preprocess(
     return _colour_and_range(pipeline, pixels, seen, is_training, seed, call)
 
 
+@_as_written
 def preprocess_encoded(
     pipeline: Pipeline,
     encoded: tf.Tensor,
@@ -89,6 +93,7 @@ def preprocess_encoded(
     return _colour_and_range(pipeline, pixels, looked_at, is_training, seed, call)
 
 
+@_as_written
 def view(
     pipeline: Pipeline,
     height: Any,
@@ -107,6 +112,7 @@ def view(
     return geometry(height, width, *_static(size), is_training, seed, call=call)
 
 
+@_as_written
 def ten_crop(pipeline: Pipeline, image: tf.Tensor, size: Size) -> tf.Tensor:
     """See Pipeline.ten_crop."""
     size = _static(size)
@@ -265,12 +271,15 @@ def _probe(pipeline: Pipeline, size: Size, is_training: bool) -> None:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         try:
             image = tf.constant(_photograph())
-            run = tf.function(lambda: _preprocess(pipeline, image, size, is_training, (1, 2), {}))
+            run = tf.function(
+                lambda: _preprocess(pipeline, image, size, is_training, (1, 2), {}),
+                autograph=False,
+            )
             out = session.run(run())
         except Exception as error:
             raise ValueError(
                 f"{where} failed on a first probe ({_PROBE_HEIGHT} x {_PROBE_WIDTH} pixels, "
-                f"is_training={is_training}): {_last_word(error)}"
+                f"is_training={is_training}): {last_word(error)}"
             ) from error
     bad = int((out != out).sum() + (abs(out) == float("inf")).sum())
     if bad:
@@ -278,12 +287,17 @@ def _probe(pipeline: Pipeline, size: Size, is_training: bool) -> None:
     _probed.add(key)
 
 
-def _last_word(error: Exception) -> str:
+def last_word(error: Exception) -> str:
     """The error in one line; TensorFlow puts the lines of the user's code above it."""
+    if isinstance(error, tf.errors.OperatorNotAllowedInGraphError):
+        return (
+            "Python's if, while and for cannot depend on a tensor; "
+            "use tf.cond, tf.where or tf.while_loop"
+        )
     lines = str(error).strip().splitlines() or [""]
     if lines[0].startswith("in user code"):
         return lines[-1].strip()
-    return f"{type(error).__name__}: {lines[0]}"
+    return lines[0] if isinstance(error, ValueError) else f"{type(error).__name__}: {lines[0]}"
 
 
 def _photograph() -> Any:

@@ -50,6 +50,15 @@ def test_sheet_and_page(picture: Path, tmp_path: Path, capsys) -> None:
     capsys.readouterr()
 
 
+def test_an_original_fills_its_tile_whatever_its_size() -> None:
+    for height, width in ((1, 1), (3, 2000)):
+        pixels = np.full((height, width, 3), 200, np.uint8)
+        sheet = np.asarray(preview.sheet(["inception"], [pixels], draws=1, size=8, shown=100))
+        drawn = (sheet[18:118, 6:106] != 255).any(axis=2)
+        rows, columns = drawn.any(axis=1).sum(), drawn.any(axis=0).sum()
+        assert (rows, columns) == ((100, 100) if height == width else (1, 100))
+
+
 def test_errors_are_one_line(picture: Path, tmp_path: Path, capsys) -> None:
     text = tmp_path / "b.jpg"
     text.write_text("no image")

@@ -202,7 +202,11 @@ def test_a_changed_file_is_refused_and_another_fingerprint(tmp_path: Path) -> No
         ("import no_such_module", ImportError, "mine.py failed: ModuleNotFoundError"),
         ("def (", ImportError, "mine.py failed: SyntaxError"),
         ("x = 1", ValueError, "registers no pipeline; decorate a function"),
-        (CONSTANT.replace('"constant"', '"a b"'), ValueError, "'a b' is no pipeline name"),
+        (
+            CONSTANT.replace('"constant"', '"a b"'),
+            ValueError,
+            "'a b' of .*mine.py:5 is no pipeline name",
+        ),
         (
             CONSTANT.replace("level: float = 1.0", "*, level"),
             ImportError,
@@ -226,6 +230,10 @@ def test_a_plugin_that_does_not_load_says_why(
         ("tf.zeros([8, 6, 3]) / 0", "144 values that are NaN or infinite"),
         ("tf.reshape(image, [-1])[:99]", "returned uint8; float32"),
         ("None.shape", "AttributeError"),
+        (
+            "image if tf.reduce_mean(tf.cast(image, tf.float32)) > 9 else None",
+            "cannot depend on a tensor; use tf.cond",
+        ),
     ],
 )
 @pytest.mark.parametrize("encoded", [False, True])
@@ -326,6 +334,36 @@ def test_describe_preproc(runner: CliRunner) -> None:
     wrong = runner.invoke(describe_preproc, ["alexnett"])
     assert wrong.exit_code == 2
     assert "Did you mean alexnet" in wrong.output
+
+
+def test_describe_preproc_of_a_cross(runner: CliRunner) -> None:
+    """What is whose, in a line; long steps are wrapped; a shared parameter is one line."""
+    cross = runner.invoke(describe_preproc, ["inception.geometry+alexnet.colour+vgg.range"])
+    assert (
+        cross.output.splitlines()[1] == "  geometry of inception, colour of alexnet, range of vgg"
+    )
+    assert max(map(len, cross.output.split("parameters")[0].splitlines())) <= 100
+    lines = runner.invoke(describe_preproc, ["inception"]).output.splitlines()
+    assert [line for line in lines if "fast_mode=" in line] == ["  fast_mode=1  [geometry, colour]"]
+
+
+def test_a_data_set_of_the_users_own_maps_a_pipeline_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """tf.data hands a function to AutoGraph, which complains of what it cannot rewrite."""
+    pipeline = registry.get("inception")
+    images = tf.data.Dataset.from_tensors(IMAGE)
+    with caplog.at_level("WARNING", logger="tensorflow"):
+        images.map(lambda image: pipeline.preprocess_image(image, 8, 8, seed=(1, 2)))
+    assert caplog.records == []
+
+
+def test_check_preproc_stops_where_a_pipeline_does_not_run(runner: CliRunner) -> None:
+    result = runner.invoke(check_preproc, ["vgg", "--size", "300"], standalone_mode=False)
+    assert result.return_value == 1
+    assert result.stdout.startswith("FAIL  shape and dtype: an output of 300 x 300 does not fit")
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr == "vgg does not run at 300 pixels; nothing else was checked.\n"
 
 
 def test_check_preproc_passes_an_honest_plugin(runner: CliRunner) -> None:

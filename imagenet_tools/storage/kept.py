@@ -21,7 +21,7 @@ def copy(url: str) -> str:
     store since is copied again. Raises OSError where the disk has no room, DamagedData for a copy
     that is not the object.
     """
-    found = stores.info(url)
+    found = stores.info(url, all_of_it=True)
     target = _target(url, found)
     own = target.parent
     if target.exists():  # it gets its name when it is whole
@@ -42,7 +42,7 @@ def copy(url: str) -> str:
 
 def missing(url: str) -> int:
     """Bytes that `copy` would bring; 0 where the copy is here."""
-    found = stores.info(url)
+    found = stores.info(url, all_of_it=True)
     return 0 if _target(url, found).exists() else int(found["size"])
 
 

@@ -118,10 +118,14 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def info(url: str) -> dict[str, Any]:
-    """What the store says of an object or folder: `size`, `type`, and often a digest."""
+def info(url: str, all_of_it: bool = False) -> dict[str, Any]:
+    """What the store says of an object or folder: `size`, `type`, and often a digest.
+
+    all_of_it: a Hub's digest too, which takes it longer.
+    """
     fs, path = filesystem(url)
-    found: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **_fresh(fs)))
+    more = {**_fresh(fs), "expand_info": True} if all_of_it and _fresh(fs) else _fresh(fs)
+    found: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **more))
     return found
 
 

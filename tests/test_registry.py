@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from imagenet_tools import registry
+from imagenet_tools import preprocessing, registry
 from imagenet_tools.cli.check_preproc import command as check_preproc
 from imagenet_tools.cli.describe_preproc import command as describe_preproc
 from imagenet_tools.cli.list_preproc import command as list_preproc
@@ -266,6 +266,22 @@ def test_a_bare_tf_slim_file_is_enough(tmp_path: Path) -> None:
     assert pipeline.ten_crop(IMAGE, 7, 7).shape == (10, 7, 7, 3)
     with pytest.raises(ValueError, match="stands alone"):
         registry.get("bare.geometry+vgg.colour")
+
+
+def test_a_file_dropped_beside_the_built_ins_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a decorator or TF-Slim's bare function; known by its content, as any plug-in."""
+    bare = "def preprocess_image(image, height, width, is_training=False): return image"
+    plugin(tmp_path, CONSTANT, "dropped_preprocessing.py")
+    plugin(tmp_path, bare, "dropped_too_preprocessing.py")
+    monkeypatch.setattr(preprocessing, "__path__", [str(tmp_path), *preprocessing.__path__])
+    registry._loaded.discard("built-ins")
+    assert set(registry.names()) >= {"constant", "dropped_too", *BUILT_IN}
+    assert registry.get("constant").parts["function"].definition.digest
+    for name in ("dropped", "dropped_too"):
+        del sys.modules[f"imagenet_tools.preprocessing.{name}_preprocessing"]
+        delattr(preprocessing, f"{name}_preprocessing")
 
 
 def test_parameters_of_a_plain_function(tmp_path: Path) -> None:

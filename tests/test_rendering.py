@@ -85,7 +85,8 @@ def test_fused_equals_exact_on_all(spec: str, is_training: bool, size: int, shar
 
 @pytest.mark.parametrize("spec", ["alexnet", "inception", "vgg", "lenet"])
 def test_odd_sizes_and_grey(spec: str) -> None:
-    files = [jpeg(1, 1), jpeg(9, 300), jpeg(40, 33), jpeg(260, 300, "L"), jpeg(700, 30)]
+    sides = [(1, 1), (9, 300), (40, 33), (700, 30), (24, 10_000)]
+    files = [*(jpeg(*side) for side in sides), jpeg(260, 300, "L")]
     for is_training in (True, False):
         percentile, mean = worst(spec, files, 64, is_training)
         assert percentile <= 1 / 255

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import PLAIN, UNIVERSAL, Pipeline
+from imagenet_tools.parts import PLAIN, UNIVERSAL
+from imagenet_tools.pipelines import Pipeline
 from imagenet_tools.preprocessing import compiled, ops, rendering, views
 
 # TF-Slim's decoder: every image as RGB, however it was stored.

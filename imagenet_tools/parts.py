@@ -1,0 +1,147 @@
+"""What is registered under a name: the parts of pipelines, and the parameters they take.
+
+Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# geometry chooses what is looked at, colour changes pixels of 0..255, range makes the values that
+# the network sees.
+PARTS = ("geometry", "colour", "range")
+# A TF-Slim-style function has no parts: it stands alone.
+PLAIN = "function"
+# What every pipeline takes beside its own parameters, applied after everything else.
+UNIVERSAL: Mapping[str, Any] = {"multiply": 1.0, "use_grayscale": False}
+# TF-Slim passes this to some of its pipelines; nothing is summarised here.
+IGNORED = "add_image_summaries"
+_POSITIONAL = {
+    "geometry": ("height", "width", "output_height", "output_width", "is_training", "seed"),
+    "colour": ("image", "is_training", "seed"),
+    "range": ("image",),
+    PLAIN: ("image", "output_height", "output_width", "is_training"),
+}
+_BOOLEANS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword of a part: its default, and what a text may be turned into.
+
+    choices: the texts allowed, None where any is. settable: False for tensors (TF-Slim's bbox),
+    which only a call can pass.
+    """
+
+    name: str
+    default: Any
+    kind: type = str
+    choices: tuple[str, ...] | None = None
+    settable: bool = True
+
+    def parse(self, text: str) -> Any:
+        """Return the value that a text of a spec stands for; ValueError says what is allowed."""
+        if not self.settable:
+            raise ValueError(f"parameter {self.name} takes a tensor: only a call can pass it")
+        if self.choices is not None:
+            if text not in self.choices:
+                raise ValueError(f"{self.name}={text}: choose from {', '.join(self.choices)}")
+            return text
+        try:
+            return _BOOLEANS[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
+            wanted = "0 or 1" if self.kind is bool else f"a value of type {self.kind.__name__}"
+            raise ValueError(f"{self.name}={text}: {wanted} is needed") from None
+
+
+def parameters_of(function: Callable, skip: int, defaults: Mapping[str, Any]) -> dict:
+    """Return the Parameters of a part: every named argument after the first `skip`, but no seed."""
+    found: dict[str, Parameter] = {}
+    try:
+        hints = typing.get_type_hints(function)
+    except (NameError, TypeError):  # annotations that do not evaluate: the defaults still tell
+        hints = {}
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    for argument in list(inspect.signature(function).parameters.values())[skip:]:
+        if argument.kind not in named or argument.name in ("seed", "view"):
+            continue
+        default = defaults.get(argument.name, argument.default)
+        if default is inspect.Parameter.empty:
+            raise ValueError(f"argument {argument.name} of {function.__name__} needs a default")
+        found[argument.name] = _parameter(argument.name, default, hints.get(argument.name))
+    return found
+
+
+def _parameter(name: str, default: Any, hint: Any) -> Parameter:
+    if typing.get_origin(hint) is typing.Literal:
+        return Parameter(name, default, str, tuple(str(choice) for choice in hint.__args__))
+    kinds = [hint] if hint is not None else [type(default)]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        kinds = [kind for kind in hint.__args__ if kind is not type(None)]
+    if len(kinds) == 1 and kinds[0] in (bool, int, float, str):
+        return Parameter(name, default, kinds[0])
+    return Parameter(name, default, settable=False)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What was registered under a name.
+
+    functions: PARTS -> function, or {"function": a TF-Slim-style one}. version: raised with every
+    change of what comes out. digest: of the source file, for plug-ins; "" for built-ins, whose
+    version speaks for them. file, line: where it was registered. source: papers and code that
+    the constants come from.
+    """
+
+    name: str
+    functions: Mapping[str, Callable]
+    defaults: Mapping[str, Any]
+    version: int
+    summary: str
+    source: str
+    file: str
+    line: int
+    digest: str
+
+    @property
+    def plain(self) -> bool:
+        return PLAIN in self.functions
+
+    def parameters(self, kind: str) -> dict[str, Parameter]:
+        """The Parameters of one part, by name."""
+        return parameters_of(self.functions[kind], len(_POSITIONAL[kind]), self.defaults)
+
+    def accepts(self, kind: str, name: str) -> bool:
+        """Whether a part's function names this argument (seed and view are not Parameters)."""
+        return name in inspect.signature(self.functions[kind]).parameters
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a pipeline: whose it is, and the settings that differ from its defaults."""
+
+    definition: Definition
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every settable parameter's value."""
+        known = self.definition.parameters(self.kind)
+        values = {name: p.default for name, p in known.items() if p.settable}
+        values.pop(IGNORED, None)
+        return values | dict(self.settings)
+
+    def __call__(self, *arguments: Any, call: Mapping[str, Any], **extra: Any) -> Any:
+        """Run it: settings below the keywords of the call, and of `extra` what it asks for."""
+        known = self.definition.parameters(self.kind)
+        keywords = {name: p.default for name, p in known.items()} | dict(self.settings)
+        keywords |= {name: value for name, value in call.items() if name in known}
+        for name, value in extra.items():
+            if self.definition.accepts(self.kind, name):
+                keywords[name] = value
+        return self.definition.functions[self.kind](*arguments, **keywords)

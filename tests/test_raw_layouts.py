@@ -20,6 +20,7 @@ from tiny_layouts import (
 )
 
 from imagenet_tools import labels, raw
+from imagenet_tools.errors import DamagedData
 
 
 @pytest.mark.parametrize("layout", [archives, kaggle, lists, folders])
@@ -84,6 +85,29 @@ def test_parquet(tmp_path: Path) -> None:
     part = raw.detect(tmp_path, labels="imagenet").splits["train"]
     assert [raw.read(part[i]) for i in range(6)] == [data for _, data in TRAIN.values()]
     assert [part[i].label for i in range(6)] == [labels.label_of()[s] for s, _ in TRAIN.values()]
+
+
+def test_parquet_that_is_damaged_or_empty_is_named(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra `parquet` is not installed")
+    pyarrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "train-0.parquet"
+    image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    kinds = pyarrow.schema([("image", image), ("label", pyarrow.int64())])
+    parquet.write_table(pyarrow.table({"image": [], "label": []}, schema=kinds), path)
+    with pytest.raises(ValueError, match="no image in train"):
+        raw.detect(tmp_path)
+    (tmp_path / "sound").mkdir()
+    path = tmp_path / "sound" / path.name
+    rows = [{"bytes": bytes(range(256)) * 40, "path": None}] * 6
+    table = pyarrow.table({"image": rows, "label": [0] * 6}, schema=kinds)
+    parquet.write_table(table, path, compression="none", use_dictionary=False)
+    part, sound = raw.detect(path.parent).splits["train"], path.read_bytes()
+    assert len(raw.read(part[0])) == 256 * 40
+    for name, damaged in (("cut", sound[:-20]), ("zeros", bytes(len(sound) - 100) + sound[-100:])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / path.name).write_bytes(damaged)
+        with pytest.raises(DamagedData, match=f"{name}/{path.name}: not a readable parquet file"):
+            raw.detect(tmp_path / name)
 
 
 def test_folder_numbering_and_extensions(tmp_path: Path) -> None:

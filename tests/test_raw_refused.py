@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import random
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -126,3 +129,74 @@ def test_kaggles_classes_are_checked_against_imagenets(tmp_path: Path) -> None:
     (tmp_path / "LOC_synset_mapping.txt").write_text("".join(lines[:-1]))
     with pytest.raises(DamagedData, match="has 999 classes, and n15075141 is in it or"):
         raw.detect(tmp_path)
+
+
+def test_a_header_with_a_size_below_zero_is_named(tmp_path: Path) -> None:
+    """Once an endless walk: such a header leads back to itself."""
+    archive = bytearray(tar({"n01440764.tar": tar({"n01440764_1.JPEG": jpeg(1)})}))
+    header = tarfile.TarInfo.frombuf(archive[:512], "utf-8", "strict")
+    header.size = -512
+    archive[:512] = header.tobuf(tarfile.GNU_FORMAT)
+    (tmp_path / "ILSVRC2012_img_train.tar").write_bytes(archive)
+    with pytest.raises(DamagedData, match="the header at byte 0 says a size of -512"):
+        raw.detect(tmp_path)
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe\x00", b'"' + b"x" * 200_000], ids=["bytes", "long"])
+@pytest.mark.parametrize("name", ["LOC_val_solution.csv", "LOC_train_solution.csv", "bbox.csv"])
+def test_a_csv_that_is_no_text_is_named(name: str, bad: bytes, tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    (tmp_path / name).write_bytes(b"ImageId,PredictionString\n" + bad)
+    with pytest.raises(DamagedData, match=f"{name} is no readable text"):
+        raw.detect(tmp_path)
+
+
+def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
+    lists(tmp_path)
+    path = tmp_path / "meta" / "train.txt"
+    path.write_bytes(path.read_bytes() + b"\xff\xfe 3\n")
+    with pytest.raises(DamagedData, match=r"meta/train\.txt is no readable text"):
+        raw.detect(tmp_path)
+
+
+def mutated(data: bytes, draw: random.Random) -> bytes:
+    """Cut, flip bits, zero, or something else altogether."""
+    changed, at = bytearray(data), draw.randrange(len(data))
+    kind = draw.choice(("cut", "flip", "zero", "other"))
+    if kind == "cut":
+        del changed[at:]
+    elif kind == "flip":
+        for _ in range(draw.choice((1, 5, 50))):
+            changed[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    elif kind == "zero":
+        changed[at : at + 600] = bytes(len(changed[at : at + 600]))
+    else:
+        changed[:] = draw.randbytes(at)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("layout", [archives, kaggle, lists])
+def test_mutated_archives_and_texts_are_refused_or_read(
+    layout: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """A named error or a listing whose every image can be asked for; never another exception."""
+    layout(tmp_path)
+    draw = random.Random(2)
+    files = sorted(path for path in tmp_path.rglob("*") if path.suffix in (".tar", ".csv", ".txt"))
+    refused = 0
+    for _ in range(60):
+        path = draw.choice(files)
+        sound = path.read_bytes()
+        path.write_bytes(mutated(sound, draw))
+        try:
+            found = raw.detect(tmp_path)
+        except (ValueError, FileNotFoundError) as error:  # DamagedData is a ValueError
+            assert len(str(error)) > 20
+            refused += 1
+        else:
+            for part in found.splits.values():
+                for image in part.take(range(len(part))):
+                    with contextlib.suppress(ValueError, OSError):
+                        raw.read(image)
+        path.write_bytes(sound)
+    assert refused > 10

@@ -116,6 +116,8 @@ def members(file: BinaryIO, start: int, end: int, where: str) -> Iterator[tarfil
         except tarfile.HeaderError as error:
             raise DamagedData(f"{where}: no tar header at byte {at:,} ({error})") from error
         data = at + BLOCK
+        if member.size < 0:
+            raise DamagedData(f"{where}: the header at byte {at:,} says a size of {member.size:,}")
         if data + member.size > end:
             raise DamagedData(
                 f"{where}: truncated: {member.name} wants {member.size:,} bytes at {data:,}, the "

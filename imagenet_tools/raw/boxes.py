@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from imagenet_tools import storage
 from imagenet_tools.raw.box import Box, PixelBox, cut
+from imagenet_tools.raw.texts import readable
 
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")
@@ -47,7 +48,7 @@ def load(asked: str | None, root: Path) -> Boxes:
 def from_csv(path: Path) -> Boxes:
     """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, no heading. Or Kaggle's."""
     found: dict[str, tuple[Box, ...]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
+    with readable(path), path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file), 1):
             if not row:
                 continue
@@ -81,7 +82,8 @@ def from_xml(folder: Path) -> Boxes:
 
 def xml_boxes(path: Path) -> tuple[Box, ...]:
     """The boxes of one annotation, relative to the size that it names itself."""
-    text = path.read_text(encoding="utf-8")
+    with readable(path):
+        text = path.read_text(encoding="utf-8")
     if "<!ENTITY" in text:  # an annotation has no use for entities; expanding them is an attack
         raise ValueError(f"{path} declares entities; it is no ImageNet annotation")
     try:
@@ -113,8 +115,11 @@ def from_solutions(paths: Iterable[Path]) -> Boxes:
 
 def solution(path: Path) -> Iterator[tuple[str, list[tuple[str, PixelBox]]]]:
     """LOC_{train,val}_solution.csv: each image's id, with synset and box of each of its objects."""
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+    with readable(path), path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if rows.fieldnames != KAGGLE:
+            raise ValueError(f"{path} must begin with the line {','.join(KAGGLE)}")
+        for row in rows:
             words = (row.get("PredictionString") or "").split()
             fives = [words[at : at + 5] for at in range(0, len(words) - 4, 5)]
             try:

@@ -10,6 +10,7 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, listing, validation
 from imagenet_tools.raw.index import Entry, RawSet, columns
+from imagenet_tools.raw.texts import readable
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
@@ -58,7 +59,8 @@ def find(place: Path, options: Options) -> RawSet | None:
 
 def _check_mapping(path: Path) -> None:
     """Compare Kaggle's classes, `synset words` a line, with the shipped ones."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    with readable(path):
+        lines = path.read_text(encoding="utf-8").splitlines()
     found = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
     if strange := sorted(found ^ set(imagenet.synsets())):
         raise DamagedData(

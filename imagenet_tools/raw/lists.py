@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import boxes, classes, listing
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Entry, RawSet, columns
+from imagenet_tools.raw.texts import readable
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
@@ -65,7 +66,7 @@ def _looks_right(path: Path) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, int]]:
-    with path.open(encoding="utf-8") as file:
+    with readable(path), path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,9 @@ def _files(root: Path, split: str) -> list[Path]:
 
 def _read(root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
     labels = {split: [_labels(path) for path in paths] for split, paths in files.items()}
-    highest = max(max(part) for parts in labels.values() for part in parts)
+    highest = max(
+        (label for parts in labels.values() for part in parts for label in part), default=0
+    )
     infos, convention = _classes(highest, options)
     splits = {
         split: columns(split, infos, _entries(paths, labels[split]))
@@ -75,10 +78,19 @@ def _pyarrow() -> Any:
 
 @functools.lru_cache(maxsize=4)
 def _open(path: str) -> Any:
-    try:
+    with _readable(path):
         file = storage.place(path).open("rb") if storage.is_remote(path) else path
         return _pyarrow().ParquetFile(file)
+
+
+@contextlib.contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """Name the file whose content pyarrow cannot make out; errors of a disk stay what they are."""
+    try:
+        yield
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise DamagedData(f"{path}: not a readable parquet file ({error})") from error
 
 
@@ -86,7 +98,8 @@ def _labels(path: Path) -> list[int]:
     file = _open(str(path))
     if not {"image", "label"} <= set(file.schema_arrow.names):
         raise ValueError(f"{path} has {file.schema_arrow.names}; image and label are needed")
-    values: list[int] = file.read(columns=["label"])["label"].to_pylist()
+    with _readable(str(path)):
+        values: list[int] = file.read(columns=["label"])["label"].to_pylist()
     if any(value is None or value < 0 for value in values):
         raise ValueError(f"{path} has images without a label (a test split?)")
     return values
@@ -101,7 +114,8 @@ def _entries(paths: list[Path], labels: list[list[int]]) -> Iterator[Entry]:
 @functools.lru_cache(maxsize=1)
 def _group(path: str, number: int) -> Any:
     """One row group's image column; images are mostly read in the neighbourhood of each other."""
-    return _open(path).read_row_group(number, columns=["image"])["image"]
+    with _readable(path):
+        return _open(path).read_row_group(number, columns=["image"])["image"]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw.index import Entry
+from imagenet_tools.raw.texts import readable
 
 NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.[A-Za-z]+")
 
@@ -38,7 +39,8 @@ def synset_labels(path: Path, names: list[str]) -> dict[str, int]:
 
     Cloud TPU's validation layout (synset_labels.txt).
     """
-    lines = path.read_text(encoding="utf-8").split()
+    with readable(path):
+        lines = path.read_text(encoding="utf-8").split()
     if len(lines) != len(names):
         raise ValueError(f"{path} has {len(lines)} lines for {len(names)} images")
     unknown = [line for line in lines if line not in imagenet.label_of()]

@@ -12,6 +12,7 @@ from tiny_raw import contents, encoded, make_raw, picture
 
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import schema, tfrecord
 
 SHARD = "train-00001-of-00003"
@@ -195,6 +196,16 @@ def test_a_folder_without_records_or_half_built(tmp_path: Path) -> None:
     (tmp_path / ".imgtools-journal").mkdir()
     with pytest.raises(ValueError, match="unfinished build"):
         check(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"splits": []}', '{"manifest_version": 1}'])
+def test_a_manifest_that_is_none_is_named(folder: Path, text: str) -> None:
+    (folder / records.NAME).write_text(text)
+    with pytest.raises(ValueError, match=records.NAME):
+        check(folder)
+    (folder / records.NAME).write_text('{"manifest_version": 1, "splits": []}')
+    with pytest.raises(DamagedData, match="lacks or mistakes something"):
+        check(folder)
 
 
 def test_repair_writes_only_broken_shards_again(images: Path, built: Path, folder: Path) -> None:

@@ -126,6 +126,8 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
         ) from None
     except ValueError as error:
         raise DamagedData(f"{path} is not readable as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise DamagedData(f"{path} holds no manifest but {str(content)[:40]!r}")
     version, digest = content.pop("manifest_version", None), content.pop("digest", None)
     if version != MANIFEST_VERSION:
         raise ValueError(f"{path} has version {version}; this imgtools reads {MANIFEST_VERSION}")
@@ -138,9 +140,10 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
             content[name] = tuple(content[name])
         content["classes"] = tuple((key, words) for key, words in content["classes"])
         manifest = Manifest(**content)
-    except (KeyError, TypeError, ValueError) as error:
+        changed = manifest.digest != digest
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DamagedData(f"{path} lacks or mistakes something: {error}") from error
-    if manifest.digest != digest:
+    if changed:
         raise DamagedData(f"{path} was changed: its digest does not match its shards")
     return manifest
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from imagenet_tools import images, input_pipeline, records, registry
+from imagenet_tools import images, input_pipeline, records, registry, running
 from imagenet_tools.pipelines import Pipeline
 from imagenet_tools.records import schema, tfrecord
 
@@ -41,7 +41,7 @@ def sheet(
 
     specs: pipelines. pictures: uint8 [h, w, 3], see `read`. draws: training draws shown, then the
     evaluation. size: output size in pixels; shown: the pictures' size on the sheet. Values are
-    mapped back from the pipeline's range to 0..255.
+    mapped back to 0..255, see `displayable`.
     """
     pipelines = [registry.get(spec) for spec in specs]
     columns = 1 + len(pipelines) * (draws + 1)
@@ -115,10 +115,14 @@ def source_box(
 
 
 def displayable(pipeline: Pipeline, out: np.ndarray) -> Image.Image:
-    """What came out as a picture: its value range, or its own extremes, mapped to 0..255."""
-    known = pipeline.describe()["value_range"]
-    low, high = known if known else (float(out.min()), float(out.max()))
-    grey = np.clip((out - low) / max(high - low, 1e-9), 0, 1) * 255
+    """What came out as a picture: what 0 and 255 became, or its own extremes, back to 0..255.
+
+    Channels stay in their order: of B G R the reds look blue.
+    """
+    ends = running.channel_ends(pipeline)
+    low, high = (out.min(), out.max()) if ends is None else ends
+    span = np.where(high == low, 1, high - low)
+    grey = np.clip((out - low) / span, 0, 1) * 255
     grey = np.repeat(grey, 3, axis=2) if grey.shape[2] == 1 else grey
     return Image.fromarray(grey.astype(np.uint8))
 

@@ -140,6 +140,18 @@ def ten_crop(pipeline: Pipeline, image: tf.Tensor, size: Size) -> tf.Tensor:
 
 def value_range(pipeline: Pipeline) -> list[float] | None:
     """Return what pixels of 0..255 become, [least, greatest]; None where the image decides."""
+    both = _black_and_white(pipeline)
+    return None if both is None else [float(tf.reduce_min(both)), float(tf.reduce_max(both))]
+
+
+def channel_ends(pipeline: Pipeline) -> np.ndarray | None:
+    """Return what 0 and 255 become in each channel, float32 [2, channels], or None likewise."""
+    both = _black_and_white(pipeline)
+    return None if both is None else tf.reduce_mean(both, axis=[1, 2]).numpy()
+
+
+def _black_and_white(pipeline: Pipeline) -> tf.Tensor | None:
+    """What comes of black and of white, float32 [2, 8, 8, channels], where colours are a line."""
     if pipeline.plain:
         return None
     grid = tf.constant([0.0, 127.5, 255.0])[:, None, None, None] * tf.ones([1, 8, 8, CHANNELS])
@@ -151,8 +163,7 @@ def value_range(pipeline: Pipeline) -> list[float] | None:
     span = tf.reduce_max(tf.abs(white - black))
     if span == 0 or tf.reduce_max(tf.abs((black + white) / 2 - grey)) > 1e-3 * span:
         return None
-    both = tf.stack([black, white])
-    return [float(tf.reduce_min(both)), float(tf.reduce_max(both))]
+    return tf.stack([black, white])
 
 
 def _whole_view(size: Size) -> views.View:

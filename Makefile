@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-.PHONY: demo test test-slow lint wheel-check bench clean
+.PHONY: demo test test-slow test-beam lint wheel-check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
@@ -12,6 +12,10 @@ test: $(VENV)/.dev
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m slow
+
+# Beam wants older versions of what TensorFlow's environment has.
+test-beam: $(VENV)-beam/.ready
+	$(VENV)-beam/bin/python -m pytest -q tests/test_beam.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -25,7 +29,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-beam build dist *.egg-info
 
 $(VENV)/.runtime: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,4 +38,9 @@ $(VENV)/.runtime: setup.py pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime
 	$(BIN)/pip install -q --disable-pip-version-check -e '.[cloud,dev,parquet,ray]'
+	touch $@
+
+$(VENV)-beam/.ready: setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)-beam
+	$(VENV)-beam/bin/pip install -q --disable-pip-version-check -e '.[beam]' fsspec pytest
 	touch $@

@@ -164,10 +164,16 @@ def test_a_worker_is_killed_and_then_the_driver(tmp_path: Path) -> None:
             (images / "train" / name / f"{name}{index}.JPEG").write_bytes(data[index % 4])
     settings = records.Settings(verify="decode")
     local = records.build(
-        raw.detect(images), tmp_path / "local", train_shards=20, settings=settings, workers=1
+        raw.detect(images),
+        tmp_path / "local",
+        train_shards=20,
+        settings=settings,
+        workers=1,
+        splits=["train"],
     )
     command = [sys.executable, "-m", "imagenet_tools", "build-tfrecords", "--raw", str(images)]
     command += ["--out", str(out), "--train-shards", "20", "--verify", "decode"]
+    command += ["--split", "train"]
     command += ["--engine", "beam", "--beam-pipeline-options", TWO_PROCESSES]
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -135,10 +135,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _report(error: Exception, again: str) -> int:
+    from imagenet_tools import storage
     from imagenet_tools.errors import DamagedData, Unfinished
 
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    message = message.strip() or "no further message"
+    message = storage.as_asked(message).strip() or "no further message"
     if isinstance(error, Unfinished):
         click.echo(f"Unfinished: {message}\nTo resume: {again}", err=True)
         return 4

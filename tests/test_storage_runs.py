@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -25,8 +27,9 @@ from imagenet_tools import (
     training,
 )
 from imagenet_tools.cli.main import run
-from imagenet_tools.comparison import compare, plan, report, stored, worker
+from imagenet_tools.comparison import arms, compare, plan, report, stored, worker
 from imagenet_tools.diagnosis import sample
+from imagenet_tools.errors import Unfinished
 from imagenet_tools.slices import Slice
 from imagenet_tools.storage import sync
 
@@ -168,6 +171,40 @@ def test_another_run_in_the_store_is_not_overwritten(s3: Any, data: str) -> None
     with pytest.raises(ValueError, match="holds another run"):
         training.train(data, "s3://bucket/run", recipe=RECIPE, image_size=67)
     assert json.loads(s3.cat_file("bucket/run/run.json")) == {"run": {"seed": 9}}
+
+
+def test_messages_name_what_was_asked_for(
+    s3: Any, data: str, tiny_records: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the working copy of a run nor the cache of records is the user's."""
+    s3.pipe_file("bucket/run/run.json", json.dumps({"run": {"seed": 9}}).encode())
+    arguments = ["train", "--data", data, "--preprocessing", "alexnet", "--image-size", "67"]
+    assert run([*arguments, "--train-dir", "s3://bucket/run"]) == 1
+    assert "s3://bucket/run holds another run (" in capfd.readouterr().err
+    first = Path(records.shard_paths(data, "validation")[0])
+    assert storage.as_asked(f"{first}: no") == f"{data}/{first.name}: no"
+
+
+def test_a_run_that_fails_says_where_its_log_is(
+    s3: Any, data: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = "s3://bucket/runs/mine"
+    made = plan.make(("alexnet", "inception"), data, seeds=1)
+    plan.write(made, storage.staging(out))
+    sync.push(out)
+    node = tmp_path / "node"
+
+    def launch(folder: storage.AnyPath, arm: plan.Arm, seed: int) -> int:
+        """Another machine, which has no records."""
+        with mock.patch.dict(os.environ, {storage.CACHE: str(node)}):
+            return arms.start(folder, arm, seed, "s3://bucket/nothing", None, [])
+
+    with pytest.raises(Unfinished) as caught:
+        arms.run_all(made, out, data, launch=launch, part=Slice(0, 2))
+    message = storage.as_asked(str(caught.value))
+    assert f"says at the end of {out}/alexnet/seed-1/run.log: " in message
+    assert "s3://bucket/nothing" in message
+    assert b"s3://bucket/nothing" in s3.cat_file("bucket/runs/mine/alexnet/seed-1/run.log")
 
 
 @pytest.fixture

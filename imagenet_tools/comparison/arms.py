@@ -16,6 +16,7 @@ from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import worker
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.slices import Slice
+from imagenet_tools.storage import sync
 
 LOG = "run.log"
 Launch = Callable[[storage.AnyPath, plans.Arm, int], int]
@@ -60,6 +61,8 @@ def run_all(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     if failed:
+        first = (failed[0] / LOG).relative_to(place).as_posix()
+        sync.pull(folder, lambda name: name == first)  # another node may have written it
         raise Unfinished(
             f"{len(failed)} of {len(missing)} runs failed; the first says at the end of "
             f"{failed[0] / LOG}: {_last_line(failed[0] / LOG)}"
@@ -89,6 +92,9 @@ def start(
         done = subprocess.run(
             [*command, *plugins], stdout=log, stderr=log, env=environment, check=False
         )
+    if done.returncode:
+        name = (own / LOG).relative_to(storage.staging(folder)).as_posix()
+        sync.push(folder, lambda one: one == name)
     return done.returncode
 
 

@@ -25,9 +25,12 @@ from imagenet_tools.storage import stores
 AT_ONCE = 4  # shards on their way at one time
 
 
-def folder_of(manifest: Manifest) -> Path:
+def folder_of(manifest: Manifest, url: str | None = None) -> Path:
     """Where the shards of these records are kept, wherever they came from."""
-    return storage.cache_folder() / "records" / manifest.digest[:32]
+    own = storage.cache_folder() / "records" / manifest.digest[:32]
+    if url is not None:
+        storage.stands_for(own, url)
+    return own
 
 
 def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
@@ -35,7 +38,7 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
 
     Raises OSError where the disk has no room, DamagedData for a shard that is not the manifest's.
     """
-    shards, own = manifest.splits[split].shards, folder_of(manifest)
+    shards, own = manifest.splits[split].shards, folder_of(manifest, folder)
     missing = [shard for shard in shards if not _there(own, shard)]
     if missing:
         _refuse_full_disk(own, missing)
@@ -52,7 +55,7 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
 
 def fetch_each(folder: str, manifest: Manifest, split: str) -> Iterator[str]:
     """The paths of a split's shards, each fetched when it is asked for."""
-    own = folder_of(manifest)
+    own = folder_of(manifest, folder)
     return (fetch_shard(folder, own, shard) for shard in manifest.splits[split].shards)
 
 

@@ -29,6 +29,7 @@ AHEAD = 16  # requests of a process that wait for a store at one time
 _NO_USERS = ("s3", "s3a", "gs", "gcs", "hf", "http", "https")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]*@")
+_copies: dict[str, str] = {}  # of this process: folder in the cache -> URL
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s'\"?]*)\?[^\s'\"]+")
 
 
@@ -95,7 +96,20 @@ def staging(folder: AnyPath) -> Path:
         return Path(text)
     own = cache_folder() / "staging" / hashlib.sha256(text.encode()).hexdigest()[:24]
     own.mkdir(parents=True, exist_ok=True)
+    stands_for(own, text)
     return own
+
+
+def stands_for(local: AnyPath, url: str) -> None:
+    """Note that a folder of the cache is there for what is at a URL; see as_asked."""
+    _copies[os.fspath(local)] = url
+
+
+def as_asked(text: str) -> str:
+    """A text with URLs in place of the folders in the cache that stand for them here."""
+    for local, url in _copies.items():
+        text = text.replace(local, url)
+    return text
 
 
 def publish(local: AnyPath, final: AnyPath) -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import Place, SliceType, check_engine, engine_options, json_option
+from imagenet_tools.cli.options import (
+    Place,
+    SliceType,
+    check_engine,
+    engine_options,
+    json_option,
+    raw_options,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Manifest
@@ -19,14 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--raw",
-    "raw_path",
-    required=True,
-    type=Place(),
-    metavar="PATH",
-    help="The raw images; read only.",
-)
+@raw_options
 @click.option(
     "--out", required=True, type=Place(), metavar="DIR", help="The folder for the records."
 )
@@ -45,19 +46,9 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 99999),
     help="Default: 128 for ImageNet, fewer for less (some 390 images each).",
 )
-@click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
+@workers_option
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffle."
-)
-@click.option(
-    "--labels",
-    type=click.Choice(("auto", "imagenet", "folders")),
-    default="auto",
-    show_default=True,
-    help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
-)
-@click.option(
-    "--boxes", type=Place(), metavar="PATH", help="Bounding boxes: a CSV file or a folder of XML."
 )
 @click.option(
     "--on-damaged",

@@ -8,21 +8,14 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option
+from imagenet_tools.cli.options import Place, json_option, labels_option
 
 
 @click.command()
 @click.argument("path", type=Place(exists=True))
-@click.option(
-    "--labels",
-    "labels_as",
-    type=click.Choice(["auto", "imagenet", "folders"]),
-    default="auto",
-    show_default=True,
-    help="As in build-tfrecords.",
-)
+@labels_option
 @json_option
-def command(path: str, labels_as: str, as_json: bool) -> None:
+def command(path: str, labels: str, as_json: bool) -> None:
     """Tell what lies at PATH: layout, splits, counts, missing classes, sizes, disk and time.
 
     For raw images (some are read to measure) and for folders of records. Nothing is written.
@@ -36,7 +29,7 @@ def command(path: str, labels_as: str, as_json: bool) -> None:
 
     from imagenet_tools import inspection
 
-    facts = inspection.inspect(path, labels_as)
+    facts = inspection.inspect(path, labels)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(facts)))
         return

@@ -147,6 +147,41 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
+labels_option = click.option(
+    "--labels",
+    type=click.Choice(("auto", "imagenet", "folders")),
+    default="auto",
+    show_default=True,
+    help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
+)
+workers_option = click.option(
+    "--workers", type=click.IntRange(1), help="Processes. Default: one a core."
+)
+
+
+def raw_options(function: Any) -> Any:
+    """Which raw images are meant: the arguments of raw.detect."""
+    for option in (
+        click.option(
+            "--boxes",
+            type=Place(),
+            metavar="PATH",
+            help="Bounding boxes: a CSV file or a folder of XML.",
+        ),
+        labels_option,
+        click.option(
+            "--raw",
+            "raw_path",
+            required=True,
+            type=Place(),
+            metavar="PATH",
+            help="The raw images; read only.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 class SliceType(click.ParamType):
     """i/N, from 0/N to N-1/N."""
 

@@ -6,29 +6,14 @@ import json
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option
+from imagenet_tools.cli.options import Place, json_option, raw_options, workers_option
 
 
 @click.command()
 @click.argument("folder", type=Place(), metavar="DIR")
-@click.option(
-    "--raw",
-    "raw_path",
-    required=True,
-    type=Place(),
-    metavar="PATH",
-    help="The raw images, as built.",
-)
-@click.option(
-    "--labels",
-    type=click.Choice(("auto", "imagenet", "folders")),
-    default="auto",
-    show_default=True,
-    help="As at the build.",
-)
-@click.option("--boxes", type=Place(), metavar="PATH", help="As at the build.")
+@raw_options
 @click.option("--decode", is_flag=True, help="Decode every pixel too when looking for damage.")
-@click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
+@workers_option
 @json_option
 def command(
     folder: str,
@@ -41,8 +26,9 @@ def command(
 ) -> int:
     """Verify a folder of records and write only its broken shards again from the raw images.
 
-    A shard is replaced only by the very bytes that the manifest's digest was taken of. Exits with
-    3 where something is left that no rebuilding mends.
+    Give --raw, --labels and --boxes as at the build. A shard is replaced only by the very bytes
+    that the manifest's digest was taken of. Exits with 3 where something is left that no
+    rebuilding mends.
 
     \b
     Example:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option
+from imagenet_tools.cli.options import Place, json_option, workers_option
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Report
@@ -18,7 +18,7 @@ DAMAGED = 3  # the exit code
 @click.command()
 @click.argument("folder", type=Place(), metavar="DIR")
 @click.option("--decode", is_flag=True, help="Decode every pixel too.")
-@click.option("--workers", type=click.IntRange(1), help="Processes. Default: one a core.")
+@workers_option
 @json_option
 def command(folder: str, decode: bool, workers: int | None, as_json: bool) -> int:
     """Check a folder of records: CRCs, counts, digests, schema, labels, images, duplicates.

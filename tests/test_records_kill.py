@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_raw import contents, encoded, picture
+from tiny_raw import contents, make_many
 
 SHARDS = 40
 PATIENCE = 60  # seconds after which a build or its workers count as stuck
@@ -19,16 +19,8 @@ PATIENCE = 60  # seconds after which a build or its workers count as stuck
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """800 files of four pictures: enough work to be killed in the midst of it."""
-    folder = tmp_path_factory.mktemp("raw")
-    pictures = [encoded(picture(seed, 160, 120), quality=95) for seed in range(4)]
-    for split, count in (("train", 380), ("val", 20)):
-        for name in ("ant", "bee"):
-            place = folder / split / name
-            place.mkdir(parents=True)
-            for index in range(count):
-                (place / f"{name}_{split}_{index}.JPEG").write_bytes(pictures[index % 4])
-    return folder
+    """800 files: enough work to be killed in the midst of it."""
+    return make_many(tmp_path_factory.mktemp("raw"), 380, 20)
 
 
 def start(images: Path, out: Path) -> subprocess.Popen:

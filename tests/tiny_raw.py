@@ -47,6 +47,20 @@ def make_raw(
     return folder
 
 
+def make_many(
+    folder: Path, train: int, validation: int, *, width: int = 160, height: int = 120
+) -> Path:
+    """Two classes of so many files each, of four pictures: work that takes a while to write."""
+    pictures = [encoded(picture(seed, width, height), quality=95) for seed in range(4)]
+    for split, count in (("train", train), ("val", validation)):
+        for name in ("ant", "bee"):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for index in range(count):
+                (place / f"{name}_{split}_{index}.JPEG").write_bytes(pictures[index % 4])
+    return folder
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file under the folder but locks: relative name -> bytes."""
     return {

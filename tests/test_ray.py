@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_raw import contents, encoded, make_raw, picture
+from tiny_raw import contents, make_many, make_raw
 
 from imagenet_tools import raw, records, storage
 from imagenet_tools.errors import Unfinished
@@ -41,15 +41,7 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("raw")
-    pictures = [encoded(picture(seed, 320, 240), quality=95) for seed in range(4)]
-    for split, count in (("train", 300), ("val", 10)):
-        for name in ("ant", "bee"):
-            place = folder / split / name
-            place.mkdir(parents=True)
-            for index in range(count):
-                (place / f"{name}_{split}_{index}.JPEG").write_bytes(pictures[index % 4])
-    return folder
+    return make_many(tmp_path_factory.mktemp("raw"), 300, 10, width=320, height=240)
 
 
 @pytest.fixture(scope="module")

@@ -45,10 +45,10 @@ def command(name: str, plugins: tuple[str, ...], as_json: bool) -> None:
 
 def lines(described: Mapping[str, Any]) -> list[str]:
     """The description as text."""
-    out = [described["spec"], f"  {described['summary']}"]
+    out = [described["spec"], *(f"  {line}" for line in [described["summary"]] if line)]
     for kind, steps in described["steps"].items():
         out += ["", kind]
-        for step in steps:
+        for step in steps or ["not described: it has no docstring"]:
             out += textwrap.wrap(f"  - {step}", WIDTH, subsequent_indent="    ")
     # A parameter that several parts share (inception's fast_mode) is one line.
     owners: dict[str, list[str]] = {}
@@ -61,7 +61,10 @@ def lines(described: Mapping[str, Any]) -> list[str]:
         owners[f"{name}={_text(value)}"] = ["every pipeline"]
     out += ["", "parameters", *(f"  {one}  [{', '.join(kinds)}]" for one, kinds in owners.items())]
     bounds = described["value_range"]
-    span = "depends on the image" if bounds is None else f"{bounds[0]:.6g} to {bounds[1]:.6g}"
+    if bounds is not None:
+        span = f"{bounds[0]:.6g} to {bounds[1]:.6g}"
+    else:  # a plain function may do anything
+        span = "depends on the image" if described["fused"] else "not known"
     out += ["", f"value range  {span}"]
     for name, source in described["source"].items():
         place, version = described["defined_in"][name], described["version"][name]

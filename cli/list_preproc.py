@@ -30,4 +30,4 @@ def command(plugins: tuple[str, ...], as_json: bool) -> None:
         return
     width = max(map(len, pipelines))
     for name, pipeline in pipelines.items():
-        click.echo(f"{name:{width}}  {pipeline.fingerprint}  {pipeline.summary}")
+        click.echo(f"{name:{width}}  {pipeline.fingerprint}  {pipeline.summary}".rstrip())

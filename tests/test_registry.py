@@ -352,6 +352,17 @@ def test_describe_preproc(runner: CliRunner) -> None:
     assert "Did you mean alexnet" in wrong.output
 
 
+def test_describe_preproc_of_a_function_that_says_nothing(
+    runner: CliRunner, tmp_path: Path
+) -> None:
+    path = str(plugin(tmp_path, CONSTANT.replace('"The same everywhere."', "")))
+    lines = runner.invoke(describe_preproc, ["constant", "--plugin", path]).output.splitlines()
+    assert lines[:4] == ["constant", "", "function", "  - not described: it has no docstring"]
+    assert "value range  not known" in lines
+    listed = runner.invoke(list_preproc, []).output.splitlines()
+    assert f"constant       {registry.get('constant').fingerprint}" in listed
+
+
 def test_describe_preproc_of_a_cross(runner: CliRunner) -> None:
     """What is whose, in a line; long steps are wrapped; a shared parameter is one line."""
     cross = runner.invoke(describe_preproc, ["inception.geometry+alexnet.colour+vgg.range"])

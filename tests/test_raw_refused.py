@@ -37,6 +37,16 @@ def test_nothing_fits_says_what_was_looked_for_and_found(tmp_path: Path) -> None
         raw.detect(tmp_path / "nowhere")
 
 
+def test_no_classes_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.JPEG").write_bytes(jpeg(1))
+    with pytest.raises(ValueError, match="no class folder holds an image; a class is a folder"):
+        raw.detect(tmp_path)
+    (tmp_path / "train" / "ant").mkdir()
+    with pytest.raises(ValueError, match="0 train images.*: no image in train"):
+        raw.detect(tmp_path)
+
+
 def test_empty_split_is_an_error(tmp_path: Path) -> None:
     write_folders(tmp_path)
     for path in (tmp_path / "val").iterdir():

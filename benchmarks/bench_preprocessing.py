@@ -68,8 +68,11 @@ def slim_operations(pipeline: Any, image: Any, is_training: bool, seed: Any) -> 
         return (pixels - 0.5) * 2.0
     if pipeline.name == "vgg":
         plane = tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=seen.resize)[0]
-        whole = seen._replace(crop=tf.concat([[0, 0], seen.resize], axis=0))
-        pixels = rendering.render_plane(plane, whole)
+        y, x = tf.unstack(seen.window)
+        pixels = tf.ensure_shape(plane[y : y + SIZE, x : x + SIZE], [SIZE, SIZE, 3])
+        if is_training:
+            cut = pixels
+            pixels = tf.cond(seen.flip, lambda: tf.reverse(cut, [1]), lambda: cut)
         planes = zip(tf.split(pixels, 3, axis=2), MEAN_PIXEL, strict=True)
         return tf.concat([plane - mean for plane, mean in planes], axis=2)
     pixels = rendering.render_plane(image, seen)

@@ -33,6 +33,7 @@ from imagenet_tools.records import pool
 REPEATS = 5
 BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")
 DECODED = 400  # images a run of TF-Slim's way
+PARTS = 40  # that processes share the decoding in, by either contender
 
 
 def rows() -> Iterator[Row]:
@@ -144,7 +145,7 @@ def command_row(folder: Path, source: Path, size: float) -> Row:
 def decode_rows(folder: Path, source: Path) -> Iterator[Row]:
     found, cores = raw.detect(source), pool.cores()
     files = [str(path) for path in sorted(source.rglob("*.JPEG"))]
-    parts = [files[start::40] for start in range(40)]
+    parts = [files[start::PARTS] for start in range(PARTS)]
 
     def plain() -> None:
         done = pool.run(decoding.decode_some, parts, cores)
@@ -152,7 +153,9 @@ def decode_rows(folder: Path, source: Path) -> Iterator[Row]:
 
     contenders = {
         "Pillow alone": plain,
-        "--verify decode": lambda: build(found, folder / "out", cores, verify="decode"),
+        "--verify decode": lambda: build(
+            found, folder / "out", cores, shards=PARTS, verify="decode"
+        ),
     }
     yield ratio_row(
         f"--verify decode against decoding alone, {cores} processes",

@@ -70,9 +70,15 @@ def nested_archives(folder: Path, source: Path) -> Path:
 
 
 def build(
-    raw_set: RawSet, out: Path, workers: int, *, engine: Any = pool.run, **settings: Any
+    raw_set: RawSet,
+    out: Path,
+    workers: int,
+    *,
+    shards: int = 18,
+    engine: Any = pool.run,
+    **settings: Any,
 ) -> float:
-    """Build into an emptied folder; return the seconds of the build alone."""
+    """Build so many shards into an emptied folder; return the seconds of the build alone."""
     shutil.rmtree(out, ignore_errors=True)
     chosen = records.Settings(**settings)
     start = time.perf_counter()
@@ -81,7 +87,7 @@ def build(
         out,
         workers=workers,
         settings=chosen,
-        train_shards=16,
+        train_shards=shards - 2,
         validation_shards=2,
         engine=engine,
     )

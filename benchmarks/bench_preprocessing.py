@@ -183,15 +183,15 @@ def rows() -> Iterator[Row]:
     one, two = Child(1, jobs), Child(2, pair)
     try:
         count = PASSES * len(encoded_images())
-        alone = {name: functools.partial(one.run, name) for name in jobs}
-        rates = medians(interleave(alone, repeats=5), count)
-        # By themselves: after seconds without work the second core is slow to come back.
+        # First, in turns of a second: a core that has idled for a minute is slow to come back.
         both = {
             f"{name} on {word}": functools.partial(child.run, name)
             for name in pair
             for word, child in (("one", one), ("two", two))
         }
-        rates |= medians(interleave(both, repeats=7), count)
+        rates = medians(interleave(both, repeats=9, warmups=2), count)
+        alone = {name: functools.partial(one.run, name) for name in jobs}
+        rates |= medians(interleave(alone, repeats=5), count)
     finally:
         one.close()
         two.close()

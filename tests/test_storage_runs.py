@@ -101,17 +101,18 @@ def checkpoints_in(s3: Any, folder: str) -> set[str]:
     return {Path(name).stem for name in s3.find(folder) if "/model.ckpt-" in name}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_on_another_machine(
     s3: Any, data: str, tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only its last checkpoint is in the store; the predictions are an uninterrupted run's."""
     recipe = experiment.recipe("quick", batch_size=8, epochs=4.0, optimizer="sgd")
-    settings = {"preprocessing": "alexnet", "recipe": recipe, "image_size": 67, "save_steps": 2}
+    settings = {"preprocessing": "alexnet", "recipe": recipe, "image_size": 67, "save_steps": 4}
     code = (
         "from imagenet_tools import experiment, training\n"
         "recipe = experiment.recipe('quick', batch_size=8, epochs=4.0, optimizer='sgd')\n"
         f"training.train({data!r}, 's3://bucket/run', preprocessing='alexnet', recipe=recipe, "
-        "image_size=67, save_steps=2)"
+        "image_size=67, save_steps=4)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
@@ -126,7 +127,7 @@ def test_a_killed_run_goes_on_on_another_machine(
     machine("second", tmp_path, monkeypatch)
     found = training.train(data, "s3://bucket/run", **settings)
     assert found.steps == 12
-    assert 0 < found.images <= 8 * 9  # not from the start; the first step is not counted
+    assert 0 < found.images <= 8 * 7  # not from the start; the first step is not counted
     expected = training.train(tiny_records, tmp_path / "whole", **settings)
     assert found.final_loss == expected.final_loss
     seen = []

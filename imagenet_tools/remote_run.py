@@ -61,8 +61,11 @@ def finish(folder: AnyPath, inside: str = "", last: str = run_record.RUN) -> Non
 
     Of its checkpoints those stay in the store that the run keeps.
     """
+    if not storage.is_remote(folder):
+        return
     state = storage.staging(folder) / inside / checkpoints.STATE
-    kept = {int(step) for step in re.findall(r"ckpt-(\d+)", state.read_text())}
+    named = state.read_text() if state.exists() else ""  # none, where the loss diverged at once
+    kept = {int(step) for step in re.findall(r"ckpt-(\d+)", named)}
     sync.push(
         folder,
         lambda name: name.startswith(inside),

@@ -153,6 +153,11 @@ def test_checkpoints_in_the_store(s3: Any, capfd: pytest.CaptureFixture[str]) ->
     assert checkpoints.latest(own) == str(own / "model.ckpt-6")
     remote_run.finish(out)
     assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-2", "model.ckpt-4", "model.ckpt-6"}
+    diverged = storage.staging("s3://bucket/diverged")
+    (diverged / "run.json").write_text("{}")  # before any checkpoint
+    remote_run.send("s3://bucket/diverged")
+    remote_run.finish("s3://bucket/diverged")
+    assert s3.find("bucket/diverged") == ["bucket/diverged/run.json"]
 
 
 def test_a_store_that_fails_does_not_end_the_training(

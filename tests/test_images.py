@@ -163,8 +163,9 @@ print(memory("VmHWM") - before)
 
 
 def test_a_listing_of_imagenets_size_is_bounded_and_shows_progress() -> None:
-    """1.28 million names: some 60 MB of columns, twice that while they are joined."""
+    """1.28 million names: some 60 MB of columns, twice that while they are joined, and NumPy
+    itself; 20 MB more where the parent has TensorFlow."""
     done = subprocess.run(
         [sys.executable, "-c", LISTING], capture_output=True, text=True, check=True
     )
-    assert float(done.stdout) < 160
+    assert float(done.stdout) < 200

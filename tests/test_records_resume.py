@@ -161,10 +161,10 @@ def test_an_unreadable_image_is_named(
 ) -> None:
     read = raw.read
 
-    def failing(image: raw.RawImage) -> bytes:
+    def failing(image: raw.RawImage, keep: bool = False) -> bytes:
         if image.filename == "bee_train_3.JPEG":
             raise OSError(errno.EIO, "Input/output error")
-        return read(image)
+        return read(image, keep)
 
     monkeypatch.setattr(raw, "read", failing)
     with pytest.raises(Unfinished, match=r"bee/bee_train_3\.JPEG cannot be read: Input/output"):

@@ -201,7 +201,9 @@ def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
 def _unlearned(plan: plans.Plan, contrast: Contrast) -> Contrast:
     """Inconclusive where every run of both arms guesses: nothing was learned that could differ."""
     a, b = contrast.a, contrast.b
-    if not a.seeds or not b.seeds or any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
+    if contrast.verdict.parts is None:  # a seed or none: that says enough
+        return contrast
+    if any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
         return contrast
     judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), plan.num_classes)
     return replace(contrast, verdict=judged)

@@ -47,8 +47,13 @@ def latest(folder: str | os.PathLike[str]) -> str | None:
         if named and (prefix := place / named.group(1)).with_name(f"{prefix.name}.index").exists():
             return str(prefix)
     found = [path for path in place.glob("model.ckpt-*.index")]
-    steps = {int(path.stem.rsplit("-", 1)[1]): path for path in found if path.stem[-1].isdigit()}
+    steps = {step_of(path.stem): path for path in found if path.stem[-1].isdigit()}
     return str(steps[max(steps)])[: -len(".index")] if steps else None
+
+
+def step_of(prefix: str) -> int:
+    """The step in the name of a checkpoint, model.ckpt-<step>."""
+    return int(prefix.rsplit("-", 1)[1])
 
 
 def resolve(where: str | os.PathLike[str]) -> str:
@@ -173,7 +178,7 @@ def write(
 
 def _prune(place: Path, keep: int) -> None:
     """Rewrite `checkpoint` with the newest `keep` and remove the others."""
-    steps = sorted(int(path.stem.rsplit("-", 1)[1]) for path in place.glob("model.ckpt-*.index"))
+    steps = sorted(step_of(path.stem) for path in place.glob("model.ckpt-*.index"))
     kept, dropped = steps[-keep:], steps[:-keep]
     lines = [f'model_checkpoint_path: "model.ckpt-{kept[-1]}"']
     lines += [f'all_model_checkpoint_paths: "model.ckpt-{step}"' for step in kept]

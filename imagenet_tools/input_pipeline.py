@@ -16,14 +16,13 @@ import tensorflow as tf
 from imagenet_tools import records, registry
 from imagenet_tools.preprocessing import compiled, rendering
 from imagenet_tools.records import schema
+from imagenet_tools.running import as_written
 
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
 SHUFFLE_BYTES = 256 * 2**20
 INTERLEAVED = 16  # shards read in turn
 # Images under way for each thread: with one each, threads would wait while a batch is put together.
 AHEAD = 8
-# AutoGraph would rewrite every function on the way, some four seconds at each start.
-as_written = tf.autograph.experimental.do_not_convert
 
 
 def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> tf.Tensor:

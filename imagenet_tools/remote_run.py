@@ -24,16 +24,17 @@ def fetch(folder: AnyPath, inside: str = "") -> Path:
     """
     if not storage.is_remote(folder):
         return storage.staging(folder)
-    steps = (_step(name, inside) for name in sync.names(folder) if name.endswith(".index"))
+    there = sync.find(folder)
+    steps = (_step(name, inside) for name in there if name.endswith(".index"))
     last = max((step for step in steps if step is not None), default=-1)
     own = checkpoints.latest(storage.staging(folder) / inside)
-    behind = own is None or int(own.rpartition("-")[2]) < last
+    behind = own is None or checkpoints.step_of(own) < last
     record = f"{inside}{run_record.RUN}"
 
     def wanted(name: str) -> bool:
         return name == record or (behind and _resumes(name, inside, last))
 
-    return sync.pull(folder, wanted, last=[checkpoints.STATE, run_record.RUN])
+    return sync.pull(folder, wanted, last=[checkpoints.STATE, run_record.RUN], there=there)
 
 
 def send(folder: AnyPath, inside: str = "") -> None:
@@ -43,8 +44,8 @@ def send(folder: AnyPath, inside: str = "") -> None:
     """
     if not storage.is_remote(folder):
         return
-    prefix = checkpoints.latest(storage.staging(folder) / inside) or "-"
-    step = int(prefix.rpartition("-")[2] or -1)
+    prefix = checkpoints.latest(storage.staging(folder) / inside)
+    step = -1 if prefix is None else checkpoints.step_of(prefix)
     try:
         sync.push(
             folder,

@@ -24,11 +24,12 @@ _PROBE_HEIGHT, _PROBE_WIDTH = 375, 500
 _probed: set[tuple[str, bool]] = set()
 
 Size = tuple[int, int]
-# AutoGraph would rewrite all of this where a caller's tf.data maps it, and cannot.
-_as_written = tf.autograph.experimental.do_not_convert
+# AutoGraph would rewrite all of this where tf.data maps it, some four seconds at each start; a
+# pipeline it cannot rewrite.
+as_written = tf.autograph.experimental.do_not_convert
 
 
-@_as_written
+@as_written
 def preprocess_image(
     pipeline: Pipeline,
     image: tf.Tensor,
@@ -63,7 +64,7 @@ def _preprocess(
     return _colour_and_range(pipeline, pixels, seen, is_training, seed, call)
 
 
-@_as_written
+@as_written
 def preprocess_encoded(
     pipeline: Pipeline,
     encoded: tf.Tensor,
@@ -94,7 +95,7 @@ def preprocess_encoded(
     return _colour_and_range(pipeline, pixels, looked_at, is_training, seed, call)
 
 
-@_as_written
+@as_written
 def view(
     pipeline: Pipeline,
     height: Any,
@@ -113,7 +114,7 @@ def view(
     return geometry(height, width, *_static(size), is_training, seed, call=call)
 
 
-@_as_written
+@as_written
 def ten_crop(pipeline: Pipeline, image: tf.Tensor, size: Size) -> tf.Tensor:
     """See Pipeline.ten_crop."""
     size = _static(size)

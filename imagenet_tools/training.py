@@ -128,6 +128,11 @@ def train(
         raise ValueError(
             f"a batch of {recipe.batch_size} cannot be dealt to {used.total} devices in equal parts"
         )
+    if (finished := _finished(folder)) is not None:
+        run_record.claim(folder, run)  # it is this one, or an error
+        if used.chief:
+            remote_run.finish(train_dir)  # it may have failed to be sent
+        return _at(train_dir, finished)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     with used.scope():
@@ -147,10 +152,6 @@ def train(
     if used.chief:  # now that nothing that was asked for is impossible
         run_record.claim(folder, run)
         trained_net.write_classes(folder, manifest)
-    if (finished := _finished(folder)) is not None:
-        if used.chief:
-            remote_run.finish(train_dir)  # it may have failed to be sent
-        return _at(train_dir, finished)
     step = trainer.restore(folder)
 
     def stream(worker: tuple[int, int]) -> tf.data.Dataset:

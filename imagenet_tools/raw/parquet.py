@@ -159,5 +159,5 @@ def to_copy(found: RawSet) -> int:
     from imagenet_tools.storage import kept
 
     total = sum(size() for size in storage.ahead(kept.missing, remote, True))
-    kept.refuse_full_disk(storage.cache_folder(), total)
+    kept.refuse_full_disk(storage.cache_folder(), total, "copies")
     return total

@@ -9,8 +9,7 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.manifest import Manifest, Shard
-from imagenet_tools.storage import stores
+from imagenet_tools.storage import kept, stores
 
 AT_ONCE = 4  # shards on their way at one time
 
@@ -40,9 +39,9 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
     """
     shards, own = manifest.splits[split].shards, folder_of(manifest, folder)
     missing = [shard for shard in shards if not _there(own, shard)]
-    if missing:
-        _refuse_full_disk(own, missing)
     total = sum(shard.bytes for shard in missing)
+    if missing:
+        kept.refuse_full_disk(own, total, "records")
     with tqdm(
         total=total, desc=f"fetching {split}", unit="B", unit_scale=True, disable=None
     ) as bar:
@@ -109,13 +108,3 @@ def _problem(path: Path, shard: Shard) -> str | None:
     if (count, digest.hexdigest()) != (shard.records, shard.digest):
         return "its records are not those that the manifest's digest was taken of"
     return None
-
-
-def _refuse_full_disk(own: Path, missing: Sequence[Shard]) -> None:
-    own.mkdir(parents=True, exist_ok=True)
-    needed, free = sum(shard.bytes for shard in missing), shutil.disk_usage(own).free
-    if needed > free:
-        raise OSError(
-            f"the records need {needed / 1e9:,.1f} GB in {own}, where {free / 1e9:,.1f} GB are "
-            f"free; {storage.CACHE} names another folder"
-        )

@@ -146,14 +146,14 @@ def _prepare(
         notes["repaired"].append(_note(image, prepared.repaired))
     if prepared.converted:
         notes["converted"].append(_note(image, prepared.converted))
-    return prepared, _relative(image.boxes, data), len(data)
+    return prepared, _relative(image.boxes, data, prepared), len(data)
 
 
-def _relative(boxes: tuple[Box, ...], data: bytes) -> tuple[Box, ...]:
-    """Boxes relative to their image, of which this is the file: pixels are of its own size."""
+def _relative(boxes: tuple[Box, ...], data: bytes, prepared: Prepared) -> tuple[Box, ...]:
+    """Boxes relative to their image, of which data is the file: pixels are of its own size."""
     if not boxes or not isinstance(boxes[0], PixelBox):
         return boxes
-    facts = inspect(data)
+    facts = prepared.facts if prepared.data is data else inspect(data)
     if not facts.width or not facts.height:  # a damaged header, repaired
         return ()
     found = (PixelBox(*box).of(facts.width, facts.height) for box in boxes)

@@ -32,7 +32,7 @@ def copy(url: str) -> str:
         if not target.exists():
             for leftover in own.glob(".tmp-*"):
                 leftover.unlink()
-            refuse_full_disk(own, found["size"])
+            refuse_full_disk(own, found["size"], "copies")
             arriving = own / ".tmp-whole"
             stores.download(url, str(arriving))
             _check(arriving, url, found)
@@ -53,13 +53,13 @@ def _target(url: str, found: dict[str, Any]) -> Path:
     return storage.cache_folder() / "objects" / own / url.rpartition("/")[2]
 
 
-def refuse_full_disk(own: Path, needed: int) -> None:
-    """Raise OSError, with the remedy, where so many bytes do not fit into the cache."""
+def refuse_full_disk(own: Path, needed: int, what: str) -> None:
+    """Raise OSError, with the remedy, where so many bytes of these do not fit into the cache."""
     own.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(own).free
     if needed > free:
         raise OSError(
-            f"copies of {needed / 1e9:,.1f} GB are needed in {own}, where {free / 1e9:,.1f} GB are "
+            f"the {what} need {needed / 1e9:,.1f} GB in {own}, where {free / 1e9:,.1f} GB are "
             f"free; {storage.CACHE} names another folder"
         )
 

@@ -124,7 +124,9 @@ def info(url: str, all_of_it: bool = False) -> dict[str, Any]:
     all_of_it: a Hub's digest too, which takes it longer.
     """
     fs, path = filesystem(url)
-    more = {**_fresh(fs), "expand_info": True} if all_of_it and _fresh(fs) else _fresh(fs)
+    more = _fresh(fs)
+    if more and all_of_it:
+        more |= {"expand_info": True}
     found: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **more))
     return found
 

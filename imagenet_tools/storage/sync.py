@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,28 @@ AT_ONCE = 4  # files on their way at one time; a checkpoint's part is held in me
 
 
 def pull(
-    folder: AnyPath, wanted: Callable[[str], bool] | None = None, last: Sequence[str] = ()
+    folder: AnyPath,
+    wanted: Callable[[str], bool] | None = None,
+    last: Sequence[str] = (),
+    there: Mapping[str, dict[str, Any]] | None = None,
 ) -> Path:
     """The working copy of a folder, with what the store has of it; a local folder is its own.
 
     wanted: which files, by their names relative to the folder (default: all). last: names of files
-    that speak for others, and come after them.
+    that speak for others, and come after them. there: what `find` has found, where it was asked.
     """
     local = storage.staging(folder)
     if not storage.is_remote(folder):
         return local
-    url = storage.normal(folder)
-    there = {name: one for name, one in stores.find(url).items() if _counts(name)}
-    if wanted is not None:
-        there = {name: one for name, one in there.items() if wanted(name)}
+    url, found = storage.normal(folder), find(folder) if there is None else there
 
     def fetch(name: str) -> None:
         target = local / name
-        if not _same(target, there[name]):
+        if not _same(target, found[name]):
             target.parent.mkdir(parents=True, exist_ok=True)
             stores.download(f"{url}/{name}", str(target))
 
-    _each(fetch, sorted(there), last)
+    _each(fetch, sorted(name for name in found if wanted is None or wanted(name)), last)
     return local
 
 
@@ -68,9 +68,10 @@ def push(
             stores.remove_file(f"{url}/{name}")
 
 
-def names(folder: AnyPath) -> list[str]:
-    """What the store has of a folder, by names relative to it."""
-    return sorted(name for name in stores.find(storage.normal(folder)) if _counts(name))
+def find(folder: AnyPath) -> dict[str, dict[str, Any]]:
+    """What the store has of a folder, by names relative to it, and says of each file."""
+    found = stores.find(storage.normal(folder))
+    return {name: one for name, one in found.items() if _counts(name)}
 
 
 def _each(action: Callable[[str], None], names: list[str], last: Sequence[str]) -> None:

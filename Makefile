@@ -15,7 +15,7 @@ test-slow: $(VENV)/.dev
 
 # Beam wants older versions of what TensorFlow's environment has.
 test-beam: $(VENV)-beam/.ready
-	$(VENV)-beam/bin/python -m pytest -q tests/test_beam.py
+	$(VENV)-beam/bin/python -m pytest -q tests/records/test_beam.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -13,8 +13,9 @@ from typing import Any
 from benchmarks.harness import Row, skipped
 from benchmarks.photographs import SAMPLE, build, in_memory, repeated
 from imagenet_tools import labels, raw, records
+from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, columns
-from imagenet_tools.records import plan, pool
+from imagenet_tools.records import shuffle
 
 REPEATS = 5
 BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")
@@ -45,7 +46,7 @@ def watched(task):
     return result
 
 if __name__ == "__main__":
-    engine = lambda function, tasks, workers: pool.run(watched, tasks, workers)
+    engine = lambda function, tasks, workers: processes.run(watched, tasks, workers)
     records.build(raw.detect(sys.argv[1]), sys.argv[2], workers=2, train_shards=16, engine=engine)
     print(os.getpid())
 """
@@ -101,7 +102,7 @@ def size_rows(folder: Path, source: Path) -> Iterator[Row]:
         "--max-side 256 --store raw": {"max_side": 256, "store": "raw"},
     }
     for name, settings in kinds.items():
-        build(found, folder / "out", pool.cores(), **settings)
+        build(found, folder / "out", processes.cores(), **settings)
         manifest = records.read_manifest(folder / "out")
         sizes[name] = sum(split.bytes for split in manifest.splits.values()) / 1e6
     for name in list(sizes)[1:]:
@@ -122,9 +123,9 @@ def plan_row() -> Row:
     start = time.perf_counter()
     part = columns("train", classes, entries())
     listed = time.perf_counter()
-    planned = plan.plan_split(part, 1024, seed=0)
+    planned = shuffle.plan_split(part, 1024, seed=0)
     raw_set = RawSet("simulated", "", "", classes, {"train": part})
-    plan.fingerprint(raw_set, [planned], {})
+    shuffle.fingerprint(raw_set, [planned], {})
     end = time.perf_counter()
     figures = {"index": listed - start, "plan": end - listed}
     name = "index and plan of a simulated ImageNet, 1,281,167 images"

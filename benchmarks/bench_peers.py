@@ -108,9 +108,11 @@ def stacks(folder: Path) -> dict[str, Callable[[], None]]:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    from imagenet_tools import input_pipeline, registry
-    from imagenet_tools.preprocessing import compiled, inception_preprocessing
+    from imagenet_tools import registry
+    from imagenet_tools.pipelines import compiled
+    from imagenet_tools.preprocessing import inception_preprocessing
     from imagenet_tools.records.prepare import Settings, prepare
+    from imagenet_tools.training import batches as input_pipeline
 
     def antialiased(*arguments: Any) -> Any:
         return inception_preprocessing.geometry(*arguments)._replace(method="antialias")

@@ -52,7 +52,8 @@ def slim_operations(pipeline: Any, image: Any, is_training: bool, seed: Any) -> 
     """
     import tensorflow as tf
 
-    from imagenet_tools.preprocessing import inception_preprocessing, ops, rendering
+    from imagenet_tools.pipelines import rendering
+    from imagenet_tools.preprocessing import inception_preprocessing, ops
     from imagenet_tools.preprocessing.vgg_preprocessing import MEAN_PIXEL
 
     shape = tf.shape(image)
@@ -106,8 +107,9 @@ def serve(pipe: Connection, cores: int, jobs: dict[str, Job]) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(cores)
-    from imagenet_tools import input_pipeline, registry
-    from imagenet_tools.preprocessing import compiled, rendering
+    from imagenet_tools import registry
+    from imagenet_tools.pipelines import compiled, rendering
+    from imagenet_tools.training import batches as input_pipeline
 
     data = encoded_images()
 

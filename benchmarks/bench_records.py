@@ -28,7 +28,7 @@ from benchmarks.photographs import (
     total_bytes,
 )
 from imagenet_tools import labels, raw
-from imagenet_tools.records import pool
+from imagenet_tools.engines import processes
 
 REPEATS = 5
 BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")
@@ -144,12 +144,12 @@ def command_row(folder: Path, source: Path, size: float) -> Row:
 
 
 def decode_rows(folder: Path, source: Path) -> Iterator[Row]:
-    found, cores = raw.detect(source), pool.cores()
+    found, cores = raw.detect(source), processes.cores()
     files = [str(path) for path in sorted(source.rglob("*.JPEG"))]
     parts = [files[start::PARTS] for start in range(PARTS)]
 
     def plain() -> None:
-        done = pool.run(decoding.decode_some, parts, cores)
+        done = processes.run(decoding.decode_some, parts, cores)
         assert sum(outcome() for _, outcome in done) == len(files)
 
     contenders = {

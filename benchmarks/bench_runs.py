@@ -78,16 +78,17 @@ def input_row(data: Path, pipeline: str) -> Row:
     """What reading and preprocessing adds to a step: with the stream against one batch kept."""
     import tensorflow as tf
 
-    from imagenet_tools import experiment, input_pipeline, nets, registry
-    from imagenet_tools.run_record import Run
-    from imagenet_tools.trainer import Trainer
+    from imagenet_tools import nets, registry
+    from imagenet_tools.training import batches, recipes
+    from imagenet_tools.training.run_record import Run
+    from imagenet_tools.training.step import Trainer
 
-    recipe = experiment.recipe("slim", batch_size=BATCH)
+    recipe = recipes.recipe("slim", batch_size=BATCH)
     net = nets.create("alexnet_v2", 1001, 224)
     run = Run("", "", "alexnet_v2", {}, 224, 1001, 0, 0, 1000, "")
     trainer = Trainer(net, recipe, run, 200)
     stream = iter(
-        input_pipeline.batches(
+        batches.batches(
             data, "train", registry.get(pipeline), batch_size=BATCH, image_size=224,
             is_training=True,
         )

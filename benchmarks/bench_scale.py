@@ -19,8 +19,8 @@ from typing import Any
 from benchmarks import bench_records, simulated
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 from benchmarks.simulated import CLASSES, IMAGES
+from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import RawImage
-from imagenet_tools.records import pool
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask, build_shard
 
@@ -52,7 +52,7 @@ def rows() -> Iterator[Row]:
         size = simulated.SIZE * IMAGES / simulated.SHARDS
         shares[f"{store} GB/s shared by all"] = size * WORKERS / store / 1e9
     for what, seconds in shares.items():
-        yield driver_row("process pool", pool.run, what, seconds)
+        yield driver_row("process pool", processes.run, what, seconds)
     if importlib.util.find_spec("ray") is None:
         yield skipped("Ray beside the process pool", "Ray is not installed")
         return
@@ -72,13 +72,14 @@ def plan_rows() -> Iterator[Row]:
 
 
 def ray_rows() -> Iterator[Row]:
-    from imagenet_tools import raw, ray_engine
+    from imagenet_tools import raw
+    from imagenet_tools.engines import ray_cluster
 
-    with tempfile.TemporaryDirectory() as name, ray_engine.connected(None, 2):
+    with tempfile.TemporaryDirectory() as name, ray_cluster.connected(None, 2):
         folder = Path(name)
         source = bench_records.repeated(folder, 25)
         found = raw.detect(source)
-        engine = functools.partial(ray_engine.run, address=None)
+        engine = functools.partial(ray_cluster.run, address=None)
         contenders = {
             "process pool": lambda: bench_records.build(found, folder / "pool", 2),
             "Ray": lambda: bench_records.build(found, folder / "ray", 2, engine=engine),
@@ -130,16 +131,16 @@ def driver_row(name: str, engine: Any, what: str, seconds: float) -> Row:
 
 
 def ray_driver_rows(shares: dict[str, float]) -> Iterator[Row]:
-    from imagenet_tools import ray_engine
+    from imagenet_tools.engines import ray_cluster
 
     start = time.perf_counter()
-    with ray_engine.connected(None, WORKERS):
+    with ray_cluster.connected(None, WORKERS):
         up = time.perf_counter()
         seen: set[int] = set()
         while len(seen) < WORKERS and time.perf_counter() - up < 120:
-            ended = ray_engine.run(simulated.own_pid, range(2 * WORKERS), WORKERS)
+            ended = ray_cluster.run(simulated.own_pid, range(2 * WORKERS), WORKERS)
             seen |= {outcome() for _, outcome in ended}
         figures = {"cluster": up - start, "workers": time.perf_counter() - up}
         yield Row(f"Ray: {len(seen)} workers started on this machine", figures, "s")
         for what, seconds in shares.items():
-            yield driver_row("Ray", ray_engine.run, what, seconds)
+            yield driver_row("Ray", ray_cluster.run, what, seconds)

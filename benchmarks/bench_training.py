@@ -25,13 +25,12 @@ GFLOP_AN_IMAGE = 4.28
 def our_step(size: int, batch: int, *, forward_only: bool = False) -> Callable[[], None]:
     import tensorflow as tf
 
-    from imagenet_tools import experiment, nets
-    from imagenet_tools.run_record import Run
-    from imagenet_tools.trainer import Trainer
+    from imagenet_tools import nets
+    from imagenet_tools.training import recipes
+    from imagenet_tools.training.run_record import Run
+    from imagenet_tools.training.step import Trainer
 
-    recipe = experiment.recipe(
-        "alexnet", weight_decay=WEIGHT_DECAY, batch_size=batch, image_size=size
-    )
+    recipe = recipes.recipe("alexnet", weight_decay=WEIGHT_DECAY, batch_size=batch, image_size=size)
     net = nets.create("alexnet_v2", CLASSES, size)
     run = Run("", "", "alexnet_v2", {}, size, CLASSES, 0, 0, 1000, "")
     trainer = Trainer(net, recipe, run, 1000)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import records
+from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import RawSet
-from imagenet_tools.records import pool
 
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 SAMPLE = SHARED / "data" / "imagenet-sample.tar"
@@ -75,7 +75,7 @@ def build(
     workers: int,
     *,
     shards: int = 18,
-    engine: Any = pool.run,
+    engine: Any = processes.run,
     **settings: Any,
 ) -> float:
     """Build so many shards into an emptied folder; return the seconds of the build alone."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import ClassInfo, Entry, RawSplit, columns
-from imagenet_tools.records import pool
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask
 
@@ -84,7 +84,7 @@ class Drive:
 def drive(engine: Callable[..., Any], seconds: float, workers: int, rounds: int) -> Drive:
     """Run rounds x workers simulated tasks through an engine."""
     part, count, spans = split(100_000), workers * rounds, []
-    waiting = pool.Counted(tasks(part, count), count)
+    waiting = processes.Counted(tasks(part, count), count)
     start, own, machine = time.monotonic(), time.process_time(), _busy()
     for _, outcome in engine(partial(sleep, seconds), waiting, workers):
         spans.append(outcome())

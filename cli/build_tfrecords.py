@@ -22,8 +22,8 @@ from imagenet_tools.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from imagenet_tools.engines.slices import Slice
     from imagenet_tools.records import Manifest
-    from imagenet_tools.slices import Slice
 
 
 @click.command()
@@ -121,8 +121,8 @@ def command(
       imgtools build-tfrecords --raw ~/imagenet --out ~/records --engine beam
     """
     from imagenet_tools import raw, records, storage
+    from imagenet_tools.engines import processes
     from imagenet_tools.raw import parquet
-    from imagenet_tools.records import pool
 
     check_engine(engine, address)
     if beam_pipeline_options is not None and engine != "beam":
@@ -132,7 +132,7 @@ def command(
         raw_path, options["out"] = (_absolute(path) for path in (raw_path, options["out"]))
         options["engine"] = _engine(engine, address, beam_pipeline_options)
     elif options["workers"] != 1:
-        pool.warm()  # while the raw data is listed
+        processes.warm()  # while the raw data is listed
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)
@@ -174,13 +174,13 @@ def _absolute(path: str) -> str:
 def _engine(name: str, address: str | None, beam_pipeline_options: str | None) -> Any:
     """What runs the shards elsewhere: the `engine` of records.build."""
     if name == "ray":
-        from imagenet_tools import ray_engine
+        from imagenet_tools.engines import ray_cluster
 
-        return functools.partial(ray_engine.run, address=address)
-    from imagenet_tools import beam_engine
+        return functools.partial(ray_cluster.run, address=address)
+    from imagenet_tools.records import beam
 
-    beam_options = beam_engine.pipeline_options(beam_pipeline_options or "")
-    return functools.partial(beam_engine.run, options=beam_options)
+    beam_options = beam.pipeline_options(beam_pipeline_options or "")
+    return functools.partial(beam.run, options=beam_options)
 
 
 def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:

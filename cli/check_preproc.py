@@ -33,7 +33,7 @@ def command(name: str, size: int, plugins: tuple[str, ...], as_json: bool) -> in
       imgtools check-preproc alexnet
       imgtools check-preproc mine --plugin mine.py
     """
-    from imagenet_tools import contract
+    from imagenet_tools.diagnosis import contract
 
     checks = []
     for one in contract.check(name, size):

@@ -23,7 +23,7 @@ from imagenet_tools.cli.options import (
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.plan import Plan
-    from imagenet_tools.slices import Slice
+    from imagenet_tools.engines.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
 # The embedded data set and a schedule for it: two arms of three seeds within three minutes on two
@@ -141,8 +141,9 @@ def command(
       imgtools compare-preproc alexnet alexnet:lighting=0 --data records
       imgtools compare-preproc --config comparison.yaml
     """
-    from imagenet_tools import experiment, storage
+    from imagenet_tools import storage
     from imagenet_tools.comparison import compare, plan
+    from imagenet_tools.training import recipes
 
     if len(pipelines) < 2:
         raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
@@ -159,7 +160,7 @@ def command(
     if epochs is not None:
         changes["epochs"] = epochs
     if match_scale:
-        size = image_size or experiment.recipe(recipe or plan.PROFILES[profile].recipe).image_size
+        size = image_size or recipes.recipe(recipe or plan.PROFILES[profile].recipe).image_size
         pipelines = compare.unit_scale(pipelines, data or "", size)
     made = plan.make(
         pipelines,
@@ -181,10 +182,10 @@ def command(
     with contextlib.ExitStack() as held:
         launch = None
         if engine == "ray":
-            from imagenet_tools import ray_engine
             from imagenet_tools.comparison import on_ray
+            from imagenet_tools.engines import ray_cluster
 
-            ray = held.enter_context(ray_engine.connected(address))
+            ray = held.enter_context(ray_cluster.connected(address))
             launch, jobs = on_ray.launcher(ray, data or "", jobs, plugins)
         run: dict[str, Any] = {"jobs": jobs or 1, "plugins": plugins, "launch": launch}
         if run_slice is not None:
@@ -246,7 +247,8 @@ def print_verdict(written: Any) -> None:
     click.echo("")
     for sentence in written.sentences:
         click.echo(f"VERDICT  {sentence}.")
-    from imagenet_tools.comparison import plan, sections
+    from imagenet_tools.comparison import plan
+    from imagenet_tools.comparison.report import sections
 
     content = written.content
     for text in [*content["deviations"], *content["warnings"]]:

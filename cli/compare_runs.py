@@ -59,25 +59,27 @@ def command(
         return
     if not files_a or not files_b:
         raise click.UsageError("give a comparison's folder, or files for both --a and --b")
-    from imagenet_tools.comparison import files, report
+    from imagenet_tools.comparison import files
+    from imagenet_tools.comparison.report import document
 
     judged = files.judge_files(files_a, files_b, 0.5 if margin is None else margin)
     if as_json:
-        click.echo(json.dumps(report.finite(dataclasses.asdict(judged))))
+        click.echo(json.dumps(document.finite(dataclasses.asdict(judged))))
     else:
         click.echo(f"VERDICT  {judged.sentence}.")
 
 
 def _report_again(folder: str, margin: float | None, as_json: bool) -> None:
-    from imagenet_tools.comparison import plan, report, stored
+    from imagenet_tools.comparison import plan, stored
+    from imagenet_tools.comparison.report import document
 
     own = stored.opened(folder)
     planned, deviations = plan.read(own)
     if margin is not None and margin != planned.margin:
         deviations.append(f"margin of {planned.margin:g} points changed to {margin:g} afterwards")
         planned = dataclasses.replace(planned, margin=margin)
-    there = report.read(own)
-    written = report.write(
+    there = document.read(own)
+    written = document.write(
         planned,
         own,
         command=there["command"],

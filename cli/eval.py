@@ -65,9 +65,9 @@ def command(
     """
     import dataclasses
 
-    from imagenet_tools import evaluation
+    from imagenet_tools.evaluation import evaluate
 
-    result = evaluation.evaluate(
+    result = evaluate.evaluate(
         data,
         checkpoint,
         preprocessing=preprocessing,

@@ -46,7 +46,7 @@ def command(
     Example:
       imgtools export --checkpoint runs/one --data records --out served
     """
-    from imagenet_tools import saved_model
+    from imagenet_tools.evaluation import saved_model
 
     written = saved_model.export(
         checkpoint,

@@ -27,7 +27,7 @@ def command(path: str, labels: str, as_json: bool) -> None:
     """
     import dataclasses
 
-    from imagenet_tools import inspection
+    from imagenet_tools.records import inspection
 
     facts = inspection.inspect(path, labels)
     if as_json:

@@ -188,7 +188,7 @@ class SliceType(click.ParamType):
     name = "i/N"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        from imagenet_tools import slices
+        from imagenet_tools.engines import slices
 
         try:
             return slices.parse(value) if isinstance(value, str) else value

@@ -51,7 +51,7 @@ def command(
       imgtools predict --checkpoint model.ckpt-9048119.zip --preprocessing inception cat.jpg
       curl -s host/cat.jpg | imgtools predict --checkpoint runs/one -
     """
-    from imagenet_tools import prediction
+    from imagenet_tools.evaluation import prediction
 
     damaged = False
     for found in prediction.predict(

@@ -48,7 +48,7 @@ def command(
     Example:
       imgtools preview alexnet inception --image a.jpg --image b.jpg --out sheet.png
     """
-    from imagenet_tools import preview
+    from imagenet_tools.diagnosis import preview
 
     pictures = [preview.read(image) for image in images]
     page = preview.sheet(pipelines, pictures, draws=draws, size=size, seed=seed)

@@ -167,15 +167,15 @@ def command(
     """
     import dataclasses
 
-    from imagenet_tools import experiment, training
+    from imagenet_tools.training import recipes, run
 
-    chosen = experiment.recipe(recipe, **{n: v for n, v in changes.items() if v is not None})
+    chosen = recipes.recipe(recipe, **{n: v for n, v in changes.items() if v is not None})
     if print_recipe:
-        click.echo(experiment.dump(chosen), nl=False)
+        click.echo(recipes.dump(chosen), nl=False)
         return 0
     if not data or not train_dir:
         raise click.UsageError("--data and --train-dir are needed")
-    result = training.train(
+    result = run.train(
         data,
         train_dir,
         preprocessing=preprocessing,

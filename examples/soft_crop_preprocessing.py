@@ -10,7 +10,8 @@ Being three parts it has the fused JPEG path, ten crops, previews and crosses
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import inception_preprocessing, ops, views
+from imagenet_tools.pipelines import views
+from imagenet_tools.preprocessing import inception_preprocessing, ops
 
 # ImageNet's means and standard deviations of 0..1 pixels, as torchvision has them.
 MEAN = (0.485, 0.456, 0.406)

@@ -30,9 +30,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from imagenet_tools import specs
-from imagenet_tools.parts import PLAIN, Definition, Part
-from imagenet_tools.pipelines import Pipeline
+from imagenet_tools.pipelines import specs
+from imagenet_tools.pipelines.parts import PLAIN, Definition, Part
+from imagenet_tools.pipelines.pipeline import Pipeline
 
 ENTRY_POINTS = "imgtools.preprocessing"
 # The shipped ones are known by their version number. A file added beside them, or anywhere else,

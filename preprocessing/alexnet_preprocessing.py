@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import ops, views
+from imagenet_tools.pipelines import views
+from imagenet_tools.preprocessing import ops
 
 # The paper's sides: pictures of 256, windows of 224. Other output sizes keep the ratio.
 PICTURE_SIDE, WINDOW_SIDE = 256, 224

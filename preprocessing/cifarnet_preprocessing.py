@@ -11,7 +11,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import ops, views
+from imagenet_tools.pipelines import views
+from imagenet_tools.preprocessing import ops
 
 PADDING = 4
 BRIGHTNESS = 63.0

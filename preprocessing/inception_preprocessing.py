@@ -9,7 +9,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import ops, views
+from imagenet_tools.pipelines import views
+from imagenet_tools.preprocessing import ops
 
 MIN_OBJECT_COVERED = 0.1
 ASPECT_RATIO = (0.75, 1.33)

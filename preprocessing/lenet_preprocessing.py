@@ -9,7 +9,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import cifarnet_preprocessing, views
+from imagenet_tools.pipelines import views
+from imagenet_tools.preprocessing import cifarnet_preprocessing
 
 
 def geometry(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from imagenet_tools.preprocessing import compiled
+from imagenet_tools.pipelines import compiled
 
 # The luma weights of tf.image.rgb_to_grayscale, for what is subtracted from gray images.
 LUMA = (0.2989, 0.5870, 0.1140)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import ops, views
+from imagenet_tools.pipelines import views
+from imagenet_tools.preprocessing import ops
 
 MEAN_PIXEL = (123.68, 116.78, 103.94)
 RESIZE_SIDE_MIN, RESIZE_SIDE_MAX = 256, 512

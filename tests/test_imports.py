@@ -17,31 +17,24 @@ SOURCES = sorted(
 )
 # Higher numbers may import lower ones; a package's own modules may import each other.
 LEVELS = {
-    "cli": 6,
-    "__main__": 7,
-    "comparison": 5,
-    "slim": 5,
-    "records": 2,
-    "engines": 5,
-    "training": 4,
-    "trainer": 4,
-    "run_record": 3,
-    "evaluation": 4,
-    "prediction": 4,
-    "export": 4,
-    "diagnosis": 4,
-    "preview": 4,
-    "contract": 4,
-    "input_pipeline": 3,
-    "nets": 3,
-    "checkpoints": 3,
-    "optimizers": 3,
-    "experiment": 3,
-    "preprocessing": 2,
-    "registry": 1,
-    "raw": 1,
+    "__main__": 9,
+    "cli": 8,
+    "slim": 7,
+    "comparison": 7,
+    "diagnosis": 6,
+    "evaluation": 5,
+    "training": 5,
+    "records": 4,
+    "preprocessing": 3,
+    "registry": 2,
+    "nets": 2,
+    "raw": 2,
+    "engines": 1,
+    "pipelines": 1,
+    "storage": 1,
 }
-LIGHT = {"registry", "raw", "records", "experiment", "synthetic", "images", "labels", "errors"}
+LIGHT = {"registry", "raw", "records", "training.recipes", "synthetic", "images", "labels", "errors"}
+
 
 
 def unit(path: Path) -> str:
@@ -72,7 +65,7 @@ def test_imports_point_downwards(path: Path) -> None:
     own = unit(path)
     for other in imported_units(ast.parse(path.read_text())) - {own}:
         # The registry finds its built-ins by importing them when they are first asked for.
-        if (own, other) == ("registry", "preprocessing"):
+        if (own, other) in (("registry", "preprocessing"), ("pipelines", "preprocessing")):
             continue
         assert LEVELS.get(own, 4) >= LEVELS.get(other, 0), f"{path} imports {other}"
         assert other != "cli" or own == "__main__", f"{path} imports cli"
@@ -108,8 +101,7 @@ def run_python(code: str) -> str:
 
 
 def test_light_modules_load_no_tensorflow() -> None:
-    names = [name for name in sorted(LIGHT) if list((PROJECT / "imagenet_tools").glob(f"{name}*"))]
-    imports = "; ".join(f"import imagenet_tools.{name}" for name in names)
+    imports = "; ".join(f"import imagenet_tools.{name}" for name in sorted(LIGHT))
     assert run_python(f"{imports}; import sys; print('tensorflow' in sys.modules)") == "False"
 
 

@@ -4,6 +4,6 @@ from imagenet_tools import comparison
 comparison.verdict(correct_a, correct_b, margin=0.5)    # boolean [seeds, images]
 """
 
-from imagenet_tools.comparison.verdict import Verdict, verdict
+from imagenet_tools.comparison.verdicts import Verdict, verdict
 
 __all__ = ["Verdict", "verdict"]

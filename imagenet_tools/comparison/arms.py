@@ -14,8 +14,8 @@ from tqdm import tqdm
 from imagenet_tools import storage
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import worker
+from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.slices import Slice
 from imagenet_tools.storage import sync
 
 LOG = "run.log"

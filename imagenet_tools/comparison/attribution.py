@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from scipy import stats
 
 from imagenet_tools import registry
-from imagenet_tools.parts import PARTS
-from imagenet_tools.pipelines import Pipeline
+from imagenet_tools.pipelines.parts import PARTS
+from imagenet_tools.pipelines.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.results import ArmResults

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import diagnosis, experiment, preview, registry, storage
-from imagenet_tools.comparison import arms, flips, report, results, stored, worker
+from imagenet_tools import diagnosis, registry, storage
+from imagenet_tools.comparison import arms, results, stored, worker
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.diagnosis import sample, values
+from imagenet_tools.comparison.report import document, flips
+from imagenet_tools.diagnosis import preview, sample, values
+from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.records.manifest import read_manifest, write_json
-from imagenet_tools.slices import Slice
+from imagenet_tools.training import recipes
 
 DIAGNOSIS = "diagnosis.json"
 
@@ -29,7 +31,7 @@ def compare(
     plugins: Sequence[str] = (),
     command: str = "",
     launch: arms.Launch | None = None,
-) -> report.Report:
+) -> document.Report:
     """Carry out a plan in a folder, and report; what is finished there is not done again.
 
     jobs: runs at a time. plugins: files that the runs load. command: shown in the report. With
@@ -71,7 +73,7 @@ def run_slice(
 
 def finalize(
     folder: str | os.PathLike[str], data: str | os.PathLike[str], *, command: str = ""
-) -> report.Report:
+) -> document.Report:
     """Report on a comparison whose runs were carried out slice by slice.
 
     data: the records they were trained on. Raises Unfinished naming the runs that are missing,
@@ -96,7 +98,7 @@ def finalize(
 
 def report_on(
     folder: Path, data: str | os.PathLike[str], *, seeds: int, command: str
-) -> report.Report:
+) -> document.Report:
     """Judge the finished runs of the first `seeds` seeds, and write pictures and report."""
     plan, deviations = plans.read(folder)
     found = _diagnosis(plan, folder, data)
@@ -107,7 +109,7 @@ def report_on(
         [arm.spec for arm in plan.judged], preview.from_records(data, 3), size=plan.image_size
     )
     preview.write(page, [], folder / "preview.png")
-    return report.write(
+    return document.write(
         plan,
         folder,
         command=command,
@@ -152,7 +154,7 @@ def _diagnosis(plan: plans.Plan, folder: Path, data: str | os.PathLike[str]) -> 
     found = diagnosis.diagnose(
         [arm.spec for arm in plan.judged],
         None if plan.synthetic else data,
-        recipe=experiment.from_dict(plan.recipe),
+        recipe=recipes.from_dict(plan.recipe),
         image_size=plan.image_size,
         model=plan.model,
         images=32,
@@ -162,7 +164,7 @@ def _diagnosis(plan: plans.Plan, folder: Path, data: str | os.PathLike[str]) -> 
         "findings": [dataclasses.asdict(one) for one in found.findings],
         "passports": found.passports,
     }
-    write_json(path, report.finite(content))
+    write_json(path, document.finite(content))
     return content
 
 

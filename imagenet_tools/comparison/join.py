@@ -11,7 +11,8 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import report, stored, worker
+from imagenet_tools.comparison import stored, worker
+from imagenet_tools.comparison.report import document
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
 SAME = ("recipe", "model", "image_size", "seeds", "data", "labels_offset", "num_classes")
@@ -19,7 +20,7 @@ SAME = ("recipe", "model", "image_size", "seeds", "data", "labels_offset", "num_
 
 def join(
     folders: Sequence[storage.AnyPath], out: storage.AnyPath, *, command: str = ""
-) -> report.Report:
+) -> document.Report:
     """Join finished comparisons in a new folder `out`, and report there.
 
     The first folder's first arm is compared with every other; an arm that several folders have is
@@ -54,7 +55,7 @@ def join(
             target = worker.run_folder(own, arm, seed)
             if not target.exists():
                 shutil.copytree(worker.run_folder(folder, arm, seed), target, copy_function=_link)
-    written = report.write(joined, own, command=command, **_diagnoses(places))
+    written = document.write(joined, own, command=command, **_diagnoses(places))
     return stored.keep_report(out, written)
 
 
@@ -75,7 +76,7 @@ def _diagnoses(folders: Sequence[Path]) -> dict[str, Any]:
     names: list[str] = []
     for folder in folders:
         try:
-            there = report.read(folder)
+            there = document.read(folder)
         except FileNotFoundError:
             continue
         passports = {**there["passports"], **passports}

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from imagenet_tools import ray_engine, storage
+from imagenet_tools import storage
 from imagenet_tools.comparison import arms
+from imagenet_tools.engines import ray_cluster
 
 
 def launcher(
@@ -22,15 +23,15 @@ def launcher(
     gpus = int(resources.get("GPU", 0))
     nodes = sum(node["Alive"] for node in ray.nodes())
     jobs = jobs or gpus or nodes
-    share = 1 if gpus else max(1, ray_engine.cores(ray) // jobs)
-    options = {"num_cpus": share, "num_gpus": 1 if gpus else 0, "max_retries": ray_engine.RETRIES}
+    share = 1 if gpus else max(1, ray_cluster.cores(ray) // jobs)
+    options = {"num_cpus": share, "num_gpus": 1 if gpus else 0, "max_retries": ray_cluster.RETRIES}
     remote = ray.remote(**options)(_start)
 
     def launch(folder: storage.AnyPath, arm: Any, seed: int) -> int:
         places = [os.fspath(storage.place(path)) for path in (folder, data)]
         places = [p if storage.is_remote(p) else os.path.abspath(p) for p in places]
         task = remote.remote(arms.start, places[0], arm, seed, places[1], share, plugins)
-        return int(ray_engine.result_of(ray, task))
+        return int(ray_cluster.result_of(ray, task))
 
     return launch, jobs
 

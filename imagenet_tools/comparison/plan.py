@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import experiment, registry, storage
+from imagenet_tools import registry, storage
 from imagenet_tools.comparison import attribution, statistics
 from imagenet_tools.records import manifest as manifests
+from imagenet_tools.training import recipes
 
 FILE = "plan.json"
 PLAN_VERSION = 1
@@ -95,7 +96,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """Training steps of one run."""
-        recipe = experiment.from_dict(self.recipe)
+        recipe = recipes.from_dict(self.recipe)
         return max(1, round(recipe.epochs * self.train_images / recipe.batch_size))
 
     @property
@@ -168,7 +169,7 @@ def make(
         raise LookupError(f"unknown profile {profile!r}; known: {', '.join(PROFILES)}")
     chosen = PROFILES[profile]
     settings = {**dict(chosen.changes), **(changes or {})}
-    used = experiment.recipe(recipe or chosen.recipe, **settings)
+    used = recipes.recipe(recipe or chosen.recipe, **settings)
     manifest = manifests.read_manifest(data)
     for split in ("train", "validation"):
         if split not in manifest.splits:

@@ -10,7 +10,7 @@ import numpy as np
 
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import statistics, worker
-from imagenet_tools.comparison.verdict import (
+from imagenet_tools.comparison.verdicts import (
     Checkpoints,
     Verdict,
     all_diverged,
@@ -55,7 +55,7 @@ class ArmResults:
 
     def guessing(self, plan: plans.Plan) -> int:
         """How many of its runs learned nothing: their top-1 is at chance."""
-        from imagenet_tools import label_check
+        from imagenet_tools.evaluation import label_check
 
         logits = plan.num_classes + 1 - plan.labels_offset
         right = self.correct[self.arm.slug].sum(axis=1)
@@ -92,11 +92,11 @@ def gather(plan: plans.Plan, folder: Path, seeds: int | None = None) -> list[Arm
 def _arm_results(
     plan: plans.Plan, folder: Path, arm: plans.Arm, wanted: tuple[int, ...]
 ) -> ArmResults:
-    from imagenet_tools import evaluation
+    from imagenet_tools.evaluation import evaluate
 
     runs, diverged, seeds = [], [], []
     correct: dict[str, list[np.ndarray]] = {}
-    own: list[evaluation.Predictions] = []
+    own: list[evaluate.Predictions] = []
     for seed in wanted:
         result = worker.finished(folder, plan, arm, seed)
         if result is None:
@@ -108,7 +108,7 @@ def _arm_results(
         runs.append(result)
         for path in result["evaluations"]:
             file = worker.run_folder(folder, arm, seed) / worker.predictions_file(path)
-            predictions, meta = evaluation.read_predictions(file)
+            predictions, meta = evaluate.read_predictions(file)
             if meta["data"] != plan.data:
                 raise ValueError(f"{file} is of other data ({meta['data'][:8]})")
             correct.setdefault(path, []).append(predictions.correct)

@@ -8,7 +8,8 @@ import fnmatch
 from pathlib import Path
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import report, worker
+from imagenet_tools.comparison import worker
+from imagenet_tools.comparison.report import document
 from imagenet_tools.storage import AnyPath, sync
 
 LAST = (worker.RESULT, "report.json")
@@ -34,7 +35,7 @@ def keep(folder: AnyPath) -> None:
     sync.push(folder, wanted, LAST)
 
 
-def keep_report(folder: AnyPath, written: report.Report) -> report.Report:
+def keep_report(folder: AnyPath, written: document.Report) -> document.Report:
     """`keep`, and name the report's folder as it was asked for."""
     keep(folder)
     return dataclasses.replace(written, folder=storage.place(folder))

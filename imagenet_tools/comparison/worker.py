@@ -45,18 +45,18 @@ def execute(
 
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
     """
-    from imagenet_tools import experiment, run_record, training
+    from imagenet_tools.training import recipes, run, run_record
 
     plan, _ = plans.read(folder)
     arm, own = plan.arm(slug), run_folder(folder, plan.arm(slug), seed)
     if finished(folder, plan, arm, seed) is not None:
         return  # by the process that held the lock before
-    trained = training.train(
+    trained = run.train(
         data,
         own,
         preprocessing=arm.spec,
         model=plan.model,
-        recipe=experiment.from_dict(plan.recipe),
+        recipe=recipes.from_dict(plan.recipe),
         image_size=plan.image_size,
         seed=plans.run_seed(plan, arm, seed),
         labels_offset=plan.labels_offset,
@@ -82,7 +82,8 @@ def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[st
     (alexnet's own path is the common one.) Decoding once for all paths was tried: on two cores
     it gained nothing, since the net's passes are most of it.
     """
-    from imagenet_tools import evaluation, registry
+    from imagenet_tools import registry
+    from imagenet_tools.evaluation import evaluate
 
     found: dict[str, Any] = {}
     first: dict[str, str] = {}  # fingerprint -> the first name it was evaluated under
@@ -93,11 +94,11 @@ def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[st
             shutil.copyfile(own / predictions_file(same), file)
             found[name] = {**found[same], "seconds": 0.0, "predictions": str(file)}
             continue
-        result = evaluation.evaluate(data, own, preprocessing=spec, predictions=file)
+        result = evaluate.evaluate(data, own, preprocessing=spec, predictions=file)
         found[name] = dataclasses.asdict(result)
     if plan.ten_crop:
         file = own / predictions_file(TEN_CROP)
-        result = evaluation.evaluate(
+        result = evaluate.evaluate(
             data, own, preprocessing=arm.spec, ten_crop=True, predictions=file
         )
         found[TEN_CROP] = dataclasses.asdict(result)
@@ -175,7 +176,8 @@ def main() -> None:
     folder, slug, seed, data, *plugins = sys.argv[1:]
     _die_with_parent()
     tensorflow_version.load()
-    from imagenet_tools import registry, remote_run
+    from imagenet_tools import registry
+    from imagenet_tools.training import remote_run
 
     for plugin in plugins:
         registry.load_plugin(plugin)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagenet_tools import experiment, registry
+from imagenet_tools import registry
 from imagenet_tools.diagnosis import brief_training, probes, rules, sample, values
 from imagenet_tools.diagnosis.rules import Finding
+from imagenet_tools.training import recipes
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def diagnose(
     specs: Sequence[str],
     data: str | os.PathLike[str] | None = None,
     *,
-    recipe: experiment.Recipe | str = "quick",
+    recipe: recipes.Recipe | str = "quick",
     image_size: int | None = None,
     model: str = "alexnet_v2",
     images: int = 64,
@@ -48,7 +49,7 @@ def diagnose(
     the recipe's rate. Raises LookupError or ValueError for an unknown pipeline or recipe.
     """
     if isinstance(recipe, str):
-        recipe = experiment.recipe(recipe)
+        recipe = recipes.recipe(recipe)
     size = image_size or recipe.image_size
     pictures = sample.synthetic_images(images) if data is None else sample.images(data, images)
     found: list[Finding] = [] if data is None else list(sample.label_findings(data))

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import experiment, nets
+from imagenet_tools import nets
 from imagenet_tools.diagnosis.sample import Picture
 from imagenet_tools.diagnosis.values import outputs
 from imagenet_tools.nets import alexnet_v2
-from imagenet_tools.pipelines import Pipeline
-from imagenet_tools.run_record import Run
-from imagenet_tools.trainer import Trainer
+from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.training import recipes
+from imagenet_tools.training.run_record import Run
+from imagenet_tools.training.step import Trainer
 
 STEPS, RANGE_STEPS = 20, 12
 BATCH = 32
@@ -46,7 +47,7 @@ class Brief:
 
 def train_briefly(
     pipeline: Pipeline,
-    recipe: experiment.Recipe,
+    recipe: recipes.Recipe,
     size: int,
     pictures: Sequence[Picture],
     range_test: bool,
@@ -80,7 +81,7 @@ class _Session:
 
     def __init__(
         self,
-        recipe: experiment.Recipe,
+        recipe: recipes.Recipe,
         size: int,
         classes: int,
         images: np.ndarray,

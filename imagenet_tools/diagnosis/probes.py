@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import Pipeline
+from imagenet_tools.pipelines.pipeline import Pipeline
 
 HEIGHT, WIDTH = 375, 500  # the commonest size in ImageNet
 LARGE = (1200, 1600)  # where a resize without antialiasing shows

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import input_pipeline
 from imagenet_tools.diagnosis.sample import Picture
-from imagenet_tools.pipelines import Pipeline
+from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.training import batches
 
 RETRACED = 4  # graphs compiled anew: one alone may draw what the first drew
 
@@ -51,7 +51,7 @@ def outputs(
 
     @tf.autograph.experimental.do_not_convert
     def load(data: tf.Tensor, number: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
-        seed = input_pipeline.draw_seed(0, epoch, tf.strings.as_string(number))
+        seed = batches.draw_seed(0, epoch, tf.strings.as_string(number))
         return pipeline.preprocess_encoded(data, size, size, is_training, seed=seed)
 
     rows = [(e, i) for e in range(epochs) for i in range(len(encoded))]

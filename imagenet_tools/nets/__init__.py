@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.nets import alexnet_v2, initialisation, slim
+from imagenet_tools.nets import alexnet_v2, initialisation, slim_nets
 
 
 class LayerRow(NamedTuple):
@@ -93,18 +93,18 @@ class AlexNet:
         )
 
 
-Net = AlexNet | slim.SlimNet
+Net = AlexNet | slim_nets.SlimNet
 
 
 def names() -> list[str]:
     """The names that `create` takes."""
-    return ["alexnet_v2", *slim.SOURCES]
+    return ["alexnet_v2", *slim_nets.SOURCES]
 
 
 def default_size(name: str) -> int:
     """The image size in pixels that a net was made for."""
     _known(name)
-    return alexnet_v2.DEFAULT_SIZE if name == "alexnet_v2" else slim.SOURCES[name].image_size
+    return alexnet_v2.DEFAULT_SIZE if name == "alexnet_v2" else slim_nets.SOURCES[name].image_size
 
 
 def layers(net: Net) -> list[LayerRow]:
@@ -118,7 +118,7 @@ def layers(net: Net) -> list[LayerRow]:
 def class_count(name: str, tensors: Mapping[str, np.ndarray]) -> int:
     """Number of logits of a checkpoint of this net, from its last layer's biases."""
     _known(name)
-    last = slim.SOURCES[slim.REFERENCE if name == "alexnet_v2" else name].last
+    last = slim_nets.SOURCES[slim_nets.REFERENCE if name == "alexnet_v2" else name].last
     if last not in tensors:
         raise ValueError(f"no {last} in the checkpoint; is it one of {name}?")
     return int(tensors[last].shape[0])
@@ -152,7 +152,7 @@ def create(
             dropout_keep_prob=dropout_keep_prob,
             mixed_precision=mixed_precision,
         )
-    return slim.SlimNet(
+    return slim_nets.SlimNet(
         name, num_classes, size, seed, initialisation, dropout_keep_prob, mixed_precision
     )
 

@@ -1,11 +1,11 @@
 """Folders of TFRecords: built from raw images, described by a manifest, verified and repaired."""
 
-from imagenet_tools.records.build import build, build_slice
+from imagenet_tools.records.builder import build, build_slice
 from imagenet_tools.records.finish import finalize
 from imagenet_tools.records.manifest import NAME, Manifest, each_shard, read_manifest, shard_paths
 from imagenet_tools.records.prepare import Settings
-from imagenet_tools.records.repair import Repair, repair
-from imagenet_tools.records.verify import Finding, Report, verify
+from imagenet_tools.records.repairer import Repair, repair
+from imagenet_tools.records.verifier import Finding, Report, verify
 
 __all__ = [
     "NAME",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
+from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal as journals
@@ -24,10 +25,9 @@ from imagenet_tools.records.manifest import (
     write_manifest,
     write_text,
 )
-from imagenet_tools.records.plan import SplitPlan
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import Note, ShardResult, write_index
-from imagenet_tools.slices import Slice
+from imagenet_tools.records.shuffle import SplitPlan
 
 OUTLINE = "outline.json"  # in the journal
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`

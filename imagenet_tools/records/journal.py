@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
+from imagenet_tools.engines.slices import Slice
 from imagenet_tools.records.manifest import Shard, write_json
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask
-from imagenet_tools.slices import Slice
 
 FOLDER = ".imgtools-journal"
 LOCK = ".imgtools-lock"

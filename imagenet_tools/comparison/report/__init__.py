@@ -1,0 +1,1 @@
+"""What a comparison writes: page, Markdown, JSON, figures and tables."""

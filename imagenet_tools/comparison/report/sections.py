@@ -1,0 +1,279 @@
+"""What the report says, section by section, from the judged results and report.json's content."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagenet_tools.comparison import plan as plans
+from imagenet_tools.comparison import worker
+from imagenet_tools.comparison.report import explanations
+from imagenet_tools.comparison.report.blocks import (
+    Block,
+    Code,
+    Items,
+    Picture,
+    Section,
+    Table,
+    Text,
+)
+from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.verdicts import chance
+
+ACCURACY_NOTE = (
+    "Mean ± standard deviation over seeds, of the last checkpoint on every validation image once. "
+    "Calibration error (ECE, 15 bins): by how much the net's confidence misses its accuracy, 0 to "
+    "1. Train-validation gap: validation loss less the last training loss, in nats; training loss "
+    "is measured on augmented images with dropout, so the gap may be below 0."
+)
+DIFFERENCE_NOTE = (
+    "Interval: Welch's over seeds, with what other validation images would change. Bootstrap: the "
+    "same by resampling seeds and images, as a check. Error from seeds, from images: the two parts "
+    "of the standard error, in points. p, no difference: how often a difference as large would "
+    "come out if there were none. p, not equivalent: the larger of the two one-sided tests against "
+    "the margin. First wins: the chance that a fresh run of the first arm beats one of the second."
+)
+
+
+def build_sections(
+    plan: plans.Plan,
+    folder: Path,
+    arms: list[ArmResults],
+    contrasts: list[Contrast],
+    drawn: dict[str, str],
+    content: dict[str, Any],
+) -> list[Section]:
+    """The report's sections in the order in which they are read."""
+    found = [
+        Section("Verdict", _verdict_blocks(plan, contrasts, content)),
+        Section("Accuracy", _accuracy_blocks(arms)),
+    ]
+    if content["published"]:
+        found.append(Section("Beside the published run", _published_blocks(plan, arms, content)))
+    found.append(Section("Difference", [_forest_picture(plan, drawn), *_parts_table(contrasts)]))
+    if plan.matrix:
+        found.append(
+            Section(
+                "Trained under, evaluated under", explanations.matrix_blocks(content, contrasts)
+            )
+        )
+    if content["attribution"]:
+        found.append(
+            Section("Which part makes the difference", explanations.attribution_blocks(content))
+        )
+    found.append(Section("Training", [explanations.curve_picture(drawn)]))
+    found.append(
+        Section("Which classes and images", explanations.class_blocks(contrasts, content, folder))
+    )
+    found.append(Section("What the arms do", explanations.passport_blocks(arms, content, folder)))
+    found.append(Section("Cost", _cost_blocks(arms)))
+    found.append(Section("Reproduce", _reproduce_blocks(plan, content)))
+    return found
+
+
+def scope(plan: plans.Plan, seeds: Sequence[int]) -> str:
+    """What the verdict is about, in one sentence; seeds: those judged."""
+    recipe = plan.recipe
+    epochs = f"{recipe['epochs']:g} epoch{'' if recipe['epochs'] == 1 else 's'}"
+    proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
+    return (
+        f"Holds for {plan.model} at {plan.image_size} px"
+        f"{proxy if plan.image_size < 195 else ''}, {recipe['optimizer']} at rate "
+        f"{recipe['learning_rate']:g}, {epochs}, batch {recipe['batch_size']}, "
+        f"weight decay {recipe['weight_decay']:g}, {recipe['initialisation']} start; data: "
+        f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
+        f"validation images, {plan.num_classes} classes; seeds {_ranges(seeds)}."
+    )
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+
+
+def _verdict_blocks(
+    plan: plans.Plan, contrasts: list[Contrast], content: dict[str, Any]
+) -> list[Block]:
+    blocks: list[Block] = [Text(c.verdict.sentence + ".", "verdict") for c in contrasts]
+    blocks.append(Text(scope(plan, content["seeds"]), "scope"))
+    if content["look"]:
+        blocks.append(Text(content["look"], "scope"))
+    if plan.synthetic:
+        blocks.append(
+            Text(
+                "The images are synthetic, made by imgtools to try its machinery: this says "
+                "nothing about photographs. Give --data to compare on your own records.",
+                "warning",
+            )
+        )
+    if content["deviations"]:
+        blocks.append(
+            Items("Deviations from the plan:", [f"{t}." for t in content["deviations"]], "warning")
+        )
+    blocks += [Text(f"{text}.", "warning") for text in content["warnings"]]
+    found = [
+        f"{finding['title']}. {finding['consequence']}"
+        for finding in content["findings"]
+        if finding.get("severity") in ("fail", "warning")
+    ]
+    if found:
+        blocks.append(Items("What the diagnosis found before training:", found, "warning"))
+    return blocks
+
+
+def _mean_sd(values: Any, digits: int = 2) -> str:
+    if not len(values):
+        return "–"
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return f"{mean:.{digits}f}"
+    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+# Head, digits, and the figure of each seed.
+Figure = tuple[str, int, Callable[[ArmResults], np.ndarray]]
+FIGURES: list[Figure] = [
+    ("top-1 %", 2, lambda arm: arm.accuracy()),
+    ("top-5 %", 2, lambda arm: arm.metric("top5")),
+    ("loss, nats", 3, lambda arm: arm.metric("loss")),
+    ("calibration error", 3, lambda arm: arm.metric("ece")),
+    ("train-validation gap", 2, lambda arm: arm.metric("loss") - arm.training_loss()),
+]
+TEN_CROP: Figure = ("ten-crop top-1 %", 2, lambda arm: arm.accuracy(worker.TEN_CROP))
+
+
+def _accuracy_blocks(arms: list[ArmResults]) -> list[Block]:
+    """The figures of each arm over its seeds, and of each seed."""
+    ten_crop = all(worker.TEN_CROP in arm.correct for arm in arms if arm.seeds)
+    figures = [*FIGURES, TEN_CROP] if ten_crop else FIGURES
+    means, singles = [], []
+    for arm in arms:
+        lost = f" ({len(arm.diverged)} diverged)" if arm.diverged else ""
+        found = [(digits, of(arm)) for _, digits, of in figures] if arm.seeds else []
+        cells = [_mean_sd(values, digits) for digits, values in found] or ["–"] * len(figures)
+        means.append([arm.arm.spec, f"{len(arm.seeds)}{lost}", *cells])
+        for at, seed in enumerate(arm.seeds):
+            cells = [f"{values[at]:.{digits}f}" for digits, values in found]
+            singles.append([arm.arm.spec, str(seed), *cells])
+    heads = [head for head, _, _ in figures]
+    return [
+        Table(["arm", "seeds", *heads], means),
+        Text(ACCURACY_NOTE, "note"),
+        Table(["arm", "seed", *heads], singles),
+    ]
+
+
+def _published_blocks(
+    plan: plans.Plan, arms: list[ArmResults], content: dict[str, Any]
+) -> list[Block]:
+    known = content["published"]
+    name = f"published: {known['preprocessing']}, TF-Slim's script"
+    rows = [[name, f"{known['top1']:.3f}", f"{known['top5']:.3f}", "", f"{known['steps']:,}"]]
+    for arm in arms:
+        top1, top5 = arm.accuracy(), arm.metric("top5")
+        less = f"{top1.mean() - known['top1']:+.2f}" if arm.seeds else "–"
+        rows.append([arm.arm.spec, _mean_sd(top1), _mean_sd(top5), less, f"{plan.steps:,}"])
+    head = ["run", "top-1 %", "top-5 %", "top-1 less published", "steps an arm and seed"]
+    different = known["differences"]
+    note = (
+        f"This is no replication of it: {', '.join(different)} (in brackets: published)."
+        if different
+        else "Data, size and number of steps are those of the published run, which is one run of "
+        "one seed: a difference below the spread of the seeds here means nothing."
+    )
+    return [Table(head, rows), Text(note, "warning" if different else "note")]
+
+
+def _forest_picture(plan: plans.Plan, drawn: dict[str, str]) -> Picture:
+    caption = (
+        "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
+        "runs of the same seed. Inside the grey band, the margin of "
+        f"±{plan.margin:g} points, a difference is of no account."
+    )
+    return Picture("forest.png", caption, drawn["forest"])
+
+
+def _parts_table(contrasts: list[Contrast]) -> list[Block]:
+    rows = []
+    for contrast in contrasts:
+        found, parts = contrast.verdict, contrast.verdict.parts
+        if parts is None:
+            continue
+        rows.append(
+            [
+                f"{contrast.a.arm.spec} − {contrast.b.arm.spec}",
+                f"{found.difference:+.2f}",
+                f"{found.interval[0]:+.2f} to {found.interval[1]:+.2f}",
+                f"{found.bootstrap[0]:+.2f} to {found.bootstrap[1]:+.2f}",
+                f"{parts.seed_variance**0.5:.2f}",
+                f"{parts.image_variance**0.5:.2f}",
+                f"{found.p:.3g}",
+                f"{found.equivalence_p:.3g}",
+                chance(found.chance_a_beats_b),
+            ]
+        )
+    head = ["first − second", "points", "95 % interval", "bootstrap", "error from seeds",
+            "from images", "p, no difference", "p, not equivalent", "first wins"]  # fmt: skip
+    blocks: list[Block] = [Table(head, rows), Text(DIFFERENCE_NOTE, "note")] if rows else []
+    return [*blocks, *_checkpoints(contrasts)]
+
+
+def _checkpoints(contrasts: list[Contrast]) -> list[Block]:
+    """McNemar's tests of single pairs of runs, which are not about the pipelines."""
+    rows = [
+        [f"{c.a.arm.spec}, {c.b.arm.spec}", str(seed), str(pair.only_a), str(pair.only_b),
+         f"{pair.p:.2g}"]
+        for c in contrasts
+        for seed, pair in zip(c.shared_seeds, c.verdict.checkpoints, strict=True)
+    ]  # fmt: skip
+    if not rows:
+        return []
+    head = ["pair of checkpoints", "seed", "images only the first has right",
+            "only the second", "p (McNemar)"]  # fmt: skip
+    note = (
+        "Each pair of checkpoints on its own: whether these two differ. It says nothing of the "
+        "pipelines, whose runs differ from seed to seed, too."
+    )
+    return [Table(head, rows), Text(note, "note")]
+
+
+def _cost_blocks(arms: list[ArmResults]) -> list[Block]:
+    rows = []
+    for arm in (one for one in arms if one.seeds):
+        seconds = [run["training"]["seconds"] for run in arm.runs]
+        speed = [run["training"]["images_per_second"] for run in arm.runs]
+        checks = [sum(e["seconds"] for e in run["evaluations"].values()) for run in arm.runs]
+        hours = (sum(seconds) + sum(checks)) / 3600
+        rows.append(
+            [
+                arm.arm.spec,
+                f"{sum(speed) / len(speed):.0f}",
+                f"{sum(seconds) / len(seconds):.1f}",
+                f"{sum(checks) / len(checks):.1f}",
+                f"{hours:.3f}",
+                f"{arm.accuracy().mean() * len(arm.seeds) / hours:.0f}",
+            ]
+        )
+    head = ["arm", "images/s in training", "training s a run", "evaluation s a run",
+            "machine hours, all runs", "top-1 points an hour"]  # fmt: skip
+    versions: dict[str, str] = next((run["versions"] for arm in arms for run in arm.runs), {})
+    cores = versions.get("threads", "?")
+    note = (
+        f"Hours of a machine with {cores} CPU cores (and its GPU, if any), training steps and "
+        "evaluation, without the start of processes; runs side by side share it. Top-1 points an "
+        "hour: mean top-1 over the hours of one run."
+    )
+    return [Table(head, rows), Text(note, "note")]
+
+
+def _reproduce_blocks(plan: plans.Plan, content: dict[str, Any]) -> list[Block]:
+    versions = ", ".join(f"{name} {value}" for name, value in content["versions"].items())
+    prints = ", ".join(f"{arm.spec} {arm.fingerprint}" for arm in plan.arms)
+    return [
+        Code(content["command"]),
+        Text(f"Data digest {plan.data}. Fingerprints: {prints}. {versions}.", "note"),
+    ]

@@ -1,0 +1,188 @@
+"""Pictures of what pipelines do: the original with the boxes of several draws, the outputs beside.
+
+The boxes come from the View alone, so they show what a pipeline looks at, not a guess from its
+output; a plain function has none.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw
+
+from imagenet_tools import images, records, registry
+from imagenet_tools.pipelines import running
+from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.training import batches
+
+# Okabe and Ito's palette, as in the report's figures.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GAP, CAPTION = 6, 18
+PAPER = (255, 255, 255)
+
+
+def sheet(
+    specs: Sequence[str],
+    pictures: Sequence[np.ndarray],
+    *,
+    draws: int = 3,
+    size: int = 224,
+    shown: int = 160,
+    seed: int = 0,
+) -> Image.Image:
+    """Draw one row an image: the original with boxes, then for each pipeline its outputs.
+
+    specs: pipelines. pictures: uint8 [h, w, 3], see `read`. draws: training draws shown, then the
+    evaluation. size: output size in pixels; shown: the pictures' size on the sheet. Values are
+    mapped back to 0..255, see `displayable`.
+    """
+    pipelines = [registry.get(spec) for spec in specs]
+    columns = 1 + len(pipelines) * (draws + 1)
+    width = columns * (shown + GAP) + GAP
+    height = CAPTION + len(pictures) * (shown + GAP) + GAP
+    page = Image.new("RGB", (width, height), PAPER)
+    _write_captions(page, pipelines, draws, shown)
+    for row, pixels in enumerate(pictures):
+        top = CAPTION + row * (shown + GAP)
+        boxed = _fitted(pixels, shown)
+        for number, pipeline in enumerate(pipelines):
+            first = 1 + number * (draws + 1)
+            for draw in range(draws + 1):
+                is_training = draw < draws
+                key = batches.draw_seed(seed, draw, tf.constant(str(row)))
+                out = pipeline.preprocess_image(
+                    tf.constant(pixels), size, size, is_training, seed=key
+                )
+                tile = displayable(pipeline, out.numpy()).resize((shown, shown))
+                page.paste(tile, (GAP + (first + draw) * (shown + GAP), top))
+                box = source_box(pipeline, pixels.shape, size, is_training, key)
+                if box:
+                    scale = boxed.width / pixels.shape[1], boxed.height / pixels.shape[0]
+                    _outline(boxed, box, scale, COLOURS[number % len(COLOURS)], not is_training)
+        page.paste(boxed, (GAP, top))
+    return page
+
+
+def read(file: str | os.PathLike[str]) -> np.ndarray:
+    """An image file's pixels, uint8 [h, w, 3]. Raises ValueError for what is no image."""
+    data = Path(file).read_bytes()
+    facts = images.inspect(data)
+    if facts.problem:
+        raise ValueError(f"{file}: {facts.problem}")
+    picture: Any = images.to_rgb(data)
+    return np.asarray(picture.convert("RGB"))
+
+
+def from_records(folder: str | os.PathLike[str], count: int) -> list[np.ndarray]:
+    """The pixels of the first validation images of a folder of records."""
+    pictures: list[np.ndarray] = []
+    for path in records.each_shard(folder, "validation"):
+        for _, record in tfrecord.read(path):
+            if len(pictures) == count:
+                return pictures
+            example = schema.decode_example(record)
+            data = example[schema.ENCODED][0]
+            if example[schema.FORMAT][0] == b"RAW":
+                shape = (example[schema.HEIGHT][0], example[schema.WIDTH][0], 3)
+                pictures.append(np.frombuffer(data, np.uint8).reshape(shape))
+            else:
+                picture: Any = images.to_rgb(data)
+                pictures.append(np.asarray(picture.convert("RGB")))
+    return pictures
+
+
+def source_box(
+    pipeline: Pipeline, shape: Sequence[int], size: int, is_training: bool, seed: Any
+) -> tuple[float, float, float, float] | None:
+    """Left, top, right, bottom in source pixels of what the output shows; None where unknown."""
+    if pipeline.plain:
+        return None
+    view = pipeline.view(shape[0], shape[1], size, size, is_training, seed=seed)
+    crop = np.asarray(view.crop, np.float64)
+    scale = crop[2:] / np.asarray(view.resize, np.float64)
+    low = crop[:2] + np.asarray(view.window, np.float64) * scale
+    high = low + np.asarray(view.size, np.float64) * scale
+    limit = crop[:2] + crop[2:]
+    low, high = np.maximum(low, crop[:2]), np.minimum(high, limit)
+    return float(low[1]), float(low[0]), float(high[1]), float(high[0])
+
+
+def displayable(pipeline: Pipeline, out: np.ndarray) -> Image.Image:
+    """What came out as a picture: what 0 and 255 became, or its own extremes, back to 0..255.
+
+    Channels stay in their order: of B G R the reds look blue.
+    """
+    ends = running.channel_ends(pipeline)
+    low, high = (out.min(), out.max()) if ends is None else ends
+    span = np.where(high == low, 1, high - low)
+    grey = np.clip((out - low) / span, 0, 1) * 255
+    grey = np.repeat(grey, 3, axis=2) if grey.shape[2] == 1 else grey
+    return Image.fromarray(grey.astype(np.uint8))
+
+
+def _fitted(pixels: np.ndarray, shown: int) -> Image.Image:
+    """The picture with its longer side brought to `shown`, whether larger or smaller."""
+    height, width, _ = pixels.shape
+    scale = shown / max(height, width)
+    return Image.fromarray(pixels).resize(
+        (max(1, round(width * scale)), max(1, round(height * scale)))
+    )
+
+
+def _outline(
+    picture: Image.Image, box: Sequence[float], scale: Sequence[float], colour: str, thick: bool
+) -> None:
+    """A box around what is seen, of source pixels times scale (x, y); the evaluation's is thick."""
+    left, top, right, bottom = (side * scale[i % 2] for i, side in enumerate(box))
+    # Inside the picture, and never narrower than its line.
+    right, bottom = max(right - 1, left), max(bottom - 1, top)
+    ImageDraw.Draw(picture).rectangle(
+        (left, top, right, bottom), outline=colour, width=2 if thick else 1
+    )
+
+
+def _write_captions(
+    page: Image.Image, pipelines: Sequence[Pipeline], draws: int, shown: int
+) -> None:
+    draw = ImageDraw.Draw(page)
+    draw.text((GAP, 3), "original, boxes (thick: eval)", fill="#444444")
+    for number, pipeline in enumerate(pipelines):
+        left = GAP + (1 + number * (draws + 1)) * (shown + GAP)
+        colour = COLOURS[number % len(COLOURS)]
+        draw.text((left, 3), f"{pipeline.spec}: train", fill=colour)
+        draw.text((left + draws * (shown + GAP), 3), "eval", fill=colour)
+
+
+def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) -> None:
+    """Write the sheet as .png, or as one self-contained .html page with the pipelines' steps."""
+    target = Path(out)
+    if target.suffix == ".png":
+        page.save(target, optimize=True)
+        return
+    if target.suffix != ".html":
+        raise ValueError(f"{out}: the sheet is written as .png or .html")
+    encoded = io.BytesIO()
+    page.save(encoded, "PNG", optimize=True)
+    data = base64.b64encode(encoded.getvalue()).decode()
+    parts = [f'<img style="max-width:100%" alt="preview" src="data:image/png;base64,{data}">']
+    for spec in specs:
+        described = registry.get(spec).describe()
+        steps = "".join(
+            f"<li>{html.escape(f'{kind}: {line}')}</li>"
+            for kind, lines in described["steps"].items()
+            for line in lines
+        )
+        title = html.escape(f"{spec} ({described['fingerprint']})")
+        parts.append(f"<h2>{title}</h2><ul>{steps}</ul>")
+    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>preview</title>'
+    body = f'<body style="font-family:sans-serif;margin:1rem">{"".join(parts)}</body></html>'
+    target.write_text(head + body, encoding="utf-8")

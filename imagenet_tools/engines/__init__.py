@@ -1,0 +1,1 @@
+"""Run a pure function over tasks: local processes, a Ray cluster, slices of an array job."""

@@ -1,0 +1,155 @@
+"""What a trained net sees in images: the likeliest classes of files, folders or bytes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools import images
+from imagenet_tools.evaluation import trained_net
+from imagenet_tools.evaluation.evaluate import CHUNK
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A class: its logit's number, key (synset), words, and probability 0..1."""
+
+    logit: int
+    key: str
+    words: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The likeliest classes of one image, likeliest first; problem says why there are none."""
+
+    source: str
+    guesses: tuple[Guess, ...] = ()
+    problem: str | None = None
+
+
+def predict(
+    checkpoint: str | os.PathLike[str],
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    preprocessing: str | None = None,
+    model: str | None = None,
+    image_size: int | None = None,
+    moving_average: bool = False,
+    data: str | os.PathLike[str] | None = None,
+    top: int = 5,
+) -> Iterator[Prediction]:
+    """Predict each image of files and folders, in order; `-` is stdin.
+
+    stdin holds one image's bytes, or a list of paths, one a line. checkpoint, preprocessing, model
+    and image_size: see trained_net.load. data: records whose classes the net has, where the
+    checkpoint has no classes.tsv beside it and is not ImageNet's. A file that is no readable image
+    gives a Prediction with its problem.
+    """
+    loaded = trained_net.load(
+        checkpoint,
+        preprocessing=preprocessing,
+        model=model,
+        image_size=image_size,
+        moving_average=moving_average,
+    )
+    names = trained_net.class_names(loaded, data)
+    top = min(top, len(names))
+    likeliest = tf.function(
+        lambda batch: tf.math.top_k(tf.nn.softmax(loaded.net(batch)), top), autograph=False
+    )
+
+    def guess(logit: int, chance: float) -> Guess:
+        key, words = names[logit]
+        return Guess(logit, key, words, chance)
+
+    def look(sources: list[str], batch: list[tf.Tensor]) -> Iterator[Prediction]:
+        # Always batches of one height: products of another height round otherwise.
+        padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
+        values, logits = likeliest(tf.stack(batch + padding))
+        for source, chances, indices in zip(sources, values.numpy(), logits.numpy(), strict=False):
+            pairs = zip(indices.tolist(), chances.tolist(), strict=True)
+            yield Prediction(source, tuple(guess(logit, chance) for logit, chance in pairs))
+
+    sources: list[str] = []
+    batch: list[tf.Tensor] = []
+    for source, content in read(paths):
+        image = content if isinstance(content, str) else pixels(content)
+        if isinstance(image, str):
+            yield from look(sources, batch) if batch else ()
+            sources, batch = [], []
+            yield Prediction(source, problem=image)
+            continue
+        sources.append(source)
+        size = loaded.image_size
+        # An evaluation draws nothing; the seed only keeps random ops away.
+        batch.append(loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0)))
+        if len(batch) == CHUNK:
+            yield from look(sources, batch)
+            sources, batch = [], []
+    yield from look(sources, batch) if batch else ()
+
+
+def pixels(content: bytes) -> np.ndarray | str:
+    """Decode an image's bytes to uint8 [height, width, 3] as its record would; else say why not."""
+    facts = images.inspect(content)
+    if facts.problem is not None:
+        return facts.problem
+    try:
+        if images.needs_reencoding(facts):
+            return np.asarray(images.to_rgb(content).convert("RGB"))  # type: ignore[attr-defined]
+        return tf.io.decode_jpeg(content, channels=3).numpy()
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        return str(error).splitlines()[0]
+
+
+def read(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, bytes | str]]:
+    """Yield (name, bytes) of each file, or (name, problem); folders in sorted order, all levels."""
+    for path in paths:
+        if str(path) == STDIN:
+            yield from _from_stdin(sys.stdin.buffer.read())
+        elif Path(path).is_dir():
+            found = sorted(p for p in Path(path).rglob("*") if p.is_file())
+            if not found:
+                yield str(path), "the folder is empty"
+            yield from ((str(p), _content(p)) for p in found)
+        else:
+            yield str(path), _content(Path(path))
+
+
+def _from_stdin(content: bytes) -> Iterator[tuple[str, bytes | str]]:
+    if images.inspect(content).format:
+        yield "stdin", content
+        return
+    try:
+        listed = content.decode().split("\n")
+    except UnicodeDecodeError:
+        listed = []
+    listed = [line.strip() for line in listed if line.strip()]
+    if not listed:
+        yield "stdin", "it holds neither an image nor a list of paths"
+    yield from read([line for line in listed if line != STDIN])
+
+
+def _content(path: Path) -> bytes | str:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def as_text(prediction: Prediction) -> Sequence[str]:
+    """Lines for a reader: the source, then a class a line."""
+    if prediction.problem is not None:
+        return [f"{prediction.source}: {prediction.problem}"]
+    lines = [f"  {100 * g.probability:6.2f} %  {g.key}  {g.words}" for g in prediction.guesses]
+    return [prediction.source, *lines]

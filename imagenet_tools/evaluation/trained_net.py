@@ -1,0 +1,137 @@
+"""A checkpoint ready for use: its net, pipeline, image size, and the names of its classes."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import labels, nets, registry
+from imagenet_tools.records.manifest import Manifest, read_manifest, write_text
+from imagenet_tools.training import checkpoints
+
+CLASSES = "classes.tsv"  # beside run.json: label 1..N, key (synset) and words of each class
+DEFAULT_MODEL = "alexnet_v2"
+
+
+@dataclass(frozen=True)
+class TrainedNet:
+    """A net with a checkpoint's weights. run: what run.json says of its training, or empty."""
+
+    net: nets.Net
+    model: str
+    pipeline: registry.Pipeline
+    image_size: int
+    checkpoint: checkpoints.Checkpoint
+    run: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+def load(
+    checkpoint: str | os.PathLike[str],
+    *,
+    preprocessing: str | None = None,
+    model: str | None = None,
+    image_size: int | None = None,
+    moving_average: bool = False,
+) -> TrainedNet:
+    """Load a checkpoint: a folder, prefix, .index or zip.
+
+    What is not given comes from run.json beside the checkpoint; without one, preprocessing must
+    be given (ValueError), model is alexnet_v2 and image_size its own. Another pipeline than that
+    of training is a warning. Raises FileNotFoundError, DamagedData or ValueError naming what
+    does not fit.
+    """
+    saved = checkpoints.read(checkpoint)
+    run = recorded_run(saved.prefix)
+    if preprocessing is None:
+        if "preprocessing" not in run:
+            raise ValueError(
+                f"{saved.prefix} has no run.json beside it that names its preprocessing; "
+                f"give --preprocessing, one of {', '.join(registry.names())}"
+            )
+        preprocessing = str(run["preprocessing"])
+    pipeline = registry.get(preprocessing)
+    warnings = []
+    if run.get("fingerprint", pipeline.fingerprint) != pipeline.fingerprint:
+        warnings.append(
+            f"trained under {run['preprocessing']} ({run['fingerprint']}), used under "
+            f"{pipeline.spec} ({pipeline.fingerprint})"
+        )
+    model = model or run.get("model", DEFAULT_MODEL)
+    size = image_size or run.get("image_size") or nets.default_size(model)
+    net = _with_weights(model, saved, size, moving_average)
+    return TrainedNet(net, model, pipeline, size, saved, run, tuple(warnings))
+
+
+def recorded_run(prefix: str) -> dict[str, Any]:
+    """What run.json beside a checkpoint says of its training; empty where there is none."""
+    path = Path(prefix).parent / "run.json"
+    try:
+        run: dict[str, Any] = json.loads(path.read_text())["run"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return run
+
+
+def _with_weights(
+    model: str, saved: checkpoints.Checkpoint, image_size: int, moving_average: bool
+) -> nets.Net:
+    """Make the net; the class count is read from the checkpoint's variables."""
+    net = nets.create(model, nets.class_count(model, saved.tensors), image_size)
+    for name, variable in net.variables.items():
+        source = name + checkpoints.AVERAGE if moving_average else name
+        if moving_average and source not in saved.tensors and name in saved.tensors:
+            raise ValueError(
+                f"{saved.prefix} has no moving averages (no {source}): it was trained without "
+                "--moving-average-decay"
+            )
+        if source not in saved.tensors:
+            raise ValueError(f"{saved.prefix} lacks {source}; it is no checkpoint of {model}")
+        value = saved.tensors[source]
+        if value.shape != tuple(variable.shape):
+            raise ValueError(
+                f"{saved.prefix}: {source} is {value.shape}; {model} at {image_size} px wants "
+                f"{tuple(variable.shape)}. --image-size must be that of training"
+            )
+        variable.assign(value)
+    return net
+
+
+def write_classes(folder: Path, manifest: Manifest) -> None:
+    """Write what the labels of a run mean, so that its checkpoints can be used without records."""
+    lines = [
+        f"{label}\t{key}\t{words}\n" for label, (key, words) in enumerate(manifest.classes, start=1)
+    ]
+    write_text(folder / CLASSES, "".join(lines))
+
+
+def class_names(
+    loaded: TrainedNet, data: str | os.PathLike[str] | None = None
+) -> list[tuple[str, str]]:
+    """(key, words) of each logit: from the records given, the run's classes, or ImageNet's.
+
+    One logit more than classes is the background's, and comes first. Where nothing says what the
+    logits mean, they are called by their numbers.
+    """
+    logits = loaded.net.num_classes
+    beside = Path(loaded.checkpoint.prefix).parent / CLASSES
+    if data is not None:
+        classes = list(read_manifest(data).classes)
+    elif beside.exists():
+        lines = beside.read_text(encoding="utf-8").splitlines()
+        classes = [(key, words) for _, key, words in (line.split("\t", 2) for line in lines)]
+    elif logits in (labels.NUM_CLASSES, labels.NUM_CLASSES + 1):
+        classes = list(labels.words().items())
+    else:
+        classes = [(str(number), f"class {number}") for number in range(logits)]
+    if logits == len(classes) + 1:
+        return [(labels.BACKGROUND, labels.BACKGROUND), *classes]
+    if logits != len(classes):
+        raise ValueError(
+            f"{loaded.checkpoint.prefix} has {logits} logits, but {len(classes)} classes are named "
+            f"in {data or beside}; give the records it was trained on as --data"
+        )
+    return classes

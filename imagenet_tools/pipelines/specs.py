@@ -1,0 +1,111 @@
+"""Specs: the text that names a pipeline, its settings and crosses, made into that pipeline.
+
+imagenet_tools/registry.py shows what they look like.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from imagenet_tools.pipelines.parts import PARTS, PLAIN, UNIVERSAL, Definition, Parameter, Part
+from imagenet_tools.pipelines.pipeline import Pipeline
+
+_TERM = re.compile(
+    r"(?P<name>[A-Za-z][\w-]*)(?:\.(?P<part>[a-z]+))?(?::(?P<settings>.*))?", re.DOTALL
+)
+_SPELLINGS = {"color": "colour"}
+
+
+def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
+    """Return the pipeline of a spec; find: what is registered under a name.
+
+    ValueError for an unknown part or parameter, a value that is not allowed, or parts that do not
+    make one pipeline.
+    """
+    claims: dict[str, list[tuple[int, Part]]] = {}
+    universal: dict[str, Any] = {}
+    terms = re.split(r"\+(?=\s*[A-Za-z])", spec)
+    for term in terms:
+        match = _TERM.fullmatch(term.strip())
+        if match is None:
+            raise ValueError(f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour")
+        definition = find(match["name"])
+        brought = _brought(definition, match["part"], alone=len(terms) == 1)
+        settings = _settings(definition, list(brought), match["settings"] or "", universal)
+        for kind, claim in brought.items():
+            claims.setdefault(kind, []).append((claim, _part(definition, kind, settings)))
+    if set(claims) not in ({PLAIN}, set(PARTS)):
+        missing = [kind for kind in PARTS if kind not in claims]
+        raise ValueError(f"{spec!r} has no {missing[0]}; add +NAME.{missing[0]}")
+    parts = {kind: _strongest(claims[kind], spec) for kind in (PLAIN, *PARTS) if kind in claims}
+    return Pipeline(parts, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
+
+
+def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str, int]:
+    """The parts that a term brings, each with its claim: the strongest wins.
+
+    2 a part that is named, 1 the range that comes along with a colour, 0 all of a pipeline.
+    """
+    if definition.plain:
+        if part is not None or not alone:
+            raise ValueError(
+                f"{definition.name} is a plain function without parts: it stands alone"
+            )
+        return {PLAIN: 0}
+    if part is None:
+        return dict.fromkeys(PARTS, 0)
+    part = _SPELLINGS.get(part, part)
+    if part not in PARTS:
+        raise ValueError(
+            f"{part!r} of {definition.name} is no part; choose from {', '.join(PARTS)}"
+        )
+    return {"colour": 2, "range": 1} if part == "colour" else {part: 2}
+
+
+def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
+    """The part with the strongest claim; refuses a tie, and settings that would go unheard."""
+    strongest = max(claim for claim, _ in claims)
+    first, *others = (part for claim, part in claims if claim == strongest)
+    if others:
+        raise ValueError(f"{spec!r} gives {first.kind} twice")
+    for claim, part in claims:
+        if claim < strongest and part.settings:
+            raise ValueError(
+                f"{', '.join(part.settings)} of {part.definition.name} has no effect in {spec!r}: "
+                f"its {part.kind} is replaced by that of {first.definition.name}"
+            )
+    return first
+
+
+def _part(definition: Definition, kind: str, settings: Mapping[str, Any]) -> Part:
+    known = definition.parameters(kind)
+    own = {n: v for n, v in settings.items() if n in known and v != known[n].default}
+    return Part(definition, kind, own)
+
+
+def _settings(
+    definition: Definition, kinds: list[str], text: str, universal: dict[str, Any]
+) -> dict[str, Any]:
+    """Parse a term's name=value list; `multiply` and `use_grayscale` go to `universal`."""
+    known = {p.name: p for kind in kinds for p in definition.parameters(kind).values()}
+    general = {name: Parameter(name, value, type(value)) for name, value in UNIVERSAL.items()}
+    settings: dict[str, Any] = {}
+    for item in filter(None, text.split(",")):
+        name, equals, value = (piece.strip() for piece in item.partition("="))
+        if not equals:
+            raise ValueError(f"{item!r} in {definition.name}:{text} is no setting like name=value")
+        if name not in known and name not in general:
+            near = difflib.get_close_matches(name, [*known, *general], n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"{definition.name} has no parameter {name!r}.{hint} "
+                f"It has {', '.join(sorted([*known, *general]))}"
+            )
+        target = settings if name in known else universal
+        if name in target:
+            raise ValueError(f"{name} is given twice in {definition.name}:{text}")
+        target[name] = {**general, **known}[name].parse(value)
+    return settings

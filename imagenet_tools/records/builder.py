@@ -1,0 +1,283 @@
+"""Build a folder of records: plan, write the shards that are missing, then the manifest.
+
+What is finished stays finished: a shard is in place only when whole, and the same call goes on
+from there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from imagenet_tools import storage
+from imagenet_tools.engines import processes
+from imagenet_tools.engines.slices import Slice
+from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.raw.index import SPLITS, Images, RawSet
+from imagenet_tools.records import finish
+from imagenet_tools.records import journal as journals
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
+from imagenet_tools.records.shuffle import (
+    SplitPlan,
+    estimate_bytes,
+    fingerprint,
+    plan_split,
+    shard_count,
+)
+
+INDEXES = ("dali",)
+# What runs build_shard over tasks in so many processes: processes.run, or ray_cluster.run.
+Engine = Callable[..., Iterator[tuple[ShardTask, Callable[[], ShardResult]]]]
+
+
+def build(
+    raw_set: RawSet,
+    out: str | os.PathLike[str],
+    *,
+    splits: Iterable[str] = SPLITS,
+    train_shards: int | None = None,
+    validation_shards: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    index: str | None = None,
+    engine: Engine = processes.run,
+) -> Manifest:
+    """Write the raw data set as TFRecords into `out` and return the manifest.
+
+    The same raw data, seed and settings give the same bytes, whatever the workers. Shards that a
+    former call finished are kept; a finished folder is returned as it is. splits: those to write,
+    ("train",) alone, say. index="dali" writes DALI's index files too, into out/index. engine: what
+    runs the tasks, engines.processes.run or ray_cluster.run.
+
+    Raises ValueError where a split is not there, or `out` holds a build of other data or settings,
+    DamagedData listing all damaged images under on_damaged="fail", Unfinished where a worker died
+    or a disk filled up.
+    """
+    folder = storage.place(out)
+    job = _plan(
+        raw_set,
+        folder,
+        splits=splits,
+        train_shards=train_shards,
+        validation_shards=validation_shards,
+        seed=seed,
+        settings=settings,
+        index=index,
+    )
+    with journals.locked(folder):
+        if (folder / NAME).exists():
+            manifest = _finished(job)
+            if job.outline.index:
+                finish.write_indexes(folder, manifest, again=False)
+            journals.remove(folder)
+            return manifest
+        return finish.finish(folder, job.outline, _write_missing(job, workers, engine))
+
+
+def build_slice(
+    raw_set: RawSet,
+    out: str | os.PathLike[str],
+    part: Slice,
+    *,
+    workers: int | None = None,
+    engine: Engine = processes.run,
+    **planned: Any,
+) -> int:
+    """Write one slice of a build's shards, as `build` would; return their number.
+
+    For array jobs: each task writes its slice into the same folder, in any order, at the same time
+    or not; a task that was lost is run again. `finalize` then writes the manifest. planned: what
+    else `build` takes. Raises as it does.
+    """
+    folder = storage.place(out)
+    job = _plan(raw_set, folder, **planned)
+    with journals.locked(folder, part):
+        if (folder / NAME).exists():
+            _finished(job)
+            return len(_own(job, part))
+        results = _write_missing(job, workers, engine, part)
+        finish.refuse_damaged(results)
+        return len(results)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build that was planned: what, where to, and how."""
+
+    raw_set: RawSet
+    folder: Path
+    plans: list[SplitPlan]
+    settings: Settings
+    outline: finish.Outline
+
+
+def _plan(
+    raw_set: RawSet,
+    folder: Path,
+    *,
+    splits: Iterable[str] = SPLITS,
+    train_shards: int | None = None,
+    validation_shards: int | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    index: str | None = None,
+) -> Job:
+    raw_set, settings = _wanted(raw_set, splits), settings or Settings()
+    if index is not None and index not in INDEXES:
+        raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
+    asked = {"train": train_shards, "validation": validation_shards}
+    plans = make_plans(raw_set, asked, seed)
+    wanted = plan_id(raw_set, plans, seed, settings)
+    outline = finish.outline_of(raw_set, plans, seed, wanted, settings, index is not None)
+    return Job(raw_set, folder, plans, settings, outline)
+
+
+def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:
+    try:
+        return raw_set.only(splits)
+    except ValueError as error:
+        remedies = " or ".join(f"--split {name}" for name in raw_set.splits)
+        raise ValueError(f"{error}. To build from what is there alone: {remedies}") from None
+
+
+def _own(job: Job, part: Slice | None) -> list[str]:
+    """The shards of a slice: dealt out in turn, so that slices weigh the same."""
+    files = job.outline.files()
+    return [file for at, file in enumerate(files) if part is None or part.takes(at)]
+
+
+def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
+    """Plan each split; shards[split] None leaves its number of shards to its size."""
+    return [
+        plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
+        for name, part in sorted(raw_set.splits.items())
+    ]
+
+
+def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settings) -> str:
+    return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
+
+
+def _finished(job: Job) -> Manifest:
+    """The manifest of a folder that is complete already."""
+    folder, settings, wanted = job.folder, job.settings, job.outline.plan
+    manifest = read_manifest(folder)
+    if manifest.plan != wanted:
+        raise ValueError(
+            f"{folder} holds records of other data or settings (plan {manifest.plan[:8]}, asked "
+            f"for {wanted[:8]}); choose another --out, or remove the folder"
+        )
+    if not settings.covered_by(manifest.options, not (manifest.skipped or manifest.repaired)):
+        checked = (
+            f"verify={manifest.options['verify']}, on_damaged={manifest.options['on_damaged']}"
+        )
+        raise ValueError(
+            f"{folder} is complete, but was built with {checked}; to check its pixels: imgtools "
+            f"verify-tfrecords {folder} --decode; to build it again choose another --out"
+        )
+    sizes = storage.sizes(folder)
+    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
+        if sizes.get(shard.file) != shard.bytes:
+            raise DamagedData(
+                f"{folder / shard.file} is missing or not of the size that the manifest says; "
+                f"to write it again: imgtools repair-tfrecords {folder} --raw RAW"
+            )
+    return manifest
+
+
+def _write_missing(
+    job: Job, workers: int | None, engine: Engine, part: Slice | None = None
+) -> dict[str, ShardResult]:
+    """Write the shards that no former run finished; return the results of all of the slice."""
+    raw_set, folder, settings = job.raw_set, job.folder, job.settings
+    journal = journals.open_journal(folder, job.outline.plan, part)
+    finish.write_outline(journal, job.outline)
+    if job.outline.index:
+        (folder / finish.INDEX).mkdir(exist_ok=True)
+    files, results, missing = dict.fromkeys(_own(job, part)), {}, []
+    journals.remove_leftovers(folder, files)
+    for file, done in journals.all_done_before(journal, files, settings):
+        if done is None:
+            missing.append(file)
+        else:
+            results[file] = done
+    if settings.store == "original" and settings.max_side is None and not storage.is_remote(folder):
+        _refuse_full_disk(raw_set, folder, len(missing) / len(job.outline.files()))
+    tasks = (
+        ShardTask(
+            path=str(folder / file),
+            images=images,
+            words=images.words,
+            settings=settings,
+            note_path=str(journals.note_path(journal, file)),
+            index_path=finish.index_path(folder, file) if job.outline.index else None,
+        )
+        for file, images in shard_contents(raw_set, job.plans, missing)
+    )
+    total = sum(
+        len(plan.members(shard))
+        for plan in job.plans
+        for shard in range(plan.shards)
+        if plan.file(shard) in files
+    )
+    kept = sum(result.shard.records for result in results.values() if result.shard)
+    try:
+        with tqdm(
+            total=total, initial=kept, desc="writing records", unit="image", disable=None
+        ) as bar:
+            for task, result in run_tasks(tasks, workers, len(missing), engine):
+                results[os.path.basename(task.path)] = result
+                bar.update(len(task.images))
+    finally:
+        journals.remove_leftovers(folder, files)
+    return results
+
+
+def shard_contents(
+    raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
+) -> Iterator[tuple[str, Images]]:
+    """For each of the files: its name, and its images in order."""
+    wanted = set(files)
+    for plan in plans:
+        part = raw_set.splits[plan.split]
+        for shard in range(plan.shards):
+            if plan.file(shard) in wanted:
+                yield plan.file(shard), part.take(plan.members(shard))
+
+
+def run_tasks(
+    tasks: Iterator[ShardTask], workers: int | None, count: int, engine: Engine = processes.run
+) -> Iterator[tuple[ShardTask, ShardResult]]:
+    """Build the shards in processes; what befalls one becomes an error that names it."""
+    counted = processes.Counted(tasks, count)
+    for task, outcome in engine(build_shard, counted, min(workers or processes.cores(), count)):
+        name = os.path.basename(task.path)
+        try:
+            yield task, outcome()
+        except BrokenProcessPool as error:
+            raise Unfinished(
+                f"a worker was killed while {name} or its neighbours were written (out of memory?)"
+            ) from error
+        except OSError as error:
+            raise Unfinished(f"{name} was not written: {error}") from error
+
+
+def _refuse_full_disk(raw_set: RawSet, folder: Path, share: float) -> None:
+    """Refuse a build that cannot fit before hours are spent on it (10 % left for the estimate)."""
+    needed = share * sum(estimate_bytes(part) for part in raw_set.splits.values())
+    free = shutil.disk_usage(folder).free
+    if 0.9 * needed > free:
+        raise OSError(
+            f"{folder}: the records need some {needed / 1e9:,.1f} GB and {free / 1e9:,.1f} GB are "
+            "free; choose another --out, or --max-side for smaller images"
+        )

@@ -1,0 +1,81 @@
+"""Write broken shards of a folder of records again, from the raw images they were built from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from imagenet_tools import storage
+from imagenet_tools.raw.index import RawSet
+from imagenet_tools.records import journal
+from imagenet_tools.records.builder import make_plans, plan_id, run_tasks, shard_contents
+from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
+from imagenet_tools.records.manifest import read_manifest, write_text
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.shard import ShardTask
+from imagenet_tools.records.verifier import Report, verify
+
+
+@dataclass(frozen=True)
+class Repair:
+    """rebuilt: the shards written again; before and after: what verify found."""
+
+    rebuilt: tuple[str, ...]
+    before: Report
+    after: Report
+
+
+def repair(
+    folder: str | os.PathLike[str],
+    raw_set: RawSet,
+    *,
+    decode: bool = False,
+    workers: int | None = None,
+) -> Repair:
+    """Verify, write the broken shards again, and verify once more where anything was broken.
+
+    Only shards that are not what was once written are touched; a rebuilt shard must come to the
+    digest in the manifest before it takes the old one's place.
+
+    Raises ValueError where the raw images are not those the records were built from, and
+    DamagedData where a shard no longer comes to its digest.
+    """
+    place = storage.place(folder)
+    manifest = read_manifest(place)
+    settings = Settings(**manifest.options)
+    counts: dict[str, int | None] = {
+        name: len(split.shards) for name, split in manifest.splits.items()
+    }
+    raw_set = raw_set.only(manifest.splits)
+    plans = make_plans(raw_set, counts, manifest.seed)
+    if plan_id(raw_set, plans, manifest.seed, settings) != manifest.plan:
+        raise ValueError(
+            f"{place} was built from other raw data, --labels or --boxes than these "
+            f"({raw_set.description}); nothing was changed"
+        )
+    with journal.locked(place):
+        before = verify(place, decode=decode, workers=workers)
+        if not before.findings:
+            return Repair((), before, before)
+        digests = {
+            shard.file: shard.digest for split in manifest.splits.values() for shard in split.shards
+        }
+        tasks = (
+            ShardTask(
+                path=str(place / file),
+                images=images,
+                words=images.words,
+                settings=settings,
+                digest=digests[file],
+            )
+            for file, images in shard_contents(raw_set, plans, before.broken)
+        )
+        with tqdm(total=len(before.broken), desc="repairing", unit="shard", disable=None) as bar:
+            for _ in run_tasks(tasks, workers, len(before.broken)):
+                bar.update()
+        write_text(place / LABELS, labels_txt(manifest))
+        if (place / INDEX).is_dir():
+            write_indexes(place, manifest)
+        return Repair(before.broken, before, verify(place, decode=decode, workers=workers))

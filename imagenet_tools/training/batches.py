@@ -1,0 +1,133 @@
+"""Records to batches: keyed draws, a reproducible order, every image once at evaluation.
+
+The order of an epoch and the draws of an image depend on (seed, epoch, record key) alone, not on
+threads or batch size, so that arms of a comparison see the same images in the same order and
+share the draws they have in common.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from imagenet_tools import records, registry
+from imagenet_tools.pipelines import compiled, rendering
+from imagenet_tools.pipelines.running import as_written
+from imagenet_tools.records import schema
+
+# Records are shuffled once when built; the buffer mixes them anew each epoch.
+SHUFFLE_BYTES = 256 * 2**20
+INTERLEAVED = 16  # shards read in turn
+# Images under way for each thread: with one each, threads would wait while a batch is put together.
+AHEAD = 8
+
+
+def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """The seed of one image's draws in one epoch: int32 [2], from a hash of its key."""
+    hashed = tf.cast(tf.strings.to_hash_bucket_fast(key, 2**31 - 1), tf.int32)
+    run = tf.cast(seed, tf.int32) * 1_000_003 + tf.cast(epoch, tf.int32)
+    return tf.stack([hashed, run])
+
+
+def batches(
+    folder: str | os.PathLike[str],
+    split: str,
+    pipelines: registry.Pipeline | Sequence[registry.Pipeline],
+    *,
+    batch_size: int,
+    image_size: int,
+    is_training: bool,
+    seed: int = 0,
+    start_step: int = 0,
+    labels_offset: int = 0,
+    worker: tuple[int, int] = (0, 1),
+    ten_crop: bool = False,
+    threads: int | None = None,
+) -> tf.data.Dataset:
+    """Batches of records as dicts of image, label and key.
+
+    image: float32 [batch, size, size, 3] ([batch, 10, size, size, 3] with ten_crop); several
+    pipelines give image_0, image_1, ... from one decoded stream. label: int32 [batch], less
+    labels_offset. key: string [batch]. Training is endless, in epochs that each hold every record
+    once, and starts at the batch of `start_step`; worker (i, k) gets every k-th image of each batch
+    from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order of the
+    records, the last batch smaller.
+    """
+    manifest = records.read_manifest(folder)
+    paths = records.shard_paths(folder, split)
+    part = manifest.splits[split]
+    threads = threads or os.cpu_count() or 1
+    if is_training:
+        mean = part.bytes / max(part.records, 1)
+        buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
+        stream = _epochs(paths, buffer, seed, start_step * batch_size, part.records)
+        stream = stream.shard(worker[1], worker[0]) if worker[1] > 1 else stream
+    else:
+        stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
+    chosen = [pipelines] if isinstance(pipelines, registry.Pipeline) else list(pipelines)
+    size, raw = (image_size, image_size), manifest.store == "raw"
+    # One pipeline decodes what it looks at; several share an image that is decoded once.
+    decoded = raw or ten_crop or len(chosen) > 1
+
+    @as_written
+    def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = schema.parse_example(record)
+        draws = draw_seed(seed, epoch, parsed["key"])
+        with compiled.use():
+            if decoded:
+                image = _decoded(parsed, raw)
+                images = [
+                    p.ten_crop(image, *size)
+                    if ten_crop
+                    else p.preprocess_image(image, *size, is_training, seed=draws)
+                    for p in chosen
+                ]
+            else:
+                one, encoded = chosen[0], parsed["encoded"]
+                images = [one.preprocess_encoded(encoded, *size, is_training, seed=draws)]
+        names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
+        label = parsed["label"] - labels_offset
+        return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
+
+    stream = stream.map(load, num_parallel_calls=AHEAD * threads, deterministic=True)
+    stream = stream.batch(batch_size // worker[1]).prefetch(2)
+    return stream.with_options(_options(threads))
+
+
+def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) -> tf.data.Dataset:
+    """(record, epoch) for ever, from the given position on."""
+    first, within = divmod(position, size)
+
+    @as_written
+    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.cast(seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
+        shards = tf.data.Dataset.from_tensor_slices(order)
+        stream = shards.interleave(
+            tf.data.TFRecordDataset, cycle_length=min(INTERLEAVED, len(paths))
+        )
+        stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
+        stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))
+        return stream.map(as_written(lambda record: (record, epoch)))
+
+    numbers = tf.data.Dataset.range(first, 2**31 - 1)
+    return numbers.flat_map(epoch_records)
+
+
+def _decoded(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
+    if not raw:
+        return rendering.decode(parsed["encoded"])
+    pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
+    return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
+
+
+def _options(threads: int) -> tf.data.Options:
+    """Fixed parallelism: autotuning was seen to stall for seconds at the end of short sets."""
+    options: Any = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    options.threading.private_threadpool_size = threads
+    return options

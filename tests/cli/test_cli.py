@@ -1,0 +1,111 @@
+"""What every command owes its user: help with an example, clear errors, exit codes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from imagenet_tools.cli import main as cli_main
+
+PROJECT = Path(__file__).parents[2]
+CONTEXT = click.Context(cli_main.program, info_name="imgtools", **cli_main.program.context_settings)
+COMMANDS = cli_main.program.list_commands(CONTEXT)
+
+
+def command(name: str) -> click.Command:
+    found = cli_main.program.get_command(CONTEXT, name)
+    assert found is not None
+    return found
+
+
+def test_commands_that_exist_from_the_start() -> None:
+    wanted = {"build-tfrecords", "train", "eval", "compare-preproc", "list-preproc"}
+    assert wanted <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_a_runnable_example(name: str) -> None:
+    text = (command(name).help or "").replace("\\\n", " ")
+    assert "Example" in text, f"imgtools {name} has no example in its help"
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("imgtools")]
+    assert lines, f"imgtools {name}: no line of its help starts with imgtools"
+    for line in lines:
+        parses(line)
+
+
+def parses(line: str) -> None:
+    """Check that click takes the line's options and arguments, without running it."""
+    words = shlex.split(line.split(" | ")[0].split(" > ")[0], comments=True)[1:]
+    words = [word for word in words if word != "\\"]
+    if words[:1] and words[0] in ("--help", "--version", "-h"):
+        return
+    found = command(words[0])
+    parser = found.make_parser(CONTEXT)
+    options, _, _ = parser.parse_args(list(words[1:]))
+    if found.context_settings.get("ignore_unknown_options"):
+        return
+    required = [p for p in found.params if isinstance(p, click.Argument) and p.required]
+    present = [p for p in required if options.get(p.name)]
+    assert len(present) == len(required), f"{line!r} lacks {[p.name for p in required]}"
+
+
+def documented_lines() -> list[str]:
+    pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md")]
+    lines = []
+    for page in pages:
+        text = page.read_text().replace("\\\n", " ")
+        lines += [
+            match.group(1) for match in re.finditer(r"^\s*\$? ?(imgtools [^\n]*)$", text, re.M)
+        ]
+    return sorted(set(lines))
+
+
+@pytest.mark.parametrize("line", documented_lines())
+def test_documented_commands_parse(line: str) -> None:
+    parses(line)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_documentation(name: str) -> None:
+    text = "".join(
+        path.read_text() for path in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
+    )
+    assert f"imgtools {name}" in text
+
+
+def test_unknown_command_names_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(["compare-preprocs"]) == 2
+    assert "compare-preproc" in capsys.readouterr().err
+
+
+def test_unexpected_error_is_one_line_unless_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise RuntimeError("the cause")
+
+    monkeypatch.setattr(command("list-preproc"), "callback", fail)
+    assert cli_main.run(["list-preproc"]) == 1
+    error = capsys.readouterr().err
+    assert "RuntimeError: the cause" in error and "Traceback" not in error
+    with pytest.raises(RuntimeError, match="the cause"):
+        cli_main.run(["list-preproc", "--debug"])
+
+
+def test_interrupt_says_how_to_resume(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command("list-preproc"), "callback", interrupt)
+    assert cli_main.run(["list-preproc"]) == 130
+    assert "imgtools list-preproc" in capsys.readouterr().err
+
+
+def test_underscores_in_options_are_taken() -> None:
+    parses("imgtools build-tfrecords --raw x --out y --train_shards 4")

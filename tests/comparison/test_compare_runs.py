@@ -1,0 +1,72 @@
+"""compare-runs: finished runs judged again, joined, or given as files of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_runs import made_up
+
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison import arms, plan
+from imagenet_tools.comparison.report import document
+from imagenet_tools.evaluation import evaluate
+
+
+def test_compare_runs(
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = plan.make(("alexnet", "inception"), tiny_records)
+    plan.write(made, tmp_path)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    document.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
+    assert cli_main.run(["compare-runs", str(tmp_path), "--margin", "30"]) == 0
+    assert "are equivalent within 30 points" in capsys.readouterr().out
+    assert "changed to 30 afterwards" in (tmp_path / "report.md").read_text()
+
+
+def test_comparisons_are_joined(
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for other in ("inception", "vgg"):
+        made = plan.make(("alexnet", other), tiny_records)
+        plan.write(made, tmp_path / other)
+        arms.run_all(made, tmp_path / other, tiny_records, launch=made_up(made, vgg=0.55))
+        document.write(made, tmp_path / other, command="imgtools compare-preproc")
+    both = [str(tmp_path / "inception"), str(tmp_path / "vgg"), "--out", str(tmp_path / "all")]
+    assert cli_main.run(["compare-runs", *both, "--margin", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("VERDICT  alexnet is better than") == 2
+    content = document.read(tmp_path / "all")
+    assert [arm["spec"] for arm in content["arms"]] == ["alexnet", "inception", "vgg"]
+    assert "margin of 0.5 points changed to 1 afterwards" in content["deviations"]
+    assert content["contrasts"][1]["difference"] == pytest.approx(5.0, abs=2.5)
+    five = plan.make(("alexnet", "vgg"), tiny_records, seeds=5)
+    plan.write(five, tmp_path / "five")
+    both = [str(tmp_path / "inception"), str(tmp_path / "five"), "--out", str(tmp_path / "no")]
+    assert cli_main.run(["compare-runs", *both]) == 1
+    assert "they differ in seeds" in capsys.readouterr().err
+    assert cli_main.run(["compare-runs", *both[:2]]) == 2
+
+
+def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    files = {}
+    for arm, accuracy in (("one", 0.7), ("two", 0.5)):
+        for seed in (1, 2, 3):
+            rank = (rng.random(2000) > accuracy).astype(np.int32)
+            zeros = np.zeros((2000, 5), np.float32)
+            found = evaluate.Predictions(
+                np.arange(2000).astype(str), rank * 0, zeros.astype(np.int32), zeros, zeros[:, 0],
+                rank,
+            )  # fmt: skip
+            files[arm, seed] = str(tmp_path / f"{arm}{seed}.npz")
+            meta = {"preprocessing": arm, "fingerprint": arm * 4}
+            evaluate.write_predictions(files[arm, seed], found, meta)
+    a, b = ([files[arm, seed] for seed in (1, 2, 3)] for arm in ("one", "two"))
+    options = [word for flag, part in (("--a", a), ("--b", b)) for f in part for word in (flag, f)]
+    assert cli_main.run(["compare-runs", *options]) == 0
+    assert "one is better than two by" in capsys.readouterr().out
+    assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 1
+    assert "never mix" in capsys.readouterr().err

@@ -1,0 +1,297 @@
+"""The statistics held to simulation: errors, coverage, power, equivalence, looks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from imagenet_tools import comparison
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison.verdicts import chance_decided, decide
+
+
+def simulate(
+    k: int,
+    tau: float,
+    draws: int,
+    *,
+    n: int = 1500,
+    shift: float = 0.0,
+    image_variance: float = 0.0,
+    seed: int = 0,
+) -> list[statistics.Difference]:
+    """Comparisons of two arms whose runs differ by `tau` points beyond the churn of images.
+
+    Images have chances of being right from a U-shaped distribution, as real ones do: most are
+    right or wrong in every run, some flip. shift: true difference in points. image_variance: of the
+    arms' difference in an image's chance; above 0 every comparison has images of its own, else all
+    have the same ones.
+    """
+    rng = np.random.default_rng([seed, k, int(100 * tau), int(1000 * image_variance)])
+    first, second = 0.6, 0.5
+    total = first + second
+    weight_mean = first * second / (total * (total + 1))  # of chance * (1 - chance)
+    # This share of each arm's images has a chance of its own, the others the common one.
+    own = 1 - np.sqrt(1 - image_variance / (2 * weight_mean / total))
+
+    def chances() -> tuple[np.ndarray, np.ndarray]:
+        common = rng.beta(first, second, n)
+        a, b = (np.where(rng.random(n) < own, rng.beta(first, second, n), common) for _ in "ab")
+        return a, b
+
+    def arm(chance: np.ndarray, offset: float) -> np.ndarray:
+        runs = (offset + rng.normal(0, tau, k)) / 100
+        weight = chance * (1 - chance) / weight_mean
+        return rng.random((k, n), np.float32) < chance + runs[:, None] * weight
+
+    a, b = chances()
+    found = []
+    for _ in range(draws):
+        if image_variance:
+            a, b = chances()
+        found.append(statistics.difference(arm(a, shift), arm(b, 0.0)))
+    return found
+
+
+@pytest.mark.parametrize("k", [3, 5])
+@pytest.mark.parametrize("tau", [0.0, 0.3])
+@pytest.mark.parametrize("image_variance", [0.0, 0.02])
+def test_errors_and_coverage(k: int, tau: float, image_variance: float) -> None:
+    found = simulate(k, tau, 3000, image_variance=image_variance)
+    errors = np.mean([one.p < 0.05 for one in found])
+    covered = np.mean([low <= 0 <= high for low, high in (one.interval() for one in found)])
+    # 3000 draws know a share of 5 % to within 0.4 points (one standard error).
+    assert errors <= 0.055 + 0.004
+    assert 0.94 - 0.004 <= covered <= 0.96 + 0.004
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [3, 5])
+@pytest.mark.parametrize("tau", [0.0, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("image_variance", [0.0, 0.02, 0.06])
+def test_errors_in_many_draws(k: int, tau: float, image_variance: float) -> None:
+    found = simulate(k, tau, 10_000, image_variance=image_variance, seed=1)
+    # 10,000 draws know a share of 5 % to within 0.22 points.
+    assert 0.04 - 0.0022 <= np.mean([one.p < 0.05 for one in found]) <= 0.055 + 0.0022
+
+
+# Of the variance at 3 seeds: what other images would change.
+IMAGE_SHARES = [0.0, 0.05, 0.2, 0.5, 0.9]
+
+
+def rejected(k: int, share: float, alpha: float, accuracies: np.ndarray) -> np.ndarray:
+    """Which of many comparisons find a difference; accuracies: [2, draws, seeds], SD 1."""
+    image_part = share / (1 - share) * 2 / 3
+    a, b = accuracies[:, :, :k]
+    part_a, part_b = a.var(1, ddof=1) / k, b.var(1, ddof=1) / k
+    seed_part = part_a + part_b
+    images = np.random.default_rng(9).normal(0, np.sqrt(image_part), len(a))
+    t = (a.mean(1) - b.mean(1) + images) / np.sqrt(seed_part + image_part)
+    seed_df = statistics.seed_degrees(part_a, part_b, k, k)
+    df = statistics.total_degrees(seed_part, seed_df, image_part, 50_000)
+    return 2 * stats.t.sf(np.abs(t), df) < alpha
+
+
+@pytest.mark.parametrize("share", IMAGE_SHARES)
+def test_errors_whatever_the_share_of_the_images(share: float) -> None:
+    """One test, and looks at 3, 5 and 8 seeds on growing data: 60,000 comparisons."""
+    accuracies = np.random.default_rng(0).normal(0, 1, (2, 60_000, 8))
+    for k in (3, 5, 8):
+        # 60,000 draws know a share of 5 % to within 0.09 points; two of these.
+        errors = rejected(k, share, 0.05, accuracies).mean()
+        assert 0.04 <= errors <= 0.055 + 0.0018
+    looked = [rejected(k, share, alpha, accuracies) for k, alpha in statistics.LOOKS.items()]
+    assert 0.04 <= np.any(looked, axis=0).mean() <= 0.055 + 0.0018
+
+
+@pytest.mark.parametrize("image_variance", [0.0, 0.02])
+def test_power_is_the_planners(image_variance: float) -> None:
+    found = simulate(5, 0.3, 800, n=4000, shift=1.5, image_variance=image_variance, seed=2)
+    sd = float(np.sqrt(np.mean([one.sd_a**2 for one in found])))
+    mean = float(np.mean([one.value for one in found]))
+    power = np.mean([one.p < 0.05 for one in found])
+    image_sd = 100 * (image_variance / 4000) ** 0.5
+    # 800 draws know a share of 70 % to within 1.6 points.
+    assert power == pytest.approx(statistics.power(mean, 5, sd, image_sd), abs=0.03 + 0.016)
+
+
+@pytest.mark.parametrize("image_variance", [0.0, 0.02])
+def test_equivalence_is_rarely_claimed_at_the_margin(image_variance: float) -> None:
+    found = simulate(5, 0.3, 1200, shift=1.0, image_variance=image_variance, seed=3)
+    mean = float(np.mean([one.value for one in found]))
+    claimed = np.mean([one.equivalence_p(mean) < 0.05 for one in found])
+    assert claimed <= 0.05 + 0.0063
+
+
+def test_the_chance_of_a_decision_is_what_happens() -> None:
+    """Predicted at 3 seeds for 8, against the share that 8 seeds decide; normal accuracies."""
+    rng = np.random.default_rng(4)
+    template = comparison.verdict(correct(0.5, 3, 500), correct(0.5, 3, 500, seed=1), margin=1.0)
+    predicted, decided = [], []
+    for _ in range(1500):
+        shift = rng.normal(0, 1)
+        a, b = rng.normal(shift, 0.7, 8), rng.normal(0, 0.7, 8)
+        three, eight = (of_accuracies(a[:k], b[:k]) for k in (3, 8))
+        kind = decide(three.value, three.p, three.equivalence_p(1.0), 0.005)
+        if kind != "inconclusive":
+            continue
+        now = replace(template, parts=three, seeds=(3, 3), images=50_000)
+        predicted.append(chance_decided(now, 8, 0.043))
+        then = decide(eight.value, eight.p, eight.equivalence_p(1.0), 0.043)
+        decided.append(then != "inconclusive")
+    assert len(decided) > 1000
+    # 1000 comparisons know the share to within 1.5 points; the prediction takes 3 seeds' word.
+    assert np.mean(decided) == pytest.approx(np.mean(predicted), abs=0.06)
+    likely, unlikely = (np.array(predicted) > 0.7), (np.array(predicted) < 0.3)
+    assert np.mean(np.array(decided)[likely]) > np.mean(np.array(decided)[unlikely]) + 0.2
+
+
+def of_accuracies(a: np.ndarray, b: np.ndarray) -> statistics.Difference:
+    part_a, part_b = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    df = float(statistics.seed_degrees(part_a, part_b, len(a), len(b)))
+    return statistics.Difference(
+        a.mean() - b.mean(), part_a + part_b, 0.0, 0.0, df, a.mean(), b.mean(),
+        a.std(ddof=1), b.std(ddof=1),
+    )  # fmt: skip
+
+
+def test_planner_against_known_figures() -> None:
+    # The detectable difference at 80 % power by the noncentral t: (t + t.8) * sqrt(2/k) * sd.
+    assert statistics.detectable(5, 0.20) == pytest.approx(0.40, abs=0.02)
+    assert statistics.detectable(10, 0.10) == pytest.approx(0.13, abs=0.01)
+    assert statistics.seeds_needed(0.5, 0.2) == 4
+    assert statistics.seeds_needed(0.001, 0.3) is None
+
+
+def test_the_planner_says_seeds_and_hours(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["plan", "--difference", "0.5", "--seed-sd", "0.2", "--train-images", "1000"]
+    assert cli_main.run([*command, "--epochs", "36"]) == 0
+    printed = capsys.readouterr().out
+    assert "4 seeds an arm find a difference of 0.5 points" in printed
+    # 2 arms x 4 seeds x 36 epochs x 1,000 images at 101.4 images/s: 2,840 s, at 3,000: 96 s.
+    assert "47 minutes on 2 CPU cores (101 images/s at 224 px), 2 minutes where a GPU" in printed
+    assert cli_main.run([*command, "--epochs", "25", "--images-per-second", "10", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["hours"] == pytest.approx(2 * 4 * 25 * 1000 / 10 / 3600)
+    assert found["detectable"]["3"] == pytest.approx(0.66)
+
+
+def test_pooling_seeds_as_images_would_be_wrong() -> None:
+    """McNemar on single checkpoints finds differences that are not the pipelines'."""
+    rng = np.random.default_rng(5)
+    chance = rng.beta(0.6, 0.5, 20_000)
+    weight = chance * (1 - chance)
+    weight /= weight.mean()
+    wrong = 0
+    for _ in range(200):
+        one, two = rng.normal(0, 0.6, 2) / 100
+        a, b = (rng.random(chance.size) < chance + run * weight for run in (one, two))
+        wrong += statistics.mcnemar(a, b)[2] < 0.05
+    assert wrong / 200 > 0.2
+
+
+def test_holm_steps_down() -> None:
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    p_values = list(np.random.default_rng(1).uniform(0, 0.2, 9))
+    assert statistics.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_mcnemar_is_statsmodels() -> None:
+    a, b = correct(0.6, 1, 300)[0], correct(0.5, 1, 300, seed=1)[0]
+    only_a, only_b, p = statistics.mcnemar(a, b)
+    table = [[int(np.sum(a & b)), only_a], [only_b, int(np.sum(~a & ~b))]]
+    assert np.sum(table) == 300
+    assert p == pytest.approx(mcnemar(table, exact=True).pvalue)
+
+
+def test_bootstrap_agrees_with_the_formula() -> None:
+    rng = np.random.default_rng(7)
+    chance = rng.beta(0.6, 0.5, 3000)
+    a, b = rng.random((5, 3000)) < chance, rng.random((5, 3000)) < chance
+    low, high = statistics.difference(a, b).interval()
+    found = statistics.bootstrap_interval(a, b)
+    assert found[1] - found[0] == pytest.approx(high - low, rel=0.8)
+
+
+def test_bootstrap_draws_seeds_and_images() -> None:
+    """Against resampling rows and columns one by one."""
+    rng = np.random.default_rng(8)
+    chance = rng.beta(0.6, 0.5, 400)
+    a, b = rng.random((3, 400)) < chance, rng.random((4, 400)) < chance
+    draws = []
+    for _ in range(4000):
+        images = rng.integers(0, 400, 400)
+        rows_a, rows_b = rng.integers(0, 3, 3), rng.integers(0, 4, 4)
+        draws.append(100 * (a[rows_a][:, images].mean() - b[rows_b][:, images].mean()))
+    value = 100 * (a.mean() - b.mean())
+    spread = np.sqrt(3 / 2) * (np.percentile(draws, [2.5, 97.5]) - value)
+    found = np.array(statistics.bootstrap_interval(a, b, draws=4000)) - value
+    assert found == pytest.approx(spread, rel=0.08)
+
+
+def correct(rate: float, seeds: int, n: int = 5000, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((seeds, n)) < rate
+
+
+def test_four_verdicts() -> None:
+    better = comparison.verdict(correct(0.6, 3), correct(0.5, 3, seed=1))
+    assert (better.kind, better.winner) == ("A better", "A")
+    assert better.interval[0] > 0
+    worse = comparison.verdict(correct(0.5, 3), correct(0.6, 3, seed=1), names=("x", "y"))
+    assert worse.kind == "B better"
+    assert worse.sentence.startswith("y is better than x by")
+    same = comparison.verdict(correct(0.5, 5), correct(0.5, 5, seed=1), margin=3.0)
+    assert same.kind == "equivalent"
+    unsure = comparison.verdict(correct(0.5, 3, 500), correct(0.5, 3, 500, seed=1))
+    assert unsure.kind == "inconclusive"
+    assert unsure.seeds_more is not None and unsure.seeds_more > 5
+
+
+def test_an_interval_without_zero_that_is_no_winner_says_why() -> None:
+    rng = np.random.default_rng(0)
+    arms = [rng.random((3, 4000)) < rate for rate in (0.52, 0.5)]
+    plain = comparison.verdict(*arms)
+    assert plain.kind == "A better"
+    strict = comparison.verdict(*arms, alpha=plain.p / 2)
+    assert strict.kind == "inconclusive"
+    assert f"p = {plain.p:.2g} is not below the level of {plain.p / 2:g} here" in strict.sentence
+
+
+def test_one_seed_never_names_a_winner() -> None:
+    found = comparison.verdict(correct(0.9, 1), correct(0.1, 1, seed=1))
+    assert found.kind == "inconclusive"
+    assert found.checkpoints[0].p < 1e-6
+    assert "one seed an arm" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        (np.ones((3, 5)), np.ones((3, 5)), "boolean array"),
+        (np.ones((3, 5), bool), np.ones((3, 6), bool), "must be the same"),
+        (np.ones((3, 1), bool), np.ones((3, 1), bool), "2 images or more"),
+    ],
+)
+def test_wrong_arrays(a: np.ndarray, b: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        statistics.difference(a, b)
+    with pytest.raises(ValueError, match=message):
+        comparison.verdict(a, b)
+
+
+def test_a_margin_is_above_zero() -> None:
+    for margin in (0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="must be above 0"):
+            comparison.verdict(correct(0.5, 3), correct(0.5, 3, seed=1), margin)
+
+
+def test_equal_runs_are_equivalent() -> None:
+    same = np.tile(np.arange(100) < 60, (3, 1))
+    assert comparison.verdict(same, same).kind == "equivalent"

@@ -1,0 +1,32 @@
+"""The pool of workers: what they are started with."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from imagenet_tools.engines import processes
+
+NAME = "IMGTOOLS_TEST_POOL"
+
+
+def seen(_: int) -> tuple[int, int, str | None]:
+    """This process, the one it was forked of, and what it has in its environment."""
+    return os.getpid(), os.getppid(), os.environ.get(NAME)
+
+
+def test_workers_take_on_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What workers are forks of was started by the first run, and has the environment of then.
+    for value in ("one", "two"):
+        monkeypatch.setenv(NAME, value)
+        found = {outcome() for _, outcome in processes.run(seen, range(6), 2)}
+        others = [one for one in found if one[0] != os.getpid()]
+        assert {environment for _, _, environment in others} == {value}
+
+
+def test_workers_are_no_forks_of_the_caller() -> None:
+    found = {outcome() for _, outcome in processes.run(seen, range(6), 2)}
+    above = {parent for own, parent, _ in found if own != os.getpid()}
+    assert above
+    assert os.getpid() not in above

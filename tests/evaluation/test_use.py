@@ -1,0 +1,186 @@
+"""A trained net in use: predict, export, the check of label conventions, the Python API."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import imagenet_tools
+from imagenet_tools import nets, records, registry, synthetic
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.evaluation import evaluate, label_check, prediction, saved_model, trained_net
+from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.training import batches as input_pipeline
+from imagenet_tools.training import checkpoints
+
+JPEG = synthetic.picture("disc-striped", "validation", 3)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67)
+    imagenet_tools.train(tiny_records, folder, preprocessing="alexnet", recipe=recipe, steps=3)
+    return folder
+
+
+@pytest.fixture
+def picture_folder(tiny_records: Path, tmp_path: Path) -> Path:
+    """The validation images of the records, as files named in the records' order."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    number = 0
+    for path in records.shard_paths(tiny_records, "validation"):
+        for _, record in tfrecord.read(path):
+            encoded = schema.decode_example(record)[schema.ENCODED][0]
+            (folder / f"{number:02}.jpg").write_bytes(encoded)
+            number += 1
+    return folder
+
+
+def test_predictions_are_the_evaluations(
+    trained: Path, tiny_records: Path, picture_folder: Path, tmp_path: Path
+) -> None:
+    found = list(imagenet_tools.predict(trained, [picture_folder], top=3))
+    evaluate.evaluate(tiny_records, trained, predictions=tmp_path / "p.npz")
+    wanted, _ = evaluate.read_predictions(tmp_path / "p.npz")
+    assert [p.source for p in found] == sorted(str(p) for p in picture_folder.iterdir())
+    classes = records.read_manifest(tiny_records).classes
+    for one, top5, probability in zip(found, wanted.top5, wanted.probability, strict=True):
+        assert [g.logit for g in one.guesses] == top5[:3].tolist()
+        # The evaluation takes only the window out of the JPEG: the pictures differ by rounding.
+        np.testing.assert_allclose([g.probability for g in one.guesses], probability[:3], atol=1e-4)
+        for guess in one.guesses:
+            named = classes[guess.logit - 1] if guess.logit else ("background", "background")
+            assert (guess.key, guess.words) == named
+
+
+def test_predict_takes_stdin_and_names_what_it_cannot_read(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def feed(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+
+    (tmp_path / "a.jpg").write_bytes(JPEG)
+    (tmp_path / "b.jpg").write_bytes(b"not an image")
+    feed(JPEG)
+    assert cli_main.run(["predict", "--checkpoint", str(trained), "--json", "-"]) == 0
+    from_bytes = json.loads(capsys.readouterr().out)
+    feed(f"{tmp_path / 'a.jpg'}\n{tmp_path / 'b.jpg'}\n".encode())
+    assert cli_main.run(["predict", "--checkpoint", str(trained), "--json", "-"]) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["guesses"] == from_bytes["guesses"]
+    assert from_bytes["source"] == "stdin"
+    assert "not an image" in lines[1]["problem"]
+    assert cli_main.run(["predict", "--checkpoint", str(trained), str(tmp_path / "no.jpg")]) == 3
+    assert "no.jpg: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+def test_predict_reads_other_formats(mode: str) -> None:
+    grey = np.arange(64 * 48, dtype=np.uint16).reshape(48, 64) * 20
+    image = Image.fromarray(grey) if mode == "I;16" else Image.new(mode, (64, 48), 77)
+    stored = io.BytesIO()
+    image.save(stored, "PNG")
+    found = prediction.pixels(stored.getvalue())
+    assert isinstance(found, np.ndarray)
+    assert (found.shape, found.dtype) == ((48, 64, 3), np.uint8)
+    expected = {"L": 77, "RGBA": 77, "I;16": int(grey[-1, -1]) >> 8}[mode]
+    assert found[-1, -1, 0] == expected
+
+
+def test_an_export_gives_the_evaluations_probabilities(
+    trained: Path, tiny_records: Path, picture_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "served"
+    written = imagenet_tools.export(trained, out, data=tiny_records)
+    assert written.checked == 9
+    assert written.largest_difference <= 1e-5
+    served = tf.saved_model.load(str(out)).signatures["serving_default"]
+    files = sorted(picture_folder.iterdir())
+    found = served(images=tf.constant([path.read_bytes() for path in files[:4]]))
+    evaluate.evaluate(tiny_records, trained, predictions=tmp_path / "p.npz")
+    wanted, _ = evaluate.read_predictions(tmp_path / "p.npz")
+    np.testing.assert_array_equal(found["label"], wanted.top5[:4])
+    np.testing.assert_allclose(found["probability"], wanted.probability[:4], atol=1e-5)
+    names = trained_net.class_names(trained_net.load(trained))
+    assert found["words"].numpy()[0, 0].decode() == names[wanted.top5[0, 0]][1]
+    with pytest.raises(FileExistsError, match="choose another folder"):
+        imagenet_tools.export(trained, out)
+
+
+def test_an_export_that_differs_is_not_kept(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_model, "TOLERANCE", -1.0)
+    with pytest.raises(ValueError, match="it was not kept"):
+        imagenet_tools.export(trained, tmp_path / "served")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Reader:
+    """A net that is always right: it reads the class from the first pixel of the image."""
+
+    num_classes = 5
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.one_hot(tf.cast(images[:, 0, 0, 0], tf.int32), self.num_classes)
+
+
+def explained(monkeypatch: pytest.MonkeyPatch, fits: str | None, shift: int) -> str:
+    """What is said of labels that the net numbers `shift` lower, seen under the pipeline `fits`."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(1, 5, 200).astype(np.int32)
+
+    def batches(data: Any, split: str, pipeline: Any, **_: Any) -> tf.data.Dataset:
+        seen = labels - shift if pipeline.spec == fits else rng.integers(0, 5, 200)
+        images = np.broadcast_to(seen[:, None, None, None], (200, 2, 2, 3)).astype(np.float32)
+        return tf.data.Dataset.from_tensor_slices({"image": images, "label": labels}).batch(50)
+
+    monkeypatch.setattr(input_pipeline, "batches", batches)
+    loaded = trained_net.TrainedNet(
+        Reader(), "alexnet_v2", registry.get("inception"), 2,
+        checkpoints.Checkpoint("model.ckpt-1", 1, {}), {},
+    )  # fmt: skip
+    return label_check.explain(loaded, "records", "validation", 0)
+
+
+def test_a_label_offset_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = explained(monkeypatch, "inception", 1)
+    assert text.endswith("200 of 200 images are right with --labels-offset 1")
+
+
+def test_a_pipeline_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = explained(monkeypatch, "vgg", 0)
+    assert text.endswith("200 of 200 images are right with --preprocessing vgg")
+
+
+def test_nothing_that_fits_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "stays there under 5 pipelines and label offsets -1 to 2" in explained(
+        monkeypatch, None, 0
+    )
+
+
+def test_an_untrained_net_is_at_chance(tiny_records: Path, tmp_path: Path) -> None:
+    net = nets.create("alexnet_v2", 4, 67)
+    checkpoints.write(tmp_path, 0, {name: v.numpy() for name, v in net.variables.items()})
+    result = evaluate.evaluate(tiny_records, tmp_path, preprocessing="inception", image_size=67)
+    assert "accuracy is at chance, and stays there" in result.warnings[0]
+
+
+def test_the_api_is_documented_and_lazy() -> None:
+    for name in imagenet_tools._FUNCTIONS:
+        function = getattr(imagenet_tools, name)
+        assert callable(function) and function.__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        imagenet_tools.nothing  # noqa: B018
+    assert "train" in dir(imagenet_tools)

@@ -1,0 +1,82 @@
+"""imgtools inspect, on raw images and on records."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from imagenet_tools import raw, records, synthetic
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.records import inspection
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inspected")
+    return synthetic.generate(
+        folder, classes=2, train_per_class=3, validation_per_class=2, workers=1
+    )
+
+
+def inspected(path: Path, capsys: pytest.CaptureFixture[str]) -> dict:
+    assert cli_main.run(["inspect", str(path), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_raw_images(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = inspected(images, capsys)
+    assert (facts["kind"], facts["layout"], facts["num_classes"]) == ("raw", "class folders", 2)
+    train = facts["splits"]["train"]
+    assert (train["images"], train["fewest"], train["most"]) == (6, 3, 3)
+    sizes = [path.stat().st_size for path in (images / "train").rglob("*.JPEG")]
+    assert train["mean_bytes"] == pytest.approx(sum(sizes) / 6)
+    assert train["formats"] == {"JPEG RGB": 6}
+    assert cli_main.run(["inspect", str(images)]) == 0
+    assert "train: 6 images, 2 of 2 classes, 3 to 3 a class" in capsys.readouterr().out
+
+
+def test_disk_and_time_are_those_of_a_build(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    facts = inspected(images, capsys)
+    records.build(raw.detect(images), tmp_path / "out", workers=1)
+    size = sum(path.stat().st_size for path in (tmp_path / "out").glob("*-of-*"))
+    assert facts["bytes"] == pytest.approx(size, rel=0.05)
+    assert 0 < facts["seconds"] < 60
+    assert facts["free"] == pytest.approx(shutil.disk_usage(images).free, rel=0.1)
+    monkeypatch.setattr(inspection, "_free", lambda _: 1000)
+    assert cli_main.run(["inspect", str(images)]) == 0
+    assert "0 GiB are free. THAT IS NOT ENOUGH." in capsys.readouterr().out
+
+
+def test_damaged_and_missing_are_named(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "train" / "n01440764"
+    folder.mkdir(parents=True)
+    source = next((images / "train").rglob("*.JPEG")).read_bytes()
+    (folder / "cut.JPEG").write_bytes(source[: len(source) // 2])
+    train = inspected(tmp_path, capsys)["splits"]["train"]
+    assert train["expected"] == 1_281_167
+    assert len(train["missing"]) == 999
+    assert "cut.JPEG: truncated: no end marker" in train["problems"][0]
+
+
+def test_records(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = records.build(raw.detect(images), tmp_path / "out", workers=1)
+    facts = inspected(tmp_path / "out", capsys)
+    assert facts["kind"] == "records"
+    assert facts["digest"] == manifest.digest
+    assert facts["splits"]["validation"]["images"] == 4
+    assert facts["bytes"] == sum(p.stat().st_size for p in (tmp_path / "out").glob("*-of-*"))
+
+
+def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(["inspect", str(tmp_path)]) == 1
+    assert "Found: an empty folder" in capsys.readouterr().err

@@ -1,0 +1,254 @@
+"""What befalls a build: a stop in its midst, disks that fail, other runs and other settings."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_raw import build, contents, make_raw
+
+from imagenet_tools import raw, records
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.raw.index import RawSet
+from imagenet_tools.records import journal
+from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
+
+# The module, which the package's function of the same name hides.
+BUILD = importlib.import_module("imagenet_tools.records.builder")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_raw(tmp_path_factory.mktemp("raw"))
+
+
+@pytest.fixture(scope="module")
+def found(images: Path) -> RawSet:
+    return raw.detect(images)
+
+
+def test_resume_writes_only_what_is_missing(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(found, tmp_path / "whole")
+    out = tmp_path / "out"
+    written: list[str] = []
+
+    def stopping(task: Any) -> Any:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(os.path.basename(task.path))
+        return build_shard(task)
+
+    monkeypatch.setattr(BUILD, "build_shard", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        build(found, out)
+    before = {name: (out / name).stat().st_ino for name in written}
+    (out / ".tmp-train-00003-of-00004.99").write_bytes(b"half")
+    monkeypatch.setattr(
+        BUILD,
+        "build_shard",
+        lambda task: written.append(os.path.basename(task.path)) or build_shard(task),
+    )
+    build(found, out)
+    assert len(written) == len(set(written)) == 6
+    assert {name: (out / name).stat().st_ino for name in before} == before
+    assert contents(out) == contents(tmp_path / "whole")
+    written.clear()
+    build(found, out)
+    assert written == []
+
+
+def test_a_shard_cut_after_its_note_is_written_again(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(found, tmp_path / "whole")
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("imagenet_tools.records.finish.write_manifest", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build(found, out)
+    (out / "train-00001-of-00004").write_bytes(b"cut")
+    (out / "train-00002-of-00004").unlink()
+    build(found, out)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_other_data_or_settings_never_mix(found: RawSet, tmp_path: Path) -> None:
+    build(found, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    with pytest.raises(ValueError, match="other data or settings"):
+        build(found, tmp_path / "out", seed=1)
+    with pytest.raises(ValueError, match="--decode"):
+        build(found, tmp_path / "out", settings=records.Settings(verify="decode"))
+    assert contents(tmp_path / "out") == before
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "train-00000-of-00001").write_bytes(b"somebody's")
+    with pytest.raises(ValueError, match="no manifest describes"):
+        build(found, strange)
+    assert (strange / "train-00000-of-00001").read_bytes() == b"somebody's"
+
+
+def test_a_missing_shard_of_a_finished_folder_is_not_passed_over(
+    found: RawSet, tmp_path: Path
+) -> None:
+    build(found, tmp_path)
+    (tmp_path / "train-00001-of-00004").unlink()
+    with pytest.raises(DamagedData, match=r"train-00001-of-00004 is missing.*repair-tfrecords"):
+        build(found, tmp_path)
+
+
+def test_two_runs_on_one_folder(found: RawSet, tmp_path: Path) -> None:
+    with (
+        journal.locked(tmp_path),
+        pytest.raises(OSError, match="another imgtools run is writing here"),
+    ):
+        build(found, tmp_path)
+    assert build(found, tmp_path).splits["train"].records == 24
+
+
+def test_a_full_disk_is_named_and_what_is_finished_stays(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(found, tmp_path / "whole")
+    calls = 0
+    writev = os.writev
+
+    def full(out: int, parts: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 15:
+            return writev(out, [b"".join(parts)[:100]])  # a short write, as a full disk gives
+        return writev(out, parts)
+
+    def no_space(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        patch.setattr(os, "write", no_space)
+        with pytest.raises(Unfinished, match=r"train-00002-of-00004 was not written.*No space"):
+            build(found, out)
+    assert sorted(path.name for path in out.glob("*-of-*")) == [
+        "train-00000-of-00004",
+        "train-00001-of-00004",
+    ]
+    assert not list(out.glob(".tmp-*"))
+    build(found, out)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_disk_that_is_too_small_is_refused_at_once(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OSError, match="GB are free; choose another --out"):
+        build(found, tmp_path)
+
+
+def test_an_unreadable_image_is_named(
+    images: Path, found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = raw.read
+
+    def failing(image: raw.RawImage, keep: bool = False) -> bytes:
+        if image.filename == "bee_train_3.JPEG":
+            raise OSError(errno.EIO, "Input/output error")
+        return read(image, keep)
+
+    monkeypatch.setattr(raw, "read", failing)
+    with pytest.raises(Unfinished, match=r"bee/bee_train_3\.JPEG cannot be read: Input/output"):
+        build(found, tmp_path)
+
+
+@pytest.mark.parametrize("call", ["writev", "fsync", "replace"])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENODEV, errno.EROFS], ids=errno.errorcode.get)
+def test_a_disk_that_vanishes_is_named_and_what_is_finished_stays(
+    call: str, code: int, found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the third shard on the disk answers with an error alone; then it is back."""
+    build(found, tmp_path / "whole")
+    out, sound = tmp_path / "out", getattr(os, call)
+
+    def failing(*arguments: Any) -> Any:
+        if (out / "train-00001-of-00004").exists():
+            raise OSError(code, os.strerror(code))
+        return sound(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        with pytest.raises(Unfinished, match=f"train-00002.* not written.*{os.strerror(code)}"):
+            build(found, out)
+    kept = {path.name: path.stat().st_ino for path in out.glob("*-of-*")}
+    assert sorted(kept) == ["train-00000-of-00004", "train-00001-of-00004"]
+    build(found, out)
+    assert {name: (out / name).stat().st_ino for name in kept} == kept
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def stopping_after(shards: int, act: Callable[[], None]) -> Callable[[ShardTask], ShardResult]:
+    """build_shard that does something to the disks after so many shards."""
+    written: list[str] = []
+
+    def building(task: ShardTask) -> ShardResult:
+        if len(written) == shards:
+            act()
+        written.append(task.path)
+        return build_shard(task)
+
+    return building
+
+
+def test_an_output_folder_that_is_gone_is_named(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(BUILD, "build_shard", stopping_after(2, lambda: shutil.rmtree(out)))
+    with pytest.raises(Unfinished, match=r"train-00002-of-00004 was not written.*No such file"):
+        build(found, out)
+
+
+def test_raw_images_that_are_gone_are_named(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(images, tmp_path / "raw")
+    found, out = raw.detect(copy), tmp_path / "out"
+    monkeypatch.setattr(BUILD, "build_shard", stopping_after(2, lambda: shutil.rmtree(copy)))
+    with pytest.raises(Unfinished, match=r"train-00002.*_train_\d\.JPEG cannot be read: No such"):
+        build(found, out)
+    assert len(list(out.glob("*-of-*"))) == 2
+
+
+def test_an_image_that_is_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    images = make_raw(tmp_path / "raw")
+    os.symlink("loop.JPEG", images / "train" / "ant" / "loop.JPEG")
+    with pytest.raises(Unfinished, match=r"ant/loop\.JPEG cannot be read: Too many levels of sym"):
+        build(raw.detect(images), tmp_path / "out")
+
+
+def test_the_command_says_that_it_can_go_on_with_code_4(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    line = ["build-tfrecords", "--raw", str(images), "--out", str(tmp_path), "--workers", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "writev", full)
+        assert cli_main.run(line) == 4
+    said = capsys.readouterr().err
+    assert "train-00000-of-00001 was not written: [Errno 28] No space left on device" in said
+    assert cli_main.run(line) == 0

@@ -132,7 +132,7 @@ def command(
         raw_path, options["out"] = (_absolute(path) for path in (raw_path, options["out"]))
         options["engine"] = _engine(engine, address, beam_pipeline_options)
     elif options["workers"] != 1:
-        processes.warm()  # while the raw data is listed
+        processes.warm("imagenet_tools.records.shard")  # while the raw data is listed
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
     click.echo(raw_set.description, err=True)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.draws import sub_seed
 from imagenet_tools.preprocessing import ops
 
 MIN_OBJECT_COVERED = 0.1
@@ -71,7 +72,7 @@ def _distorted_box(
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         tf.stack([height, width, 3]),
         boxes,
-        ops.sub_seed(seed, "distorted_box"),
+        sub_seed(seed, "distorted_box"),
         min_object_covered=MIN_OBJECT_COVERED,
         aspect_ratio_range=ASPECT_RATIO,
         area_range=AREA,

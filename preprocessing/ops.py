@@ -6,25 +6,15 @@ pipeline) makes its sub-seed, so two pipelines that both flip an image flip the 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from imagenet_tools.pipelines import compiled
+from imagenet_tools.pipelines.draws import sub_seed
 
 # The luma weights of tf.image.rgb_to_grayscale, for what is subtracted from gray images.
 LUMA = (0.2989, 0.5870, 0.1140)
-
-
-def fresh_seed() -> tf.Tensor:
-    """A new seed each time it runs, in tf.data and in TF1 graphs too: int32 [2]."""
-    return tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
-
-
-def sub_seed(seed: tf.Tensor, name: str) -> tf.Tensor:
-    """The seed of one draw, by the draw's name: int32 [2]."""
-    return tf.random.experimental.stateless_fold_in(seed, zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
 def uniform(

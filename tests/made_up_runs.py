@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools.comparison import compare, plan, worker
+from imagenet_tools.comparison import compare, plan, run_files
 from imagenet_tools.evaluation import evaluate
-from imagenet_tools.records.manifest import write_json
+from imagenet_tools.storage.write import write_json
 
 ACCURACY = {"alexnet": 0.60, "inception": 0.50}
 
@@ -19,7 +19,7 @@ def made_up(made: plan.Plan, **accuracy: float):
     right = {**ACCURACY, **accuracy}
 
     def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
-        own = worker.run_folder(folder, arm, seed)
+        own = run_files.run_folder(folder, arm, seed)
         own.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng([seed, len(arm.slug)])
         n = 4000
@@ -32,7 +32,7 @@ def made_up(made: plan.Plan, **accuracy: float):
         )
         paths = [arm.slug, *(other.slug for other in made.arms if other != arm), "common"]
         for path in paths:
-            file = own / worker.predictions_file(path)
+            file = own / run_files.predictions_file(path)
             evaluate.write_predictions(file, found, {"data": made.data})
         figures = {"top5": 90.0, "loss": 1.5, "ece": 0.05, "seconds": 1.0}
         training = {"diverged": False, "final_loss": 1.2, "images_per_second": 300.0}
@@ -41,7 +41,7 @@ def made_up(made: plan.Plan, **accuracy: float):
             "training": {**training, "seconds": 10.0}, "versions": {"tensorflow": "0"},
             "evaluations": {path: figures for path in paths},
         }  # fmt: skip
-        write_json(own / worker.RESULT, content)
+        write_json(own / run_files.RESULT, content)
         return 0
 
     return launch
@@ -65,10 +65,10 @@ def diverging(made: plan.Plan, lost: set[tuple[str, int]], **accuracy: float):
     def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
         real(folder, arm, seed)
         if (arm.slug, seed) in lost:
-            own = worker.run_folder(folder, arm, seed)
-            content = json.loads((own / worker.RESULT).read_text())
+            own = run_files.run_folder(folder, arm, seed)
+            content = json.loads((own / run_files.RESULT).read_text())
             content["training"]["diverged"] = True
-            write_json(own / worker.RESULT, {**content, "evaluations": {}})
+            write_json(own / run_files.RESULT, {**content, "evaluations": {}})
             for file in own.glob("predictions-*.npz"):
                 file.unlink()
         return 0

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import worker
+from imagenet_tools.comparison import run_files, worker
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.storage import sync
@@ -41,7 +41,7 @@ def run_all(
     place = storage.staging(folder)
     own = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
     own = [run for at, run in enumerate(own) if part is None or part.takes(at)]
-    missing = [(arm, seed) for arm, seed in own if worker.finished(place, plan, arm, seed) is None]
+    missing = [run for run in own if run_files.finished(place, plan, *run) is None]
     if not missing:
         return
     begin = launch or _launcher(os.fspath(data), jobs, plugins)
@@ -54,7 +54,7 @@ def run_all(
             for future in as_completed(running):
                 arm, seed = running[future]
                 if future.result():
-                    failed.append(worker.run_folder(place, arm, seed))
+                    failed.append(run_files.run_folder(place, arm, seed))
                 bar.set_postfix_str(f"{arm.slug} seed {seed}")
                 bar.update()
         except KeyboardInterrupt:
@@ -81,7 +81,7 @@ def start(
 
     threads: that it may use, None for all.
     """
-    own = worker.run_folder(storage.staging(folder), arm, seed)
+    own = run_files.run_folder(storage.staging(folder), arm, seed)
     own.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", worker.__name__, str(folder), arm.slug, str(seed), data]
     environment = {**os.environ}

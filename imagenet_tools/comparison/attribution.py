@@ -6,20 +6,16 @@ by Shapley's values, which add up to it whatever the interactions.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from scipy import stats
 
 from imagenet_tools import registry
+from imagenet_tools.comparison.results import ArmResults
+from imagenet_tools.pipelines.crosses import combined, subsets
 from imagenet_tools.pipelines.parts import PARTS
-from imagenet_tools.pipelines.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from imagenet_tools.comparison.results import ArmResults
 
 
 @dataclass(frozen=True)
@@ -31,45 +27,18 @@ class Share:
     interval: tuple[float, float]
 
 
-def combined(a: str, b: str, from_a: Sequence[str]) -> Pipeline:
-    """The pipeline with these parts of `a`, the others of `b`; `multiply` goes with the range."""
-    first, second = registry.get(a), registry.get(b)
-    if first.plain or second.plain:
-        plain = first if first.plain else second
-        raise ValueError(f"{plain.spec} is a plain function without parts: it cannot be attributed")
-    parts = {part: (first if part in from_a else second).parts[part] for part in PARTS}
-    return Pipeline(parts, (first if "range" in from_a else second).universal)
-
-
-def specs(a: str, b: str) -> tuple[str, ...]:
-    """Every combination that is neither a nor b, each once."""
-    taken = {registry.get(a).fingerprint, registry.get(b).fingerprint}
-    found = []
-    for subset in _subsets(PARTS):
-        pipeline = combined(a, b, subset)
-        if pipeline.fingerprint not in taken:
-            taken.add(pipeline.fingerprint)
-            found.append(pipeline.spec)
-    return tuple(found)
-
-
-def _subsets(parts: Sequence[str]) -> list[tuple[str, ...]]:
-    return [
-        subset for count in range(len(parts) + 1) for subset in itertools.combinations(parts, count)
-    ]
-
-
 def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
-    """Each part's share of the difference of a less b, from the arms of `specs` and their own."""
+    """Each part's share of a less b, from their arms and those of their crosses."""
+    first, second = registry.get(a), registry.get(b)
     by_fingerprint = {results.arm.fingerprint: results for results in arms}
     found = []
     for part in PARTS:
         weights: dict[str, float] = {}
         others = [other for other in PARTS if other != part]
-        for subset in _subsets(others):
+        for subset in subsets(others):
             weight = math.factorial(len(subset)) * math.factorial(2 - len(subset)) / 6
             for chosen, sign in (((*subset, part), 1.0), (subset, -1.0)):
-                own = combined(a, b, chosen).fingerprint
+                own = combined(first, second, chosen).fingerprint
                 weights[own] = weights.get(own, 0.0) + sign * weight
         found.append(_share(part, weights, by_fingerprint))
     return found

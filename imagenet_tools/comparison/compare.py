@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import diagnosis, registry, storage
-from imagenet_tools.comparison import arms, results, stored, worker
+from imagenet_tools.comparison import arms, results, run_files, stored
 from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.report import document, flips
 from imagenet_tools.diagnosis import preview, sample, values
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.records.manifest import read_manifest, write_json
+from imagenet_tools.records.manifest import read_manifest
+from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
 
 DIAGNOSIS = "diagnosis.json"
@@ -87,7 +88,7 @@ def finalize(
     missing = [
         f"{arm.slug} seed {seed}"
         for arm, seed in runs
-        if worker.finished(own, plan, arm, seed) is None
+        if run_files.finished(own, plan, arm, seed) is None
     ]
     if missing:
         raise Unfinished(f"{len(missing)} of {len(runs)} runs are missing: {', '.join(missing)}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import stored, worker
+from imagenet_tools.comparison import run_files, stored
 from imagenet_tools.comparison.report import document
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
@@ -50,11 +50,13 @@ def join(
     plans.write(joined, own)
     for arm, folder in arms:
         for seed in joined.seeds:
-            if worker.finished(folder, joined, arm, seed) is None:
+            if run_files.finished(folder, joined, arm, seed) is None:
                 raise ValueError(f"{folder}: {arm.slug} seed {seed} is not finished")
-            target = worker.run_folder(own, arm, seed)
+            target = run_files.run_folder(own, arm, seed)
             if not target.exists():
-                shutil.copytree(worker.run_folder(folder, arm, seed), target, copy_function=_link)
+                shutil.copytree(
+                    run_files.run_folder(folder, arm, seed), target, copy_function=_link
+                )
     written = document.write(joined, own, command=command, **_diagnoses(places))
     return stored.keep_report(out, written)
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import registry, storage
-from imagenet_tools.comparison import attribution, statistics
-from imagenet_tools.records import manifest as manifests
+from imagenet_tools.comparison import statistics
+from imagenet_tools.pipelines.crosses import combinations
+from imagenet_tools.records.manifest import read_manifest
+from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
 
 FILE = "plan.json"
@@ -170,14 +172,15 @@ def make(
     chosen = PROFILES[profile]
     settings = {**dict(chosen.changes), **(changes or {})}
     used = recipes.recipe(recipe or chosen.recipe, **settings)
-    manifest = manifests.read_manifest(data)
+    manifest = read_manifest(data)
     for split in ("train", "validation"):
         if split not in manifest.splits:
             raise ValueError(f"{data} has no {split} split; a comparison needs both")
     if attribute:
         if len(specs) != 2:
             raise ValueError(f"--attribute takes two pipelines, not {len(specs)}")
-        arms = _arms((*specs, *attribution.specs(*specs)))
+        crosses = combinations(registry.get(specs[0]), registry.get(specs[1]))
+        arms = _arms((*specs, *(one.spec for one in crosses)))
     else:
         arms = _arms(specs)
     count = seeds or chosen.seeds
@@ -262,7 +265,7 @@ def write(plan: Plan, folder: Path) -> None:
             wanted["former"] = [*there.get("former", []), note]
         else:
             return
-    manifests.write_json(path, wanted)
+    write_json(path, wanted)
 
 
 def read(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:

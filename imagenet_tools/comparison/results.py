@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import statistics, worker
+from imagenet_tools.comparison import run_files, statistics
 from imagenet_tools.comparison.verdicts import (
     Checkpoints,
     Verdict,
@@ -98,7 +98,7 @@ def _arm_results(
     correct: dict[str, list[np.ndarray]] = {}
     own: list[evaluate.Predictions] = []
     for seed in wanted:
-        result = worker.finished(folder, plan, arm, seed)
+        result = run_files.finished(folder, plan, arm, seed)
         if result is None:
             raise ValueError(f"{arm.slug} seed {seed} is not finished; run the comparison again")
         if result["training"]["diverged"]:
@@ -107,7 +107,7 @@ def _arm_results(
         seeds.append(seed)
         runs.append(result)
         for path in result["evaluations"]:
-            file = worker.run_folder(folder, arm, seed) / worker.predictions_file(path)
+            file = run_files.run_folder(folder, arm, seed) / run_files.predictions_file(path)
             predictions, meta = evaluate.read_predictions(file)
             if meta["data"] != plan.data:
                 raise ValueError(f"{file} is of other data ({meta['data'][:8]})")
@@ -228,7 +228,7 @@ def matrix(plan: plans.Plan, arms: list[ArmResults]) -> dict[str, dict[str, floa
         results.arm.slug: {
             path: float(results.accuracy(path).mean())
             for path in results.correct
-            if path != worker.TEN_CROP
+            if path != run_files.TEN_CROP
         }
         for results in arms
         if results.seeds

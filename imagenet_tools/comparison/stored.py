@@ -8,11 +8,11 @@ import fnmatch
 from pathlib import Path
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import worker
+from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.report import document
 from imagenet_tools.storage import AnyPath, sync
 
-LAST = (worker.RESULT, "report.json")
+LAST = (run_files.RESULT, "report.json")
 # What neither a verdict nor a report needs of a run.
 HEAVY = ("*/model.ckpt-*", "*/checkpoint", "*/events.out.*")
 
@@ -30,7 +30,7 @@ def keep(folder: AnyPath) -> None:
 
     def wanted(name: str) -> bool:
         run = name.rpartition("/")[0]
-        return not run or (own / run / worker.RESULT).exists()
+        return not run or (own / run / run_files.RESULT).exists()
 
     sync.push(folder, wanted, LAST)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import json
 import os
 import shutil
 import sys
@@ -21,21 +20,11 @@ from typing import Any
 
 from imagenet_tools import tensorflow_version
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.records.manifest import write_json
+from imagenet_tools.comparison import run_files
 from imagenet_tools.storage import sync
+from imagenet_tools.storage.write import write_json
 
-RESULT = "result.json"
-TEN_CROP = "ten-crop"
 LOCK = ".lock"
-
-
-def run_folder(folder: Path, arm: plans.Arm, seed: int) -> Path:
-    return folder / arm.slug / f"seed-{seed}"
-
-
-def predictions_file(name: str) -> str:
-    """The predictions of a run under an arm's evaluation path, "common" or "ten-crop"."""
-    return f"predictions-{name}.npz"
 
 
 def execute(
@@ -48,8 +37,8 @@ def execute(
     from imagenet_tools.training import recipes, run, run_record
 
     plan, _ = plans.read(folder)
-    arm, own = plan.arm(slug), run_folder(folder, plan.arm(slug), seed)
-    if finished(folder, plan, arm, seed) is not None:
+    arm, own = plan.arm(slug), run_files.run_folder(folder, plan.arm(slug), seed)
+    if run_files.finished(folder, plan, arm, seed) is not None:
         return  # by the process that held the lock before
     trained = run.train(
         data,
@@ -73,7 +62,7 @@ def execute(
         "evaluations": evaluations,
         "versions": run_record.versions(),
     }
-    write_json(own / RESULT, content)
+    write_json(own / run_files.RESULT, content)
 
 
 def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[str, Any]:
@@ -88,20 +77,20 @@ def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[st
     found: dict[str, Any] = {}
     first: dict[str, str] = {}  # fingerprint -> the first name it was evaluated under
     for name, spec in evaluation_paths(plan, arm).items():
-        file = own / predictions_file(name)
+        file = own / run_files.predictions_file(name)
         same = first.setdefault(registry.get(spec).fingerprint, name)
         if same != name:
-            shutil.copyfile(own / predictions_file(same), file)
+            shutil.copyfile(own / run_files.predictions_file(same), file)
             found[name] = {**found[same], "seconds": 0.0, "predictions": str(file)}
             continue
         result = evaluate.evaluate(data, own, preprocessing=spec, predictions=file)
         found[name] = dataclasses.asdict(result)
     if plan.ten_crop:
-        file = own / predictions_file(TEN_CROP)
+        file = own / run_files.predictions_file(run_files.TEN_CROP)
         result = evaluate.evaluate(
             data, own, preprocessing=arm.spec, ten_crop=True, predictions=file
         )
-        found[TEN_CROP] = dataclasses.asdict(result)
+        found[run_files.TEN_CROP] = dataclasses.asdict(result)
     return found
 
 
@@ -141,16 +130,6 @@ def crossed(geometry: str, colour: str) -> Any:
     return None
 
 
-def finished(folder: Path, plan: plans.Plan, arm: plans.Arm, seed: int) -> dict[str, Any] | None:
-    """The result of a run that is done and is of this plan; None otherwise."""
-    try:
-        content: dict[str, Any] = json.loads((run_folder(folder, arm, seed) / RESULT).read_text())
-    except (OSError, ValueError):
-        return None
-    fits = content.get("fingerprint") == arm.fingerprint and content.get("data") == plan.data
-    return content if fits else None
-
-
 @contextlib.contextmanager
 def _alone(own: Path) -> Iterator[None]:
     """Wait until no other process is at this run: a lost task's may take a moment to die."""
@@ -183,12 +162,12 @@ def main() -> None:
         registry.load_plugin(plugin)
     try:
         place = sync.pull(folder, lambda name: name == plans.FILE)
-        own = run_folder(place, plans.read(place)[0].arm(slug), int(seed))
+        own = run_files.run_folder(place, plans.read(place)[0].arm(slug), int(seed))
         inside = f"{own.relative_to(place).as_posix()}/"
         with _alone(own):
             remote_run.fetch(folder, inside)
             execute(place, slug, int(seed), data, partial(remote_run.send, folder, inside))
-        remote_run.finish(folder, inside, RESULT)
+        remote_run.finish(folder, inside, run_files.RESULT)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from imagenet_tools import registry
 from imagenet_tools.diagnosis import brief_training, probes, rules, sample, values
-from imagenet_tools.diagnosis.rules import Finding
+from imagenet_tools.diagnosis.finding import Finding
+from imagenet_tools.diagnosis.label_findings import label_findings
 from imagenet_tools.training import recipes
 
 
@@ -52,7 +53,7 @@ def diagnose(
         recipe = recipes.recipe(recipe)
     size = image_size or recipe.image_size
     pictures = sample.synthetic_images(images) if data is None else sample.images(data, images)
-    found: list[Finding] = [] if data is None else list(sample.label_findings(data))
+    found: list[Finding] = [] if data is None else list(label_findings(data))
     passports: dict[str, dict[str, Any]] = {}
     for spec in dict.fromkeys(registry.get(spec).spec for spec in specs):
         pipeline = registry.get(spec)

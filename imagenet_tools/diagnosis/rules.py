@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from imagenet_tools.diagnosis.finding import Finding
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis.brief_training import Brief
@@ -23,21 +24,6 @@ CLIPPED = 0.2
 DEAD = 0.35
 PEAK = 1.5  # of the loss of guessing, or of the first step where that is higher (LSUV's is)
 UPDATE = 0.02  # |change| / |weights| of a step; some 1e-3 where training goes well
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing worth knowing. severity: "fail" (a fault), "warning" (it moves the result), "note".
-
-    code: stable name. arm: the pipeline, or what else it is about.
-    """
-
-    code: str
-    arm: str
-    severity: str
-    title: str
-    explanation: str
-    consequence: str
 
 
 def of_pipeline(spec: str, train: Probe, look: Probe, values: Values | None) -> Iterator[Finding]:

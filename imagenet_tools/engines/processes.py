@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import forkserver, get_context, parent_process
-from multiprocessing.context import BaseContext
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -43,21 +42,17 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def warm() -> None:
-    """Start what makes the workers, and do not wait: it imports while the caller lists and plans.
+def warm(module: str) -> None:
+    """Start what makes the workers, and do not wait: it imports the module of the function that
+    they are to run while the caller lists and plans.
 
     Workers are forks of one small process that has imported what they need, and never of the
     caller, with its memory, threads and locks. It ends with the caller.
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload(["imagenet_tools.records.shard"])
+    context.set_forkserver_preload([module])
     with _interrupts_held():
         forkserver.ensure_running()
-
-
-def _warmed() -> BaseContext:
-    warm()
-    return get_context("forkserver")
 
 
 def run(
@@ -76,8 +71,12 @@ def run(
         return
     works = workers <= MANY
     children = workers - 1 if works else workers
+    warm(function.func.__module__ if isinstance(function, partial) else function.__module__)
     pool = ProcessPoolExecutor(
-        children, mp_context=_warmed(), initializer=_begin, initargs=(dict(os.environ),)
+        children,
+        mp_context=get_context("forkserver"),
+        initializer=_begin,
+        initargs=(dict(os.environ),),
     )
     running: dict[Future[Result], Task] = {}
     ended: SimpleQueue[Future[Result]] = SimpleQueue()

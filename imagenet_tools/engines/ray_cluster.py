@@ -18,8 +18,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.records import journal
-from imagenet_tools.records.shard import ShardTask
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -84,10 +82,8 @@ def run(
 
 
 def _attempt(function: Callable[[Any], Any], task: Any) -> Ended:
-    """Do a task at a worker; a shard that an earlier attempt at its message finished is left."""
+    """Do a task at a worker."""
     try:
-        if isinstance(task, ShardTask):
-            return journal.once(function, task), None
         return function(task), None
     except Exception as error:
         return None, error

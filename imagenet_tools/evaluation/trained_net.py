@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import labels, nets, registry
-from imagenet_tools.records.manifest import Manifest, read_manifest, write_text
-from imagenet_tools.training import checkpoints
+from imagenet_tools.records.manifest import read_manifest
+from imagenet_tools.training import checkpoints, run_record
 
-CLASSES = "classes.tsv"  # beside run.json: label 1..N, key (synset) and words of each class
 DEFAULT_MODEL = "alexnet_v2"
 
 
@@ -100,14 +99,6 @@ def _with_weights(
     return net
 
 
-def write_classes(folder: Path, manifest: Manifest) -> None:
-    """Write what the labels of a run mean, so that its checkpoints can be used without records."""
-    lines = [
-        f"{label}\t{key}\t{words}\n" for label, (key, words) in enumerate(manifest.classes, start=1)
-    ]
-    write_text(folder / CLASSES, "".join(lines))
-
-
 def class_names(
     loaded: TrainedNet, data: str | os.PathLike[str] | None = None
 ) -> list[tuple[str, str]]:
@@ -117,7 +108,7 @@ def class_names(
     logits mean, they are called by their numbers.
     """
     logits = loaded.net.num_classes
-    beside = Path(loaded.checkpoint.prefix).parent / CLASSES
+    beside = Path(loaded.checkpoint.prefix).parent / run_record.CLASSES
     if data is not None:
         classes = list(read_manifest(data).classes)
     elif beside.exists():

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import compiled, rendering, views
+from imagenet_tools.pipelines import compiled, draws, rendering, views
 from imagenet_tools.pipelines.parts import PLAIN, UNIVERSAL
 from imagenet_tools.pipelines.pipeline import Pipeline
-from imagenet_tools.preprocessing import ops
 
 # TF-Slim's decoder: every image as RGB, however it was stored.
 CHANNELS = 3
@@ -53,7 +52,7 @@ def _preprocess(
     seed: Any,
     call: Mapping[str, Any],
 ) -> tf.Tensor:
-    seed = ops.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
+    seed = draws.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
     if pipeline.plain:
         out = pipeline.parts[PLAIN](image, *size, is_training, call=call, seed=seed)
         return _universal(pipeline, _gray(pipeline, out, call), size, call)
@@ -80,7 +79,7 @@ def preprocess_encoded(
         image = tf.io.decode_jpeg(encoded, channels=CHANNELS)
         return preprocess_image(pipeline, image, size, is_training, seed, call)
     _probe(pipeline, size, is_training)
-    seed = ops.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
+    seed = draws.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
 
     def seen(height: tf.Tensor, width: tf.Tensor) -> views.View:
         return view(pipeline, height, width, size, is_training, seed, call)
@@ -109,7 +108,7 @@ def view(
     """See Pipeline.view."""
     if pipeline.plain:
         raise ValueError(f"{pipeline.spec} is a plain function: what it looks at is not described")
-    seed = ops.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
+    seed = draws.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
     height, width = (tf.convert_to_tensor(side, tf.int32) for side in (height, width))
     geometry = pipeline.parts["geometry"]
     return geometry(height, width, *_static(size), is_training, seed, call=call)

@@ -2,9 +2,10 @@
 
 from imagenet_tools.records.builder import build, build_slice
 from imagenet_tools.records.finish import finalize
-from imagenet_tools.records.manifest import NAME, Manifest, each_shard, read_manifest, shard_paths
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repairer import Repair, repair
+from imagenet_tools.records.shards import each_shard, shard_paths
 from imagenet_tools.records.verifier import Finding, Report, verify
 
 __all__ = [

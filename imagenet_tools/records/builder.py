@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,9 @@ def run_tasks(
 ) -> Iterator[tuple[ShardTask, ShardResult]]:
     """Build the shards in processes; what befalls one becomes an error that names it."""
     counted = processes.Counted(tasks, count)
-    for task, outcome in engine(build_shard, counted, min(workers or processes.cores(), count)):
+    for task, outcome in engine(
+        partial(journals.once, build_shard), counted, min(workers or processes.cores(), count)
+    ):
         name = os.path.basename(task.path)
         try:
             yield task, outcome()

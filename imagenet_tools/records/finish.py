@@ -16,18 +16,11 @@ from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal as journals
 from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.records.manifest import (
-    NAME,
-    Manifest,
-    Split,
-    read_manifest,
-    write_json,
-    write_manifest,
-    write_text,
-)
+from imagenet_tools.records.manifest import NAME, Manifest, Split, read_manifest, write_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import Note, ShardResult, write_index
 from imagenet_tools.records.shuffle import SplitPlan
+from imagenet_tools.storage.write import write_json, write_text
 
 OUTLINE = "outline.json"  # in the journal
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`

@@ -16,9 +16,10 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.records.manifest import Shard, write_json
+from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask
+from imagenet_tools.storage.write import write_json
 
 FOLDER = ".imgtools-journal"
 LOCK = ".imgtools-lock"

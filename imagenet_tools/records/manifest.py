@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.write import write_json
 
 NAME = "imgtools_manifest.json"
 MANIFEST_VERSION = 1
@@ -86,31 +84,6 @@ def write_manifest(folder: str | os.PathLike[str], manifest: Manifest) -> None:
     write_json(storage.place(folder) / NAME, content)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON as write_text does; dataclasses as objects of their fields."""
-    write_text(path, json.dumps(content, indent=1, default=vars) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text under a temporary name, sync it, and rename it into place."""
-    if storage.is_remote(path):
-        path.write_text(text, encoding="utf-8")
-        return
-    # A name of its own: array tasks may write the same text at the same time.
-    temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    # The names of this folder too, so that a finished one survives a power cut whole.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     """Read the manifest of a folder of records.
 
@@ -145,34 +118,4 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
         raise DamagedData(f"{path} lacks or mistakes something: {error}") from error
     if changed:
         raise DamagedData(f"{path} was changed: its digest does not match its shards")
-    return manifest
-
-
-def shard_paths(folder: str | os.PathLike[str], split: str) -> list[str]:
-    """Return the paths of a split's shards, in order; those of a store are brought here first.
-
-    Raises ValueError naming the splits that are there.
-    """
-    manifest = _with_split(folder, split)
-    if storage.is_remote(folder):
-        from imagenet_tools.records import cache
-
-        return cache.fetch(storage.normal(folder), manifest, split)
-    return [str(storage.place(folder) / shard.file) for shard in manifest.splits[split].shards]
-
-
-def each_shard(folder: str | os.PathLike[str], split: str) -> Iterator[str]:
-    """Yield the paths of a split's shards, in order: for who may need the first of them only."""
-    if not storage.is_remote(folder):
-        yield from shard_paths(folder, split)
-        return
-    from imagenet_tools.records import cache
-
-    yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
-
-
-def _with_split(folder: str | os.PathLike[str], split: str) -> Manifest:
-    manifest = read_manifest(folder)
-    if split not in manifest.splits:
-        raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
     return manifest

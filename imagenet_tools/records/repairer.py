@@ -12,10 +12,11 @@ from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import make_plans, plan_id, run_tasks, shard_contents
 from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
-from imagenet_tools.records.manifest import read_manifest, write_text
+from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask
 from imagenet_tools.records.verifier import Report, verify
+from imagenet_tools.storage.write import write_text
 
 
 @dataclass(frozen=True)

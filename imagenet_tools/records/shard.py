@@ -15,8 +15,9 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.images import inspect
 from imagenet_tools.raw.box import Box, PixelBox
 from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.records.manifest import Shard, write_json
+from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.prepare import Prepared, Settings, prepare
+from imagenet_tools.storage.write import write_json
 
 NOTES = ("damaged", "skipped", "repaired", "converted")
 Note = dict[str, str]  # key, path and reason of one image

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections import deque
@@ -18,53 +17,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+
+from imagenet_tools.storage.urls import AnyPath, is_remote, normal
+from imagenet_tools.storage.urls import redact as redact
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-AnyPath = str | os.PathLike[str]
 
 CACHE = "IMGTOOLS_CACHE"  # the environment's name for the folder of working copies and records
 AHEAD = 16  # requests of a process that wait for a store at one time
-_NO_USERS = ("s3", "s3a", "gs", "gcs", "hf", "http", "https")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]*@")
 _copies: dict[str, str] = {}  # of this process: folder in the cache -> URL
-_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s'\"?]*)\?[^\s'\"]+")
-
-
-def is_remote(path: object) -> bool:
-    """True for the URL of a store; file:///a is the local path /a."""
-    text = str(path)
-    return "://" in text and bool(_URL.match(text)) and not text.startswith(("file://", "local://"))
-
-
-def redact(text: str) -> str:
-    """Take user names, passwords and queries out of the URLs in a text."""
-    return _QUERY.sub(r"\1?***", _USER.sub(r"\1***@", text))
-
-
-def normal(path: AnyPath) -> str:
-    """A path as it is used everywhere: a local path, or a URL without a slash at its end.
-
-    Raises ValueError for a URL with a password or a query: URLs are written into manifests,
-    reports and messages, and are no place for secrets.
-    """
-    text = os.fspath(path)
-    if "://" not in text:
-        return text
-    if text.startswith(("file://", "local://")):
-        return unquote(urlsplit(text).path) or "/"
-    if not is_remote(text):
-        raise ValueError(f"{redact(text)} is neither a path nor a URL such as s3://bucket/folder")
-    parts = urlsplit(text)
-    if parts.password or parts.query or (parts.username and parts.scheme in _NO_USERS):
-        raise ValueError(
-            f"{redact(text)} carries a user, a password or a query. URLs are written into "
-            "manifests and reports; keep credentials in the store's own settings (AWS_PROFILE, "
-            "~/.config/fsspec)"
-        )
-    return text if text.endswith("://") else text.rstrip("/")
 
 
 def place(path: AnyPath) -> Path:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.storage import redact
+from imagenet_tools.storage.urls import redact
 
 Result = TypeVar("Result")
 

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from imagenet_tools import storage
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.evaluation import trained_net
 from imagenet_tools.storage import AnyPath, sync
 from imagenet_tools.training import checkpoints, run_record
 
@@ -85,5 +84,5 @@ def _step(name: str, inside: str) -> int | None:
 
 def _resumes(name: str, inside: str, step: int) -> bool:
     """Does going on from this step need the file?"""
-    small = (run_record.RUN, run_record.METRICS, trained_net.CLASSES, checkpoints.STATE)
+    small = (run_record.RUN, run_record.METRICS, run_record.CLASSES, checkpoints.STATE)
     return _step(name, inside) == step or name in {f"{inside}{one}" for one in small}

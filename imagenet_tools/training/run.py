@@ -23,7 +23,6 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from imagenet_tools import nets, records, registry, storage
-from imagenet_tools.evaluation import trained_net
 from imagenet_tools.training import (
     batches,
     checkpoints,
@@ -148,7 +147,7 @@ def train(
         trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
     if used.chief:  # now that nothing that was asked for is impossible
         run_record.claim(folder, run)
-        trained_net.write_classes(folder, manifest)
+        run_record.write_classes(folder, manifest)
     step = trainer.restore(folder)
 
     def stream(worker: tuple[int, int]) -> tf.data.Dataset:

@@ -14,9 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import __version__
-from imagenet_tools.records.manifest import write_json
+from imagenet_tools.records.manifest import Manifest
+from imagenet_tools.storage.write import write_json, write_text
 
 RUN, METRICS = "run.json", "metrics.jsonl"
+CLASSES = "classes.tsv"  # label 1..N, key (synset) and words of each class
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,11 @@ def result(folder: Path) -> dict[str, Any] | None:
     content = json.loads((folder / RUN).read_text()) if (folder / RUN).exists() else {}
     found: dict[str, Any] | None = content.get("result")
     return found
+
+
+def write_classes(folder: Path, manifest: Manifest) -> None:
+    """Write what the labels of a run mean, so that its checkpoints can be used without records."""
+    lines = [
+        f"{label}\t{key}\t{words}\n" for label, (key, words) in enumerate(manifest.classes, start=1)
+    ]
+    write_text(folder / CLASSES, "".join(lines))

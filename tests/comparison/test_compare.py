@@ -15,11 +15,11 @@ from made_up_runs import diverging, launched, made_up, undiagnosed
 
 from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, compare, plan, worker
+from imagenet_tools.comparison import arms, compare, plan, run_files, worker
 from imagenet_tools.comparison.report import document, published
 from imagenet_tools.diagnosis import sample, values
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.records.manifest import write_json
+from imagenet_tools.storage.write import write_json
 
 
 def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
@@ -61,11 +61,11 @@ def test_finished_runs_are_left_alone_and_failed_ones_named(
 def test_results_of_other_data_do_not_count(tiny_records: Path, tmp_path: Path) -> None:
     made = plan.make(("alexnet", "inception"), tiny_records, seeds=1)
     made_up(made)(tmp_path, made.arms[0], 1)
-    assert worker.finished(tmp_path, made, made.arms[0], 1) is not None
-    path = worker.run_folder(tmp_path, made.arms[0], 1) / worker.RESULT
+    assert run_files.finished(tmp_path, made, made.arms[0], 1) is not None
+    path = run_files.run_folder(tmp_path, made.arms[0], 1) / run_files.RESULT
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "fingerprint": "0" * 12}))
-    assert worker.finished(tmp_path, made, made.arms[0], 1) is None
+    assert run_files.finished(tmp_path, made, made.arms[0], 1) is None
 
 
 def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) ->
     folder = undiagnosed(tmp_path / "out")
     plan.write(made, folder)
     first = made.arms[0]
-    own = worker.run_folder(folder, first, 1)
+    own = run_files.run_folder(folder, first, 1)
     command = [
         sys.executable,
         "-m",
@@ -212,12 +212,12 @@ def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) ->
         time.sleep(0.05)
     child.kill()
     child.wait()
-    assert worker.finished(folder, made, first, 1) is None
+    assert run_files.finished(folder, made, first, 1) is None
     written = compare.compare(made, folder, tiny_records)
     assert written.content["arms"][0]["seeds"] == [1]
-    done = (own / worker.RESULT).stat().st_mtime_ns
+    done = (own / run_files.RESULT).stat().st_mtime_ns
     compare.compare(made, folder, tiny_records)
-    assert (own / worker.RESULT).stat().st_mtime_ns == done
+    assert (own / run_files.RESULT).stat().st_mtime_ns == done
 
 
 def test_runs_that_only_guess_are_named(tiny_records: Path, tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_runs_of_other_versions_are_a_deviation(tiny_records: Path, tmp_path: Pa
     made = plan.make(("alexnet", "inception"), tiny_records)
     plan.write(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
-    path = worker.run_folder(tmp_path, made.arms[1], 3) / worker.RESULT
+    path = run_files.run_folder(tmp_path, made.arms[1], 3) / run_files.RESULT
     write_json(path, {**json.loads(path.read_text()), "versions": {"tensorflow": "1"}})
     deviations = document.write(made, tmp_path, command="").content["deviations"]
     assert deviations == ["the runs were made with more than one tensorflow: 0, 1"]

@@ -9,7 +9,7 @@ import pytest
 
 from imagenet_tools import diagnosis, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.diagnosis import sample
+from imagenet_tools.diagnosis.label_findings import label_findings
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import recipes
 
@@ -86,11 +86,11 @@ def test_scale_shows_in_a_few_steps() -> None:
 def test_labels_off_by_one(tmp_path: Path) -> None:
     synthetic.generate(tmp_path / "raw", classes=2, train_per_class=4, validation_per_class=2)
     records.build(raw.detect(tmp_path / "raw"), tmp_path / "records", workers=1)
-    assert list(sample.label_findings(tmp_path / "records")) == []
+    assert list(label_findings(tmp_path / "records")) == []
     for path in records.shard_paths(tmp_path / "records", "train"):
         shifted = [_less_one(record) for _, record in tfrecord.read(path)]
         Path(path).write_bytes(b"".join(shifted))
-    (found,) = sample.label_findings(tmp_path / "records")
+    (found,) = label_findings(tmp_path / "records")
     assert (found.code, found.severity, found.arm) == ("labels", "fail", "train")
     assert "off by -1" in found.explanation
 

@@ -270,7 +270,7 @@ def test_no_cluster_is_one_line(images: Path, tmp_path: Path) -> None:
 
 def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: Path) -> None:
     """One run, to the bit."""
-    from imagenet_tools.comparison import arms, on_ray, plan, worker
+    from imagenet_tools.comparison import arms, on_ray, plan, run_files
     from imagenet_tools.evaluation import evaluate
 
     made = plan.make(
@@ -287,10 +287,10 @@ def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: 
         arms.run_all(made, tmp_path / "ray", tiny_records, launch=launch, jobs=jobs, part=first)
     found, arm = [], made.arms[0]
     for name in ("local", "ray"):
-        own = worker.run_folder(tmp_path / name, arm, 1)
-        result = json.loads((own / worker.RESULT).read_text())
+        own = run_files.run_folder(tmp_path / name, arm, 1)
+        result = json.loads((own / run_files.RESULT).read_text())
         assert result["training"]["steps"] == 6
-        predictions, _ = evaluate.read_predictions(own / worker.predictions_file(arm.slug))
+        predictions, _ = evaluate.read_predictions(own / run_files.predictions_file(arm.slug))
         found.append(predictions.probability)
     np.testing.assert_array_equal(found[0], found[1])
 

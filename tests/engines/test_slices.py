@@ -143,17 +143,17 @@ def test_runs_of_a_comparison_in_slices(
     tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The runs themselves are test_compare's; here they are pretended."""
-    from imagenet_tools.comparison import compare, plan, worker
+    from imagenet_tools.comparison import compare, plan, run_files
 
     made = plan.make(("alexnet", "inception"), tiny_records, seeds=2)
     ran = []
 
     def pretend(folder: Path, arm: plan.Arm, seed: int) -> int:
         ran.append((arm.slug, seed))
-        own = worker.run_folder(folder, arm, seed)
+        own = run_files.run_folder(folder, arm, seed)
         own.mkdir(parents=True)
         content = {"fingerprint": arm.fingerprint, "data": made.data}
-        (own / worker.RESULT).write_text(json.dumps(content))
+        (own / run_files.RESULT).write_text(json.dumps(content))
         return 0
 
     for part in (Slice(1, 3), Slice(0, 3)):

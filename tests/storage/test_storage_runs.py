@@ -19,9 +19,10 @@ from made_up_runs import made_up
 
 from imagenet_tools import records, storage
 from imagenet_tools.cli.main import run
-from imagenet_tools.comparison import arms, compare, plan, stored, worker
+from imagenet_tools.comparison import arms, compare, plan, run_files, stored, worker
 from imagenet_tools.comparison.report import document
 from imagenet_tools.diagnosis import sample
+from imagenet_tools.diagnosis.label_findings import label_findings
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.evaluation import evaluate
@@ -223,10 +224,10 @@ def launcher(made: plan.Plan, started: list[tuple[str, int]]):
         started.append((arm.slug, seed))
         place = sync.pull(folder, lambda name: name == plan.FILE)
         made_up(made)(place, arm, seed)
-        own = worker.run_folder(place, arm, seed)
+        own = run_files.run_folder(place, arm, seed)
         (own / "model.ckpt-9.index").write_bytes(b"weights")
         inside = f"{own.relative_to(place).as_posix()}/"
-        sync.push(folder, lambda name: name.startswith(inside), [worker.RESULT])
+        sync.push(folder, lambda name: name.startswith(inside), [run_files.RESULT])
         return 0
 
     return launch
@@ -257,7 +258,7 @@ def test_a_comparison_in_a_store_goes_on_on_another_machine(
     kept = {name.removeprefix("bucket/runs/mine/") for name in s3.find("bucket/runs/mine")}
     assert {"plan.json", "report.json", "report.html", "report.md", "forest.png"} <= kept
     for slug, seed in started:
-        assert f"{slug}/seed-{seed}/{worker.RESULT}" in kept
+        assert f"{slug}/seed-{seed}/{run_files.RESULT}" in kept
         assert f"{slug}/seed-{seed}/model.ckpt-9.index" in kept
     own = storage.staging(out)
     assert not (own / f"{done[0][0]}/seed-{done[0][1]}/model.ckpt-9.index").exists()  # not needed
@@ -281,7 +282,7 @@ def test_unfinished_runs_stay_where_they_are(
     """A run is in the store when it is finished, its result last; half of one is not."""
     out = "s3://bucket/runs/mine"
     made = plan.make(("alexnet", "inception"), data, seeds=1)
-    half = worker.run_folder(storage.staging(out), made.arms[0], 1)
+    half = run_files.run_folder(storage.staging(out), made.arms[0], 1)
     half.mkdir(parents=True)
     (half / "metrics.jsonl").write_text("{}\n")
     server.requests.clear()
@@ -289,7 +290,7 @@ def test_unfinished_runs_stay_where_they_are(
     kept = s3.find("bucket/runs/mine")
     assert not [name for name in kept if "/alexnet/" in name]
     names = [r.key for r in server.requests if r.copy_of and "/inception/" in r.key]
-    assert names[-1].endswith(worker.RESULT)
+    assert names[-1].endswith(run_files.RESULT)
 
 
 def test_worker_of_another_machine(
@@ -304,7 +305,7 @@ def test_worker_of_another_machine(
 
     def execute(folder: Path, slug: str, seed: int, data: str, saved: Any) -> None:
         """A made-up run that its machine leaves at its first checkpoint."""
-        own = worker.run_folder(folder, made.arm(slug), seed)
+        own = run_files.run_folder(folder, made.arm(slug), seed)
         if (own / "model.ckpt-5.index").exists():
             return made_up(made)(folder, made.arm(slug), seed)
         save(own, 5)
@@ -318,7 +319,7 @@ def test_worker_of_another_machine(
     machine("another", tmp_path, monkeypatch)
     assert not (stored.opened(out) / "alexnet/seed-1/checkpoint").exists()
     worker.main()
-    assert f"bucket/runs/mine/alexnet/seed-1/{worker.RESULT}" in s3.find("bucket/runs/mine")
+    assert f"bucket/runs/mine/alexnet/seed-1/{run_files.RESULT}" in s3.find("bucket/runs/mine")
 
 
 def test_a_diagnosis_fetches_what_it_looks_at(s3: Any, data: str, server: Proxy) -> None:
@@ -328,7 +329,7 @@ def test_a_diagnosis_fetches_what_it_looks_at(s3: Any, data: str, server: Proxy)
     assert isinstance(pictures[0].encoded, bytes)
     fetched = {r.key for r in server.requests if r.method == "GET" and "-of-" in r.key}
     assert len(fetched) == 1
-    assert list(sample.label_findings(data)) == []
+    assert list(label_findings(data)) == []
 
 
 def test_records_of_a_store_feed_the_input(data: str, tiny_records: Path) -> None:

@@ -16,7 +16,7 @@ from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison.report import figures, flips, published, sections
 from imagenet_tools.comparison.report.blocks import markdown, page
 from imagenet_tools.comparison.results import ArmResults, Contrast
-from imagenet_tools.records.manifest import write_json
+from imagenet_tools.storage.write import write_json
 
 SCHEMA = 2  # of report.json; docs/comparison.md says what its fields mean
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import worker
+from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.results import ArmResults, Contrast
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def curves(plan: plans.Plan, folder: Path, arms: list[ArmResults]) -> Figure:
 
 
 def _losses(folder: Path, arm: plans.Arm, seed: int) -> list[tuple[float, float]]:
-    path = worker.run_folder(folder, arm, seed) / "metrics.jsonl"
+    path = run_files.run_folder(folder, arm, seed) / "metrics.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [(line["epoch"], line["loss"]) for line in lines if line["loss"] is not None]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import worker
+from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.report import explanations
 from imagenet_tools.comparison.report.blocks import (
     Block,
@@ -143,12 +143,12 @@ FIGURES: list[Figure] = [
     ("calibration error", 3, lambda arm: arm.metric("ece")),
     ("train-validation gap", 2, lambda arm: arm.metric("loss") - arm.training_loss()),
 ]
-TEN_CROP: Figure = ("ten-crop top-1 %", 2, lambda arm: arm.accuracy(worker.TEN_CROP))
+TEN_CROP: Figure = ("ten-crop top-1 %", 2, lambda arm: arm.accuracy(run_files.TEN_CROP))
 
 
 def _accuracy_blocks(arms: list[ArmResults]) -> list[Block]:
     """The figures of each arm over its seeds, and of each seed."""
-    ten_crop = all(worker.TEN_CROP in arm.correct for arm in arms if arm.seeds)
+    ten_crop = all(run_files.TEN_CROP in arm.correct for arm in arms if arm.seeds)
     figures = [*FIGURES, TEN_CROP] if ten_crop else FIGURES
     means, singles = [], []
     for arm in arms:

@@ -1,0 +1,38 @@
+"""Crosses: pipelines made of the parts of two others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from imagenet_tools.pipelines.parts import PARTS
+from imagenet_tools.pipelines.pipeline import Pipeline
+
+
+def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
+    """The pipeline with these parts of `a`, the others of `b`; `multiply` goes with the range.
+
+    Raises ValueError for a plain function, which has no parts.
+    """
+    for one in (a, b):
+        if one.plain:
+            raise ValueError(f"{one.spec} is a plain function without parts: it cannot be crossed")
+    parts = {part: (a if part in from_a else b).parts[part] for part in PARTS}
+    return Pipeline(parts, (a if "range" in from_a else b).universal)
+
+
+def combinations(a: Pipeline, b: Pipeline) -> Iterator[Pipeline]:
+    """Every combination of the two's parts that is neither a nor b, each once."""
+    taken = {a.fingerprint, b.fingerprint}
+    for subset in subsets(PARTS):
+        pipeline = combined(a, b, subset)
+        if pipeline.fingerprint not in taken:
+            taken.add(pipeline.fingerprint)
+            yield pipeline
+
+
+def subsets(parts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every choice of some of the parts, the empty one first."""
+    return [
+        subset for count in range(len(parts) + 1) for subset in itertools.combinations(parts, count)
+    ]

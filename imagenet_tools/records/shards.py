@@ -1,0 +1,36 @@
+"""The paths of a split's shards; those of a store are brought into the cache first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from imagenet_tools import storage
+from imagenet_tools.records import cache
+from imagenet_tools.records.manifest import Manifest, read_manifest
+
+
+def shard_paths(folder: str | os.PathLike[str], split: str) -> list[str]:
+    """Return the paths of a split's shards, in order; those of a store are brought here first.
+
+    Raises ValueError naming the splits that are there.
+    """
+    manifest = _with_split(folder, split)
+    if storage.is_remote(folder):
+        return cache.fetch(storage.normal(folder), manifest, split)
+    return [str(storage.place(folder) / shard.file) for shard in manifest.splits[split].shards]
+
+
+def each_shard(folder: str | os.PathLike[str], split: str) -> Iterator[str]:
+    """Yield the paths of a split's shards, in order: for who may need the first of them only."""
+    if not storage.is_remote(folder):
+        yield from shard_paths(folder, split)
+        return
+    yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
+
+
+def _with_split(folder: str | os.PathLike[str], split: str) -> Manifest:
+    manifest = read_manifest(folder)
+    if split not in manifest.splits:
+        raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
+    return manifest

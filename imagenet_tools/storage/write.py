@@ -1,0 +1,36 @@
+"""Write a text or JSON so that either the old file or the whole new one is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import storage
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON as write_text does; dataclasses as objects of their fields."""
+    write_text(path, json.dumps(content, indent=1, default=vars) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text under a temporary name, sync it, and rename it into place."""
+    if storage.is_remote(path):
+        path.write_text(text, encoding="utf-8")
+        return
+    # A name of its own: array tasks may write the same text at the same time.
+    temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    # The names of this folder too, so that a finished one survives a power cut whole.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -21,6 +21,18 @@ def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
     return Pipeline(parts, (a if "range" in from_a else b).universal)
 
 
+def evaluated_under(own: Pipeline, geometry: Pipeline) -> Pipeline | None:
+    """The pipeline under which a net that `own` trained is evaluated on another's geometry.
+
+    Colour, range, `multiply` and `use_grayscale` stay own's with all their settings: a net that is
+    fed another value range fails for that reason alone. None where one of the two is a plain
+    function, whose geometry cannot be told from the rest.
+    """
+    if own.plain or geometry.plain:
+        return None
+    return combined(geometry, own, ("geometry",))
+
+
 def combinations(a: Pipeline, b: Pipeline) -> Iterator[Pipeline]:
     """Every combination of the two's parts that is neither a nor b, each once."""
     taken = {a.fingerprint, b.fingerprint}

@@ -27,20 +27,24 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
     """
     claims: dict[str, list[tuple[int, Part]]] = {}
     universal: dict[str, Any] = {}
+    brought: list[list[Part]] = []
     terms = re.split(r"\+(?=\s*[A-Za-z])", spec)
     for term in terms:
         match = _TERM.fullmatch(term.strip())
         if match is None:
             raise ValueError(f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour")
         definition = find(match["name"])
-        brought = _brought(definition, match["part"], alone=len(terms) == 1)
-        settings = _settings(definition, list(brought), match["settings"] or "", universal)
-        for kind, claim in brought.items():
-            claims.setdefault(kind, []).append((claim, _part(definition, kind, settings)))
+        strengths = _brought(definition, match["part"], alone=len(terms) == 1)
+        settings = _settings(definition, list(strengths), match["settings"] or "", universal)
+        brought.append([_part(definition, kind, settings) for kind in strengths])
+        for part, strength in zip(brought[-1], strengths.values(), strict=True):
+            claims.setdefault(part.kind, []).append((strength, part))
     if set(claims) not in ({PLAIN}, set(PARTS)):
         missing = [kind for kind in PARTS if kind not in claims]
         raise ValueError(f"{spec!r} has no {missing[0]}; add +NAME.{missing[0]}")
     parts = {kind: _strongest(claims[kind], spec) for kind in (PLAIN, *PARTS) if kind in claims}
+    for term_parts in brought:
+        _refuse_unheard(term_parts, parts, spec)
     return Pipeline(parts, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
 
 
@@ -66,18 +70,23 @@ def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str,
 
 
 def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
-    """The part with the strongest claim; refuses a tie, and settings that would go unheard."""
-    strongest = max(claim for claim, _ in claims)
-    first, *others = (part for claim, part in claims if claim == strongest)
+    """The part with the strongest claim; refuses a tie."""
+    strongest = max(strength for strength, _ in claims)
+    first, *others = (part for strength, part in claims if strength == strongest)
     if others:
         raise ValueError(f"{spec!r} gives {first.kind} twice")
-    for claim, part in claims:
-        if claim < strongest and part.settings:
-            raise ValueError(
-                f"{', '.join(part.settings)} of {part.definition.name} has no effect in {spec!r}: "
-                f"its {part.kind} is replaced by that of {first.definition.name}"
-            )
     return first
+
+
+def _refuse_unheard(brought: list[Part], taken: Mapping[str, Part], spec: str) -> None:
+    """Refuse a term's setting that reaches none of the parts that are taken from the term."""
+    heard = {name for part in brought if taken[part.kind] is part for name in part.settings}
+    for part in brought:
+        if unheard := [name for name in part.settings if name not in heard]:
+            raise ValueError(
+                f"{', '.join(unheard)} of {part.definition.name} has no effect in {spec!r}: its "
+                f"{part.kind} is replaced by that of {taken[part.kind].definition.name}"
+            )
 
 
 def _part(definition: Definition, kind: str, settings: Mapping[str, Any]) -> Part:

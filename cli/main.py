@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import shlex
+import signal
 import sys
+import threading
 from typing import Any
 
 import click
@@ -20,11 +22,12 @@ EXIT_CODES = """\b
 Exit codes:
   0    done
   1    failed
-  2    wrong use
+  2    wrong use: an option, a name, a value, a path that is not there
   3    damaged data was found
   4    partly done: the same command resumes
   5    undecided (compare-preproc --fail-if-undecided)
   130  interrupted: the same command resumes
+  143  told to end (SIGTERM): the same command resumes
 """
 
 
@@ -115,31 +118,58 @@ def run(arguments: list[str]) -> int:
     from imagenet_tools import storage
 
     again = storage.redact(shlex.join(["imgtools", *arguments]))
-    debug = "--debug" in arguments
+    interrupts = _Interrupts()
     try:
-        result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
+        with interrupts:
+            result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(f"Interrupted. What was finished is kept; to resume: {again}", err=True)
-        return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-    except Exception as error:
-        if debug:
+    except (Exception, KeyboardInterrupt) as error:
+        # click makes an Abort of an EOFError, too, wherever it comes from.
+        cause = error.__cause__ if isinstance(error, click.Abort) else error
+        # A library that is interrupted while it is imported raises what it likes.
+        if interrupts.seen or not isinstance(cause, Exception):
+            click.echo(f"Interrupted. What was finished is kept; to resume: {again}", err=True)
+            return 130
+        if "--debug" in arguments:
             raise
-        return _report(error, again)
+        return _report(cause, again)
+
+
+class _Interrupts:
+    """Notes whether Ctrl-C was pressed; within it the first press raises KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __enter__(self) -> None:
+        self._former: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._former = signal.signal(signal.SIGINT, self._note)
+
+    def __exit__(self, *_: object) -> None:
+        if self._former is not None:
+            signal.signal(signal.SIGINT, self._former)
+
+    def _note(self, number: int, frame: Any) -> None:
+        self.seen = True
+        signal.default_int_handler(number, frame)
 
 
 def _report(error: Exception, again: str) -> int:
     from imagenet_tools import storage
-    from imagenet_tools.errors import DamagedData, Unfinished
+    from imagenet_tools.errors import DamagedData, Stopped, Unfinished
 
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     message = storage.as_asked(message).strip() or "no further message"
+    if isinstance(error, Stopped):
+        click.echo(f"Stopped: {message}\nTo resume: {again}", err=True)
+        return 143
     if isinstance(error, Unfinished):
         click.echo(f"Unfinished: {message}\nTo resume: {again}", err=True)
         return 4
@@ -152,4 +182,6 @@ def _report(error: Exception, again: str) -> int:
     kind = "" if expected else f"{type(error).__name__}: "
     hint = "" if expected else "\nThis was not expected; run again with --debug for the traceback."
     click.echo(f"Error: {kind}{message}{hint}", err=True)
-    return 1
+    # What the library calls a wrong value is wrong use, as what click refuses.
+    wrong_use = isinstance(error, ValueError | FileNotFoundError) or type(error) is LookupError
+    return 2 if wrong_use else 1

@@ -1,6 +1,7 @@
 """The exceptions that a program may want to tell apart; everything else is a plain built-in one.
 
-cli/main.py turns them into exit codes: DamagedData 3, Unfinished 4.
+cli/main.py turns them into exit codes: DamagedData 3, Unfinished 4, Stopped 143; a plain
+ValueError, LookupError or FileNotFoundError is wrong use, 2, and all else 1.
 """
 
 from __future__ import annotations
@@ -12,3 +13,7 @@ class DamagedData(ValueError):
 
 class Unfinished(RuntimeError):
     """Part of the work is done and kept; the same call again does only what is missing."""
+
+
+class Stopped(RuntimeError):
+    """The process was told to end (SIGTERM), and has saved what it had; the same call goes on."""

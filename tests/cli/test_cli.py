@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import click
 import pytest
 
 from imagenet_tools.cli import main as cli_main
+from imagenet_tools.errors import DamagedData, Stopped, Unfinished
 
 PROJECT = Path(__file__).parents[2]
 CONTEXT = click.Context(cli_main.program, info_name="imgtools", **cli_main.program.context_settings)
@@ -105,6 +111,75 @@ def test_interrupt_says_how_to_resume(
     monkeypatch.setattr(command("list-preproc"), "callback", interrupt)
     assert cli_main.run(["list-preproc"]) == 130
     assert "imgtools list-preproc" in capsys.readouterr().err
+
+
+def test_an_end_of_file_is_no_interrupt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ends(**_: object) -> None:
+        raise EOFError("the file ends early")
+
+    monkeypatch.setattr(command("list-preproc"), "callback", ends)
+    assert cli_main.run(["list-preproc"]) == 1
+    assert "EOFError: the file ends early" in capsys.readouterr().err
+
+
+def test_a_library_that_swallows_the_interrupt_is_still_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def swallows(**_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        except KeyboardInterrupt:
+            raise ImportError("numpy cannot be imported") from None
+
+    monkeypatch.setattr(command("list-preproc"), "callback", swallows)
+    assert cli_main.run(["list-preproc"]) == 130
+    assert "Interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (ValueError("margin is -1"), 2),
+        (LookupError("unknown recipe"), 2),
+        (FileNotFoundError(2, "No such file", "x"), 2),
+        (DamagedData("shard 3"), 3),
+        (Unfinished("2 of 6 runs"), 4),
+        (Stopped("step 40 is saved"), 143),
+        (OSError(28, "No space left on device"), 1),
+        (KeyError("arms"), 1),
+        (MemoryError("3 GB"), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_has_one_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(command("list-preproc"), "callback", fail)
+    assert cli_main.run(["list-preproc"]) == code
+
+
+def test_ctrl_c_while_it_starts_is_one_line() -> None:
+    """At whatever instant: while Python imports click, or the command imports TensorFlow."""
+    for delay in (0.05, 0.1, 0.2, 0.4, 0.8):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "imagenet_tools", "list-preproc"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+        if process.returncode == -signal.SIGINT or "site" in said:
+            continue  # Python itself had not begun
+        assert process.returncode in (0, 130), said
+        assert "Traceback" not in said
 
 
 def test_underscores_in_options_are_taken() -> None:

@@ -45,7 +45,7 @@ def test_comparisons_are_joined(
     five = plan.make(("alexnet", "vgg"), tiny_records, seeds=5)
     plan.write(five, tmp_path / "five")
     both = [str(tmp_path / "inception"), str(tmp_path / "five"), "--out", str(tmp_path / "no")]
-    assert cli_main.run(["compare-runs", *both]) == 1
+    assert cli_main.run(["compare-runs", *both]) == 2
     assert "they differ in seeds" in capsys.readouterr().err
     assert cli_main.run(["compare-runs", *both[:2]]) == 2
 
@@ -68,5 +68,5 @@ def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     options = [word for flag, part in (("--a", a), ("--b", b)) for f in part for word in (flag, f)]
     assert cli_main.run(["compare-runs", *options]) == 0
     assert "one is better than two by" in capsys.readouterr().out
-    assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 1
+    assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 2
     assert "never mix" in capsys.readouterr().err

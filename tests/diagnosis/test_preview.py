@@ -66,8 +66,8 @@ def test_errors_are_one_line(picture: Path, tmp_path: Path, capsys) -> None:
     text = tmp_path / "b.jpg"
     text.write_text("no image")
     out = str(tmp_path / "s.png")
-    assert cli_main.run(["preview", "alexnet", "--image", str(text), "--out", out]) == 1
+    assert cli_main.run(["preview", "alexnet", "--image", str(text), "--out", out]) == 2
     assert "b.jpg: not an image" in capsys.readouterr().err
     out = str(tmp_path / "s.txt")
-    assert cli_main.run(["preview", "alexnet", "--image", str(picture), "--out", out]) == 1
+    assert cli_main.run(["preview", "alexnet", "--image", str(picture), "--out", out]) == 2
     assert ".png or .html" in capsys.readouterr().err

@@ -135,7 +135,7 @@ def test_slices_share_all_the_work() -> None:
 
 
 def test_a_folder_that_is_neither_is_said(tmp_path: Path, capsys: Any) -> None:
-    assert cli_main.run(["finalize", str(tmp_path)]) == 1
+    assert cli_main.run(["finalize", str(tmp_path)]) == 2
     assert "neither a build nor finished records" in capsys.readouterr().err
 
 

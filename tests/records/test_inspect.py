@@ -63,7 +63,7 @@ def test_damaged_and_missing_are_named(
     source = next((images / "train").rglob("*.JPEG")).read_bytes()
     (folder / "cut.JPEG").write_bytes(source[: len(source) // 2])
     train = inspected(tmp_path, capsys)["splits"]["train"]
-    assert train["expected"] == 1_281_167
+    assert train["expected"] == 2_281_167
     assert len(train["missing"]) == 999
     assert "cut.JPEG: truncated: no end marker" in train["problems"][0]
 
@@ -78,5 +78,5 @@ def test_records(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli_main.run(["inspect", str(tmp_path)]) == 1
+    assert cli_main.run(["inspect", str(tmp_path)]) == 2
     assert "Found: an empty folder" in capsys.readouterr().err

@@ -90,7 +90,7 @@ def test_repair_says_which_split_the_raw_data_lacks(images: Path, tmp_path: Path
 
 def test_commands(lone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = ["build-tfrecords", "--raw", str(lone), "--out", str(tmp_path / "out")]
-    assert cli_main.run([*line, "--workers", "1"]) == 1
+    assert cli_main.run([*line, "--workers", "1"]) == 2
     assert "Error: no validation split" in capsys.readouterr().err
     assert cli_main.run(["inspect", str(lone)]) == 0
     assert "24 train images; no validation split\n" in capsys.readouterr().out

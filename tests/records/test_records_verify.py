@@ -255,4 +255,4 @@ def test_commands(images: Path, folder: Path, capsys: pytest.CaptureFixture[str]
     assert f"written again: {SHARD}" in capsys.readouterr().out
     assert cli_main.run([*repair, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rebuilt"] == []
-    assert cli_main.run(["verify-tfrecords", str(images)]) == 1
+    assert cli_main.run(["verify-tfrecords", str(images)]) == 2

@@ -170,13 +170,13 @@ def test_what_cannot_run_is_one_clear_line(
         ([str(other)], "is no script to run under the registry"),
         ([str(script)], "needs --dataset_dir"),
     ):
-        assert cli_main.run(["slim-run", *arguments]) == 1
+        assert cli_main.run(["slim-run", *arguments]) == 2
         error = capsys.readouterr().err
         assert said in error
         assert len(error.strip().splitlines()) == 1
     factory = slim / checkout.FACTORY
     factory.write_text(factory.read_text().replace("    return run", "    run = 1\n    return run"))
-    assert cli_main.run(["slim-run", str(script), "--dataset_dir=x"]) == 1
+    assert cli_main.run(["slim-run", str(script), "--dataset_dir=x"]) == 2
     assert "is not as TF-Slim wrote it" in capsys.readouterr().err
 
 
@@ -271,9 +271,9 @@ def test_a_patched_checkout_knows_our_pipelines(tmp_path: Path) -> None:
 def test_slim_patch_refuses_where_it_cannot_help(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli_main.run(["slim-patch", str(miniature(tmp_path, "contrib"))]) == 1
+    assert cli_main.run(["slim-patch", str(miniature(tmp_path, "contrib"))]) == 2
     assert "imports tensorflow.contrib" in capsys.readouterr().err
-    assert cli_main.run(["slim-patch", str(tmp_path)]) == 1
+    assert cli_main.run(["slim-patch", str(tmp_path)]) == 2
     assert "is no TF-Slim checkout" in capsys.readouterr().err
 
 

@@ -255,9 +255,9 @@ def test_a_full_disk_is_refused_before_fetching(
 ) -> None:
     folder = make_raw(tmp_path / "raw")
     records.build(raw.detect(folder), "memory://out", workers=1)
-    from imagenet_tools.records import cache
+    from imagenet_tools.storage import kept
 
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
+    monkeypatch.setattr(kept.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10}))
     with pytest.raises(OSError, match=f"0.0 GB are free; {storage.CACHE} names another folder"):
         records.shard_paths("memory://out", "train")
 

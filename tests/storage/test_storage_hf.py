@@ -92,5 +92,5 @@ def test_what_a_hub_sends_is_checked_by_its_sha256(there: Hub, tmp_path: Path) -
 
 def test_what_is_not_there_is_said(there: Hub, tmp_path: Path) -> None:
     done = imgtools(there, tmp_path, "inspect", "hf://datasets/me/nothing")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "hf://datasets/me/nothing: no such file or folder" in done.stderr

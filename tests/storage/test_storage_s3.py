@@ -510,16 +510,16 @@ def test_wrong_keys_and_missing_buckets_are_said_at_once(
     s3: Any, server: Proxy, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stores.time, "sleep", lambda seconds: pytest.fail("it waited"))
-    assert run(["inspect", "s3://no-such-bucket-here/raw"]) == 1
+    assert run(["inspect", "s3://no-such-bucket-here/raw"]) == 2
     assert "s3://no-such-bucket-here/raw: no such file or folder" in capfd.readouterr().err
-    assert run(["verify-tfrecords", f"s3://{s3.bucket}/nothing"]) == 1
+    assert run(["verify-tfrecords", f"s3://{s3.bucket}/nothing"]) == 2
     assert "holds no records" in capfd.readouterr().err
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     stores._filesystem.cache_clear()
     type(s3).clear_instance_cache()
-    assert run(["inspect", f"s3://{s3.bucket}/raw"]) == 1
+    assert run(["inspect", f"s3://{s3.bucket}/raw"]) == 2
     assert "credentials come from the store's own settings" in capfd.readouterr().err
     type(s3).clear_instance_cache()
 

@@ -20,11 +20,11 @@ import sys, tensorflow as tf
 data, folder, logical = sys.argv[1], sys.argv[2], int(sys.argv[3])
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * logical)
-from imagenet_tools import experiment, training
-recipe = experiment.recipe("quick", batch_size=8, image_size=67, moving_average_decay=0.9,
+import imagenet_tools
+recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67, moving_average_decay=0.9,
                            optimizer=sys.argv[4], learning_rate=0.001, warmup_epochs=0.0)
 names = [f"CPU:{i}" for i in range(logical)] if logical > 1 else []
-training.train(data, folder, preprocessing="alexnet", recipe=recipe, steps=4, seed=3,
+imagenet_tools.train(data, folder, preprocessing="alexnet", recipe=recipe, steps=4, seed=3,
                log_steps=1, device_names=names)
 """
 

@@ -105,9 +105,9 @@ def test_a_finished_run_is_not_run_again(trained: Path, data: Path, tmp_path: Pa
 
 PROGRAM = """
 import sys
-from imagenet_tools import experiment, training
-recipe = recipes.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
-training.train(sys.argv[1], sys.argv[2], preprocessing="alexnet", recipe=recipe, seed=3,
+import imagenet_tools
+recipe = imagenet_tools.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
+imagenet_tools.train(sys.argv[1], sys.argv[2], preprocessing="alexnet", recipe=recipe, seed=3,
                deterministic=True, save_steps=2, log_steps=1)
 """
 
@@ -128,7 +128,7 @@ def test_killed_and_resumed_gives_the_same_bits(trained: Path, data: Path, tmp_p
 DISK_FULL = """
 import resource, signal, sys
 import numpy as np
-from imagenet_tools import checkpoints
+from imagenet_tools.training import checkpoints
 checkpoints.write(sys.argv[1], 1, {"w": np.ones(100_000, np.float32)})
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # what a full disk looks like

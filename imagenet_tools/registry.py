@@ -28,11 +28,13 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imagenet_tools.pipelines import specs
 from imagenet_tools.pipelines.parts import PLAIN, Definition, Part
-from imagenet_tools.pipelines.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from imagenet_tools.pipelines.pipeline import Pipeline
 
 ENTRY_POINTS = "imgtools.preprocessing"
 # The shipped ones are known by their version number. A file added beside them, or anywhere else,
@@ -159,6 +161,8 @@ def _add(
     source: str,
     place: tuple[str, int],
 ) -> Pipeline:
+    from imagenet_tools.pipelines.pipeline import Pipeline
+
     path = Path(place[0]).resolve()
     shipped = path.parent == _built_in_folder() and path.stem.removesuffix(_SUFFIX) in SHIPPED
     first = next((line.strip() for line in (summary or "").split("\n") if line.strip()), "")

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.pipelines import compiled, running
+from imagenet_tools.pipelines import compiled, probe
 from imagenet_tools.pipelines.pipeline import Pipeline
 
 # Of the values' span. tf.data optimises its graph, which may round differently; never more.
@@ -46,7 +46,7 @@ def check(spec: str, size: int = 96) -> Iterator[Check]:
         try:
             outcome, detail = run(subject)
         except Exception as error:
-            yield Check(name, "failed", running.last_word(error))
+            yield Check(name, "failed", probe.last_word(error))
             if number == 0:
                 return
         else:
@@ -170,7 +170,7 @@ def _odd_images(subject: Subject) -> Outcome:
             try:
                 finite = np.isfinite(subject.run(image, is_training)).all()
             except Exception as error:
-                return "failed", f"{name}: {running.last_word(error)}"
+                return "failed", f"{name}: {probe.last_word(error)}"
             if not finite:
                 return "failed", f"{name}: NaN or infinite values"
     return "passed", ", ".join(ODD_SIZES)

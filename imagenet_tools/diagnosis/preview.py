@@ -19,7 +19,6 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 
 from imagenet_tools import images, records, registry
-from imagenet_tools.pipelines import running
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import batches
@@ -121,7 +120,7 @@ def displayable(pipeline: Pipeline, out: np.ndarray) -> Image.Image:
 
     Channels stay in their order: of B G R the reds look blue.
     """
-    ends = running.channel_ends(pipeline)
+    ends = pipeline.channel_ends()
     low, high = (out.min(), out.max()) if ends is None else ends
     span = np.where(high == low, 1, high - low)
     grey = np.clip((out - low) / span, 0, 1) * 255

@@ -11,6 +11,7 @@ from scipy import stats
 
 from imagenet_tools import registry
 from imagenet_tools.evaluation.trained_net import TrainedNet
+from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import batches
 
 IMAGES = 200
@@ -60,7 +61,7 @@ def explain(
 
 
 def _hits(
-    loaded: TrainedNet, pipeline: registry.Pipeline, data: str | os.PathLike[str], split: str
+    loaded: TrainedNet, pipeline: Pipeline, data: str | os.PathLike[str], split: str
 ) -> dict[int, tuple[int, int]]:
     """Offset -> (right, images) over the first IMAGES records, which a build has shuffled."""
     stream = batches.batches(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import labels, nets, registry
+from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.training import checkpoints, run_record
 
@@ -21,7 +22,7 @@ class TrainedNet:
 
     net: nets.Net
     model: str
-    pipeline: registry.Pipeline
+    pipeline: Pipeline
     image_size: int
     checkpoint: checkpoints.Checkpoint
     run: dict[str, Any]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from imagenet_tools.pipelines.parts import PARTS
-from imagenet_tools.pipelines.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from imagenet_tools.pipelines.pipeline import Pipeline
 
 
 def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
@@ -18,7 +22,7 @@ def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
         if one.plain:
             raise ValueError(f"{one.spec} is a plain function without parts: it cannot be crossed")
     parts = {part: (a if part in from_a else b).parts[part] for part in PARTS}
-    return Pipeline(parts, (a if "range" in from_a else b).universal)
+    return replace(a if "range" in from_a else b, parts=parts)
 
 
 def evaluated_under(own: Pipeline, geometry: Pipeline) -> Pipeline | None:

@@ -95,7 +95,8 @@ class Definition:
     functions: PARTS -> function, or {"function": a TF-Slim-style one}. version: raised with every
     change of what comes out. digest: of the source file, for plug-ins; "" for built-ins, whose
     version speaks for them. file, line: where it was registered. source: papers and code that
-    the constants come from.
+    the constants come from. later: parameters that came after results were published; their
+    defaults are what was done before, and stay out of the fingerprint.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Definition:
     file: str
     line: int
     digest: str
+    later: frozenset[str] = frozenset()
 
     @property
     def plain(self) -> bool:
@@ -136,12 +138,16 @@ class Part:
         values.pop(IGNORED, None)
         return values | dict(self.settings)
 
-    def __call__(self, *arguments: Any, call: Mapping[str, Any], **extra: Any) -> Any:
+    def decisive(self) -> dict[str, Any]:
+        """The values that tell it apart: those of later parameters only where they differ."""
+        later = self.definition.later
+        values = self.resolved().items()
+        return {n: v for n, v in values if n not in later or n in self.settings}
+
+    def __call__(self, *arguments: Any, keywords: Mapping[str, Any], **extra: Any) -> Any:
         """Run it: settings below the keywords of the call, and of `extra` what it asks for."""
         known = self.definition.parameters(self.kind)
-        keywords = {name: p.default for name, p in known.items()} | dict(self.settings)
-        keywords |= {name: value for name, value in call.items() if name in known}
-        for name, value in extra.items():
-            if self.definition.accepts(self.kind, name):
-                keywords[name] = value
-        return self.definition.functions[self.kind](*arguments, **keywords)
+        given = {name: p.default for name, p in known.items()} | dict(self.settings)
+        given |= {name: value for name, value in keywords.items() if name in known}
+        given |= {n: v for n, v in extra.items() if self.definition.accepts(self.kind, n)}
+        return self.definition.functions[self.kind](*arguments, **given)

@@ -1,18 +1,33 @@
-"""A pipeline as the registry hands it out: three parts, or one plain function, and how they run.
-
-Nothing here imports TensorFlow until a pipeline runs.
-"""
+"""A pipeline as the registry hands it out: three parts, or one plain function, and how they run."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from imagenet_tools.pipelines.parts import IGNORED, PLAIN, UNIVERSAL, Definition, Part
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools.pipelines import compiled, description, draws, lines, pixels, probe, rendering
+from imagenet_tools.pipelines.parts import IGNORED, PLAIN, UNIVERSAL, Part
+from imagenet_tools.pipelines.views import View, five_views
+
+# A plain function has no resized plane to cut ten crops from: AlexNet's 256 for 224.
+TEN_CROP_MARGIN = 256 / 224
+# AutoGraph would rewrite all of this where tf.data maps it, some four seconds at each start; a
+# pipeline it cannot rewrite.
+as_written = tf.autograph.experimental.do_not_convert
+
+
+class Call(NamedTuple):
+    """One use of a pipeline: the output's size, the mode, the seed (int32 [2]), and keywords that
+    stand above the settings of the spec."""
+
+    size: tuple[int, int]
+    is_training: bool
+    seed: tf.Tensor
+    keywords: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,45 +54,22 @@ class Pipeline:
     @property
     def name(self) -> str:
         """The spec without its settings: "alexnet", "inception.geometry+alexnet.colour"."""
-        return "+".join(term.split(":")[0] for term in _terms(self.parts))
+        return description.name(self.parts)
 
     @property
     def spec(self) -> str:
         """The canonical spec: settings that are defaults left out, the others sorted."""
-        terms = _terms(self.parts)
-        if self.universal:
-            terms[-1] += ("," if ":" in terms[-1] else ":") + _text(self.universal)
-        return "+".join(terms)
+        return description.spec(self.parts, self.universal)
 
     @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits of everything that decides what comes out."""
-        described = {
-            kind: [
-                part.definition.name,
-                part.definition.version,
-                part.definition.digest,
-                {name: _stable(value) for name, value in part.resolved().items()},
-            ]
-            for kind, part in self.parts.items()
-        }
-        text = json.dumps([described, dict(self.universal)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return description.fingerprint(self.parts, self.universal)
 
     @property
     def summary(self) -> str:
         """What it is, in a line; for a cross, what is whose."""
-        definitions = self._definitions()
-        if len(definitions) == 1:
-            return next(iter(definitions.values())).summary
-        owned = {
-            name: [kind for kind, part in self.parts.items() if part.definition.name == name]
-            for name in definitions
-        }
-        return ", ".join(f"{' and '.join(kinds)} of {name}" for name, kinds in owned.items())
-
-    def _definitions(self) -> dict[str, Definition]:
-        return {part.definition.name: part.definition for part in self.parts.values()}
+        return description.summary(self.parts)
 
     def describe(self) -> dict[str, Any]:
         """Return steps, parameters, value range, source and fingerprint, ready for JSON.
@@ -85,25 +77,15 @@ class Pipeline:
         value_range: [least, greatest] of what comes out for pixels of 0..255 left as they are;
         None where it depends on the image (standardised) or cannot be known (a plain function).
         """
-        from imagenet_tools.pipelines import running
-
-        definitions = self._definitions()
+        ends = self._ends()
         return {
-            "name": self.name,
-            "spec": self.spec,
-            "fingerprint": self.fingerprint,
-            "summary": self.summary,
-            "steps": {kind: _steps(part) for kind, part in self.parts.items()},
-            "parameters": {kind: _described(part) for kind, part in self.parts.items()},
-            "universal": dict(UNIVERSAL) | dict(self.universal),
-            "value_range": running.value_range(self),
-            "source": {d.name: d.source for d in definitions.values()},
-            "defined_in": {d.name: _place(d) for d in definitions.values()},
-            "version": {d.name: d.version for d in definitions.values()},
+            **description.described(self.parts, self.universal),
+            "value_range": None if ends is None else [float(ends.min()), float(ends.max())],
             "seeded": self.seeded,
             "fused": not self.plain,
         }
 
+    @as_written
     def preprocess_image(
         self,
         image: Any,
@@ -113,7 +95,7 @@ class Pipeline:
         *,
         seed: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> tf.Tensor:
         """Turn a decoded image into what the network sees; TF-Slim's contract.
 
         Args: image: uint8 [height, width, 3 or 1], sizes may be unknown. seed: int32 [2]; the same
@@ -123,11 +105,11 @@ class Pipeline:
         Raises TypeError for a keyword that the pipeline does not know, ValueError for a wrong
         image or a plug-in that returns the wrong thing.
         """
-        from imagenet_tools.pipelines import running
+        call = self._call((output_height, output_width), is_training, seed, kwargs)
+        self._probe(call)
+        return self._from_pixels(pixels.as_rgb(image), call)
 
-        size = (output_height, output_width)
-        return running.preprocess_image(self, image, size, is_training, seed, self._checked(kwargs))
-
+    @as_written
     def preprocess_encoded(
         self,
         encoded: Any,
@@ -137,31 +119,31 @@ class Pipeline:
         *,
         seed: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> tf.Tensor:
         """Turn JPEG bytes (a scalar string) into what preprocess_image gives, decoding less.
 
         Only the part of the JPEG that is looked at is decoded; the result is that of
         preprocess_image on the decoded image within the tolerance of docs/preprocessing.md. A
         plain function gets the whole image, decoded.
         """
-        from imagenet_tools.pipelines import running
+        call = self._call((output_height, output_width), is_training, seed, kwargs)
+        self._probe(call)
+        if self.plain:
+            return self._from_pixels(rendering.decode(encoded), call)
 
-        size = (output_height, output_width)
-        kwargs = self._checked(kwargs)
-        return running.preprocess_encoded(self, encoded, size, is_training, seed, kwargs)
+        def view(height: tf.Tensor, width: tf.Tensor) -> View:
+            return self._view(height, width, call)
 
-    def ten_crop(self, image: Any, output_height: int, output_width: int) -> Any:
-        """Return the four corners and the centre of the evaluation view, and their flips.
+        if (line := self._line(call)) is not None:
+            return rendering.render_jpeg(encoded, view, line)
+        rendered = rendering.render_jpeg(encoded, view)
+        # Only a mean image asks for the view again; the seed makes it the same one.
+        asked = None
+        if self.parts["range"].definition.accepts("range", "view"):
+            asked = view(*tf.unstack(tf.io.extract_jpeg_shape(encoded)[:2]))
+        return self._colour_and_range(rendered, asked, call)
 
-        float32 [10, output_height, output_width, 3], the flips last. Where the evaluation resizes
-        and then cuts (alexnet, vgg), windows of the resized image; where it cuts and then resizes
-        (inception), windows of the source; for a plain function, windows of its output at
-        256/224 of the size.
-        """
-        from imagenet_tools.pipelines import running
-
-        return running.ten_crop(self, image, (output_height, output_width))
-
+    @as_written
     def view(
         self,
         height: Any,
@@ -172,107 +154,134 @@ class Pipeline:
         *,
         seed: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> View:
         """Return the View of an image of this size: the crop, with no pixel touched.
 
         ValueError for a plain function, which has no geometry of its own.
         """
-        from imagenet_tools.pipelines import running
+        if self.plain:
+            raise ValueError(f"{self.spec} is a plain function: what it looks at is not described")
+        call = self._call((output_height, output_width), is_training, seed, kwargs)
+        height, width = (tf.convert_to_tensor(side, tf.int32) for side in (height, width))
+        return self._view(height, width, call)
 
-        size = (output_height, output_width)
-        kwargs = self._checked(kwargs)
-        return running.view(self, height, width, size, is_training, seed, kwargs)
+    @as_written
+    def ten_crop(self, image: Any, output_height: int, output_width: int) -> tf.Tensor:
+        """Return the four corners and the centre of the evaluation view, and their flips.
 
-    def _checked(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        known = {name for part in self.parts.values() for name in self._names(part)} | {*UNIVERSAL}
-        unknown = sorted(set(kwargs) - known - {IGNORED})
-        if unknown:
+        float32 [10, output_height, output_width, 3], the flips last. Where the evaluation resizes
+        and then cuts (alexnet, vgg), windows of the resized image; where it cuts and then resizes
+        (inception), windows of the source; for a plain function, windows of its output at
+        256/224 of the size.
+        """
+        image = pixels.as_rgb(image)
+        call = self._call((output_height, output_width), False, (0, 0), {})  # draws nothing
+        if self.plain:
+            return self._ten_crop_of_output(image, call.size)
+        height, width = pixels.size_of(image)
+        out = []
+        for flip in (False, True):
+            for view in five_views(self._view(height, width, call), height, width):
+                rendered = rendering.render_image(image, view)
+                rendered = tf.reverse(rendered, axis=[1]) if flip else rendered
+                view = view._replace(flip=tf.constant(flip))
+                out.append(self._colour_and_range(rendered, view, call))
+        return tf.stack(out)
+
+    def channel_ends(self) -> np.ndarray | None:
+        """Return what 0 and 255 become in each channel, float32 [2, channels].
+
+        None where the image decides, or for a plain function.
+        """
+        ends = self._ends()
+        return None if ends is None else ends.mean(axis=(1, 2))
+
+    def _ends(self) -> np.ndarray | None:
+        if self.plain:
+            return None
+        call = self._call((8, 8), False, (0, 0), {})
+        return lines.ends(self._finish(call), call.size)
+
+    def _call(
+        self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Mapping[str, Any]
+    ) -> Call:
+        known = {
+            name for p in self.parts.values() for name in p.definition.parameters(p.kind)
+        } | set(UNIVERSAL)
+        if unknown := sorted(set(keywords) - known - {IGNORED}):
             raise TypeError(
                 f"pipeline {self.spec} takes no {', '.join(unknown)}; "
                 f"it takes {', '.join(sorted(known))}"
             )
-        return dict(kwargs)
+        seed = draws.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
+        return Call(pixels.static_size(size), is_training, seed, dict(keywords))
 
-    @staticmethod
-    def _names(part: Part) -> list[str]:
-        return list(part.definition.parameters(part.kind))
+    def _probe(self, call: Call) -> None:
+        """Run a plug-in once on a made-up photograph before it is trusted with a data set."""
+        if plugins := [p.definition for p in self.parts.values() if p.definition.digest]:
+            name = f"plug-in {self.spec} ({plugins[0].file})"
 
+            def run(image: tf.Tensor) -> tf.Tensor:
+                return self._from_pixels(
+                    image, call._replace(seed=tf.constant([1, 2]), keywords={})
+                )
 
-def _terms(parts: Mapping[str, Part]) -> list[str]:
-    """The canonical terms of a spec: as few as say the same."""
-    owners = [part.definition.name for part in parts.values()]
-    if len(set(owners)) == 1 and (merged := _merged(list(parts.values()))) is not None:
-        return [_term(owners[0], merged)]
-    terms = [_term(f"{owners[0]}.geometry", parts["geometry"].settings)]
-    if (
-        owners[1] == owners[2]
-        and (merged := _merged([parts["colour"], parts["range"]])) is not None
-    ):
-        return [*terms, _term(f"{owners[1]}.colour", merged)]
-    colour = _term(f"{owners[1]}.colour", parts["colour"].settings)
-    return [*terms, colour, _term(f"{owners[2]}.range", parts["range"].settings)]
+            probe.once(f"{self.fingerprint} {call.is_training}", name, call.is_training, run)
 
+    def _from_pixels(self, image: tf.Tensor, call: Call) -> tf.Tensor:
+        if self.plain:
+            mode = (*call.size, call.is_training)
+            out = self.parts[PLAIN](image, *mode, keywords=call.keywords, seed=call.seed)
+            return self._universal(self._gray(out, call), call)
+        view = self._view(*pixels.size_of(image), call)
+        if (line := self._line(call)) is not None:
+            return rendering.render_image(image, view, line)
+        return self._colour_and_range(rendering.render_image(image, view), view, call)
 
-def _merged(parts: list[Part]) -> dict[str, Any] | None:
-    """The settings of several parts of one pipeline as one; None where a shared name disagrees."""
-    merged = {name: value for part in parts for name, value in part.settings.items()}
-    agree = all(
-        part.resolved().get(name, value) == value
-        for part in parts
-        for name, value in merged.items()
-    )
-    return merged if agree else None
+    def _view(self, height: tf.Tensor, width: tf.Tensor, call: Call) -> View:
+        geometry, mode = self.parts["geometry"], (*call.size, call.is_training, call.seed)
+        return geometry(height, width, *mode, keywords=call.keywords)
 
+    def _colour(self, image: tf.Tensor, call: Call) -> tf.Tensor:
+        return self.parts["colour"](image, call.is_training, call.seed, keywords=call.keywords)
 
-def _term(name: str, settings: Mapping[str, Any]) -> str:
-    return f"{name}:{_text(settings)}" if settings else name
+    def _colour_and_range(self, image: tf.Tensor, view: View | None, call: Call) -> tf.Tensor:
+        image = self._gray(self._colour(image, call), call)
+        out = self.parts["range"](image, keywords=call.keywords, view=view)
+        return self._universal(out, call)
 
+    def _finish(self, call: Call) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Colour and range of an image that is looked at as a whole."""
+        return lambda image: self._colour_and_range(image, lines.whole_view(call.size), call)
 
-def _text(settings: Mapping[str, Any]) -> str:
-    """Settings as a spec writes them: sorted, booleans as 0 and 1, floats as short as is exact."""
-    return ",".join(
-        f"{name}={int(value) if isinstance(value, bool) else value}"
-        for name, value in sorted(settings.items())
-    )
+    def _line(self, call: Call) -> np.ndarray | None:
+        """What colour and range come to, for a compiled kernel; None where they are no line."""
+        if not compiled.in_use():
+            return None
+        with tf.init_scope():  # now, not in the graph that is being built
+            if not tf.executing_eagerly():  # a graph of TensorFlow 1 cannot say now
+                return None
+            now = call._replace(seed=tf.zeros([2], tf.int32))
+            return lines.line(lambda image: self._colour(image, now), self._finish(now), call.size)
 
+    def _gray(self, image: tf.Tensor, call: Call) -> tf.Tensor:
+        """One channel where that is asked for; a plain function may have done so itself."""
+        wanted = self._settings(call)["use_grayscale"] and image.shape[-1] == rendering.CHANNELS
+        return tf.image.rgb_to_grayscale(image) if wanted else image
 
-def _stable(value: Any) -> Any:
-    """A parameter's value for the fingerprint: a file counts by its content, not by its place."""
-    if isinstance(value, str) and value.endswith(".npy"):
-        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
-    return value if isinstance(value, bool | int | float | str | None) else repr(value)
+    def _universal(self, out: tf.Tensor, call: Call) -> tf.Tensor:
+        settings = self._settings(call)
+        channels = 1 if settings["use_grayscale"] else rendering.CHANNELS
+        out = pixels.checked(out, (*call.size, channels), self.spec)
+        return out if settings["multiply"] == 1 else out * settings["multiply"]
 
+    def _settings(self, call: Call) -> dict[str, Any]:
+        return {**UNIVERSAL, **self.universal, **call.keywords}
 
-def _steps(part: Part) -> list[str]:
-    """What a part does, step by step: the dashed lines of its docstring, else the first line."""
-    lines = [
-        line.strip() for line in (part.definition.functions[part.kind].__doc__ or "").split("\n")
-    ]
-    dashed: list[str] = []
-    for line in lines:
-        if line.startswith("- "):
-            dashed.append(line[2:])
-        elif dashed and line:
-            dashed[-1] += f" {line}"
-        elif dashed:
-            break
-    return dashed or [line for line in lines if line][:1]
-
-
-def _described(part: Part) -> dict[str, dict[str, Any]]:
-    values = part.resolved()
-    return {
-        name: {
-            "value": values[name],
-            "default": parameter.default,
-            **({"choices": list(parameter.choices)} if parameter.choices else {}),
-        }
-        for name, parameter in part.definition.parameters(part.kind).items()
-        if name in values
-    }
-
-
-def _place(definition: Definition) -> str:
-    path = Path(definition.file)
-    digest = f" (sha256 {definition.digest[:12]})" if definition.digest else ""
-    return f"{path.name if not definition.digest else path}{digest}"
+    def _ten_crop_of_output(self, image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+        height, width = (round(side * TEN_CROP_MARGIN) for side in size)
+        plane = self.preprocess_image(image, height, width)
+        down, right = height - size[0], width - size[1]
+        corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+        five = tf.stack([plane[y : y + size[0], x : x + size[1]] for y, x in corners])
+        return tf.concat([five, tf.reverse(five, axis=[2])], axis=0)

@@ -24,9 +24,13 @@ MARGIN = 4
 WORTHWHILE = 0.45
 
 
+# TF-Slim's decoder: every image as RGB, however it was stored.
+CHANNELS = 3
+
+
 def decode(encoded: tf.Tensor) -> tf.Tensor:
     """Decode JPEG bytes to uint8 [h, w, 3]; grey comes out as three equal channels."""
-    return tf.io.decode_jpeg(encoded, channels=3)
+    return tf.io.decode_jpeg(encoded, channels=CHANNELS)
 
 
 # Reads the source's pixels, uint8 or float32 [h, w, c], in a window: y, x, height, width.
@@ -111,27 +115,27 @@ def _flip(image: tf.Tensor, view: View) -> tf.Tensor:
 
 def render_jpeg(
     encoded: tf.Tensor,
-    look: Callable[[tf.Tensor, tf.Tensor], View],
+    view_of: Callable[[tf.Tensor, tf.Tensor], View],
     line: np.ndarray = compiled.SAME,
 ) -> tf.Tensor:
     """Take a view of JPEG bytes, decoding only what it needs.
 
-    look: (height, width) of the source, int32 scalars -> View. line: float32 [2, 3], as in
+    view_of: (height, width) of the source, int32 scalars -> View. line: float32 [2, 3], as in
     compiled.sample. Returns float32 [H, W, 3], 0..255 before the line.
     """
     shape = tf.io.extract_jpeg_shape(encoded)
-    view = look(shape[0], shape[1])
+    view = view_of(shape[0], shape[1])
     if _compiled(view):
         low, high = _needed(view, shape[:2])
         window = tf.concat([low, high - low], axis=0)
-        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+        pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=CHANNELS)
         return compiled.sample(pixels, low, view, line)
     if _is_whole(view):
         plane = resample(_decode_crop(encoded, view, shape), view.resize, view.method)
         return _along(line, _flip(plane, view))
 
     def read(window: tf.Tensor) -> tf.Tensor:
-        return tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+        return tf.io.decode_and_crop_jpeg(encoded, window, channels=CHANNELS)
 
     return _along(line, _render(read, lambda: decode(encoded), view))
 
@@ -157,7 +161,7 @@ def _decode_crop(encoded: tf.Tensor, view: View, shape: tf.Tensor) -> tf.Tensor:
     """Decode the crop alone, with the pixels that decoding the whole image would give it."""
     low = tf.maximum(view.crop[:2] - MARGIN, 0)
     high = tf.minimum(view.crop[:2] + view.crop[2:] + MARGIN, shape[:2])
-    around = tf.io.decode_and_crop_jpeg(encoded, tf.concat([low, high - low], 0), channels=3)
+    around = tf.io.decode_and_crop_jpeg(encoded, tf.concat([low, high - low], 0), channels=CHANNELS)
     y, x = tf.unstack(view.crop[:2] - low)
     return around[y : y + view.crop[2], x : x + view.crop[3]]
 

@@ -1,6 +1,6 @@
 """Specs: the text that names a pipeline, its settings and crosses, made into that pipeline.
 
-imagenet_tools/registry.py shows what they look like.
+imagenet_tools/registry.py shows what they look like. TensorFlow comes with the first pipeline.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagenet_tools.pipelines.parts import PARTS, PLAIN, UNIVERSAL, Definition, Parameter, Part
-from imagenet_tools.pipelines.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from imagenet_tools.pipelines.pipeline import Pipeline
 
 _TERM = re.compile(
     r"(?P<name>[A-Za-z][\w-]*)(?:\.(?P<part>[a-z]+))?(?::(?P<settings>.*))?", re.DOTALL
@@ -25,6 +27,8 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
     ValueError for an unknown part or parameter, a value that is not allowed, or parts that do not
     make one pipeline.
     """
+    from imagenet_tools.pipelines.pipeline import Pipeline
+
     claims: dict[str, list[tuple[int, Part]]] = {}
     universal: dict[str, Any] = {}
     brought: list[list[Part]] = []

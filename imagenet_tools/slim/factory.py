@@ -79,7 +79,7 @@ def _registry() -> ModuleType:
     from imagenet_tools import registry
     from imagenet_tools.preprocessing import preprocessing_factory
 
-    importlib.import_module("imagenet_tools.pipelines.running")
+    importlib.import_module("imagenet_tools.pipelines.pipeline")
     registry.names()
     return preprocessing_factory
 

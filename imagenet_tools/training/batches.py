@@ -13,9 +13,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from imagenet_tools import records, registry
+from imagenet_tools import records
 from imagenet_tools.pipelines import compiled, rendering
-from imagenet_tools.pipelines.running import as_written
+from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.records import schema
 
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
@@ -35,7 +35,7 @@ def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> 
 def batches(
     folder: str | os.PathLike[str],
     split: str,
-    pipelines: registry.Pipeline | Sequence[registry.Pipeline],
+    pipelines: Pipeline | Sequence[Pipeline],
     *,
     batch_size: int,
     image_size: int,
@@ -67,7 +67,7 @@ def batches(
         stream = stream.shard(worker[1], worker[0]) if worker[1] > 1 else stream
     else:
         stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
-    chosen = [pipelines] if isinstance(pipelines, registry.Pipeline) else list(pipelines)
+    chosen = [pipelines] if isinstance(pipelines, Pipeline) else list(pipelines)
     size, raw = (image_size, image_size), manifest.store == "raw"
     # One pipeline decodes what it looks at; several share an image that is decoded once.
     decoded = raw or ten_crop or len(chosen) > 1

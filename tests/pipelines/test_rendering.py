@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from imagenet_tools import registry
-from imagenet_tools.pipelines import compiled, kernels, rendering, running, views
+from imagenet_tools.pipelines import compiled, kernels, rendering, views
 from imagenet_tools.preprocessing import ops
 
 PIPELINES = ("alexnet", "alexnet:borders=keep", "alexnet_caffe", "inception", "vgg")
@@ -223,11 +223,24 @@ def test_a_range_that_is_a_line_is_drawn_while_sampling(tmp_path: Path) -> None:
         percentile, gap = worst(spec, files, 224, False)
         assert percentile <= 1 / 255, spec
         assert gap <= 1e-3, spec
-    with compiled.use():
-        size = (8, 8)
-        line = running._line(registry.get("vgg:multiply=2"), size, True, {})
-        np.testing.assert_allclose(line, [[2, 2, 2], [-247.36, -233.56, -207.88]], rtol=1e-6)
-        for spec, training in (("alexnet", True), ("inception", True), ("alexnet_caffe", False)):
-            assert running._line(registry.get(spec), size, training, {}) is None
-        for spec in (f"alexnet:mean={mean}", "cifarnet", "vgg:use_grayscale=1"):
-            assert running._line(registry.get(spec), size, False, {}) is None
+    line = line_of("vgg:multiply=2", True)
+    np.testing.assert_allclose(line, [[2, 2, 2], [-247.36, -233.56, -207.88]], rtol=1e-6)
+    for spec, training in (("alexnet", True), ("inception", True), ("alexnet_caffe", False)):
+        assert line_of(spec, training) is compiled.SAME
+    for spec in (f"alexnet:mean={mean}", "cifarnet", "vgg:use_grayscale=1"):
+        assert line_of(spec, False) is compiled.SAME
+
+
+def line_of(spec: str, is_training: bool) -> np.ndarray:
+    """The line that a pipeline has the kernel draw."""
+    drawn: list[np.ndarray] = []
+
+    def sample(image: Any, corner: Any, view: views.View, line: np.ndarray) -> tf.Tensor:
+        drawn.append(line)
+        return tf.zeros([*view.size, 3])
+
+    with compiled.use(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "sample", sample)
+        image = np.zeros((300, 300, 3), np.uint8)
+        registry.get(spec).preprocess_image(image, 224, 224, is_training, seed=(1, 2))
+    return drawn[0]

@@ -1,0 +1,51 @@
+"""What colour and range come to, where that is a line for each channel: times this, plus that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools.pipelines.rendering import CHANNELS
+from imagenet_tools.pipelines.views import View
+
+Run = Callable[[tf.Tensor], tf.Tensor]
+
+
+def whole_view(size: tuple[int, int]) -> View:
+    """All of an image of the output's own size."""
+    plane, corner = tf.constant(size), tf.constant([0, 0])
+    crop = tf.concat([corner, plane], axis=0)
+    return View(crop, plane, "bilinear", corner, size, tf.constant(False))
+
+
+def ends(finish: Run, size: tuple[int, int]) -> np.ndarray | None:
+    """What comes of black and of white, float32 [2, *size, channels]; None where it is no line.
+
+    finish: colour and range of an evaluation, on float32 [*size, 3].
+    """
+    flat = tf.ones([*size, CHANNELS])
+    black, grey, white = (finish(flat * level).numpy() for level in (0.0, 127.5, 255.0))
+    span = np.abs(white - black).max()
+    if span == 0 or np.abs((black + white) / 2 - grey).max() > 1e-3 * span:
+        return None
+    return np.stack([black, white])
+
+
+def line(colour: Run, finish: Run, size: tuple[int, int]) -> np.ndarray | None:
+    """Factor and summand of each channel, float32 [2, 3].
+
+    finish: colour and range, on float32 [*size, 3]. None where colours are changed, or where the
+    values are no line (standardised, channels swapped, a mean image).
+    """
+    noise = tf.random.stateless_uniform([*size, CHANNELS], tf.zeros([2], tf.int32), 0.0, 255.0)
+    if colour(noise) is not noise:
+        return None
+    black, white, wanted = (
+        finish(image).numpy() for image in (0.0 * noise, 0.0 * noise + 255.0, noise)
+    )
+    found = np.stack([(white - black)[0, 0] / 255, black[0, 0]])
+    near = 1e-6 * float(np.abs(white - black).max() or 1)
+    drawn = noise.numpy()[..., : found.shape[1]] * found[0] + found[1]
+    return found if found.shape[1] == CHANNELS and np.abs(drawn - wanted).max() <= near else None

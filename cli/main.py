@@ -6,6 +6,7 @@ A command is a file beside this one that defines `command`; its name is the file
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import shlex
 import signal
@@ -17,6 +18,21 @@ import click
 
 from imagenet_tools.cli.options import nearest
 
+# How --help orders the commands; a test says where one is in no group.
+GROUPS = {
+    "Records": "inspect build-tfrecords verify-tfrecords repair-tfrecords finalize",
+    "Pipelines": "list-preproc describe-preproc check-preproc preview diagnose",
+    "Training": "list-models describe-model train eval predict export",
+    "Comparison": "compare-preproc compare-runs plan",
+    "TF-Slim": "slim-run slim-patch",
+}
+START = """\b
+Where to begin:
+  imgtools compare-preproc alexnet inception        see it work, on synthetic images
+  imgtools inspect PATH                             what imgtools makes of your images
+  imgtools build-tfrecords --raw PATH --out records
+  imgtools compare-preproc alexnet inception --data records
+"""
 NOT_COMMANDS = {"main", "options"}
 EXIT_CODES = """\b
 Exit codes:
@@ -55,17 +71,35 @@ class Commands(click.Group):
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(
-                f"No such command {args[0]!r}.{nearest(args[0], known)} "
-                f"Commands: {', '.join(known)}."
+                f"No such command {args[0]!r}."
+                f"{nearest(args[0], known) or ' `imgtools --help` lists the commands.'}"
             )
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands in their groups, each with its first sentence whole."""
+        known = self.list_commands(ctx)
+        grouped = {group: names.split() for group, names in GROUPS.items()}
+        rest = sorted(set(known) - {name for names in grouped.values() for name in names})
+        for group, names in {**grouped, "Others": rest}.items():
+            rows = []
+            for name in filter(known.__contains__, names):
+                command = self.get_command(ctx, name)
+                assert command is not None
+                rows.append((name, command.get_short_help_str(limit=300)))
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
+        from importlib import metadata
+
         from imagenet_tools import __version__
 
-        click.echo(f"imgtools {__version__}")
+        tensorflow = metadata.version("tensorflow")  # without importing it
+        click.echo(f"imgtools {__version__}, TensorFlow {tensorflow}")
         ctx.exit()
 
 
@@ -76,7 +110,8 @@ def _dashes(name: str) -> str:
 
 @click.group(
     cls=Commands,
-    epilog=EXIT_CODES,
+    epilog=f"{START}\n{EXIT_CODES}",
+    invoke_without_command=True,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "IMGTOOLS",
@@ -98,13 +133,11 @@ def _dashes(name: str) -> str:
     expose_value=False,
     help="Show the traceback of an error.",
 )
-def program() -> None:
-    """ImageNet TFRecords, exact preprocessing pipelines, and a verdict on which one is better.
-
-    \b
-    Example:
-      imgtools compare-preproc alexnet inception
-    """
+@click.pass_context
+def program(ctx: click.Context) -> None:
+    """ImageNet TFRecords, exact preprocessing pipelines, and a verdict on which one is better."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -168,20 +201,26 @@ def _report(error: Exception, again: str) -> int:
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     message = storage.as_asked(message).strip() or "no further message"
     if isinstance(error, Stopped):
-        click.echo(f"Stopped: {message}\nTo resume: {again}", err=True)
+        _say("Stopped", f"{message}\nTo resume: {again}")
         return 143
     if isinstance(error, Unfinished):
-        click.echo(f"Unfinished: {message}\nTo resume: {again}", err=True)
+        _say("Unfinished", f"{message}\nTo resume: {again}")
         return 4
     if isinstance(error, DamagedData):
-        click.echo(f"Damaged data: {message}", err=True)
+        _say("Damaged data", message)
         return 3
     if isinstance(error, MemoryError):
         message = f"not enough memory ({message}); a smaller batch or fewer workers may fit"
     expected = isinstance(error, ValueError | OSError | LookupError | ImportError | MemoryError)
     kind = "" if expected else f"{type(error).__name__}: "
     hint = "" if expected else "\nThis was not expected; run again with --debug for the traceback."
-    click.echo(f"Error: {kind}{message}{hint}", err=True)
+    _say("Error", f"{kind}{message}{hint}")
     # What the library calls a wrong value is wrong use, as what click refuses.
     wrong_use = isinstance(error, ValueError | FileNotFoundError) or type(error) is LookupError
     return 2 if wrong_use else 1
+
+
+def _say(what: str, message: str) -> None:
+    """Write "what: message" on stderr; what in red on a terminal, unless NO_COLOR is set."""
+    red = click.style(f"{what}:", fg="red", bold=True)
+    click.echo(f"{red} {message}", err=True, color=False if os.environ.get("NO_COLOR") else None)

@@ -340,7 +340,7 @@ def test_a_run_keeps_its_predictions(found: Found) -> None:
 
 def options() -> dict[str, list[str]]:
     """Each command's options, as its --help names them."""
-    listed = re.findall(r"^  ([a-z-]+)  ", command("--help").partition("Commands:")[2], re.M)
+    listed = re.findall(r"^  ([a-z][a-z-]*)  ", command("--help"), re.M)
     return {
         name: sorted(set(re.findall(r"(?<![\w-])--[a-z0-9-]+", command(name, "--help"))))
         for name in listed

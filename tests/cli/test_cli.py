@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -81,6 +82,22 @@ def test_every_command_is_in_the_documentation(name: str) -> None:
         path.read_text() for path in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")]
     )
     assert f"imgtools {name}" in text
+
+
+def test_every_command_is_in_a_group_of_the_help() -> None:
+    grouped = [name for names in cli_main.GROUPS.values() for name in names.split()]
+    assert sorted(grouped) == COMMANDS, "add the command to GROUPS in cli/main.py"
+
+
+def test_imgtools_alone_says_where_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run([]) == 0
+    assert "Where to begin:" in capsys.readouterr().out
+
+
+def test_the_version_names_tensorflows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(["--version"]) == 0
+    versions = [metadata.version(name) for name in ("imgtools", "tensorflow")]
+    assert capsys.readouterr().out == "imgtools {}, TensorFlow {}\n".format(*versions)
 
 
 def test_unknown_command_names_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:

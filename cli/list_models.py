@@ -1,0 +1,30 @@
+"""`imgtools list-models`: the nets there are."""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import json_option, needs_tensorflow
+
+
+@click.command()
+@json_option
+@needs_tensorflow
+def command(as_json: bool) -> None:
+    """List the nets that can be trained: ours, and those of tf_slim.nets.
+
+    \b
+    Example:
+      imgtools list-models
+      imgtools describe-model resnet_v1_50
+    """
+    from imagenet_tools import nets
+
+    found = {name: nets.default_size(name) for name in nets.names()}
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=1))
+        return
+    for name, size in found.items():
+        click.echo(f"{name:<24} {size} px")

@@ -14,6 +14,9 @@ from imagenet_tools.cli.options import (
     plugin_option,
 )
 
+# What TF-Slim's eval_image_classifier prints, by its names.
+SLIM = {"top1": "Accuracy", "recall_3": "Recall_3", "recall_4": "Recall_4", "top5": "Recall_5"}
+
 
 @click.command()
 @click.option(
@@ -63,9 +66,7 @@ def command(
       imgtools eval --data records --checkpoint runs/one
       imgtools eval --data records --checkpoint model.ckpt-9048119.zip --preprocessing inception
     """
-    import dataclasses
-
-    from imagenet_tools.evaluation import evaluate
+    from imagenet_tools.evaluation import evaluate, metrics
 
     result = evaluate.evaluate(
         data,
@@ -83,17 +84,14 @@ def command(
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(result)))
+        click.echo(json.dumps(result.as_json()))
         return
     top1, top5 = result.top1_interval, result.top5_interval
     click.echo(f"{result.n:,} images of {split}, {result.preprocessing}, step {result.step:,}")
     click.echo(f"top-1 {result.top1:.3f} %  (95 % interval {top1[0]:.2f} to {top1[1]:.2f})")
     click.echo(f"top-5 {result.top5:.3f} %  (95 % interval {top5[0]:.2f} to {top5[1]:.2f})")
-    click.echo(f"loss {result.loss:.4f}, calibration error {result.ece:.4f}")
-    for name, value in (
-        ("Accuracy", result.top1),
-        ("Recall_3", result.recall_3),
-        ("Recall_4", result.recall_4),
-        ("Recall_5", result.top5),
-    ):
-        click.echo(f"eval/{name}[{value / 100:.6g}]")
+    others = [one for one in metrics.METRICS.values() if one.name not in SLIM]
+    told = [f"{one.title} {result.metrics[one.name]:.{one.digits}f}" for one in others]
+    click.echo(", ".join(told))
+    for name, title in SLIM.items():
+        click.echo(f"eval/{title}[{result.metrics[name] / 100:.6g}]")

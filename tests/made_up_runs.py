@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_tools.comparison import compare, plan, run_files
-from imagenet_tools.evaluation import evaluate
+from imagenet_tools.evaluation import scores
 from imagenet_tools.storage.write import write_json
 
 ACCURACY = {"alexnet": 0.60, "inception": 0.50}
@@ -27,13 +27,13 @@ def made_up(made: plan.Plan, **accuracy: float):
         top = np.tile(np.arange(5, dtype=np.int32), (n, 1))
         probability = np.tile(np.float32([0.5, 0.2, 0.1, 0.1, 0.1]), (n, 1))
         names = np.array([f"c/{i}" for i in range(n)])
-        found = evaluate.Predictions(
+        found = scores.Predictions(
             names, np.zeros(n, np.int32), top, probability, probability[:, 0], rank
         )
         paths = [arm.slug, *(other.slug for other in made.arms if other != arm), "common"]
         for path in paths:
             file = own / run_files.predictions_file(path)
-            evaluate.write_predictions(file, found, {"data": made.data})
+            scores.write_predictions(file, found, {"data": made.data})
         figures = {"top5": 90.0, "loss": 1.5, "ece": 0.05, "seconds": 1.0}
         training = {"diverged": False, "final_loss": 1.2, "images_per_second": 300.0}
         content = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagenet_tools.comparison.verdicts import Verdict, verdict
-from imagenet_tools.evaluation import evaluate
+from imagenet_tools.evaluation import scores
 
 Path = str | os.PathLike[str]
 
@@ -24,7 +24,7 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     for files in (a, b):
         correct, fingerprints = [], {}
         for file in files:
-            found, meta = evaluate.read_predictions(file)
+            found, meta = scores.read_predictions(file)
             fingerprints[meta["fingerprint"]] = meta["preprocessing"]
             if len(fingerprints) > 1:
                 raise ValueError(

@@ -58,8 +58,9 @@ class ArmResults:
         from imagenet_tools.evaluation import label_check
 
         logits = plan.num_classes + 1 - plan.labels_offset
+        share = label_check.chance(self.label, logits)
         right = self.correct[self.arm.slug].sum(axis=1)
-        return sum(label_check.at_chance(int(count), self.label.size, logits) for count in right)
+        return sum(label_check.at_chance(int(count), self.label.size, share) for count in right)
 
     def training_loss(self) -> np.ndarray:
         """The last training loss (nats) of each seed."""
@@ -92,11 +93,11 @@ def gather(plan: plans.Plan, folder: Path, seeds: int | None = None) -> list[Arm
 def _arm_results(
     plan: plans.Plan, folder: Path, arm: plans.Arm, wanted: tuple[int, ...]
 ) -> ArmResults:
-    from imagenet_tools.evaluation import evaluate
+    from imagenet_tools.evaluation import scores
 
     runs, diverged, seeds = [], [], []
     correct: dict[str, list[np.ndarray]] = {}
-    own: list[evaluate.Predictions] = []
+    own: list[scores.Predictions] = []
     for seed in wanted:
         result = run_files.finished(folder, plan, arm, seed)
         if result is None:
@@ -108,7 +109,7 @@ def _arm_results(
         runs.append(result)
         for path in result["evaluations"]:
             file = run_files.run_folder(folder, arm, seed) / run_files.predictions_file(path)
-            predictions, meta = evaluate.read_predictions(file)
+            predictions, meta = scores.read_predictions(file)
             if meta["data"] != plan.data:
                 raise ValueError(f"{file} is of other data ({meta['data'][:8]})")
             correct.setdefault(path, []).append(predictions.correct)

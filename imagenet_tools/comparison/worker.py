@@ -84,13 +84,13 @@ def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[st
             found[name] = {**found[same], "seconds": 0.0, "predictions": str(file)}
             continue
         result = evaluate.evaluate(data, own, preprocessing=spec, predictions=file)
-        found[name] = dataclasses.asdict(result)
+        found[name] = result.as_json()
     if plan.ten_crop:
         file = own / run_files.predictions_file(run_files.TEN_CROP)
         result = evaluate.evaluate(
             data, own, preprocessing=arm.spec, ten_crop=True, predictions=file
         )
-        found[run_files.TEN_CROP] = dataclasses.asdict(result)
+        found[run_files.TEN_CROP] = result.as_json()
     return found
 
 

@@ -22,9 +22,18 @@ OFFSETS = (-1, 0, 1, 2)
 LIKELY = 1e-4  # chance of a hit rate as high by guessing, over all that was tried
 
 
-def at_chance(right: int, n: int, logits: int) -> bool:
-    """True where guessing would often be right as often (probability above 1 %)."""
-    return bool(stats.binom.sf(right - 1, n, 1 / logits) > 0.01)
+def chance(labels: np.ndarray, logits: int) -> float:
+    """How often a net that names one class throughout is right at most: the commonest's share.
+
+    Where the labels have one class only, one in `logits`: there, always right is no guessing.
+    """
+    counts = np.unique(labels, return_counts=True)[1]
+    return float(counts.max() / counts.sum()) if len(counts) > 1 else 1 / logits
+
+
+def at_chance(right: int, n: int, share: float) -> bool:
+    """True where guessing, right with this share, often hits as many (probability above 1 %)."""
+    return bool(stats.binom.sf(right - 1, n, share) > 0.01)
 
 
 def explain(
@@ -39,13 +48,14 @@ def explain(
     offset: the one that was used.
     """
     specs = list(dict.fromkeys([loaded.pipeline.spec, *pipelines]))
-    rates = {
-        (spec, tried): rate
-        for spec in specs
-        for tried, rate in _hits(loaded, registry.get(spec), data, split).items()
-    }
+    rates: dict[tuple[str, int], tuple[int, int]] = {}
+    truth = np.zeros(0, np.int32)
+    for spec in specs:
+        truth, guessed = _guesses(loaded, registry.get(spec), data, split)
+        for tried in OFFSETS:
+            rates[spec, tried] = (int(np.sum(guessed == truth - tried)), len(truth))
     (spec, best), (right, n) = max(rates.items(), key=lambda item: item[1])
-    by_chance = stats.binom.sf(right - 1, n, 1 / loaded.net.num_classes) * len(rates)
+    by_chance = stats.binom.sf(right - 1, n, chance(truth, loaded.net.num_classes)) * len(rates)
     if by_chance > LIKELY:
         return (
             f"accuracy is at chance, and stays there under {len(specs)} pipelines and label "
@@ -60,14 +70,14 @@ def explain(
     return f"accuracy is at chance, but {right} of {n} images are right with {' '.join(changes)}"
 
 
-def _hits(
+def _guesses(
     loaded: TrainedNet, pipeline: Pipeline, data: str | os.PathLike[str], split: str
-) -> dict[int, tuple[int, int]]:
-    """Offset -> (right, images) over the first IMAGES records, which a build has shuffled."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels 1..N and guessed logits of the first IMAGES records, which a build has shuffled."""
     stream = batches.batches(
         data, split, pipeline, batch_size=50, image_size=loaded.image_size, is_training=False
     )
     guess = tf.function(lambda images: tf.argmax(loaded.net(images), axis=1), autograph=False)
     found = [(b["label"].numpy(), guess(b["image"]).numpy()) for b in stream.take(IMAGES // 50)]
     truth, guessed = (np.concatenate(column) for column in zip(*found, strict=True))
-    return {offset: (int(np.sum(guessed == truth - offset)), len(truth)) for offset in OFFSETS}
+    return truth, guessed

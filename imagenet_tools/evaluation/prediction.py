@@ -77,6 +77,10 @@ def predict(
         padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
         values, logits = likeliest(tf.stack(batch + padding))
         for source, chances, indices in zip(sources, values.numpy(), logits.numpy(), strict=False):
+            if not np.isfinite(chances).all():
+                problem = f"{loaded.pipeline.spec} or the net gives NaN or infinite values for it"
+                yield Prediction(source, problem=problem)
+                continue
             pairs = zip(indices.tolist(), chances.tolist(), strict=True)
             yield Prediction(source, tuple(guess(logit, chance) for logit, chance in pairs))
 
@@ -107,7 +111,7 @@ def pixels(content: bytes) -> np.ndarray | str:
     try:
         if images.needs_reencoding(facts):
             return np.asarray(images.to_rgb(content).convert("RGB"))  # type: ignore[attr-defined]
-        return tf.io.decode_jpeg(content, channels=3).numpy()
+        return np.asarray(tf.io.decode_jpeg(content, channels=3))
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         return str(error).splitlines()[0]
 

@@ -14,9 +14,8 @@ import tensorflow as tf
 
 from imagenet_tools import records, synthetic
 from imagenet_tools.evaluation import evaluate, trained_net
-from imagenet_tools.pipelines import compiled
+from imagenet_tools.pipelines import compiled, running
 from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.training import batches
 
 CHECKED = 64  # images
 TOLERANCE = 1e-5  # of a probability: batches of another height round otherwise
@@ -107,13 +106,12 @@ def _check(folder: Path, loaded: trained_net.TrainedNet, encoded: list[bytes]) -
     found = served(images=tf.constant(encoded))
     size = loaded.image_size
 
-    @batches.as_written
     def load(one: tf.Tensor) -> dict[str, Any]:
         with compiled.use():  # as evaluations read records; the exported graph cannot
             image = loaded.pipeline.preprocess_encoded(one, size, size, False, seed=(0, 0))
         return {"image": image, "label": 0, "key": ""}
 
-    stream = tf.data.Dataset.from_tensor_slices(encoded).map(load)
+    stream = tf.data.Dataset.from_tensor_slices(encoded).map(running.as_written(load))
     wanted = evaluate.predict_all(loaded.net, stream.batch(len(encoded)), len(encoded))
     difference = float(np.abs(found["probability"].numpy() - wanted.probability).max())
     if not difference <= TOLERANCE:

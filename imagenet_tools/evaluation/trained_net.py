@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imagenet_tools import labels, nets, registry
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.training import checkpoints, run_record
@@ -28,6 +33,16 @@ class TrainedNet:
     run: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
+    @functools.cached_property
+    def weights(self) -> str:
+        """sha256 of the weights in use, by name: the same for every copy of a checkpoint."""
+        digest = hashlib.sha256()
+        for name, variable in sorted(self.net.variables.items()):
+            value = np.ascontiguousarray(variable.numpy())
+            digest.update(f"{name} {value.dtype} {value.shape}\n".encode())
+            digest.update(value.data)
+        return digest.hexdigest()
+
 
 def load(
     checkpoint: str | os.PathLike[str],
@@ -41,8 +56,8 @@ def load(
 
     What is not given comes from run.json beside the checkpoint; without one, preprocessing must
     be given (ValueError), model is alexnet_v2 and image_size its own. Another pipeline than that
-    of training is a warning. Raises FileNotFoundError, DamagedData or ValueError naming what
-    does not fit.
+    of training is a warning. Raises FileNotFoundError, DamagedData (a weight that is not finite,
+    too) or ValueError naming what does not fit.
     """
     saved = checkpoints.read(checkpoint)
     run = recorded_run(saved.prefix)
@@ -95,6 +110,12 @@ def _with_weights(
             raise ValueError(
                 f"{saved.prefix}: {source} is {value.shape}; {model} at {image_size} px wants "
                 f"{tuple(variable.shape)}. --image-size must be that of training"
+            )
+        bad = value.size - int(np.isfinite(value).sum())
+        if bad:
+            raise DamagedData(
+                f"{saved.prefix}: {bad:,} of {value.size:,} values of {source} are NaN or infinite:"
+                " the training diverged; an earlier checkpoint may be whole"
             )
         variable.assign(value)
     return net

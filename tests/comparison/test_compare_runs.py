@@ -11,7 +11,7 @@ from made_up_runs import made_up
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, plan
 from imagenet_tools.comparison.report import document
-from imagenet_tools.evaluation import evaluate
+from imagenet_tools.evaluation import scores
 
 
 def test_compare_runs(
@@ -57,13 +57,13 @@ def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
         for seed in (1, 2, 3):
             rank = (rng.random(2000) > accuracy).astype(np.int32)
             zeros = np.zeros((2000, 5), np.float32)
-            found = evaluate.Predictions(
+            found = scores.Predictions(
                 np.arange(2000).astype(str), rank * 0, zeros.astype(np.int32), zeros, zeros[:, 0],
                 rank,
             )  # fmt: skip
             files[arm, seed] = str(tmp_path / f"{arm}{seed}.npz")
             meta = {"preprocessing": arm, "fingerprint": arm * 4}
-            evaluate.write_predictions(files[arm, seed], found, meta)
+            scores.write_predictions(files[arm, seed], found, meta)
     a, b = ([files[arm, seed] for seed in (1, 2, 3)] for arm in ("one", "two"))
     options = [word for flag, part in (("--a", a), ("--b", b)) for f in part for word in (flag, f)]
     assert cli_main.run(["compare-runs", *options]) == 0

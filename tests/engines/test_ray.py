@@ -271,7 +271,7 @@ def test_no_cluster_is_one_line(images: Path, tmp_path: Path) -> None:
 def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: Path) -> None:
     """One run, to the bit."""
     from imagenet_tools.comparison import arms, on_ray, plan, run_files
-    from imagenet_tools.evaluation import evaluate
+    from imagenet_tools.evaluation import scores
 
     made = plan.make(
         ("alexnet", "inception"), tiny_records, seeds=1, matrix=False, image_size=67,
@@ -290,7 +290,7 @@ def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: 
         own = run_files.run_folder(tmp_path / name, arm, 1)
         result = json.loads((own / run_files.RESULT).read_text())
         assert result["training"]["steps"] == 6
-        predictions, _ = evaluate.read_predictions(own / run_files.predictions_file(arm.slug))
+        predictions, _ = scores.read_predictions(own / run_files.predictions_file(arm.slug))
         found.append(predictions.probability)
     np.testing.assert_array_equal(found[0], found[1])
 
@@ -316,10 +316,10 @@ def comparison(data: Path, out: Path, *options: str) -> list[str]:
 
 def probabilities(out: Path) -> dict[str, Any]:
     """Every predictions file of a comparison."""
-    from imagenet_tools.evaluation import evaluate
+    from imagenet_tools.evaluation import scores
 
     found = {str(path.relative_to(out)): path for path in out.rglob("predictions*.npz")}
-    return {name: evaluate.read_predictions(path)[0].probability for name, path in found.items()}
+    return {name: scores.read_predictions(path)[0].probability for name, path in found.items()}
 
 
 @pytest.mark.slow

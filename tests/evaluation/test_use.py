@@ -17,7 +17,14 @@ from PIL import Image
 import imagenet_tools
 from imagenet_tools import nets, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.evaluation import evaluate, label_check, prediction, saved_model, trained_net
+from imagenet_tools.evaluation import (
+    evaluate,
+    label_check,
+    prediction,
+    saved_model,
+    scores,
+    trained_net,
+)
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import batches as input_pipeline
 from imagenet_tools.training import checkpoints
@@ -52,7 +59,7 @@ def test_predictions_are_the_evaluations(
 ) -> None:
     found = list(imagenet_tools.predict(trained, [picture_folder], top=3))
     evaluate.evaluate(tiny_records, trained, predictions=tmp_path / "p.npz")
-    wanted, _ = evaluate.read_predictions(tmp_path / "p.npz")
+    wanted, _ = scores.read_predictions(tmp_path / "p.npz")
     assert [p.source for p in found] == sorted(str(p) for p in picture_folder.iterdir())
     classes = records.read_manifest(tiny_records).classes
     for one, top5, probability in zip(found, wanted.top5, wanted.probability, strict=True):
@@ -109,7 +116,7 @@ def test_an_export_gives_the_evaluations_probabilities(
     files = sorted(picture_folder.iterdir())
     found = served(images=tf.constant([path.read_bytes() for path in files[:4]]))
     evaluate.evaluate(tiny_records, trained, predictions=tmp_path / "p.npz")
-    wanted, _ = evaluate.read_predictions(tmp_path / "p.npz")
+    wanted, _ = scores.read_predictions(tmp_path / "p.npz")
     np.testing.assert_array_equal(found["label"], wanted.top5[:4])
     np.testing.assert_allclose(found["probability"], wanted.probability[:4], atol=1e-5)
     names = trained_net.class_names(trained_net.load(trained))

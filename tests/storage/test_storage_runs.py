@@ -25,7 +25,7 @@ from imagenet_tools.diagnosis import sample
 from imagenet_tools.diagnosis.label_findings import label_findings
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.evaluation import evaluate
+from imagenet_tools.evaluation import evaluate, scores
 from imagenet_tools.storage import sync
 from imagenet_tools.training import checkpoints, recipes, remote_run
 from imagenet_tools.training import run as training
@@ -77,7 +77,7 @@ def test_a_run_from_a_store_into_a_store(
     assert (found.n, found.top1, found.loss) == (9, expected.top1, expected.loss)
     prefix = checkpoints.resolve("s3://bucket/run/model.ckpt-3")
     assert prefix == checkpoints.resolve("s3://bucket/run")
-    predictions, meta = evaluate.read_predictions("s3://bucket/p/a.npz")
+    predictions, meta = scores.read_predictions("s3://bucket/p/a.npz")
     assert meta["step"] == 3
     assert len(predictions.key) == 9
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
@@ -130,7 +130,7 @@ def test_a_killed_run_goes_on_on_another_machine(
     seen = []
     for own in ("s3://bucket/run", tmp_path / "whole"):
         evaluate.evaluate(tiny_records, own, predictions=tmp_path / "predictions.npz")
-        seen.append(evaluate.read_predictions(tmp_path / "predictions.npz")[0].probability)
+        seen.append(scores.read_predictions(tmp_path / "predictions.npz")[0].probability)
     assert np.array_equal(*seen)
     lines = s3.cat_file("bucket/run/metrics.jsonl").decode().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [10, 12]

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from imagenet_tools import records
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.evaluation import evaluate
+from imagenet_tools.evaluation import evaluate, scores
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import checkpoints, recipes, symptoms
 from imagenet_tools.training import run as training
@@ -246,7 +246,7 @@ def test_every_image_once_in_order_for_any_batch_size(
     for size in (2, 9):
         path = tmp_path / f"{size}.npz"
         result = evaluate.evaluate(data, trained, batch_size=size, predictions=path)
-        found[size], meta = evaluate.read_predictions(path)
+        found[size], meta = scores.read_predictions(path)
         assert result.n == 9
         assert result.top1 == pytest.approx(100 * found[size].correct.mean())
         assert meta["step"] == 6

@@ -1,0 +1,107 @@
+"""The figures of an evaluation. One more is a function of Predictions under @metric.
+
+    @metric("top10", "top-10 %", digits=2)
+    def top10(found: Predictions) -> float:
+        return 100 * float(np.mean(found.rank < 10))
+
+It then stands in EvalResult.metrics, in what `imgtools eval` prints and in its JSON.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagenet_tools.evaluation.scores import Predictions
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of an evaluation. title: with its unit. digits: how many are worth printing."""
+
+    name: str
+    title: str
+    digits: int
+    of: Callable[[Predictions], float]
+
+
+METRICS: dict[str, Metric] = {}
+
+
+def metric(
+    name: str, title: str, digits: int = 4
+) -> Callable[[Callable[[Predictions], float]], Callable[[Predictions], float]]:
+    """Register a function as the metric `name`; ValueError where there is one of that name."""
+
+    def register(function: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
+        if name in METRICS:
+            raise ValueError(f"there is a metric {name} already ({METRICS[name].title})")
+        METRICS[name] = Metric(name, title, digits, function)
+        return function
+
+    return register
+
+
+def measure(found: Predictions) -> dict[str, float]:
+    """Every metric by name, in the order of registration."""
+    return {one.name: float(one.of(found)) for one in METRICS.values()}
+
+
+def within(found: Predictions, k: int) -> float:
+    """Percent of the images whose class is among the net's first k."""
+    return 100.0 * float(np.mean(found.rank < k))
+
+
+@metric("top1", "top-1 %", digits=3)
+def top1(found: Predictions) -> float:
+    return within(found, 1)
+
+
+@metric("top5", "top-5 %", digits=3)
+def top5(found: Predictions) -> float:
+    return within(found, 5)
+
+
+@metric("recall_3", "top-3 %", digits=3)
+def recall_3(found: Predictions) -> float:
+    return within(found, 3)
+
+
+@metric("recall_4", "top-4 %", digits=3)
+def recall_4(found: Predictions) -> float:
+    return within(found, 4)
+
+
+@metric("loss", "loss")
+def loss(found: Predictions) -> float:
+    """Mean cross entropy in nats; NaN where a score is not finite."""
+    return float(np.mean(found.losses, dtype=np.float64))
+
+
+@metric("ece", "calibration error")
+def ece(found: Predictions) -> float:
+    """Expected calibration error of the highest probability, in 15 bins of equal mass."""
+    return calibration_error(found.probability[:, 0], found.correct)
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """95 % Wilson interval of a proportion, in percent."""
+    z, share = 1.959964, right / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return 100 * (middle - half), 100 * (middle + half)
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error over bins of equal mass: mean |confidence - accuracy|, 0..1."""
+    order = np.argsort(confidence, kind="stable")
+
+    def gaps() -> Iterator[float]:
+        for part in np.array_split(order, min(bins, len(order))):
+            gap = abs(float(confidence[part].mean()) - float(correct[part].mean()))
+            yield gap * len(part) / len(order)
+
+    return sum(gaps())

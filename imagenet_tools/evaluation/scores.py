@@ -1,0 +1,134 @@
+"""What a net's logits say of each image: the likeliest classes, and the rank of the true one.
+
+Ranks are taken on the logits: a softmax in float32 turns small differences into ties. A tie counts
+against the net, or one that gives every class the same score would always be right; scores that
+are not finite have no rank.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools import storage
+
+TOP = 5
+UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infinite
+SATURATED = 0.01  # share of images that are wrong with certainty, above which it is said
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Per image, in the order of the records.
+
+    key: synset/filename. label: int32. top5: int32 [n, 5], likeliest first. probability:
+    float32 [n, 5]. true_probability: float32 [n], of the label. rank: int32 [n], how many other
+    classes score as high as the label or higher (0: top-1 is right), UNRANKED where a score is not
+    finite; probabilities and loss are NaN there. loss: float32 [n], nats; None in files written
+    before there was one.
+    """
+
+    key: np.ndarray
+    label: np.ndarray
+    top5: np.ndarray
+    probability: np.ndarray
+    true_probability: np.ndarray
+    rank: np.ndarray
+    loss: np.ndarray | None = None
+
+    @property
+    def correct(self) -> np.ndarray:
+        """bool [n]: top-1 is right."""
+        return np.asarray(self.rank == 0)
+
+    @property
+    def unranked(self) -> np.ndarray:
+        """bool [n]: the net's scores are NaN or infinite."""
+        return np.asarray(self.rank == UNRANKED)
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Float [n], nats; of files without it the loss of the probability, at most 69."""
+        if self.loss is not None:
+            return self.loss
+        return np.asarray(-np.log(np.maximum(self.true_probability, 1e-30)))
+
+
+def score(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Predictions' top5, probability, true_probability, rank and loss of float32 logits.
+
+    logits: [n, classes], or [n, crops, classes], whose probabilities are averaged. labels: int32
+    [n]. A net of fewer than 5 classes gives as many columns as it has classes.
+    """
+    finite = tf.reduce_all(tf.math.is_finite(logits), axis=list(range(1, logits.shape.rank)))
+    chances = tf.nn.softmax(logits)
+    if logits.shape.rank == 3:
+        chances = tf.reduce_mean(chances, axis=1)
+        each = tf.nn.log_softmax(tf.cast(logits, tf.float64))
+        order = tf.reduce_logsumexp(each, axis=1)
+    else:
+        order = logits
+    order = tf.where(finite[:, tf.newaxis], order, tf.zeros_like(order))
+    chances = tf.where(finite[:, tf.newaxis], chances, np.float32("nan"))
+    _, top = tf.math.top_k(order, min(TOP, order.shape[-1]))
+    true = tf.gather(order, labels, batch_dims=1)
+    as_high = tf.reduce_sum(tf.cast(order >= true[:, tf.newaxis], tf.int32), axis=1) - 1
+    exact = tf.cast(order, tf.float64)
+    loss = tf.reduce_logsumexp(exact, axis=1) - tf.cast(true, tf.float64)
+    return (
+        top,
+        tf.gather(chances, top, batch_dims=1),
+        tf.gather(chances, labels, batch_dims=1),
+        tf.where(finite, as_high, UNRANKED),
+        tf.where(finite, tf.cast(loss, tf.float32), np.float32("nan")),
+    )
+
+
+def doubts(found: Predictions) -> list[str]:
+    """What makes these predictions no measure of a net: not finite, constant or saturated."""
+    n = len(found.label)
+    said = []
+    bad = np.flatnonzero(found.unranked)
+    if len(bad):
+        said.append(
+            f"the scores of {len(bad)} of {n} images are NaN or infinite, first {found.key[bad[0]]}"
+            "; they count as wrong, and loss and calibration have no value"
+        )
+    rows = np.concatenate([found.probability, found.top5], axis=1)
+    if n > 1 and not len(bad) and (rows == rows[0]).all():
+        same = "" if np.ptp(found.probability[0]) else ", and every class the same"
+        said.append(f"all {n} images get the same scores{same}: the net does not see its input")
+    certain = int(np.sum((found.probability[:, 0] == 1) & ~found.correct))
+    if certain > SATURATED * n:
+        said.append(
+            f"{certain} of {n} images get a wrong class with a probability of 1: the scores are "
+            "saturated, as with inputs of another scale than in training"
+        )
+    return said
+
+
+def write_predictions(
+    path: str | os.PathLike[str], found: Predictions, meta: dict[str, Any]
+) -> None:
+    """Write predictions and what they are of, atomically."""
+    target = storage.place(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = storage.staging(target.parent) / f".tmp-{target.name}"
+    arrays = {name: value for name, value in vars(found).items() if value is not None}
+    with open(temporary, "wb") as file:
+        np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
+    storage.publish(temporary, target)
+
+
+def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[str, Any]]:
+    """Read what write_predictions wrote; nothing is unpickled."""
+    with storage.local_copy(path) as file, np.load(file, allow_pickle=False) as stored:
+        meta = json.loads(str(stored["meta"]))
+        names = ("key", "label", "top5", "probability", "true_probability", "rank")
+        arrays = {name: stored[name] for name in names}
+        return Predictions(**arrays, loss=stored.get("loss", None)), meta

@@ -1,0 +1,169 @@
+"""Ranks, probabilities and losses of logits, against a reference in float64 that sorts."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from imagenet_tools.evaluation import label_check, metrics, scores
+from imagenet_tools.evaluation.evaluate import EvalResult
+from imagenet_tools.evaluation.scores import UNRANKED, Predictions
+
+
+def scored(logits: np.ndarray, labels: np.ndarray) -> Predictions:
+    columns = scores.score(tf.constant(logits, tf.float32), tf.constant(labels, tf.int32))
+    keys = np.array([f"c/{i}" for i in range(len(labels))])
+    return Predictions(keys, labels, *(column.numpy() for column in columns))
+
+
+def reference(row: np.ndarray, label: int) -> tuple[int, float, float]:
+    """Rank, probability and loss of one image in float64: the label sorts behind its equals."""
+    row = row.astype(np.float64)
+    if not np.isfinite(row).all():
+        return UNRANKED, math.nan, math.nan
+    order = sorted(range(len(row)), key=lambda i: (-row[i], i == label))
+    loss = np.log(np.sum(np.exp(row - row.max()))) - (row[label] - row.max())
+    return order.index(label), math.exp(-loss), loss
+
+
+def made_up(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Logits as nets give them and as broken ones do: ties, saturation, NaN, infinities."""
+    n, classes = int(rng.integers(1, 9)), int(rng.choice([1, 2, 3, 5, 10, 1001]))
+    logits = rng.standard_normal((n, classes)).astype(np.float32)
+    logits *= np.float32(rng.choice([0, 1e-30, 1, 100, 3000, 1e30]))
+    if rng.random() < 0.4:
+        logits = np.round(logits)
+    for value in (np.nan, np.inf, -np.inf):
+        if rng.random() < 0.2:
+            logits[rng.integers(n), rng.integers(classes)] = value
+    return logits, rng.integers(0, classes, n).astype(np.int32)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_ranks_and_losses_are_the_references(seed: int) -> None:
+    logits, labels = made_up(np.random.default_rng(seed))
+    found = scored(logits, labels)
+    wanted = [reference(row, label) for row, label in zip(logits, labels, strict=True)]
+    ranks, chances, losses = (np.array(column) for column in zip(*wanted, strict=True))
+    np.testing.assert_array_equal(found.rank, ranks)
+    np.testing.assert_allclose(found.true_probability, chances, rtol=1e-4, atol=1e-37)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-5, atol=1e-6)
+    assert found.top5.shape == (len(labels), min(5, logits.shape[1]))
+    figures = metrics.measure(found)
+    for name, k in (("top1", 1), ("recall_3", 3), ("recall_4", 4), ("top5", 5)):
+        assert figures[name] == pytest.approx(100 * np.mean(ranks < k))
+    assert math.isnan(figures["loss"]) == math.isnan(figures["ece"]) == bool((ranks > 1e6).any())
+
+
+def test_a_factor_changes_no_rank() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((200, 20)), rng.integers(0, 20, 200)
+    for crops in (logits, np.repeat(logits[:, np.newaxis], 10, axis=1)):
+        plain, steep = scored(crops, labels), scored(crops * 4096, labels)
+        np.testing.assert_array_equal(plain.rank, steep.rank)
+        np.testing.assert_array_equal(plain.top5, steep.top5)
+        assert steep.probability[:, 1].max() < 1e-6  # where a softmax has nothing but ties
+
+
+def test_crops_are_averaged_as_probabilities() -> None:
+    logits = np.random.default_rng(1).standard_normal((7, 10, 12))
+    labels = np.arange(7)
+    found = scored(logits, labels)
+    each = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    chances = each.mean(axis=1)
+    np.testing.assert_array_equal(found.top5, np.argsort(-chances, axis=1)[:, :5])
+    np.testing.assert_allclose(found.true_probability, chances[range(7), labels], rtol=1e-5)
+    np.testing.assert_allclose(found.loss, -np.log(chances[range(7), labels]), rtol=1e-5)
+    wanted = (chances >= chances[range(7), labels][:, np.newaxis]).sum(axis=1) - 1
+    np.testing.assert_array_equal(found.rank, wanted)
+
+
+def test_a_net_that_gives_all_classes_the_same_is_never_right() -> None:
+    found = scored(np.zeros((6, 20)), np.arange(6))
+    assert metrics.measure(found)["top1"] == metrics.measure(found)["top5"] == 0
+    (said,) = scores.doubts(found)
+    assert "all 6 images get the same scores, and every class the same" in said
+
+
+def test_one_class_and_fewer_classes_than_five() -> None:
+    assert metrics.measure(scored(np.ones((3, 1)), np.zeros(3, int)))["top1"] == 100
+    three = scored(np.eye(3), np.array([0, 1, 0]))
+    figures = metrics.measure(three)
+    assert (figures["top1"], figures["top5"]) == (pytest.approx(200 / 3), 100)
+
+
+def test_scores_that_are_not_finite_are_counted_and_named() -> None:
+    logits = np.eye(4)
+    logits[2, 0] = np.nan
+    found = scored(logits, np.arange(4))
+    assert found.correct.tolist() == [True, True, False, True]
+    (said,) = scores.doubts(found)
+    assert "1 of 4 images are NaN or infinite, first c/2" in said
+
+
+def test_saturated_scores_are_named_where_they_are_wrong() -> None:
+    right = scored(1e4 * np.eye(4), np.arange(4))
+    assert scores.doubts(right) == []
+    (said,) = scores.doubts(scored(1e4 * np.eye(4), np.array([0, 1, 3, 3])))
+    assert "1 of 4 images get a wrong class with a probability of 1" in said
+
+
+def test_files_are_read_back_and_old_ones_have_a_loss(tmp_path: Path) -> None:
+    found = scored(np.eye(6), np.arange(6))
+    scores.write_predictions(tmp_path / "p.npz", found, {"seed": 3})
+    again, meta = scores.read_predictions(tmp_path / "p.npz")
+    assert meta == {"seed": 3}
+    for name, value in vars(found).items():
+        np.testing.assert_array_equal(getattr(again, name), value)
+    old = Predictions(*(value for name, value in vars(found).items() if name != "loss"))
+    scores.write_predictions(tmp_path / "old.npz", old, {})
+    again, _ = scores.read_predictions(tmp_path / "old.npz")
+    assert again.loss is None
+    np.testing.assert_allclose(again.losses, found.losses, rtol=1e-5)
+
+
+def test_a_metric_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
+
+    @metrics.metric("median_rank", "median rank", digits=1)
+    def median_rank(found: Predictions) -> float:
+        return float(np.median(found.rank))
+
+    found = scored(np.eye(3), np.array([0, 1, 0]))
+    assert metrics.measure(found)["median_rank"] == 0
+    with pytest.raises(ValueError, match="there is a metric median_rank already"):
+        metrics.metric("median_rank", "again")(median_rank)
+
+
+def test_json_has_no_nan() -> None:
+    found = scored(np.full((2, 3), np.nan), np.arange(2))
+    result = EvalResult(
+        2, metrics.measure(found), (0.0, 1.0), (0.0, 1.0), "alexnet", "model.ckpt-1", 1, "", 1.0,
+        2.0, 2, "c/0",
+    )  # fmt: skip
+    content = json.loads(json.dumps(result.as_json(), allow_nan=False))
+    assert content["loss"] is None
+    assert (content["top1"], content["n"], content["first_not_finite"]) == (0, 2, "c/0")
+
+
+@pytest.mark.parametrize(
+    ("labels", "logits", "right", "guessing"),
+    [
+        (np.arange(1000) % 10, 1001, 100, True),  # names one of ten balanced classes
+        (np.arange(1000) % 10, 1001, 150, False),
+        (np.zeros(100, int), 1001, 100, False),  # one class, all right
+        (np.zeros(100, int), 1001, 0, True),
+        (np.r_[np.zeros(900, int), np.ones(100, int)], 2, 905, True),  # the commonest throughout
+        (np.r_[np.zeros(900, int), np.ones(100, int)], 2, 960, False),
+    ],
+)
+def test_chance_is_of_the_classes_that_are_there(
+    labels: np.ndarray, logits: int, right: int, guessing: bool
+) -> None:
+    share = label_check.chance(labels, logits)
+    assert label_check.at_chance(right, len(labels), share) is guessing

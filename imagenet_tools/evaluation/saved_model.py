@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from imagenet_tools import records, synthetic
 from imagenet_tools.evaluation import evaluate, trained_net
-from imagenet_tools.pipelines import compiled, running
+from imagenet_tools.pipelines import compiled
+from imagenet_tools.pipelines.pipeline import as_written
 from imagenet_tools.records import schema, tfrecord
 
 CHECKED = 64  # images
@@ -111,7 +112,7 @@ def _check(folder: Path, loaded: trained_net.TrainedNet, encoded: list[bytes]) -
             image = loaded.pipeline.preprocess_encoded(one, size, size, False, seed=(0, 0))
         return {"image": image, "label": 0, "key": ""}
 
-    stream = tf.data.Dataset.from_tensor_slices(encoded).map(running.as_written(load))
+    stream = tf.data.Dataset.from_tensor_slices(encoded).map(as_written(load))
     wanted = evaluate.predict_all(loaded.net, stream.batch(len(encoded)), len(encoded))
     difference = float(np.abs(found["probability"].numpy() - wanted.probability).max())
     if not difference <= TOLERANCE:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import click
+
+# A command's function, or the command that click has made of it.
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
 )
 
 
-def needs_tensorflow(function: Callable) -> Callable:
+def needs_tensorflow(function: Decorated) -> Decorated:
     """Check TensorFlow's version, and import it quietly, before the command does anything."""
 
     @functools.wraps(function)
@@ -24,7 +27,7 @@ def needs_tensorflow(function: Callable) -> Callable:
         tensorflow_version.load()
         return function(*args, **kwargs)
 
-    return checked
+    return cast(Decorated, checked)
 
 
 def _load_plugins(ctx: click.Context, parameter: click.Parameter, paths: tuple[str, ...]) -> Any:
@@ -65,7 +68,7 @@ class PreprocessingName(click.ParamType):
         return str(value)
 
 
-def checkpoint_options(function: Any) -> Any:
+def checkpoint_options(function: Decorated) -> Decorated:
     """What says which trained net is used, and how: the arguments of trained_net.load."""
     for option in (
         click.option("--moving-average", is_flag=True, help="Use the averages of the weights."),
@@ -105,13 +108,13 @@ ENGINES = {
 }
 
 
-def engine_options(*engines: str) -> Callable[[Any], Any]:
+def engine_options(*engines: str) -> Callable[[Decorated], Decorated]:
     """--engine, one of these, and --address: who runs the tasks."""
     *first, last = (ENGINES[name] for name in engines)
     words = f"{', '.join(first)} or {last}"
     extras = ", ".join(f"imgtools[{name}]" for name in engines[1:])
 
-    def add(function: Any) -> Any:
+    def add(function: Decorated) -> Decorated:
         function = click.option(
             "--address", help="Of a running Ray cluster. Default: a local one, for this command."
         )(function)
@@ -159,7 +162,7 @@ workers_option = click.option(
 )
 
 
-def raw_options(function: Any) -> Any:
+def raw_options(function: Decorated) -> Decorated:
     """Which raw images are meant: the arguments of raw.detect."""
     for option in (
         click.option(

@@ -18,7 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from imagenet_tools.storage.urls import AnyPath, is_remote, normal
+from imagenet_tools.storage.urls import AnyPath as AnyPath
+from imagenet_tools.storage.urls import is_remote as is_remote
+from imagenet_tools.storage.urls import normal as normal
 from imagenet_tools.storage.urls import redact as redact
 
 Item = TypeVar("Item")

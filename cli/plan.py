@@ -61,11 +61,11 @@ def command(
       imgtools plan --difference 0.5 --seed-sd 0.2
       imgtools plan --difference 0.5 --images-per-second 2000
     """
-    from imagenet_tools.comparison import plan, statistics
+    from imagenet_tools.comparison import plan, power
 
     image_sd = 100 * (image_variance / images) ** 0.5
-    needed = statistics.seeds_needed(difference, seed_sd, image_sd)
-    table = {k: round(statistics.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}
+    needed = power.seeds_needed(difference, seed_sd, image_sd)
+    table = {k: round(power.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}
     trained = 2 * (needed or 0) * epochs * train_images
     speed = images_per_second or plan.cpu_speed(SIZE)
     if as_json:

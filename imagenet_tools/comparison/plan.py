@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import registry, storage
-from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison import looks
 from imagenet_tools.pipelines.crosses import combinations
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.storage.write import write_json
@@ -89,10 +89,10 @@ class Plan:
             raise ValueError(f"margin is {self.margin} points; it must be above 0")
         if not self.seeds:
             raise ValueError("a comparison needs one seed or more")
-        if unknown := set(self.looks) - set(statistics.LOOKS):
+        if unknown := set(self.looks) - set(looks.LOOKS):
             raise ValueError(
                 f"looks at {sorted(unknown)} seeds have no calibrated level; use some of "
-                f"{', '.join(map(str, statistics.LOOKS))}"
+                f"{', '.join(map(str, looks.LOOKS))}"
             )
 
     @property

@@ -8,17 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from imagenet_tools.comparison import looks, run_files, statistics
 from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import run_files, statistics
 from imagenet_tools.comparison.verdicts import (
     Checkpoints,
     Verdict,
     all_diverged,
     chance_decided,
-    decide,
-    more_seeds,
+    concluded,
     nothing_learned,
-    say,
     verdict,
 )
 
@@ -142,9 +140,8 @@ def judge(plan: plans.Plan, arms: list[ArmResults]) -> list[Contrast]:
         a, b = by_slug[first], by_slug[second]
         names = (a.arm.spec, b.arm.spec)
         if a.seeds and b.seeds:
-            judged = verdict(
-                a.correct[first], b.correct[second], plan.margin, alpha=alpha, names=names
-            )
+            correct = a.correct[first], b.correct[second]
+            judged = verdict(*correct, plan.margin, alpha=alpha, names=names, distinct=True)
         else:
             kept = (len(a.seeds), len(b.seeds))
             judged = all_diverged(names, kept, plan.validation_images, plan.margin, alpha)
@@ -153,14 +150,20 @@ def judge(plan: plans.Plan, arms: list[ArmResults]) -> list[Contrast]:
 
 
 def _paired(contrast: Contrast) -> Contrast:
-    """The checkpoints of the verdict by seed: where runs diverged, not those of equal place."""
+    """Checkpoints and correlation by seed: where runs diverged, not by those of equal place."""
     a, b = contrast.a, contrast.b
     right_a, right_b = a.correct[a.arm.slug], b.correct[b.arm.slug]
-    pairs = tuple(
-        Checkpoints(*statistics.mcnemar(right_a[a.seeds.index(seed)], right_b[b.seeds.index(seed)]))
-        for seed in contrast.shared_seeds
+    shared = contrast.shared_seeds
+    paired_a = right_a[[a.seeds.index(seed) for seed in shared]]
+    paired_b = right_b[[b.seeds.index(seed) for seed in shared]]
+    judged = replace(
+        contrast.verdict,
+        checkpoints=tuple(
+            Checkpoints(*statistics.mcnemar(*pair)) for pair in zip(paired_a, paired_b, strict=True)
+        ),
+        seed_correlation=statistics.seed_correlation(paired_a.mean(1), paired_b.mean(1)),
     )
-    return replace(contrast, verdict=replace(contrast.verdict, checkpoints=pairs))
+    return replace(contrast, verdict=judged)
 
 
 def futile(plan: plans.Plan, contrast: Contrast) -> bool:
@@ -176,7 +179,7 @@ def futile(plan: plans.Plan, contrast: Contrast) -> bool:
 
 def level(plan: plans.Plan, seeds: int) -> float:
     """The level at which a difference counts once this many seeds an arm are done."""
-    return statistics.LOOKS[seeds] if seeds in plan.looks else 0.05
+    return looks.LOOKS[seeds] if seeds in plan.looks else 0.05
 
 
 def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
@@ -186,15 +189,10 @@ def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
     result = []
     for contrast, p, equivalence in zip(contrasts, p_values, equivalences, strict=True):
         old = contrast.verdict
-        if old.parts is not None and len(contrasts) > 1:
-            kind = decide(old.difference, p, equivalence, old.alpha)
-            more = None
-            if kind == "inconclusive":
-                level = old.alpha / len(contrasts)
-                more = more_seeds(old.parts, old.margin, min(old.seeds), level)
-            new = replace(old, kind=kind, p=p, equivalence_p=equivalence, seeds_more=more)
-            new = replace(new, sentence=say(new, (contrast.a.arm.spec, contrast.b.arm.spec)))
-            contrast = replace(contrast, verdict=new)
+        if old.estimate is not None and len(contrasts) > 1:
+            new = replace(old, p=p, equivalence_p=equivalence)
+            names = (contrast.a.arm.spec, contrast.b.arm.spec)
+            contrast = replace(contrast, verdict=concluded(new, names, len(contrasts)))
         result.append(contrast)
     return result
 
@@ -202,7 +200,7 @@ def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
 def _unlearned(plan: plans.Plan, contrast: Contrast) -> Contrast:
     """Inconclusive where every run of both arms guesses: nothing was learned that could differ."""
     a, b = contrast.a, contrast.b
-    if contrast.verdict.parts is None:  # a seed or none: that says enough
+    if contrast.verdict.estimate is None:  # a seed or none: that says enough
         return contrast
     if any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
         return contrast

@@ -1,17 +1,24 @@
-"""The verdict: one of four, with its interval, its parts and a sentence."""
+"""The verdict: one of four, with its interval, its estimate and a sentence."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison import power, statistics
 from imagenet_tools.comparison.statistics import Difference
 
 KINDS = ("A better", "B better", "equivalent", "inconclusive")
+# Below it nothing is decided: error rates were simulated from here on, and what fewer images
+# leave open no number of seeds closes.
+FEWEST_IMAGES = 50
+# Images right and images wrong from which on equal runs are copies: two runs of real nets agree on
+# all of so many with a chance below 1 %.
+TELLING = 30
 
 
 @dataclass(frozen=True)
@@ -23,31 +30,35 @@ class Checkpoints:
     p: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What the data say of A against B; accuracies and differences in points.
 
-    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look. parts:
-    the estimate with its components (None with one seed). bootstrap: a check of the interval.
-    seeds_more: how many more seeds an arm would probably settle an inconclusive one; None
-    where more than 200 or unknown. p: adjusted for the other contrasts where there are several.
+    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look.
+    estimate: the difference with its components (None with one seed). bootstrap: a check of the
+    interval. seed_correlation: of the arms' accuracies over the seeds they share, None where it
+    cannot be known. seeds_more: how many more seeds an arm would probably settle an inconclusive
+    one; None where more than 200, unknown, or no help. images_more: how many more images would,
+    where they are what is missing. p: adjusted for the other contrasts where there are several.
     """
 
     kind: str
     sentence: str
     difference: float
-    interval: tuple[float, float]
     margin: float
     alpha: float
-    p: float
-    equivalence_p: float
-    chance_a_beats_b: float
-    bootstrap: tuple[float, float]
-    parts: Difference | None
-    checkpoints: tuple[Checkpoints, ...]
     seeds: tuple[int, int]
     images: int
+    interval: tuple[float, float] = (-math.inf, math.inf)
+    p: float = 1.0
+    equivalence_p: float = 1.0
+    chance_a_beats_b: float = 0.5
+    bootstrap: tuple[float, float] = (-math.inf, math.inf)
+    estimate: Difference | None = None
+    checkpoints: tuple[Checkpoints, ...] = ()
+    seed_correlation: float | None = None
     seeds_more: int | None = None
+    images_more: int | None = None
 
     @property
     def winner(self) -> str | None:
@@ -62,52 +73,96 @@ def verdict(
     *,
     alpha: float = 0.05,
     names: tuple[str, str] = ("A", "B"),
-    contrasts: int = 1,
+    distinct: bool = False,
 ) -> Verdict:
     """Judge two pipelines from which images each run got right.
 
-    correct_a, correct_b: boolean [seeds, images], the same images in the same order. margin:
-    points within which a difference is of no account. alpha: level of this look (LOOKS has those
-    of a plan with several). contrasts: how many are judged together; the p-value is multiplied
-    (Holm's first step; results.judge steps down). One seed an arm never names a winner. Raises
-    ValueError for other arrays, or a margin that is not above 0.
+    correct_a, correct_b: boolean [seeds, images], the same images in the same order; rows of equal
+    place are of equal seeds. margin: points within which a difference is of no account. alpha:
+    level of this look. distinct: the runs are known to be no copies of each other, though nets that
+    only guess may answer alike. One seed an arm never names a winner, nor do fewer than 50 images.
+    Raises ValueError for other arrays, a margin that is not above 0, or a run given twice.
     """
     if not margin > 0:
         raise ValueError(f"margin is {margin} points; it must be above 0")
     correct_a, correct_b = statistics.checked(correct_a, correct_b)
+    for array in (correct_a, correct_b):
+        if array.dtype != np.bool_:
+            raise ValueError(f"correct must be a boolean array [seeds, images], not {array.dtype}")
+    if not distinct:
+        refuse_copies(correct_a, correct_b, names)
+    seeds, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
     pairs = tuple(
         Checkpoints(*statistics.mcnemar(a, b)) for a, b in zip(correct_a, correct_b, strict=False)
     )
-    seeds = (len(correct_a), len(correct_b))
-    images = int(np.shape(correct_a)[1])
     if min(seeds) < 2:
-        return _one_seed(correct_a, correct_b, margin, alpha, names, pairs, seeds, images)
-    parts = statistics.difference(correct_a, correct_b)
-    p = min(1.0, parts.p * contrasts)
-    equivalence_p = min(1.0, parts.equivalence_p(margin) * contrasts)
-    kind = decide(parts.value, p, equivalence_p, alpha)
-    interval = parts.interval()
-    more = None
-    if kind == "inconclusive":
-        more = more_seeds(parts, margin, min(seeds), alpha / contrasts)
-    found = Verdict(
-        kind=kind,
+        value = 100 * float(np.mean(correct_a) - np.mean(correct_b))
+        sentence = (
+            f"Inconclusive: one seed an arm cannot tell {names[0]} from {names[1]} (difference "
+            f"{value:+.2f} points on {images:,} images, of these checkpoints only); run 3 seeds or "
+            "more"
+        )
+        return Verdict(
+            kind="inconclusive", sentence=sentence, difference=value, margin=margin, alpha=alpha,
+            seeds=seeds, images=images, checkpoints=pairs, seeds_more=max(0, 3 - min(seeds)),
+        )  # fmt: skip
+    estimate = statistics.difference(correct_a, correct_b)
+    correlation = None
+    if seeds[0] == seeds[1]:
+        correlation = statistics.seed_correlation(correct_a.mean(1), correct_b.mean(1))
+    judged = Verdict(
+        kind="inconclusive",
         sentence="",
-        difference=parts.value,
-        interval=interval,
+        difference=estimate.value,
         margin=margin,
         alpha=alpha,
-        p=p,
-        equivalence_p=equivalence_p,
-        chance_a_beats_b=parts.chance_a_beats_b,
-        bootstrap=statistics.bootstrap_interval(correct_a, correct_b),
-        parts=parts,
-        checkpoints=pairs,
         seeds=seeds,
         images=images,
-        seeds_more=more,
+        interval=estimate.interval(),
+        p=estimate.p,
+        equivalence_p=estimate.equivalence_p(margin),
+        chance_a_beats_b=estimate.chance_a_beats_b,
+        bootstrap=statistics.bootstrap_interval(correct_a, correct_b),
+        estimate=estimate,
+        checkpoints=pairs,
+        seed_correlation=correlation,
     )
-    return replace(found, sentence=say(found, names))
+    return concluded(judged, names)
+
+
+def refuse_copies(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> None:
+    """ValueError that names two runs which get the same images right: one run, given twice.
+
+    Runs that are right, or wrong, on fewer than 30 images may well agree by chance.
+    """
+    runs = [(name, at, run) for name, arm in zip(names, (a, b), strict=True)
+            for at, run in enumerate(arm, 1)]  # fmt: skip
+    for (name, at, run), (other, there, second) in itertools.combinations(runs, 2):
+        right = int(run.sum())
+        if min(right, run.size - right) >= TELLING and np.array_equal(run, second):
+            raise ValueError(
+                f"run {at} of {name} and run {there} of {other} get the same images right, all "
+                f"{run.size:,}: they are one run. Give every seed once; a copy is no second seed"
+            )
+
+
+def concluded(judged: Verdict, names: tuple[str, str], contrasts: int = 1) -> Verdict:
+    """Decide from the p-values of a verdict, say what is missing, and put it in words.
+
+    contrasts: how many are judged together, for the seeds that an undecided one wants.
+    """
+    assert judged.estimate is not None
+    kind = decide(judged.difference, judged.p, judged.equivalence_p, judged.alpha)
+    if judged.images < FEWEST_IMAGES:
+        kind = "inconclusive"
+    more = images = None
+    if kind == "inconclusive":
+        images = more_images(judged)
+        if images is None:
+            level = judged.alpha / contrasts
+            more = more_seeds(judged.estimate, judged.margin, min(judged.seeds), level)
+    judged = replace(judged, kind=kind, seeds_more=more, images_more=images)
+    return replace(judged, sentence=say(judged, names))
 
 
 def decide(value: float, p: float, equivalence_p: float, alpha: float) -> str:
@@ -122,79 +177,65 @@ def decide(value: float, p: float, equivalence_p: float, alpha: float) -> str:
     return "inconclusive"
 
 
-def _one_seed(
-    correct_a: np.ndarray,
-    correct_b: np.ndarray,
-    margin: float,
-    alpha: float,
-    names: tuple[str, str],
-    pairs: tuple[Checkpoints, ...],
-    seeds: tuple[int, int],
-    images: int,
-) -> Verdict:
-    value = 100 * float(np.mean(correct_a) - np.mean(correct_b))
-    sentence = (
-        f"Inconclusive: one seed an arm cannot tell {names[0]} from {names[1]} (difference "
-        f"{value:+.2f} points on {images:,} images, of these checkpoints only); run 3 seeds or more"
-    )
-    wide = (-math.inf, math.inf)
-    return Verdict(
-        "inconclusive",
-        sentence,
-        value,
-        wide,
-        margin,
-        alpha,
-        1.0,
-        1.0,
-        0.5,
-        wide,
-        None,
-        pairs,
-        seeds,
-        images,
-        max(0, 3 - min(seeds)),
-    )
-
-
-def more_seeds(parts: Difference, margin: float, seeds: int, alpha: float) -> int | None:
+def more_seeds(estimate: Difference, margin: float, seeds: int, alpha: float) -> int | None:
     """Seeds an arm to add so that a difference of the size seen, or of the margin, is found.
 
     None where that takes more than 200.
     """
-    seed_sd = ((parts.sd_a**2 + parts.sd_b**2) / 2) ** 0.5
-    target = max(abs(parts.value), margin)
-    needed = statistics.seeds_needed(
-        round(target, 3), round(seed_sd, 3), round(parts.image_variance**0.5, 3), alpha=alpha
+    seed_sd = ((estimate.sd_a**2 + estimate.sd_b**2) / 2) ** 0.5
+    target = max(abs(estimate.value), margin)
+    needed = power.seeds_needed(
+        round(target, 3), round(seed_sd, 3), round(estimate.image_variance**0.5, 3), alpha=alpha
     )
     return None if needed is None else max(1, needed - seeds)
 
 
-def chance_decided(found: Verdict, seeds: int, alpha: float) -> float:
+def more_images(judged: Verdict) -> int | None:
+    """Images to add where these are too few for any number of seeds; None where they are not.
+
+    Too few: below FEWEST_IMAGES, or what other images would change hides a difference of the size
+    seen, or of the margin, with the usual power although the seeds told everything.
+    """
+    assert judged.estimate is not None
+    n = judged.images
+    if n < FEWEST_IMAGES:
+        return FEWEST_IMAGES - n
+    target = max(abs(judged.difference), judged.margin)
+    wanted = float(stats.norm.ppf(1 - judged.alpha / 2) + stats.norm.ppf(power.POWER))
+    # The number m with one / m + extra / m^2 = the variance at which the target is found.
+    extra, variance = 1e4 * statistics.EXTRA_IMAGES, (target / wanted) ** 2
+    one = n * judged.estimate.image_variance - extra / n
+    needed = math.ceil((one + math.sqrt(one**2 + 4 * variance * extra)) / (2 * variance))
+    return needed - n if needed > n else None
+
+
+def chance_decided(judged: Verdict, seeds: int, alpha: float) -> float:
     """Predicted chance that an inconclusive comparison is decided once it has `seeds` seeds an arm.
 
     Given the estimate now, that of all the seeds is spread about it by the part of the seeds'
-    variance that is still to come (Spiegelhalter's predictive power, with t for few seeds). alpha:
-    the level of that look. Stopping where it is small costs no errors of the first kind.
+    variance that is still to come (Spiegelhalter's predictive power), and that variance itself is
+    known as well as the seeds tell it: a scaled inverse chi-square, of which quantiles are taken.
+    alpha: the level of that look. Stopping where it is small costs no errors of the first kind.
     """
-    if found.parts is None:
+    estimate = judged.estimate
+    if estimate is None:
         return 1.0  # one seed says nothing of the spread between seeds
-    parts, share = found.parts, min(1.0, min(found.seeds) / seeds)
-    then = parts.seed_variance * share
-    spread = math.sqrt(parts.seed_variance * (1 - share))
-    df = float(statistics.total_degrees(then, 2 * (seeds - 1), parts.image_variance, found.images))
-    se = math.sqrt(then + parts.image_variance)
-    differs = float(stats.t.ppf(1 - alpha / 2, df)) * se
-    equal = found.margin - float(stats.t.ppf(1 - alpha, df)) * se
-    if equal >= differs or spread == 0.0:
+    known = 2 * (min(judged.seeds) - 1)
+    variance = estimate.seed_variance * known / stats.chi2.ppf((np.arange(40) + 0.5) / 40, known)
+    share = min(1.0, min(judged.seeds) / seeds)
+    then, spread = variance * share, np.sqrt(variance * (1 - share))
+    image_variance = estimate.image_variance
+    df = statistics.total_degrees(then, 2 * (seeds - 1), image_variance, judged.images)
+    se = np.sqrt(then + image_variance)
+    differs = stats.t.ppf(1 - alpha / 2, df) * se
+    equal = np.clip(judged.margin - stats.t.ppf(1 - alpha, df) * se, 0, differs)
+    if not spread.all():
         return 1.0
-    seed_df = 2 * (min(found.seeds) - 1)
-
-    def below(value: float) -> float:
-        return float(stats.t.cdf((value - parts.value) / spread, seed_df))
-
-    within = below(equal) - below(-equal) if equal > 0 else 0.0
-    return within + below(-differs) + 1 - below(differs)
+    below_a, above_a, below_equal, above_equal = (
+        stats.norm.cdf((bound - estimate.value) / spread)
+        for bound in (-differs, differs, -equal, equal)
+    )
+    return float(np.mean(below_a + 1 - above_a + above_equal - below_equal))
 
 
 def all_diverged(
@@ -206,52 +247,63 @@ def all_diverged(
         f"Inconclusive: every run of {lost} diverged, so there is no accuracy to compare; "
         "`imgtools diagnose` says why, a lower rate or --match-scale may help"
     )
-    nothing, wide = math.nan, (-math.inf, math.inf)
     return Verdict(
-        "inconclusive", sentence, nothing, wide, margin, alpha, 1.0, 1.0, nothing, wide, None, (),
-        seeds, images,
+        kind="inconclusive", sentence=sentence, difference=math.nan, margin=margin, alpha=alpha,
+        seeds=seeds, images=images, chance_a_beats_b=math.nan,
     )  # fmt: skip
 
 
-def nothing_learned(found: Verdict, names: tuple[str, str], classes: int) -> Verdict:
+def nothing_learned(judged: Verdict, names: tuple[str, str], classes: int) -> Verdict:
     """The verdict on two arms of which every run only guesses."""
     sentence = (
         f"Inconclusive: every run of {names[0]} and {names[1]} guesses among {classes:,} classes "
-        f"(difference {found.difference:+.2f} points), so this says nothing of the pipelines; "
+        f"(difference {judged.difference:+.2f} points), so this says nothing of the pipelines; "
         "`imgtools diagnose` says why, a longer schedule or another rate may help"
     )
-    return replace(found, kind="inconclusive", sentence=sentence, seeds_more=None)
+    return replace(
+        judged, kind="inconclusive", sentence=sentence, seeds_more=None, images_more=None
+    )
 
 
-def say(found: Verdict, names: tuple[str, str]) -> str:
+def say(judged: Verdict, names: tuple[str, str]) -> str:
     """The verdict as a sentence: who, by how much, how sure, from what."""
-    assert found.parts is not None
-    low, high = found.interval
-    first, second, value = *names, found.difference
-    if found.kind == "B better":
+    low, high = judged.interval
+    first, second, value = *names, judged.difference
+    if judged.kind == "B better":
         first, second, value, low, high = names[1], names[0], -value, -high, -low
-    from_what = f"{found.seeds[0]} + {found.seeds[1]} seeds, {found.images:,} images"
+    from_what = f"{judged.seeds[0]} + {judged.seeds[1]} seeds, {judged.images:,} images"
     span = f"95 % interval {low:+.2f} to {high:+.2f}; {from_what}"
-    if found.winner:
-        beats = found.chance_a_beats_b if found.winner == "A" else 1 - found.chance_a_beats_b
+    if judged.winner:
+        beats = judged.chance_a_beats_b if judged.winner == "A" else 1 - judged.chance_a_beats_b
         return (
             f"{first} is better than {second} by {value:.2f} points of top-1 ({span}). A fresh "
             f"{first} run beats a fresh {second} run with probability {chance(beats)}"
         )
-    if found.kind == "equivalent":
+    if judged.kind == "equivalent":
         return (
-            f"{first} and {second} are equivalent within {found.margin:g} points of top-1 "
+            f"{first} and {second} are equivalent within {judged.margin:g} points of top-1 "
             f"(difference {value:+.2f}, {span})"
         )
-    more = found.seeds_more
-    advice = (
-        "more than 200 more seeds would be needed"
-        if more is None
-        else (f"about {more} more seed{'s' if more > 1 else ''} an arm would probably settle it")
-    )
-    if not low <= 0 <= high:  # one comparison looked at once would have a winner
-        advice = f"p = {found.p:.2g} is not below the level of {found.alpha:g} here; {advice}"
+    advice = _advice(judged)
+    if not low <= 0 <= high and judged.images >= FEWEST_IMAGES:
+        # One comparison looked at once would have a winner.
+        advice = f"p = {judged.p:.2g} is not below the level of {judged.alpha:g} here; {advice}"
     return f"Inconclusive: {first} less {second} is {value:+.2f} points of top-1 ({span}); {advice}"
+
+
+def _advice(judged: Verdict) -> str:
+    """What an undecided comparison lacks."""
+    if judged.images < FEWEST_IMAGES:
+        return f"{judged.images} images are too few for a verdict, which takes {FEWEST_IMAGES}"
+    if judged.images_more is not None:
+        return (
+            f"{judged.images:,} images are too few, however many seeds: about "
+            f"{judged.images_more:,} more images would probably settle it"
+        )
+    more = judged.seeds_more
+    if more is None:
+        return "more than 200 more seeds would be needed"
+    return f"about {more} more seed{'s' if more > 1 else ''} an arm would probably settle it"
 
 
 def chance(value: float) -> str:

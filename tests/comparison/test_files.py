@@ -39,7 +39,7 @@ def test_a_file_given_three_times_is_refused(
 ) -> None:
     x, y = predicted(tmp_path / "x1", 1), predicted(tmp_path / "y1", 2)
     command = ["compare-runs", *(["--a", x] * 3), *(["--b", y] * 3)]
-    assert cli_main.run(command) == 1
+    assert cli_main.run(command) == 2
     said = capsys.readouterr().err
     assert f"{x} and {x} are of one run (one file); a copy is no second seed" in said
 

@@ -72,7 +72,7 @@ def forest(contrasts: list[Contrast], margin: float) -> Figure:
         for seed in contrast.shared_seeds:
             single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
             axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8)
-        if found.parts is not None:
+        if found.estimate is not None:
             axes.plot(found.interval, [row, row], color=COLOURS[0], linewidth=2.5)
         if a.seeds and b.seeds:
             axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)

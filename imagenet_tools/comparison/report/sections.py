@@ -200,8 +200,8 @@ def _forest_picture(plan: plans.Plan, drawn: dict[str, str]) -> Picture:
 def _parts_table(contrasts: list[Contrast]) -> list[Block]:
     rows = []
     for contrast in contrasts:
-        found, parts = contrast.verdict, contrast.verdict.parts
-        if parts is None:
+        found, estimate = contrast.verdict, contrast.verdict.estimate
+        if estimate is None:
             continue
         rows.append(
             [
@@ -209,8 +209,8 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
                 f"{found.difference:+.2f}",
                 f"{found.interval[0]:+.2f} to {found.interval[1]:+.2f}",
                 f"{found.bootstrap[0]:+.2f} to {found.bootstrap[1]:+.2f}",
-                f"{parts.seed_variance**0.5:.2f}",
-                f"{parts.image_variance**0.5:.2f}",
+                f"{estimate.seed_variance**0.5:.2f}",
+                f"{estimate.image_variance**0.5:.2f}",
                 f"{found.p:.3g}",
                 f"{found.equivalence_p:.3g}",
                 chance(found.chance_a_beats_b),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,43 +16,22 @@ from imagenet_tools.cli.options import (
     plugin_option,
 )
 
-# Recipe fields that are options of their own, under TF-Slim's flag names.
-RECIPE_OPTIONS: dict[str, Any] = {
-    "optimizer": click.STRING,
-    "learning_rate": click.FLOAT,
-    "learning_rate_decay_type": click.STRING,
-    "learning_rate_decay_factor": click.FLOAT,
-    "num_epochs_per_decay": click.FLOAT,
-    "end_learning_rate": click.FLOAT,
-    "warmup_epochs": click.FLOAT,
-    "epochs": click.FLOAT,
-    "batch_size": click.IntRange(1),
-    "weight_decay": click.FLOAT,
-    "dropout_keep_prob": click.FLOAT,
-    "label_smoothing": click.FLOAT,
-    "moving_average_decay": click.FLOAT,
-    "gradient_clip": click.FLOAT,
-    "initialisation": click.Choice(["slim", "he", "lsuv"]),
-    "momentum": click.FLOAT,
-    "rmsprop_momentum": click.FLOAT,
-    "rmsprop_decay": click.FLOAT,
-    "opt_epsilon": click.FLOAT,
-    "adam_beta1": click.FLOAT,
-    "adam_beta2": click.FLOAT,
-    "adadelta_rho": click.FLOAT,
-    "adagrad_initial_accumulator_value": click.FLOAT,
-    "ftrl_learning_rate_power": click.FLOAT,
-    "ftrl_initial_accumulator_value": click.FLOAT,
-    "ftrl_l1": click.FLOAT,
-    "ftrl_l2": click.FLOAT,
-}
 
+def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One option a field of the recipe; only those given change it."""
+    from imagenet_tools.training import recipes
 
-def recipe_options(function: Any) -> Any:
-    """One option a recipe field; only those given change the recipe."""
-    for name, kind in reversed(RECIPE_OPTIONS.items()):
-        flag = "--" + name.replace("_", "-")
-        function = click.option(flag, name, type=kind, help="In place of the recipe's.")(function)
+    for name, field in reversed(recipes.FIELDS.items()):
+        if name == "image_size":
+            continue  # the run's own, under TF-Slim's two names
+        what, kind = recipes.about(field), type(field.default)
+        whose = f" ({', '.join(what.optimizers)})" if what.optimizers else ""
+        function = click.option(
+            f"--{name.replace('_', '-')}",
+            name,
+            type=click.Choice(what.choices) if what.choices else kind,
+            help=f"{what.words}{whose}. TF-Slim's: {field.default}.",
+        )(function)
     return function
 
 

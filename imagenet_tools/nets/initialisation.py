@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-NAMES = ("slim", "he", "lsuv")
-
 
 def _generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])

@@ -78,8 +78,8 @@ class SlimNet:
         self.keep_prob, self.mixed_precision = keep_prob, mixed_precision
         source = SOURCES[name]
         module = importlib.import_module(f"tf_slim.nets.{source.module}")
-        self._function: Callable = getattr(module, source.function)
-        self._arg_scope: Callable = getattr(module, source.arg_scope)
+        self._function: Callable[..., Any] = getattr(module, source.function)
+        self._arg_scope: Callable[..., Any] = getattr(module, source.arg_scope)
         self.variables, trained = self._create(seed, start)
         self.trainable = {n: v for n, v in self.variables.items() if n in trained}
 
@@ -88,7 +88,7 @@ class SlimNet:
         v1 = tf.compat.v1
         wanted: dict[str, tuple[tuple[int, ...], Any, bool]] = {}
 
-        def record(getter: Callable, name: str, **given: Any) -> Any:
+        def record(getter: Callable[..., Any], name: str, **given: Any) -> Any:
             wanted[name] = (tuple(given["shape"]), given["initializer"], given["trainable"])
             given["regularizer"] = None
             return getter(name, **given)
@@ -160,7 +160,7 @@ class SlimNet:
         def outputs() -> list[tf.Tensor]:
             weights: dict[str, str] = {}  # a tensor's name -> its variable's
 
-            def note(getter: Callable, name: str, *_: Any, **__: Any) -> tf.Tensor:
+            def note(getter: Callable[..., Any], name: str, *_: Any, **__: Any) -> tf.Tensor:
                 value = tf.identity(self.variables[name])
                 weights[value.name] = name
                 return value
@@ -184,7 +184,7 @@ class SlimNet:
         """The images in the precision of the net; its layers ask for weights of their dtype."""
         return tf.cast(images, tf.bfloat16) if self.mixed_precision else images
 
-    def _lookup(self, getter: Callable, name: str, *_: Any, **asked: Any) -> Any:
+    def _lookup(self, getter: Callable[..., Any], name: str, *_: Any, **asked: Any) -> Any:
         variable = self.variables[name]
         kind = asked.get("dtype") or variable.dtype
         return variable if kind == variable.dtype else tf.cast(variable, kind)
@@ -194,7 +194,7 @@ class SlimNet:
         images: tf.Tensor,
         is_training: bool,
         seed: Any,
-        getter: Callable,
+        getter: Callable[..., Any],
         part: tuple[Any, int] = (0, 1),
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         import tf_slim

@@ -64,7 +64,9 @@ class Devices:
         """Sums over all replicas, inside one."""
         if self.strategy is None:
             return tensors
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+        context: Any = tf.distribute.get_replica_context()
+        summed: list[tf.Tensor] = context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+        return summed
 
     def wait(self) -> None:
         """Return when every worker is here; the one that ends first would break the others."""

@@ -10,36 +10,12 @@ from our checkpoints and we from its.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-# Slot name -> initial value, by optimizer (TF1's: RMSProp starts its mean square at one).
-SLOTS: dict[str, dict[str, float]] = {
-    "sgd": {},
-    "momentum": {"Momentum": 0.0},
-    "rmsprop": {"RMSProp": 1.0, "RMSProp_1": 0.0},
-    "adam": {"Adam": 0.0, "Adam_1": 0.0},
-    "adagrad": {"Adagrad": 0.1},
-    "adadelta": {"Adadelta": 0.0, "Adadelta_1": 0.0},
-    "ftrl": {"Ftrl": 0.1, "Ftrl_1": 0.0},
-}
-# TF-Slim's flag defaults (train_image_classifier.py).
-DEFAULTS: dict[str, float] = {
-    "momentum": 0.9,
-    "rmsprop_momentum": 0.9,
-    "rmsprop_decay": 0.9,
-    "opt_epsilon": 1.0,
-    "adam_beta1": 0.9,
-    "adam_beta2": 0.999,
-    "adadelta_rho": 0.95,
-    "adagrad_initial_accumulator_value": 0.1,
-    "ftrl_learning_rate_power": -0.5,
-    "ftrl_initial_accumulator_value": 0.1,
-    "ftrl_l1": 0.0,
-    "ftrl_l2": 0.0,
-}
+from imagenet_tools.training.recipes import Recipe
 
 
 class Optimizer:
@@ -52,14 +28,13 @@ class Optimizer:
     def __init__(
         self, name: str, variables: Mapping[str, tf.Variable], settings: Mapping[str, float]
     ) -> None:
-        if name not in SLOTS:
-            raise LookupError(f"unknown optimizer {name!r}; known: {', '.join(sorted(SLOTS))}")
-        self.name = name
+        self.name, self.rule = name, RULES[name]
         self.variables = dict(variables)
-        self.settings = {**DEFAULTS, **settings}
+        self.settings = dict(settings)
         self.slots: dict[str, tf.Variable] = {}
         for variable_name, variable in self.variables.items():
-            for slot, value in self._slot_values().items():
+            for slot, start in self.rule.slots.items():
+                value = self.settings[start] if isinstance(start, str) else start
                 initial = np.full(variable.shape, value, np.float32)
                 full = f"{variable_name}/{slot}"
                 self.slots[full] = tf.Variable(initial, trainable=False, name=full)
@@ -68,22 +43,11 @@ class Optimizer:
                 full, value = f"{power}_power", self.settings[f"adam_{power}"]
                 self.slots[full] = tf.Variable(np.float32(value), trainable=False, name=full)
 
-    def _slot_values(self) -> dict[str, float]:
-        values = dict(SLOTS[self.name])
-        for slot, setting in (
-            ("Adagrad", "adagrad_initial_accumulator_value"),
-            ("Ftrl", "ftrl_initial_accumulator_value"),
-        ):
-            if slot in values:
-                values[slot] = self.settings[setting]
-        return values
-
     def apply(self, gradients: list[tf.Tensor], learning_rate: tf.Tensor) -> None:
         """Update every variable; gradients in the order of `variables`."""
-        update = _UPDATES[self.name]
         for (name, variable), gradient in zip(self.variables.items(), gradients, strict=True):
-            slots = [self.slots[f"{name}/{slot}"].handle for slot in SLOTS[self.name]]
-            update(self, variable.handle, slots, gradient, learning_rate)
+            slots = [self.slots[f"{name}/{slot}"].handle for slot in self.rule.slots]
+            self.rule.update(self, variable.handle, slots, gradient, learning_rate)
         if self.name == "adam":
             for power in ("beta1", "beta2"):
                 variable = self.slots[f"{power}_power"]
@@ -158,24 +122,30 @@ def _ftrl(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: 
     )
 
 
-_UPDATES: dict[str, Callable[[Optimizer, Any, list[Any], Any, Any], None]] = {
-    "sgd": _sgd,
-    "momentum": _momentum,
-    "rmsprop": _rmsprop,
-    "adam": _adam,
-    "adagrad": _adagrad,
-    "adadelta": _adadelta,
-    "ftrl": _ftrl,
+class Rule(NamedTuple):
+    """An update, and its slots: name -> first value, or the setting that says it."""
+
+    update: Callable[[Optimizer, Any, list[Any], Any, Any], None]
+    slots: dict[str, float | str]
+
+
+RULES: dict[str, Rule] = {
+    "sgd": Rule(_sgd, {}),
+    "momentum": Rule(_momentum, {"Momentum": 0.0}),
+    "rmsprop": Rule(_rmsprop, {"RMSProp": 1.0, "RMSProp_1": 0.0}),  # TF1's mean square starts at 1
+    "adam": Rule(_adam, {"Adam": 0.0, "Adam_1": 0.0}),
+    "adagrad": Rule(_adagrad, {"Adagrad": "adagrad_initial_accumulator_value"}),
+    "adadelta": Rule(_adadelta, {"Adadelta": 0.0, "Adadelta_1": 0.0}),
+    "ftrl": Rule(_ftrl, {"Ftrl": "ftrl_initial_accumulator_value", "Ftrl_1": 0.0}),
 }
 
 
-def settings_of(recipe: object) -> dict[str, float]:
-    """The settings among a recipe's fields."""
-    return {name: getattr(recipe, name) for name in DEFAULTS}
-
-
 def create(name: str, variables: Mapping[str, tf.Variable], **settings: float) -> Optimizer:
-    """Make an optimizer by TF-Slim's name; settings by TF-Slim's flag names (see DEFAULTS)."""
-    if unknown := sorted(set(settings) - set(DEFAULTS)):
-        raise ValueError(f"unknown optimizer setting {unknown}; known: {', '.join(DEFAULTS)}")
-    return Optimizer(name, variables, settings)
+    """Make an optimizer by TF-Slim's name; settings by TF-Slim's flag names, see recipes.Recipe.
+
+    Raises ValueError for a name, or a setting of it, that is not known.
+    """
+    known = Recipe(optimizer=name).settings()
+    if unknown := sorted(set(settings) - set(known)):
+        raise ValueError(f"{name} takes no {', '.join(unknown)}; it takes {', '.join(known)}")
+    return Optimizer(name, variables, {**known, **settings})

@@ -1,6 +1,8 @@
 """What is run: a training recipe as a frozen dataclass, in and out of YAML.
 
-The fields carry TF-Slim's flag names where TF-Slim has the flag.
+A field is said once, below: its default, what it is, what it may be, and the optimizers that take
+it. The options of `imgtools train`, the checks and the optimizers' settings all come from there.
+The names are TF-Slim's flags where TF-Slim has the flag, and the defaults are TF-Slim's.
 """
 
 from __future__ import annotations
@@ -9,161 +11,189 @@ import dataclasses
 import difflib
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-DECAYS = ("fixed", "exponential", "polynomial", "linear", "cosine")
-OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adagrad", "adadelta", "ftrl")
-INITIALISATIONS = ("slim", "he", "lsuv")
 BUILT_IN = ("slim", "alexnet", "quick")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a field of a recipe is, and may be: one of choices, or a number from low to high.
+
+    above: low itself is not allowed. optimizers: those that take it; none, where all runs do.
+    """
+
+    words: str
+    low: float = 0.0
+    high: float = math.inf
+    above: bool = False
+    choices: tuple[str, ...] = ()
+    optimizers: tuple[str, ...] = ()
+
+    def wanted(self, kind: type) -> str:
+        """What the field may be, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        number = "a whole number" if kind is int else "a number"
+        if math.isfinite(self.low) and math.isfinite(self.high):
+            return f"{number} {'above' if self.above else 'from'} {self.low:g} to {self.high:g}"
+        if math.isfinite(self.low):
+            return (
+                f"{number} above {self.low:g}" if self.above else f"{number}, {self.low:g} or more"
+            )
+        return f"{number}, {self.high:g} or less"
+
+
+def _field(default: Any, words: str, **what: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"about": About(words, **what)})
+
+
+def _of(optimizers: str, default: float, words: str, **what: Any) -> Any:
+    """A setting of these optimizers alone."""
+    return _field(default, words, optimizers=tuple(optimizers.split()), **what)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a net is trained; everything but the data, the pipeline, the net and the seed.
 
-    Rates are per step. epochs and the decay's epochs are counted on the data that is there.
-    weight_decay is the factor of the L2 term wd / 2 * |w|^2, of weights only. gradient_clip is a
-    global norm, 0 for none. "linear" and "cosine" go from learning_rate to end_learning_rate over
-    the whole run; "polynomial" and "exponential" are TF-Slim's.
+    Rates are per step; epochs are counted on the data that is there. "linear" and "cosine" go from
+    learning_rate to end_learning_rate over the whole run; "polynomial" and "exponential" are
+    TF-Slim's. Raises ValueError for a value that a field does not take.
     """
 
-    optimizer: str = "rmsprop"
-    learning_rate: float = 0.01
-    learning_rate_decay_type: str = "exponential"
-    learning_rate_decay_factor: float = 0.94
-    num_epochs_per_decay: float = 2.0
-    end_learning_rate: float = 0.0001
-    warmup_epochs: float = 0.0
-    epochs: float = 226.0
-    batch_size: int = 32
-    image_size: int = 224
-    weight_decay: float = 4e-5
-    dropout_keep_prob: float = 0.5
-    label_smoothing: float = 0.0
-    moving_average_decay: float = 0.0
-    gradient_clip: float = 0.0
-    initialisation: str = "slim"
-    momentum: float = 0.9
-    rmsprop_momentum: float = 0.9
-    rmsprop_decay: float = 0.9
-    opt_epsilon: float = 1.0
-    adam_beta1: float = 0.9
-    adam_beta2: float = 0.999
-    adadelta_rho: float = 0.95
-    adagrad_initial_accumulator_value: float = 0.1
-    ftrl_learning_rate_power: float = -0.5
-    ftrl_initial_accumulator_value: float = 0.1
-    ftrl_l1: float = 0.0
-    ftrl_l2: float = 0.0
+    optimizer: str = _field(
+        "rmsprop", "The update rule",
+        choices=("sgd", "momentum", "rmsprop", "adam", "adagrad", "adadelta", "ftrl"),
+    )  # fmt: skip
+    learning_rate: float = _field(0.01, "Rate at the start, after the warm-up")
+    learning_rate_decay_type: str = _field(
+        "exponential", "How the rate falls; linear and cosine do so over the whole run",
+        choices=("fixed", "exponential", "polynomial", "linear", "cosine"),
+    )  # fmt: skip
+    learning_rate_decay_factor: float = _field(0.94, "Of the exponential decay")
+    num_epochs_per_decay: float = _field(
+        2.0, "Epochs of an exponential step, or a polynomial decay"
+    )
+    end_learning_rate: float = _field(0.0001, "Rate at the end, unless it is fixed or exponential")
+    warmup_epochs: float = _field(0.0, "Epochs in which the rate rises from 0")
+    epochs: float = _field(226.0, "Passes over the training images", above=True)
+    batch_size: int = _field(32, "Images a step, over all devices", low=1)
+    image_size: int = _field(224, "Pixels of a side", low=1)
+    weight_decay: float = _field(4e-5, "Factor wd of wd / 2 * |w|^2, of weights only")
+    dropout_keep_prob: float = _field(0.5, "Share of units kept", high=1.0, above=True)
+    label_smoothing: float = _field(0.0, "Share of the target spread over all classes", high=1.0)
+    moving_average_decay: float = _field(0.0, "Of averages of the weights; 0 for none", high=1.0)
+    gradient_clip: float = _field(0.0, "Largest global norm of the gradient; 0 for none")
+    initialisation: str = _field(
+        "slim", "How the weights start; lsuv fits their scale to the first batch",
+        choices=("slim", "he", "lsuv"),
+    )  # fmt: skip
+    momentum: float = _of("momentum", 0.9, "Share of the last update kept", high=1.0)
+    rmsprop_momentum: float = _of("rmsprop", 0.9, "Share of the last update kept", high=1.0)
+    rmsprop_decay: float = _of("rmsprop", 0.9, "Of the gradient's mean square", high=1.0)
+    opt_epsilon: float = _of("rmsprop adam adadelta", 1.0, "Added to the denominator")
+    adam_beta1: float = _of("adam", 0.9, "Decay of the gradient's mean", high=1.0)
+    adam_beta2: float = _of("adam", 0.999, "Decay of the gradient's mean square", high=1.0)
+    adadelta_rho: float = _of("adadelta", 0.95, "Decay of both mean squares", high=1.0)
+    adagrad_initial_accumulator_value: float = _of("adagrad", 0.1, "Start of the sum of squares")
+    ftrl_learning_rate_power: float = _of(
+        "ftrl", -0.5, "Power of the sum of squares", low=-math.inf, high=0.0
+    )
+    ftrl_initial_accumulator_value: float = _of("ftrl", 0.1, "Start of the sum of squares")
+    ftrl_l1: float = _of("ftrl", 0.0, "L1 penalty")
+    ftrl_l2: float = _of("ftrl", 0.0, "L2 penalty")
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("optimizer", OPTIMIZERS),
-            ("learning_rate_decay_type", DECAYS),
-            ("initialisation", INITIALISATIONS),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}"
-                )
-        for name, low, high in (
-            ("learning_rate", 0.0, math.inf),
-            ("learning_rate_decay_factor", 0.0, math.inf),
-            ("num_epochs_per_decay", 0.0, math.inf),
-            ("end_learning_rate", 0.0, math.inf),
-            ("warmup_epochs", 0.0, math.inf),
-            ("epochs", 0.0, math.inf),
-            ("batch_size", 1, math.inf),
-            ("image_size", 1, math.inf),
-            ("dropout_keep_prob", 1e-6, 1.0),
-            ("label_smoothing", 0.0, 1.0),
-            ("moving_average_decay", 0.0, 1.0),
-            ("weight_decay", 0.0, math.inf),
-            ("gradient_clip", 0.0, math.inf),
-            ("momentum", 0.0, 1.0),
-            ("rmsprop_momentum", 0.0, 1.0),
-            ("rmsprop_decay", 0.0, 1.0),
-            ("opt_epsilon", 0.0, math.inf),
-            ("adam_beta1", 0.0, 1.0),
-            ("adam_beta2", 0.0, 1.0),
-            ("adadelta_rho", 0.0, 1.0),
-            ("adagrad_initial_accumulator_value", 0.0, math.inf),
-            ("ftrl_learning_rate_power", -math.inf, 0.0),
-            ("ftrl_initial_accumulator_value", 0.0, math.inf),
-            ("ftrl_l1", 0.0, math.inf),
-            ("ftrl_l2", 0.0, math.inf),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}; it must be {low:g} to {high:g}")
+        for name in FIELDS:
+            check(name, getattr(self, name))
+
+    def settings(self) -> dict[str, float]:
+        """The fields that this recipe's optimizer takes."""
+        return {
+            name: getattr(self, name)
+            for name, field in FIELDS.items()
+            if self.optimizer in about(field).optimizers
+        }
+
+
+FIELDS: dict[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Recipe)}
+
+
+def about(field: dataclasses.Field[Any]) -> About:
+    found: About = field.metadata["about"]
+    return found
+
+
+def check(name: str, value: object) -> None:
+    """Raise ValueError, saying what is wanted, unless the field takes the value."""
+    kind, what = type(FIELDS[name].default), about(FIELDS[name])
+    if kind is str:
+        fits = value in what.choices
+    else:
+        number = isinstance(value, int if kind is int else (int, float))
+        fits = number and not isinstance(value, bool) and _within(value, what)
+    if not fits:
+        raise ValueError(f"{name} is {value!r}; it must be {what.wanted(kind)}")
+
+
+def _within(value: Any, what: About) -> bool:
+    low = what.low < value if what.above else what.low <= value
+    return math.isfinite(value) and low and value <= what.high
 
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:
     """Return a built-in recipe or that of a YAML file, with some fields changed.
 
-    Raises LookupError for an unknown name, ValueError for an unknown or impossible field.
+    Raises LookupError for an unknown name, ValueError for an unknown or impossible field, with the
+    file's line.
     """
+    from imagenet_tools.storage import yaml_file
+
     if str(name) in BUILT_IN:
-        text = (
-            resources.files("imagenet_tools")
-            .joinpath("data", "recipes", f"{name}.yaml")
-            .read_text()
-        )
+        file = resources.files("imagenet_tools").joinpath("data", "recipes", f"{name}.yaml")
+        document = yaml_file.parse(file.read_bytes(), f"{name}.yaml")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        document = yaml_file.read(name)
     else:
+        near = difflib.get_close_matches(str(name), BUILT_IN, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
         raise LookupError(
-            f"unknown recipe {str(name)!r}: it is neither a file nor one of {', '.join(BUILT_IN)}"
+            f"unknown recipe {str(name)!r}: it is neither a file nor one of "
+            f"{', '.join(BUILT_IN)}.{hint}"
         )
-    content = yaml.safe_load(text) or {}
-    if not isinstance(content, dict):
-        raise ValueError(f"{name}: a recipe is a list of `field: value`, not {type(content)}")
-    return from_dict({**content, **changes})
+    # Each on its own first: what the file says is its own error, with the line.
+    from_dict(document.fields, document.at)
+    return from_dict({**document.fields, **changes})
 
 
-def from_dict(content: dict[str, Any]) -> Recipe:
-    """Make a recipe from its fields; an unknown one is an error that names the near ones."""
-    types: dict[str, Any] = {f.name: type(f.default) for f in dataclasses.fields(Recipe)}
-    values = {}
+def from_dict(content: Mapping[str, Any], at: Callable[[str], str] = lambda name: "") -> Recipe:
+    """Make a recipe from its fields; an unknown one is an error that names the near ones.
+
+    at: name -> where the field stands, for the beginning of a message.
+    """
     for name, value in content.items():
-        if name not in types:
-            near = difflib.get_close_matches(name, types, n=3)
+        if name not in FIELDS:
+            near = difflib.get_close_matches(name, FIELDS, n=3)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise ValueError(f"unknown recipe field {name!r}.{hint} Fields: {', '.join(types)}")
-        try:
-            values[name] = types[name](value)
-        except (TypeError, ValueError):
             raise ValueError(
-                f"{name} is {value!r}; it must be of type {types[name].__name__}"
-            ) from None
-    return Recipe(**values)
+                f"{at(name)}unknown recipe field {name!r}.{hint} Fields: {', '.join(FIELDS)}"
+            )
+        try:
+            check(name, value)
+        except ValueError as error:
+            raise ValueError(f"{at(name)}{error}") from None
+    # A whole number is a float's value too; run.json and the prints then read alike.
+    kinds: dict[str, Any] = {name: type(FIELDS[name].default) for name in content}
+    return Recipe(**{name: kinds[name](value) for name, value in content.items()})
 
 
 def dump(recipe: Recipe) -> str:
     """Return the recipe as YAML that `recipe` reads back."""
+    import yaml
+
     return yaml.safe_dump(dataclasses.asdict(recipe), sort_keys=False)
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: float, total_steps: int) -> float:
-    """The rate of a step (0 is the first), by TF-Slim's formulas where TF-Slim has the type."""
-    rate, end = recipe.learning_rate, recipe.end_learning_rate
-    kind = recipe.learning_rate_decay_type
-    decay_steps = max(1, int(steps_per_epoch * recipe.num_epochs_per_decay))
-    done = min(step, total_steps) / max(total_steps, 1)
-    if kind == "exponential":
-        value = rate * recipe.learning_rate_decay_factor ** (step // decay_steps)
-    elif kind == "polynomial":
-        value = (rate - end) * (1 - min(step, decay_steps) / decay_steps) + end
-    elif kind == "linear":
-        value = (rate - end) * (1 - done) + end
-    elif kind == "cosine":
-        value = (rate - end) * 0.5 * (1 + math.cos(math.pi * done)) + end
-    else:
-        value = rate
-    warmup = steps_per_epoch * recipe.warmup_epochs
-    return min(rate * step / warmup, value) if warmup and step < warmup else value

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import nets
-from imagenet_tools.training import checkpoints, devices, optimizers, recipes
+from imagenet_tools.training import checkpoints, devices, optimizers, recipes, schedule
 from imagenet_tools.training.run_record import Run
 
 
@@ -33,9 +33,7 @@ class Trainer:
         self.devices = used or devices.Devices()
         self.steps_per_epoch = images / recipe.batch_size
         self.variables = _trained(net.trainable, run.trainable_scopes)
-        self.optimizer = optimizers.create(
-            recipe.optimizer, self.variables, **optimizers.settings_of(recipe)
-        )
+        self.optimizer = optimizers.create(recipe.optimizer, self.variables, **recipe.settings())
         self.averages: dict[str, tf.Variable] = {}
         if recipe.moving_average_decay:
             self.averages = {
@@ -45,7 +43,7 @@ class Trainer:
         self.step = tf.function(self._step, autograph=False, reduce_retracing=True)
 
     def learning_rate(self, step: int) -> float:
-        return recipes.learning_rate(self.recipe, step, self.steps_per_epoch, self.run.steps)
+        return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.run.steps)
 
     def _step(
         self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor

@@ -1,0 +1,125 @@
+"""A recipe's fields: said once, checked by name and line, in and out of YAML."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagenet_tools.cli import train
+from imagenet_tools.training import recipes, schedule
+
+
+def test_every_field_is_an_option_with_its_default_in_the_help() -> None:
+    options: dict[str, Any] = {option.name: option for option in train.command.params}
+    for name, field in recipes.FIELDS.items():
+        assert f"--{name.replace('_', '-')}" in options[name].opts
+        if name != "image_size":
+            assert f"TF-Slim's: {field.default}." in options[name].help
+            assert recipes.about(field).words in options[name].help
+
+
+def test_the_defaults_are_those_of_the_recipe_slim() -> None:
+    assert recipes.recipe("slim") == recipes.Recipe()
+
+
+@pytest.mark.parametrize("name", recipes.BUILT_IN)
+def test_what_is_printed_reads_back(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(recipes.dump(recipes.recipe(name)))
+    assert recipes.recipe(path) == recipes.recipe(name)
+
+
+def test_an_optimizer_takes_its_own_settings() -> None:
+    assert recipes.recipe("quick").settings() == {"momentum": 0.9}
+    assert recipes.Recipe(optimizer="sgd").settings() == {}
+    assert recipes.Recipe(optimizer="adam", adam_beta1=0.5).settings() == {
+        "opt_epsilon": 1.0,
+        "adam_beta1": 0.5,
+        "adam_beta2": 0.999,
+    }
+
+
+# (the file, what is said of it after its name)
+REFUSED = [
+    (b"batch_size: true", "line 1: batch_size is True; it must be a whole number, 1 or more"),
+    (b"batch_size: 32.5", "line 1: batch_size is 32.5; it must be a whole number, 1 or more"),
+    (b"# mine\n\nbatch_size: 0", "line 3: batch_size is 0"),
+    (b"epochs: 1:30", "line 1: epochs is '1:30'; it must be a number above 0"),
+    (b"epochs: 0", "line 1: epochs is 0; it must be a number above 0"),
+    (b"epochs: 010", "line 1: epochs is '010'"),
+    (b"epochs:", "line 1: epochs is None"),
+    (b"learning_rate: .inf", "line 1: learning_rate is inf; it must be a number, 0 or more"),
+    (b"learning_rate: .nan", "line 1: learning_rate is nan"),
+    (b"momentum: 1.5", "line 1: momentum is 1.5; it must be a number from 0 to 1"),
+    (b"dropout_keep_prob: 0", "it must be a number above 0 to 1"),
+    (b"ftrl_learning_rate_power: 1", "it must be a number, 0 or less"),
+    (b"optimizer: sdg", "line 1: optimizer is 'sdg'; it must be one of sgd, momentum"),
+    (b"epochs: 1\nepoch: 2", "line 2: unknown recipe field 'epoch'. Did you mean epochs"),
+    (b"epochs: 1\nepochs: 2", "line 2: epochs is given twice, on line 1 already"),
+    (b"learning_rate: 0.1\n\tepochs: 3", r"line 2: found character '\t' that cannot start"),
+    (b"epochs: 1\nseed: [1, 2", "line 2: expected ',' or ']'"),
+    (b"learning_rate: 0.1 # \xe9", "line 1: the byte 0xe9 is not UTF-8"),
+    (b"a: 1\nb: \x00", "line 2: a character that YAML does not allow"),
+    (b"- epochs", "line 1: lines of `field: value` are wanted"),
+    (b"1: 2", "line 1: a field's name is wanted, not 1"),
+    (b"epochs: &a 1", "line 1: the anchor 'a' is not taken"),
+    (b"epochs: !!python/object:os.system x", "line 1: could not determine a constructor"),
+    (b"epochs: " + b"[" * 3000, "nested too deeply"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED, ids=[one[1][:40] for one in REFUSED])
+def test_what_a_file_may_not_say(text: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_bytes(text)
+    with pytest.raises(ValueError) as refusal:
+        recipes.recipe(path)
+    assert str(refusal.value).startswith(f"{path}") and said in str(refusal.value)
+
+
+def test_numbers_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_bytes(b"\xef\xbb\xbfweight_decay: 4e-5\nepochs: 2\nlearning_rate: .5\n")
+    found = recipes.recipe(path, epochs=3)
+    assert (found.weight_decay, found.epochs, found.learning_rate) == (4e-5, 3.0, 0.5)
+    assert isinstance(found.epochs, float)
+    with pytest.raises(ValueError, match=r"^epochs is -1"):  # a change is not the file's
+        recipes.recipe(path, epochs=-1)
+
+
+def test_an_unknown_recipe_names_the_near_one() -> None:
+    with pytest.raises(LookupError, match="one of slim, alexnet, quick. Did you mean quick?"):
+        recipes.recipe("quik")
+
+
+def rates(kind: str, *steps: int, **changes: float) -> list[float]:
+    settings = {"end_learning_rate": 0.1, "num_epochs_per_decay": 2.0, **changes}
+    recipe = recipes.Recipe(learning_rate=1.0, learning_rate_decay_type=kind, **settings)  # type: ignore[arg-type]
+    return [schedule.learning_rate(recipe, step, 10.0, 100) for step in steps]
+
+
+def test_each_decay() -> None:
+    assert rates("fixed", 0, 100) == [1.0, 1.0]
+    assert rates("exponential", 0, 19, 20, 40) == [1.0, 1.0, 0.94, 0.94**2]
+    assert rates("polynomial", 0, 10, 20, 90) == pytest.approx([1.0, 0.55, 0.1, 0.1])
+    assert rates("linear", 0, 50, 100) == pytest.approx([1.0, 0.55, 0.1])
+    assert rates("cosine", 0, 25, 50, 100) == pytest.approx(
+        [1.0, 0.1 + 0.45 * (1 + math.sqrt(0.5)), 0.55, 0.1]
+    )
+    assert rates("fixed", 0, 1, 5, 9, 10, warmup_epochs=1.0) == [0.0, 0.1, 0.5, 0.9, 1.0]
+
+
+def test_every_choice_is_there() -> None:
+    from imagenet_tools.training import optimizers
+
+    fields = recipes.FIELDS
+    assert tuple(optimizers.RULES) == recipes.about(fields["optimizer"]).choices
+    with pytest.raises(ValueError, match="momentum takes no adam_beta1; it takes momentum"):
+        optimizers.create("momentum", {}, adam_beta1=0.5)
+    decays = recipes.about(fields["learning_rate_decay_type"]).choices
+    assert len({tuple(rates(kind, 5, 30, 95)) for kind in decays}) == len(decays)
+    assert dataclasses.asdict(recipes.Recipe()).keys() == fields.keys()

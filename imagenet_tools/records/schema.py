@@ -105,7 +105,7 @@ def _box_entries(label: int, boxes: tuple[tuple[float, float, float, float], ...
     )
 
 
-_NO_BOXES = _box_entries(0, ())
+NO_BOXES = _box_entries(0, ())
 
 
 def _lead(name: bytes, size: int) -> bytes:
@@ -121,7 +121,7 @@ _ENCODED = _field(b"\x0a", ENCODED.encode())
 
 
 @functools.lru_cache(512)
-def _filename_lead(size: int) -> bytes:
+def filename_lead(size: int) -> bytes:
     return _lead(_field(b"\x0a", FILENAME.encode()), size)
 
 
@@ -149,8 +149,8 @@ def example_head(
             _dimension_entry(HEIGHT, height),
             _dimension_entry(WIDTH, width),
             _class_entries(channels, image_format, label, synset, text),
-            _box_entries(label, boxes) if boxes else _NO_BOXES,
-            _filename_lead(len(name)),
+            _box_entries(label, boxes) if boxes else NO_BOXES,
+            filename_lead(len(name)),
             name,
             _lead(_ENCODED, size),
         )
@@ -173,12 +173,12 @@ def decode_example(record: bytes) -> dict[str, list[Any]]:
     """
     try:
         ((_, features),) = _fields(memoryview(record))
-        return dict(_decode_entry(entry) for _, entry in _fields(features))
+        return dict(decode_entry(entry) for _, entry in _fields(features))
     except (ValueError, IndexError, KeyError, struct.error) as error:
         raise ValueError(f"not a tf.train.Example ({error})") from error
 
 
-def _decode_entry(entry: memoryview) -> tuple[str, list[Any]]:
+def decode_entry(entry: memoryview) -> tuple[str, list[Any]]:
     parts = dict(_fields(entry))
     values: list[Any] = []
     for kind, content in _fields(parts[2]):
@@ -199,7 +199,7 @@ def _fields(data: memoryview) -> list[tuple[int, memoryview]]:
         tag = data[at]
         if tag & 7 != 2:
             raise ValueError(f"field tag {tag} at byte {at}")
-        size, at = _read_varint(data, at + 1)
+        size, at = read_varint(data, at + 1)
         if at + size > len(data):
             raise ValueError(f"a field of {size} bytes is cut off at byte {len(data)}")
         found.append((tag >> 3, data[at : at + size]))
@@ -207,7 +207,7 @@ def _fields(data: memoryview) -> list[tuple[int, memoryview]]:
     return found
 
 
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]
@@ -221,7 +221,7 @@ def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
 def _varints(data: memoryview) -> list[int]:
     values, at = [], 0
     while at < len(data):
-        value, at = _read_varint(data, at)
+        value, at = read_varint(data, at)
         values.append(value)
     return values
 

@@ -1,4 +1,4 @@
-"""The paths of a split's shards; those of a store are brought into the cache first."""
+"""The paths of a split's shards, those of a store brought into the cache first; damage in one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from imagenet_tools import storage
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import cache
 from imagenet_tools.records.manifest import Manifest, read_manifest
 
@@ -34,3 +35,20 @@ def _with_split(folder: str | os.PathLike[str], split: str) -> Manifest:
     if split not in manifest.splits:
         raise ValueError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
     return manifest
+
+
+def damaged(path: str, reason: str, *, record: int = -1, name: str = "") -> DamagedData:
+    """What is wrong with a shard here, or with a record of it, and what mends it.
+
+    record: its number in the shard; name: its image's, where it could be read.
+    """
+    where = f"{path}: record {record}" if record >= 0 else path
+    where += f" ({name})" if name else ""
+    folder = os.path.dirname(path)
+    url = storage.as_asked(folder)
+    remedy = (
+        f"to write it again: imgtools repair-tfrecords {folder} --raw RAW"
+        if url == folder
+        else f"remove {path}, and it is fetched from {url} again"
+    )
+    return DamagedData(f"{where}: {reason}; {remedy}")

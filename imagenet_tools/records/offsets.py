@@ -1,0 +1,102 @@
+"""Where each record of a split ends: listed once, and kept beside the manifest.
+
+The file is a SHA-256 and then a uint64 a record. The digest is taken over what the manifest says
+of the shards, and over the numbers: so it holds for no other shards, and for no torn file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import secrets
+import struct
+import sys
+from array import array
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import google_crc32c
+from tqdm import tqdm
+
+from imagenet_tools import storage
+from imagenet_tools.records.manifest import Shard
+from imagenet_tools.records.shards import damaged
+from imagenet_tools.records.tfrecord import OVERHEAD, masked
+
+_DIGEST = hashlib.sha256().digest_size
+
+
+def file_name(split: str) -> str:
+    """The index's name, which no reader's glob of a split's shards matches."""
+    return f"imgtools_offsets_{split}.bin"
+
+
+def ends(folder: str, split: str, shards: Sequence[Shard]) -> memoryview:
+    """Return for each record the offset in its shard at which it ends, as uint64 [records].
+
+    folder: of the shards, local. From the file there (mapped, so that processes share it) or from
+    the shards, a few bytes of each record; then the file is written, where the folder takes it.
+    Raises DamagedData naming the shard and the record where a length cannot be trusted.
+    """
+    path = Path(folder) / file_name(split)
+    with contextlib.suppress(OSError, ValueError):  # absent, or empty
+        return _read(path, shards)
+    found = array("Q")
+    # As of a store: a disk too answers many requests in the time of one.
+    listings = storage.ahead(partial(_ends_of, folder), shards, remote=True)
+    with tqdm(total=len(shards), desc=f"indexing {split}", unit="shard", disable=None) as bar:
+        for listing in listings:
+            found.extend(listing())
+            bar.update()
+    try:
+        _write(path, shards, found)
+        return _read(path, shards)
+    except (OSError, ValueError):  # a folder that is only read
+        return memoryview(found)
+
+
+def _read(path: Path, shards: Sequence[Shard]) -> memoryview:
+    with open(path, "rb") as file:
+        data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    if data[:_DIGEST] != _digest(shards, data[_DIGEST:]):
+        raise ValueError(f"{path} is no index of these shards")
+    return data[_DIGEST:].cast("Q")
+
+
+def _write(path: Path, shards: Sequence[Shard], found: array[int]) -> None:
+    temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(_digest(shards, memoryview(found)))
+            file.write(found)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _digest(shards: Sequence[Shard], numbers: memoryview) -> bytes:
+    total = hashlib.sha256(f"offsets 1 {sys.byteorder}\n".encode())
+    for shard in shards:
+        total.update(f"{shard.file} {shard.records} {shard.bytes} {shard.digest}\n".encode())
+    total.update(numbers)
+    return total.digest()
+
+
+def _ends_of(folder: str, shard: Shard) -> array[int]:
+    """The offsets at which the records of a shard end, by its lengths, each with its CRC."""
+    path, found, at = os.path.join(folder, shard.file), array("Q"), 0
+    with open(path, "rb", buffering=0) as file:
+        while at < shard.bytes:
+            before = os.pread(file.fileno(), 12, at)
+            length, crc = struct.unpack("<QI", before.ljust(12))
+            if masked(google_crc32c.value(before[:8])) != crc:
+                raise damaged(path, "the CRC of its length does not hold", record=len(found))
+            at += length + OVERHEAD
+            found.append(at)
+    if at != shard.bytes or len(found) != shard.records:
+        reason = f"{len(found):,} records where the manifest says {shard.records:,}"
+        raise damaged(path, reason)
+    return found

@@ -1,0 +1,234 @@
+"""Records for anybody's training loop: counted, read at random, verified, and without TensorFlow.
+
+    records = open_records("records", "train")
+    len(records), records[7].label, records[7].pixels()
+
+It is a map-style Dataset of PyTorch, a RandomAccessDataSource of Grain and a sequence of Python as
+it stands: `len`, `[i]`, picklable, safe in threads and in forked processes.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import mmap
+import operator
+import os
+import resource
+import struct
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, SupportsIndex
+
+import google_crc32c
+import numpy as np
+
+from imagenet_tools import storage
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import features, offsets, order
+from imagenet_tools.records.manifest import Manifest, read_manifest
+from imagenet_tools.records.shards import damaged, shard_paths
+from imagenet_tools.records.tfrecord import OVERHEAD, masked
+
+BEFORE = 12  # bytes before a record's data: its length and the length's CRC
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One image of a split.
+
+    encoded: the bytes of a JPEG; where image_format is "RAW", uint8 pixels [height, width, 3].
+    label: 1..N with 0 for background as it is written, less the reader's labels_offset. words: of
+    its class. key: synset/filename (folder/filename), unique in the split. boxes: (xmin, ymin,
+    xmax, ymax), each 0..1 of the image.
+    """
+
+    encoded: bytes
+    label: int
+    words: str
+    key: str
+    boxes: features.Boxes
+    height: int
+    width: int
+    image_format: str
+
+    def pixels(self) -> np.ndarray:
+        """Decode the image: uint8 [height, width, 3], RGB. Raises OSError where it does not."""
+        if self.image_format == "RAW":
+            return np.frombuffer(self.encoded, np.uint8).reshape(self.height, self.width, 3)
+        from PIL import Image
+
+        with Image.open(io.BytesIO(self.encoded)) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+class RecordReader:
+    """The records of a split by number, 0 to len - 1, in the order of the shards.
+
+    Every read checks both CRCs of the record. classes[i] is (key, words) of the class that is
+    written as label i + 1; digest is that of the data set. Made by open_records.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        split: str,
+        labels_offset: int,
+        manifest: Manifest,
+        paths: list[str],
+        ends: memoryview,
+    ) -> None:
+        self.folder, self.split, self.labels_offset = folder, split, labels_offset
+        self.classes, self.label_convention = manifest.classes, manifest.label_convention
+        self.digest = manifest.digest
+        self._paths, self._ends = paths, ends
+        counts = (shard.records for shard in manifest.splits[split].shards)
+        self._first = list(accumulate(counts, initial=0))
+        # Half of what a process may have open; of more shards, some are opened again and again.
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._file = functools.lru_cache(limit // 2 if limit > 0 else None)(_File)
+
+    def __len__(self) -> int:
+        return self._first[-1]
+
+    def __getitem__(self, index: SupportsIndex) -> Record:
+        """Read a record; -1 is the last one.
+
+        Raises IndexError, or DamagedData with the shard, the record's number in it, its image's
+        name where it can be read, and what mends it.
+        """
+        count, at = len(self), operator.index(index)
+        if not -count <= at < count:
+            raise IndexError(f"record {at:,} of the {count:,} of {self.split} in {self.folder}")
+        at %= count
+        shard = bisect_right(self._first, at) - 1
+        number = at - self._first[shard]
+        start = self._ends[at - 1] if number else 0
+        size = self._ends[at] - start - OVERHEAD
+        fd = self._file(self._paths[shard]).fd
+        try:
+            found, encoded = _read(fd, start, size)
+        except ValueError as error:
+            name = _name(os.pread(fd, size, start + BEFORE))
+            raise damaged(self._paths[shard], str(error), record=number, name=name) from error
+        height, width, image_format, label, words, key, boxes = found
+        label -= self.labels_offset
+        return Record(encoded, label, words, key, boxes, height, width, image_format)
+
+    def __iter__(self) -> Iterator[Record]:
+        return (self[index] for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        # Grain compares it when a checkpoint is resumed: the same for the same records anywhere.
+        return (
+            f"RecordReader({self.split}: {len(self):,} records, labels_offset="
+            f"{self.labels_offset}, digest {self.digest[:16]})"
+        )
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """Return the numbers of all records, shuffled for an epoch: int64 [len].
+
+        It depends on (seed, epoch) and len alone. So how far training is, is one integer:
+        epoch * len + how many of the epoch's order are done, for any number of workers.
+        """
+        return order.permutation(len(self), seed, epoch)
+
+    def __reduce__(self) -> Any:
+        """Files are opened again where it arrives, and an index that no file holds travels."""
+        ends = None if isinstance(self._ends.obj, mmap.mmap) else bytes(self._ends)
+        return _arrived, (self.folder, self.split, self.labels_offset, self.digest, ends)
+
+
+def open_records(
+    folder: str | os.PathLike[str], split: str = "train", labels_offset: int = 0
+) -> RecordReader:
+    """Open a split of a folder of records, here or in a store, for reading in any order.
+
+    labels_offset: subtracted from labels, which are written as 1..N with 0 for background
+    (TF-Slim's convention); 1 makes them 0..N-1, as torchvision, TFDS and Keras number classes. A
+    store's shards are fetched into the cache first. The first time the ends of all records are
+    listed and kept beside the manifest (in memory where the folder is only read).
+
+    Raises FileNotFoundError where there are no finished records, ValueError naming the splits that
+    are there, DamagedData where a shard is missing or is not the manifest's.
+    """
+    place = storage.normal(folder)
+    if not storage.is_remote(place):
+        place = os.path.abspath(place)  # the process may go elsewhere
+    return _open(place, split, labels_offset)
+
+
+def _open(folder: str, split: str, labels_offset: int, ends: bytes | None = None) -> RecordReader:
+    manifest = read_manifest(folder)
+    paths = shard_paths(folder, split)
+    shards = manifest.splits[split].shards
+    for path, shard in zip(paths, shards, strict=True):
+        _check_size(path, shard.bytes)
+    if ends is None:
+        view = offsets.ends(os.path.dirname(paths[0]), split, shards)
+    else:
+        view = memoryview(ends).cast("Q")
+    return RecordReader(folder, split, labels_offset, manifest, paths, view)
+
+
+def _arrived(
+    folder: str, split: str, labels_offset: int, digest: str, ends: bytes | None
+) -> RecordReader:
+    """A reader that was pickled, opened in another process."""
+    reader = _open(folder, split, labels_offset, ends)
+    if reader.digest != digest:
+        raise DamagedData(f"{folder} holds other records than when its reader was made; open again")
+    return reader
+
+
+class _File:
+    """An open file, closed when nobody uses it any more: another thread may still read from it
+    when the cache of files lets go of it."""
+
+    def __init__(self, path: str) -> None:
+        self.fd = os.open(path, os.O_RDONLY)
+
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        if hasattr(self, "fd"):
+            close(self.fd)
+
+
+def _check_size(path: str, expected: int) -> None:
+    try:
+        size = os.stat(path).st_size
+    except FileNotFoundError:
+        raise damaged(path, "it is missing") from None
+    if size != expected:
+        raise damaged(path, f"it has {size:,} bytes where the manifest says {expected:,}")
+
+
+def _read(fd: int, start: int, size: int) -> tuple[features.Features, bytes]:
+    """Read and verify the record of `size` bytes that is framed at `start`.
+
+    First its head alone, so that the image is copied once, into the bytes that are returned.
+    Raises ValueError saying what is wrong.
+    """
+    before = os.pread(fd, BEFORE + min(size, features.HEAD), start)
+    length, crc = struct.unpack_from("<QI", before.ljust(BEFORE))
+    if masked(google_crc32c.value(before[:8])) != crc:
+        raise ValueError("the CRC of its length does not hold")
+    if length != size:
+        raise ValueError(f"it has {length:,} bytes, {size:,} when the shard was indexed")
+    head, data = before[BEFORE:], start + BEFORE
+    parsed = features.parse_head(head, size)
+    first = parsed[1] if parsed else 0  # of the bytes that are still to be read
+    rest = os.pread(fd, size - first, data + first)
+    crc = google_crc32c.extend(google_crc32c.value(head[:first]), rest)
+    if masked(crc) != int.from_bytes(os.pread(fd, 4, data + size), "little"):
+        raise ValueError("the CRC of its data does not hold")
+    return (parsed[0], rest) if parsed else features.decode(rest)
+
+
+def _name(record: bytes) -> str:
+    """The name of a damaged record's image, "" where it cannot be read."""
+    try:
+        return features.decode(record)[0].key.rpartition("/")[2]
+    except ValueError:
+        return ""

@@ -17,21 +17,21 @@ Nothing here imports TensorFlow; the built-ins do, when the first pipeline is as
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-import hashlib
 import importlib
 import importlib.metadata
+import inspect
 import pkgutil
 import re
 import sys
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from imagenet_tools.pipelines import specs
-from imagenet_tools.pipelines.parts import PLAIN, Definition, Part
+from imagenet_tools.pipelines import plugins, specs
+from imagenet_tools.pipelines.parts import PLAIN, Definition, Part, unchanged
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
@@ -43,11 +43,14 @@ SHIPPED = ("alexnet", "cifarnet", "inception", "lenet", "vgg")
 # What a TF-Slim-style file calls its function.
 PLAIN_NAME = "preprocess_image"
 _SUFFIX = "_preprocessing"
+_BUILT_INS = "built-ins"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 _definitions: dict[str, Definition] = {}
 _failures: dict[str, str] = {}
 _loaded: set[str] = set()
+# While a plug-in's file runs: the modules that were there before it.
+_before: set[str] | None = None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -62,8 +65,7 @@ def register(name: str, *, version: int = 1, source: str = "") -> Callable[[Func
     """
 
     def decorate(function: Function) -> Function:
-        place = (function.__code__.co_filename, function.__code__.co_firstlineno)
-        _add(name, {PLAIN: function}, {}, version, function.__doc__, source, place)
+        _add_plain(name, function, _caller(), version, source)
         return function
 
     return decorate
@@ -73,25 +75,25 @@ def register_parts(
     name: str,
     *,
     geometry: Callable,
-    colour: Callable,
+    colour: Callable = unchanged,
     range: Callable,
     defaults: Mapping[str, Any] | None = None,
     version: int = 1,
     summary: str = "",
     source: str = "",
+    later: tuple[str, ...] = (),
 ) -> Pipeline:
     """Register a pipeline of three parts, and return it.
 
     geometry(height, width, output_height, output_width, is_training, seed, ...) -> views.View;
     colour(image, is_training, seed, ...) -> image, float32 pixels of 0..255 in and out;
     range(image, ...) -> what the network sees. Keywords with defaults are the parameters;
-    `defaults` changes them for this name. Such a pipeline has the fused JPEG path, ten crops,
-    previews and crosses for nothing.
+    `defaults` changes them for this name. `later` names those that were added after results were
+    published: at their defaults they stay out of the fingerprint. Such a pipeline has the fused
+    JPEG path, ten crops, previews and crosses for nothing.
     """
-    frame = sys._getframe(1)
     functions = {"geometry": geometry, "colour": colour, "range": range}
-    place = (frame.f_code.co_filename, frame.f_lineno)
-    return _add(name, functions, defaults or {}, version, summary, source, place)
+    return _add(name, functions, _caller(), version, summary, source, defaults or {}, later)
 
 
 def get(spec: str) -> Pipeline:
@@ -122,28 +124,28 @@ def load_plugin(path: str | Path) -> list[str]:
     """Load a file that registers pipelines, and return their names.
 
     A file that registers nothing but defines TF-Slim's preprocess_image is registered under the
-    file's name (without _preprocessing). ImportError where it cannot be imported, ValueError where
-    it holds no pipeline or a name that is taken.
+    file's name (without _preprocessing). It may import modules that lie beside it; they count as
+    part of it. What it prints goes to stderr. ImportError where it cannot be imported, ValueError
+    where it holds no pipeline or a name that is taken.
     """
+    global _before
     path = Path(path).resolve()
     # Before the plug-in, so that a name that is taken is the plug-in's error and not theirs.
     _load_built_ins()
-    before = dict(_definitions)
-    module = ModuleType(f"imgtools_plugin_{zlib.crc32(str(path).encode()):08x}_{path.stem}")
-    module.__file__ = str(path)
-    # Known by name while it runs, or its dataclasses and annotations cannot be resolved.
-    sys.modules[module.__name__] = module
+    registered = dict(_definitions)
     try:
-        # Not through the import system, whose bytecode caches may be older than the file.
-        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
-        _register_plain(module, path.stem)
-    except Exception as error:
+        with plugins.folder_first(path.parent) as _before, contextlib.redirect_stdout(sys.stderr):
+            _register_plain(plugins.execute(path), path.stem)
+    except BaseException as error:
         _definitions.clear()
-        _definitions.update(before)
-        if getattr(error, "imgtools_plugin", False):
+        _definitions.update(registered)
+        if isinstance(error, _Refused | KeyboardInterrupt):
             raise
+        # sys.exit and its like too: a plug-in does not end the process.
         raise ImportError(f"plug-in {path} failed: {type(error).__name__}: {error}") from error
-    found = [name for name, one in _definitions.items() if one.file == str(path)]
+    finally:
+        _before = None
+    found = [n for n, d in _definitions.items() if n not in registered or d.file == str(path)]
     if not found:
         raise ValueError(
             f"{path} registers no pipeline; decorate a function with "
@@ -152,52 +154,86 @@ def load_plugin(path: str | Path) -> list[str]:
     return found
 
 
+@contextlib.contextmanager
+def temporary() -> Iterator[None]:
+    """Forget after this block what is registered in it, for tests; built-ins stay.
+
+    Files dropped beside the built-ins and installed plug-ins are looked for anew inside it.
+    """
+    definitions, failed, loaded = dict(_definitions), dict(_failures), set(_loaded)
+    _loaded.clear()
+    try:
+        yield
+    finally:
+        shipped = {name: one for name, one in _definitions.items() if not one.digest}
+        loaded |= _loaded & {_BUILT_INS}
+        for store in (_definitions, _failures, _loaded):
+            store.clear()
+        _definitions.update(shipped | definitions)
+        _failures.update(failed)
+        _loaded.update(loaded)
+
+
+class _Refused(ValueError):
+    """A registration that is refused; it names the plug-in, so it is not wrapped again."""
+
+
+def _caller() -> tuple[str, int]:
+    """The file and the line outside this module that a call came from.
+
+    Not those of the function that is registered, which may come from another file.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("<unknown>", 1)
+
+
+def _add_plain(
+    name: str, function: Callable, place: tuple[str, int], version: int = 1, source: str = ""
+) -> None:
+    summary = plugins.underlying(function).__doc__ or ""
+    _add(name, {PLAIN: function}, place, version, summary, source)
+
+
 def _add(
     name: str,
     functions: Mapping[str, Callable],
-    defaults: Mapping[str, Any],
-    version: int,
-    summary: str | None,
-    source: str,
     place: tuple[str, int],
+    version: int,
+    summary: str,
+    source: str,
+    defaults: Mapping[str, Any] | None = None,
+    later: tuple[str, ...] = (),
 ) -> Pipeline:
     from imagenet_tools.pipelines.pipeline import Pipeline
 
-    path = Path(place[0]).resolve()
+    path, defaults = Path(place[0]).resolve(), dict(defaults or {})
     shipped = path.parent == _built_in_folder() and path.stem.removesuffix(_SUFFIX) in SHIPPED
-    first = next((line.strip() for line in (summary or "").split("\n") if line.strip()), "")
+    helpers = plugins.helpers(path.parent, _before).values() if _before is not None else ()
+    first = next((line.strip() for line in summary.split("\n") if line.strip()), "")
     definition = Definition(
-        name, dict(functions), dict(defaults), version, first, source, str(path), place[1],
-        "" if shipped else _digest(path, functions),
+        name, dict(functions), defaults, version, first, source, str(path), place[1],
+        "" if shipped else plugins.digest(path, functions, helpers), frozenset(later),
     )  # fmt: skip
     known = {p for kind in functions for p in definition.parameters(kind)}
-    if stray := sorted(set(defaults) - known):
-        raise _refusal(f"defaults of {name!r}: no part takes {', '.join(stray)}")
+    if stray := sorted({*defaults, *later} - known):
+        raise _Refused(f"defaults of {name!r}: no part takes {', '.join(stray)}")
     if _NAME.fullmatch(name) is None:
-        raise _refusal(
+        raise _Refused(
             f"{name!r} of {path}:{place[1]} is no pipeline name: "
             "letters, digits, _ and -, a letter first"
         )
-    old = _definitions.get(name)
+    old = _definitions.setdefault(name, definition)
     # One file imported under two names (preprocessing.x, imagenet_tools.preprocessing.x) is one.
-    same = old is not None and (old.file, old.line, old.digest) == (
-        definition.file, definition.line, definition.digest,
-    )  # fmt: skip
-    if old is not None and not same:
+    one, other = ((d.file, d.line, d.digest) for d in (old, definition))
+    if one != other:
         changed = " (the file changed since it was loaded?)" if old.file == str(path) else ""
-        raise _refusal(
+        raise _Refused(
             f"pipeline {name!r} of {path}:{place[1]} is already registered by "
             f"{old.file}:{old.line}{changed}; choose another name"
         )
-    if old is None:
-        _definitions[name] = definition
-    return Pipeline({kind: Part(_definitions[name], kind) for kind in functions})
-
-
-def _refusal(message: str) -> ValueError:
-    error = ValueError(message)
-    error.imgtools_plugin = True  # type: ignore[attr-defined]  # says enough: not wrapped again
-    return error
+    return Pipeline({kind: Part(old, kind) for kind in functions})
 
 
 def _built_in_folder() -> Path:
@@ -206,19 +242,11 @@ def _built_in_folder() -> Path:
     return Path(package.__path__[0]).resolve()
 
 
-def _digest(path: Path, functions: Mapping[str, Callable]) -> str:
-    """sha256 of the plug-in's file; of the code itself where there is none (a notebook)."""
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    code = "".join(repr((f.__code__.co_code, f.__code__.co_consts)) for f in functions.values())
-    return hashlib.sha256(code.encode()).hexdigest()
-
-
 def _load_built_ins() -> None:
     """Import every NAME_preprocessing.py of the built-ins' folder, once."""
-    if "built-ins" in _loaded:
+    if _BUILT_INS in _loaded:
         return
-    _loaded.add("built-ins")
+    _loaded.add(_BUILT_INS)
     folder = str(_built_in_folder())
     for module in pkgutil.iter_modules([folder]):
         if module.name.endswith(_SUFFIX):
@@ -234,11 +262,12 @@ def _load_installed() -> None:
     _loaded.add(ENTRY_POINTS)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
-            loaded = point.load()
+            with plugins.contained(point.value):
+                loaded = point.load()
             if isinstance(loaded, ModuleType):
                 _register_plain(loaded, point.name)
             elif callable(loaded) and not _registered(loaded):
-                register(point.name)(loaded)
+                _add_plain(point.name, loaded, plugins.place(loaded))
         except Exception as error:
             _failures[point.name] = f"{point.value}: {type(error).__name__}: {error}"
 
@@ -252,7 +281,8 @@ def _register_plain(module: ModuleType, stem: str) -> None:
     path = str(Path(module.__file__ or "").resolve())
     function = getattr(module, PLAIN_NAME, None)
     if callable(function) and not any(d.file == path for d in _definitions.values()):
-        register(stem.removesuffix(_SUFFIX))(function)
+        _, line = plugins.place(function)
+        _add_plain(stem.removesuffix(_SUFFIX), function, (path, line))
 
 
 def _definition(name: str) -> Definition:

@@ -55,15 +55,10 @@ def determinism_is_a_tests_own() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def plugins_are_a_modules_own() -> Iterator[None]:
     """Plug-ins that a module loads are gone after it; the built-ins stay as they are."""
-    registry = sys.modules.get("imagenet_tools.registry")
-    kept = set(vars(registry)["_definitions"]) if registry else set()
-    yield
-    registry = sys.modules.get("imagenet_tools.registry")
-    if registry is None:
-        return
-    definitions = vars(registry)["_definitions"]
-    for name in [n for n, one in definitions.items() if one.digest and n not in kept]:
-        del definitions[name]
+    from imagenet_tools import registry
+
+    with registry.temporary():
+        yield
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools.pipelines.parts import UNIVERSAL, Definition, Part
+from imagenet_tools.pipelines.plugins import underlying
 
 Parts = Mapping[str, Part]
 
@@ -125,9 +126,8 @@ def _stable(value: Any) -> Any:
 
 def _steps(part: Part) -> list[str]:
     """What a part does, step by step: the dashed lines of its docstring, else the first line."""
-    lines = [
-        line.strip() for line in (part.definition.functions[part.kind].__doc__ or "").split("\n")
-    ]
+    text = underlying(part.definition.functions[part.kind]).__doc__ or ""
+    lines = [line.strip() for line in text.split("\n")]
     dashed: list[str] = []
     for line in lines:
         if line.startswith("- "):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from imagenet_tools.pipelines import plugins
+
 # geometry chooses what is looked at, colour changes pixels of 0..255, range makes the values that
 # the network sees.
 PARTS = ("geometry", "colour", "range")
@@ -27,6 +29,7 @@ _POSITIONAL = {
     "range": ("image",),
     PLAIN: ("image", "output_height", "output_width", "is_training"),
 }
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BOOLEANS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -59,20 +62,54 @@ class Parameter:
             raise ValueError(f"{self.name}={text}: {wanted} is needed") from None
 
 
-def parameters_of(function: Callable, skip: int, defaults: Mapping[str, Any]) -> dict:
-    """Return the Parameters of a part: every named argument after the first `skip`, but no seed."""
+def unchanged(image: Any, is_training: bool, seed: Any) -> Any:
+    """Leave the colours.
+
+    - unchanged
+    """
+    return image
+
+
+def by_place(function: Callable, kind: str) -> int:
+    """How many of the arguments that every function of a kind gets it takes by their place.
+
+    The others it takes by name; ValueError where it takes one of them not at all.
+    """
+    signature = inspect.signature(function).parameters
+    kinds = [argument.kind for argument in signature.values()]
+    wanted = _POSITIONAL[kind]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return len(wanted)
+    taken = min(sum(one in _BY_PLACE for one in kinds), len(wanted))
+    missing = [name for name in wanted[taken:] if name not in signature]
+    if missing and inspect.Parameter.VAR_KEYWORD not in kinds:
+        raise ValueError(
+            f"{_called(function)} takes no {', '.join(missing)}; it is called with "
+            f"({', '.join(wanted)})"
+        )
+    return taken
+
+
+def _called(function: Callable) -> str:
+    return getattr(plugins.underlying(function), "__name__", repr(function))
+
+
+def parameters_of(function: Callable, kind: str, defaults: Mapping[str, Any]) -> dict:
+    """Return the Parameters of a part: every named argument beside those that each part gets."""
     found: dict[str, Parameter] = {}
     try:
-        hints = typing.get_type_hints(function)
+        hints = typing.get_type_hints(plugins.underlying(function))
     except (NameError, TypeError):  # annotations that do not evaluate: the defaults still tell
         hints = {}
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    for argument in list(inspect.signature(function).parameters.values())[skip:]:
-        if argument.kind not in named or argument.name in ("seed", "view"):
+    taken = by_place(function, kind)
+    every = {*_POSITIONAL[kind][taken:], "seed", "view"}
+    for argument in list(inspect.signature(function).parameters.values())[taken:]:
+        if argument.kind not in named or argument.name in every:
             continue
         default = defaults.get(argument.name, argument.default)
         if default is inspect.Parameter.empty:
-            raise ValueError(f"argument {argument.name} of {function.__name__} needs a default")
+            raise ValueError(f"argument {argument.name} of {_called(function)} needs a default")
         found[argument.name] = _parameter(argument.name, default, hints.get(argument.name))
     return found
 
@@ -116,7 +153,7 @@ class Definition:
 
     def parameters(self, kind: str) -> dict[str, Parameter]:
         """The Parameters of one part, by name."""
-        return parameters_of(self.functions[kind], len(_POSITIONAL[kind]), self.defaults)
+        return parameters_of(self.functions[kind], kind, self.defaults)
 
     def accepts(self, kind: str, name: str) -> bool:
         """Whether a part's function names this argument (seed and view are not Parameters)."""
@@ -150,4 +187,10 @@ class Part:
         given = {name: p.default for name, p in known.items()} | dict(self.settings)
         given |= {name: value for name, value in keywords.items() if name in known}
         given |= {n: v for n, v in extra.items() if self.definition.accepts(self.kind, n)}
-        return self.definition.functions[self.kind](*arguments, **given)
+        function = self.definition.functions[self.kind]
+        taken = by_place(function, self.kind)
+        given |= dict(zip(_POSITIONAL[self.kind][taken:], arguments[taken:], strict=True))
+        if not self.definition.digest:
+            return function(*arguments[:taken], **given)
+        with plugins.contained(f"{self.definition.name} ({self.definition.file})"):
+            return function(*arguments[:taken], **given)

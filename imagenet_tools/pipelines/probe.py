@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import sys
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 # The size of the commonest ImageNet photograph.
 HEIGHT, WIDTH = 375, 500
+# An image takes milliseconds, building the graph a second or two; more is an endless loop.
+LIMIT = 60.0
 _done: set[str] = set()
 
 
@@ -16,22 +23,61 @@ def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.T
     """Run a plug-in on the photograph, the first time that this key is given.
 
     In a graph of its own, so that it works wherever the first call comes from (tf.data, TF1).
-    Raises ValueError, naming the plug-in, where it fails or gives values that are not finite.
+    Raises ValueError, naming the plug-in, where it fails, does not end within LIMIT seconds, or
+    gives values that are not finite.
     """
     if key in _done:
         return
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        try:
-            image = tf.constant(photograph())
-            out = session.run(tf.function(lambda: run(image), autograph=False)())
-        except Exception as error:
-            raise ValueError(
-                f"{name} failed on a first probe ({HEIGHT} x {WIDTH} pixels, "
-                f"is_training={is_training}): {last_word(error)}"
-            ) from error
-    if bad := int(np.size(out) - np.isfinite(out).sum()):
-        raise ValueError(f"{name} gave {bad} values that are NaN or infinite on a first probe")
+    what = f"a first probe ({HEIGHT} x {WIDTH} pixels, is_training={is_training})"
+    try:
+        # Here, not in the thread: one that is left behind would put it back at some later time.
+        with contextlib.redirect_stdout(sys.stderr):
+            out = _within(LIMIT, lambda: _run(run))
+    except (TimeoutError, tf.errors.DeadlineExceededError):
+        raise ValueError(f"{name} did not end within {LIMIT:g} s on {what}") from None
+    except Exception as error:
+        raise ValueError(f"{name} failed on {what}: {last_word(error)}") from error
+    if wrong := not_finite(out):
+        raise ValueError(f"{name} gave {wrong} on a first probe")
     _done.add(key)
+
+
+def _run(run: Callable[[tf.Tensor], tf.Tensor]) -> np.ndarray:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        image = tf.constant(photograph())
+        out = tf.function(lambda: run(image), autograph=False)()
+        options = tf.compat.v1.RunOptions(timeout_in_ms=int(LIMIT * 1000))
+        return session.run(out, options=options)
+
+
+def _within(seconds: float, run: Callable[[], np.ndarray]) -> np.ndarray:
+    """What run returns or raises; TimeoutError, and its thread left behind, where it takes longer.
+
+    No thread of Python's can be stopped from outside.
+    """
+    outcome: list[Any] = []
+
+    def keep() -> None:
+        try:
+            outcome.append(run())
+        except BaseException as error:
+            outcome.append(error)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(keep,), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TimeoutError
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def not_finite(out: np.ndarray) -> str:
+    """What is wrong with values, in words; "" where all are finite."""
+    bad = int(np.size(out) - np.isfinite(out).sum())
+    return f"{bad} values that are NaN or infinite" if bad else ""
 
 
 def last_word(error: BaseException) -> str:

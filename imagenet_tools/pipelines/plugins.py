@@ -1,0 +1,110 @@
+"""Code that is not ours: a plug-in's file is run as a module, known by its content, and contained.
+
+Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import sys
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# Never a helper of a plug-in's, although a checkout may have them beside it.
+_OURS = ("imagenet_tools", "preprocessing")
+
+
+def execute(path: Path) -> ModuleType:
+    """Run a file as a module of its own; what it raises comes through."""
+    module = ModuleType(f"imgtools_plugin_{zlib.crc32(str(path).encode()):08x}_{path.stem}")
+    module.__file__ = str(path)
+    # Known by name while it runs, or its dataclasses and annotations cannot be resolved.
+    sys.modules[module.__name__] = module
+    # Not through the import system, whose bytecode caches may be older than the file.
+    exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+    return module
+
+
+@contextlib.contextmanager
+def folder_first(folder: Path) -> Iterator[set[str]]:
+    """Import from this folder first, as Python does for a script; yields the modules known before.
+
+    What was imported from it is forgotten afterwards, so that a plug-in of another folder may have
+    helpers of the same names. For imports inside functions the folder stays on the path, as its
+    last entry.
+    """
+    before, entry = set(sys.modules), str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield before
+    finally:
+        sys.path.remove(entry)
+        for name in helpers(folder, before):
+            del sys.modules[name]
+        if entry not in sys.path:
+            sys.path.append(entry)
+
+
+def helpers(folder: Path, before: Collection[str]) -> dict[str, Path]:
+    """The modules imported from a folder since `before`: name -> file."""
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        top = name.split(".")[0]
+        file = getattr(module, "__file__", None)
+        if name in before or top in _OURS or not file:
+            continue
+        path = Path(file).resolve()
+        if path == folder / f"{top}.py" or path.is_relative_to(folder / top):
+            found[name] = path
+    return found
+
+
+def digest(path: Path, functions: Mapping[str, Callable], others: Collection[Path] = ()) -> str:
+    """sha256 of a plug-in's file and the helpers beside it; of the code where it has no file."""
+    if path.is_file():
+        pieces = [file.read_bytes() for file in (path, *sorted(others))]
+        digests = [hashlib.sha256(piece).hexdigest() for piece in pieces]
+        if len(digests) == 1:
+            return digests[0]
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+    codes = [getattr(underlying(function), "__code__", None) for function in functions.values()]
+    code = "".join(repr(c and (c.co_code, c.co_consts)) for c in codes)
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def underlying(function: Any) -> Any:
+    """The Python function in a functools.partial, a wrapper, a tf.function, or an object."""
+    if isinstance(function, functools.partial):
+        return underlying(function.func)
+    for attribute in ("__wrapped__", "python_function", "__func__"):
+        if hasattr(function, attribute):
+            return underlying(getattr(function, attribute))
+    call = getattr(type(function), "__call__", None)  # noqa: B004  # the method, not whether it is
+    return function if hasattr(function, "__code__") or not hasattr(call, "__code__") else call
+
+
+def place(function: Callable) -> tuple[str, int]:
+    """The file and the line where a function is defined; "<unknown>" where Python cannot tell."""
+    code = getattr(underlying(function), "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else ("<unknown>", 1)
+
+
+@contextlib.contextmanager
+def contained(name: str) -> Iterator[None]:
+    """Run a plug-in's code: what it prints goes to stderr, and it does not end the process.
+
+    ValueError, naming the plug-in, for sys.exit and whatever else is no Exception.
+    """
+    done = sys.stdout is sys.stderr  # by the first probe, or a part around this one
+    try:
+        with contextlib.nullcontext() if done else contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise ValueError(f"plug-in {name} raised {type(error).__name__}: {error}") from error

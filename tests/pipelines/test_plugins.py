@@ -1,0 +1,215 @@
+"""Plug-ins as Python writes them, and those that would take the program along when they fall."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+
+from imagenet_tools import registry
+from imagenet_tools.cli.check_preproc import command as check_preproc
+from imagenet_tools.pipelines import probe
+
+IMAGE = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
+HEADER = """
+import functools, sys
+import tensorflow as tf
+from imagenet_tools.registry import register
+
+def base(image, output_height, output_width, is_training=False, gain: float = 1.0):
+    "Squash."
+    image = tf.image.resize(image, [output_height, output_width], antialias=True)
+    return gain * (image / 127.5 - 1.0)
+
+class Mine:
+    def __call__(self, image, output_height, output_width, is_training=False):
+        "Squash."
+        return base(image, output_height, output_width, is_training)
+
+def keywords(image, output_height, output_width, *, is_training, gain: float = 1.0):
+    "Squash."
+    return base(image, output_height, output_width, is_training, gain)
+
+def summarised(image, output_height, output_width, is_training=False):
+    "Squash."
+    out = base(image, output_height, output_width, is_training)
+    tf.compat.v1.summary.image("squashed", out[tf.newaxis])
+    return out
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with registry.temporary():
+        yield
+
+
+def plugin(folder: Path, code: str, name: str = "mine.py") -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(textwrap.dedent(code))
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Cannot activate TF2")  # tf.compat.v1.summary
+@pytest.mark.parametrize(
+    "made",
+    [
+        "functools.partial(base, gain=1.0)",
+        "Mine()",
+        "Mine().__call__",
+        "tf.function(base)",
+        "keywords",
+        "summarised",
+        "functools.wraps(base)(lambda *arguments, **named: base(*arguments, **named))",
+    ],
+)
+def test_whatever_can_be_called_is_a_pipeline(tmp_path: Path, made: str) -> None:
+    path = plugin(tmp_path, f"{HEADER}\nregister('made')({made})\n")
+    assert registry.load_plugin(path) == ["made"]
+    pipeline = registry.get("made")
+    assert pipeline.summary == "Squash."
+    assert pipeline.parts["function"].definition.line == HEADER.count("\n") + 2
+    wanted = tf.image.resize(IMAGE, [8, 9], antialias=True) / 127.5 - 1
+    if made != "summarised":  # TensorFlow has that operation in graphs only
+        np.testing.assert_allclose(pipeline.preprocess_image(IMAGE, 8, 9), wanted, atol=1e-5)
+    data = tf.data.Dataset.from_tensors(IMAGE).map(lambda x: pipeline.preprocess_image(x, 8, 9))
+    np.testing.assert_allclose(next(iter(data)), wanted, atol=1e-5)
+
+
+def test_settings_reach_a_partial_and_keyword_only_arguments(tmp_path: Path) -> None:
+    code = f"{HEADER}\nregister('part')(functools.partial(base, gain=0.5))\n"
+    registry.load_plugin(plugin(tmp_path, f"{code}register('words')(keywords)\n"))
+    half = registry.get("words:gain=0.5").preprocess_image(IMAGE, 8, 8)
+    np.testing.assert_array_equal(registry.get("part").preprocess_image(IMAGE, 8, 8), half)
+
+
+def test_a_function_without_is_training_is_refused(tmp_path: Path) -> None:
+    code = f"{HEADER}\n@register('short')\ndef short(image, height, width):\n    return image\n"
+    with pytest.raises(
+        ImportError, match=r"mine.py failed: ValueError: short takes no is_training"
+    ):
+        registry.load_plugin(plugin(tmp_path, code))
+
+
+USES_HELPER = """
+    from imagenet_tools.registry import register
+    from squash import squash
+
+    @register("{name}")
+    def mine(image, output_height, output_width, is_training=False):
+        from later import shift
+        return squash(image, output_height, output_width) + shift()
+"""
+HELPER = """
+    import tensorflow as tf
+
+    def squash(image, height, width):
+        return tf.image.resize(image, [height, width]) * {factor}
+"""
+
+
+def test_a_plugin_has_its_helpers_beside_it(tmp_path: Path) -> None:
+    """They count as part of it, and two plug-ins' helpers of one name are two."""
+    for name, factor in (("one", 1.0), ("two", 2.0)):
+        plugin(tmp_path / name, HELPER.format(factor=factor), "squash.py")
+        plugin(tmp_path / name, "def shift():\n    return 0.0\n", "later.py")
+        path = plugin(tmp_path / name, USES_HELPER.format(name=name))
+        assert registry.load_plugin(path) == [name]
+    one, two = (registry.get(n).preprocess_image(IMAGE, 8, 8) for n in ("one", "two"))
+    np.testing.assert_allclose(two, 2 * np.asarray(one), rtol=1e-6)
+    before = registry.get("two").fingerprint
+    assert registry.load_plugin(path) == ["two"]
+    plugin(tmp_path / "two", HELPER.format(factor=3.0), "squash.py")
+    with registry.temporary(), pytest.raises(ValueError, match="changed since it was loaded"):
+        registry.load_plugin(path)
+    assert registry.get("two").fingerprint == before
+
+
+@pytest.mark.parametrize("raised", ["sys.exit(0)", "raise GeneratorExit('no')"])
+def test_a_plugin_does_not_end_the_process(tmp_path: Path, raised: str) -> None:
+    kind = "SystemExit" if "exit(" in raised else "GeneratorExit"
+    with pytest.raises(ImportError, match=f"plug-in .*mine.py failed: {kind}"):
+        registry.load_plugin(plugin(tmp_path, f"import sys\n{raised}\n"))
+    code = f"""
+        import sys
+        def preprocess_image(image, output_height, output_width, is_training=False):
+            {raised}
+    """
+    registry.load_plugin(plugin(tmp_path, code, "late.py"))
+    with pytest.raises(ValueError, match=f"late.*late.py.* raised {kind}"):
+        registry.get("late").preprocess_image(IMAGE, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        "while True: pass",
+        """step = tf.while_loop(lambda x: x < 1, lambda x: [x * 1], [tf.zeros([])])[0]
+            return step + tf.zeros([output_height, output_width, 3])""",
+    ],
+)
+def test_a_first_probe_ends(
+    tmp_path: Path, endless: str, monkeypatch: pytest.MonkeyPatch, runner: CliRunner
+) -> None:
+    monkeypatch.setattr(probe, "LIMIT", 1.0)
+    if endless.startswith("while"):  # so that this test's own process is not kept busy for ever
+        endless = "import time; time.sleep(3)"
+    code = f"""
+        import tensorflow as tf
+        def preprocess_image(image, output_height, output_width, is_training=False):
+            print("begun")
+            {endless}
+    """
+    path = plugin(tmp_path, code, "slow.py")
+    result = runner.invoke(
+        check_preproc, ["slow", "--plugin", str(path), "--json"], standalone_mode=False
+    )
+    assert result.return_value == 1
+    (check,) = json.loads(result.stdout)
+    assert "plug-in slow" in check["detail"]
+    assert "did not end within 1 s" in check["detail"]
+
+
+def test_what_a_plugin_prints_is_not_in_the_json(tmp_path: Path, runner: CliRunner) -> None:
+    code = """
+        import tensorflow as tf
+        print("imported")
+        def preprocess_image(image, output_height, output_width, is_training=False):
+            print("shape", image.shape)
+            image = tf.image.resize(image, [output_height, output_width], antialias=True)
+            return image / 127.5 - 1.0
+    """
+    arguments = ["chatty", "--plugin", str(plugin(tmp_path, code, "chatty.py")), "--json"]
+    result = runner.invoke(check_preproc, [*arguments, "--size", "16"], standalone_mode=False)
+    assert result.return_value == 0
+    assert json.loads(result.stdout)
+    assert "imported" in result.stderr
+    assert "shape" in result.stderr
+
+
+def test_the_image_on_which_a_pipeline_fails_is_named(tmp_path: Path) -> None:
+    """An image passes the probe, another has a hole in it, the third is refused while it runs."""
+    code = """
+        import tensorflow as tf
+        def preprocess_image(image, output_height, output_width, is_training=False):
+            image = tf.image.resize(image, [output_height, output_width])
+            glare = tf.debugging.assert_less(image[0, 0, 0], 250.0, "glare")
+            with tf.control_dependencies([glare]):
+                return tf.math.log(image + 1.0 - tf.cast(tf.reduce_max(image) < 9.0, tf.float32))
+    """
+    registry.load_plugin(plugin(tmp_path, code, "log.py"))
+    pipeline = registry.get("log")
+    grey, black, white = (np.full((9, 9, 3), level, np.uint8) for level in (100, 0, 255))
+    assert pipeline.fault(grey, 4, 4) is None
+    assert pipeline.fault(black, 4, 4) == "48 values that are NaN or infinite"
+    assert "glare" in str(pipeline.fault(white, 4, 4, is_training=True, seed=(1, 2)))
+    assert pipeline.fault(tf.io.encode_jpeg(black).numpy(), 4, 4) is not None

@@ -63,7 +63,9 @@ def parse_head(head: bytes, size: int) -> tuple[Features, int] | None:
     written here, or its image does not begin within `head`: then the whole is to be decoded.
     """
     try:
-        _, at = schema.read_varint(head, 1)
+        at = 2
+        while head[at - 1] > 0x7F:  # the length of all
+            at += 1
         height, at = _dimension(head, at, schema.HEIGHT)
         width, at = _dimension(head, at, schema.WIDTH)
         part, of_class = _class_part(head, at)
@@ -120,16 +122,15 @@ def _filename(head: bytes, at: int) -> tuple[str, int]:
 
 
 def _image_start(head: bytes, at: int, size: int) -> int:
-    """Where the image begins whose entry stands last, and takes all that is left."""
-    at = schema.read_varint(head, at + 1)[1]
-    if not head.startswith(_ENCODED, at):
-        raise ValueError("the image is not last")
-    at = schema.read_varint(head, at + len(_ENCODED))[1]
-    at = schema.read_varint(head, at + 1)[1]
-    length, start = schema.read_varint(head, at + 1)
-    if start + length != size:
-        raise ValueError("the image is not all that is left")
-    return start
+    """Where the image begins whose entry stands last: after four lengths, the last of them its own
+    and that of all that is left, and each as wide."""
+    for width in (3, 2, 4, 1):
+        start = at + len(_ENCODED) + 3 + 4 * width
+        if head.startswith(_ENCODED, at + 1 + width) and head.startswith(
+            schema.varint(max(size - start, 0)), start - width
+        ):
+            return start
+    raise ValueError("the image is not last, or not all that is left")
 
 
 def _entries(head: bytes, at: int, count: int) -> tuple[dict[str, list[Any]], int]:

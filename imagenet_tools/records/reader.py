@@ -107,11 +107,11 @@ class RecordReader:
         number = at - self._first[shard]
         start = self._ends[at - 1] if number else 0
         size = self._ends[at] - start - OVERHEAD
-        fd = self._file(self._paths[shard]).fd
+        file = self._file(self._paths[shard])  # open while it is held here
         try:
-            found, encoded = _read(fd, start, size)
+            found, encoded = _read(file.fd, start, size)
         except ValueError as error:
-            name = _name(os.pread(fd, size, start + BEFORE))
+            name = _name(os.pread(file.fd, size, start + BEFORE))
             raise damaged(self._paths[shard], str(error), record=number, name=name) from error
         height, width, image_format, label, words, key, boxes = found
         label -= self.labels_offset

@@ -113,7 +113,7 @@ FACTS = {"height": 24, "width": 300, "label": 3, "synset": "n1", "text": "a cat"
 BOX = ((0.125, 0.25, 0.5, 1.0),)
 
 
-@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 2_100_000])
+@pytest.mark.parametrize("size", [0, 1, 50, 128, 16_000, 16_384, 2_000_000, 2_100_000])
 @pytest.mark.parametrize("boxes", [(), BOX], ids=["plain", "box"])
 def test_a_head_is_parsed_as_the_whole(size: int, boxes: features.Boxes) -> None:
     record = schema.encode_example(b"\xff" * size, **FACTS, boxes=boxes)
@@ -122,6 +122,13 @@ def test_a_head_is_parsed_as_the_whole(size: int, boxes: features.Boxes) -> None
     found, start = parsed
     assert (found, record[start:]) == features.decode(record)
     assert found == (24, 300, "JPEG", 3, "a cat", "n1/c", boxes)
+
+
+@pytest.mark.parametrize("size", [*range(90, 130), *range(16_340, 16_390)])
+def test_where_lengths_grow_by_a_byte_the_whole_parser_may_be_asked(size: int) -> None:
+    record = schema.encode_example(b"\xff" * size, **FACTS)
+    parsed = features.parse_head(record[: features.HEAD], len(record))
+    assert parsed is None or (parsed[0], record[parsed[1] :]) == features.decode(record)
 
 
 def test_what_is_in_another_order_is_left_to_the_whole_parser() -> None:
@@ -279,6 +286,19 @@ def test_no_more_files_are_held_open_than_may_be(
     assert reader._file.cache_info().currsize == 4
     there = {os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()}
     assert len([path for path in there if "many/train-" in path]) == 4
+
+
+def test_a_file_stays_open_while_a_thread_reads_from_it(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, pread = open_records(whole / "records"), os.pread
+
+    def others_need_the_place(fd: int, size: int, offset: int) -> bytes:
+        reader._file.cache_clear()
+        return pread(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", others_need_the_place)
+    assert len(keys_of(reader)) == COUNT
 
 
 def test_records_that_were_built_anew_are_not_mixed(whole: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_records, simulated
+from benchmarks import photographs, simulated
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 from benchmarks.simulated import CLASSES, IMAGES
 from imagenet_tools.engines import processes
@@ -30,13 +30,13 @@ PLAN = """
 import json, time
 from benchmarks.simulated import CLASSES, IMAGES, SHARDS, entries
 from imagenet_tools.raw.index import ClassInfo, RawSet, columns
-from imagenet_tools.records import plan
+from imagenet_tools.records import shuffle
 classes = tuple(ClassInfo(f"n{number:08d}", f"class {number}") for number in range(CLASSES))
 start = time.perf_counter()
 part = columns("train", classes, entries(classes, IMAGES))
 listed = time.perf_counter()
-planned = plan.plan_split(part, SHARDS, seed=0)
-plan.fingerprint(RawSet("simulated", "", "", classes, {"train": part}), [planned], {})
+planned = shuffle.plan_split(part, SHARDS, seed=0)
+shuffle.fingerprint(RawSet("simulated", "", "", classes, {"train": part}), [planned], {})
 end = time.perf_counter()
 task = part.take(planned.members(0))
 with open("/proc/self/status") as status:
@@ -77,12 +77,12 @@ def ray_rows() -> Iterator[Row]:
 
     with tempfile.TemporaryDirectory() as name, ray_cluster.connected(None, 2):
         folder = Path(name)
-        source = bench_records.repeated(folder, 25)
+        source = photographs.repeated(folder, 25)
         found = raw.detect(source)
         engine = functools.partial(ray_cluster.run, address=None)
         contenders = {
-            "process pool": lambda: bench_records.build(found, folder / "pool", 2),
-            "Ray": lambda: bench_records.build(found, folder / "ray", 2, engine=engine),
+            "process pool": lambda: photographs.build(found, folder / "pool", 2),
+            "Ray": lambda: photographs.build(found, folder / "ray", 2, engine=engine),
         }
         rates = medians(interleave(contenders, repeats=7), sum(map(len, found.splits.values())))
         yield ratio_row(
@@ -96,7 +96,7 @@ def shard_seconds() -> float:
     """What a shard of 1,260 images of 91 kB takes one worker, from memory to memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bench_records.repeated(folder, 1)
+        photographs.repeated(folder, 1)
         found = sorted((folder / "once").rglob("*.JPEG"), key=lambda path: path.stat().st_size)
         while statistics.mean(path.stat().st_size for path in found) > simulated.SIZE:
             found.pop()  # the sample's are somewhat larger than ImageNet-21k's

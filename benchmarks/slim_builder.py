@@ -101,7 +101,8 @@ def example(content: bytes, pixels: np.ndarray, path: str) -> bytes:
         schema.ENCODED: content,
     }
     features = {key: feature(value) for key, value in values.items()}
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return bytes(example.SerializeToString())
 
 
 def process(path: str, decode: Callable[[bytes], np.ndarray]) -> tuple[bytes, np.ndarray]:

@@ -60,7 +60,7 @@ class Commands(click.Group):
         if name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
-        command = module.command
+        command: click.Command = module.command
         if not any(parameter.name == "debug" for parameter in command.params):
             command.params.append(
                 click.Option(["--debug"], is_flag=True, expose_value=False, hidden=True)

@@ -81,7 +81,8 @@ def _registry() -> ModuleType:
 
     importlib.import_module("imagenet_tools.pipelines.pipeline")
     registry.names()
-    return preprocessing_factory
+    door: ModuleType = preprocessing_factory
+    return door
 
 
 def _meaning(name: str, door: str) -> str:
@@ -112,7 +113,7 @@ def _both(original: Callable[..., Any], prefer: str) -> Callable[..., Any]:
         refusals = {}
         for door in order:
             try:
-                function = doors[door]()
+                function: Callable[..., Any] = doors[door]()
             except ValueError as error:
                 refusals[door] = error
                 continue

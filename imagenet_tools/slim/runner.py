@@ -13,7 +13,11 @@ from imagenet_tools.slim import checkout, factory, tensorflow1
 
 
 def command_line(
-    script: str | Path, flags: Sequence[str] = (), *, prefer: str = "slim", plugins: Sequence = ()
+    script: str | Path,
+    flags: Sequence[str] = (),
+    *,
+    prefer: str = "slim",
+    plugins: Sequence[str | Path] = (),
 ) -> list[str]:
     """Return the command that runs the script: for os.execv, or subprocess.run.
 
@@ -26,7 +30,11 @@ def command_line(
 
 
 def run(
-    script: str | Path, flags: Sequence[str] = (), *, prefer: str = "slim", plugins: Sequence = ()
+    script: str | Path,
+    flags: Sequence[str] = (),
+    *,
+    prefer: str = "slim",
+    plugins: Sequence[str | Path] = (),
 ) -> None:
     """Run the script in this process, as `python script flags` would, and seldom return.
 

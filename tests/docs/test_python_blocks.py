@@ -1,0 +1,69 @@
+"""Every Python block of README, CONTRIBUTING and docs is run, in a folder that has what it names.
+
+A block that begins with a comment `# NAME.py` is a file: it is written under that name and loaded
+as a plug-in. One page's blocks share their names, from top to bottom.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import imagenet_tools
+from imagenet_tools import registry, synthetic
+
+PROJECT = Path(__file__).parents[2]
+PAGES = [
+    page
+    for page in (PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/**/*.md"))
+    if "```python" in page.read_text()
+]
+FRAMEWORKS = re.compile(r"^(?:import|from) (torch|jax|grain|keras|tensorflow_datasets)\b", re.M)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, tiny_records: Path) -> Path:
+    """raw, records, runs/one, served, photographs and cat.jpg, as the pages name them."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copytree(tiny_records.parent / "raw", folder / "raw")
+    shutil.copytree(tiny_records, folder / "records")
+    (folder / "photographs").mkdir()
+    picture = synthetic.picture("disc-striped", "validation", 3)
+    for name in ("photographs/a.jpg", "cat.jpg"):
+        (folder / name).write_bytes(picture)
+    one = {"preprocessing": "alexnet", "recipe": imagenet_tools.recipe("quick", epochs=4)}
+    imagenet_tools.train(folder / "records", folder / "runs" / "one", **one)
+    imagenet_tools.export(folder / "runs" / "one", folder / "served", data=folder / "records")
+    return folder
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_the_blocks_of_a_page_run(
+    page: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(world, tmp_path / "world")
+    monkeypatch.chdir(tmp_path / "world")
+    rng = np.random.default_rng(0)
+    names: dict[str, Any] = {
+        "correct_a": rng.random((3, 500)) < 0.6,
+        "correct_b": rng.random((3, 500)) < 0.5,
+    }
+    for number, block in enumerate(blocks(page)):
+        if found := FRAMEWORKS.search(block):
+            pytest.importorskip(found[1], reason=f"{found[1]} is run by make test-frameworks")
+        file = re.match(r"# (\w+\.py)\n", block)
+        if file or "@register" in block:
+            path = Path(file[1] if file else f"block_{number}.py")
+            path.write_text(block)
+            registry.load_plugin(path)
+        else:
+            exec(compile(block, f"{page.name}, block {number + 1}", "exec"), names)

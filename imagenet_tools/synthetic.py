@@ -13,9 +13,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +21,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from imagenet_tools.engines import processes
+
 # Raised when the pictures change, so that a folder made by an older version is not reused.
 VERSION = 1
 STAMP = "synthetic.json"
+AT_ONCE = 50  # images of one task
 
 
 class Kind(NamedTuple):
@@ -115,16 +116,17 @@ def generate(
 
 
 def _write_all(tasks: Sequence[tuple[Path, str, str, int, int]], workers: int) -> None:
-    bar = tqdm(total=len(tasks), desc="synthetic images", unit="image", disable=None)
-    with bar, ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for _ in pool.map(_write, tasks, chunksize=50):
-            bar.update()
+    some = [tasks[at : at + AT_ONCE] for at in range(0, len(tasks), AT_ONCE)]
+    with tqdm(total=len(tasks), desc="synthetic images", unit=" images", disable=None) as bar:
+        for part, outcome in processes.run(_write, some, workers):
+            outcome()
+            bar.update(len(part))
 
 
-def _write(task: tuple[Path, str, str, int, int]) -> None:
-    folder, split, kind, index, seed = task
-    target = folder / split / kind / f"{kind}_{split}_{index:05d}.JPEG"
-    target.write_bytes(picture(kind, split, index, seed))
+def _write(tasks: Sequence[tuple[Path, str, str, int, int]]) -> None:
+    for folder, split, kind, index, seed in tasks:
+        target = folder / split / kind / f"{kind}_{split}_{index:05d}.JPEG"
+        target.write_bytes(picture(kind, split, index, seed))
 
 
 def picture(kind: str, split: str, index: int, seed: int = 0) -> bytes:

@@ -43,11 +43,10 @@ def load() -> None:
 
     TensorFlow 2.21 writes some ten lines about oneDNN and CUDA to the process's stderr before any
     setting is read, so that stream is held back during the import and shown only if that fails.
-    Another TF_CPP_MIN_LOG_LEVEL than 2 leaves everything as it is. For programs (imgtools
-    and its worker processes): nothing of the library calls it.
+    A TF_CPP_MIN_LOG_LEVEL below 2 asks for all of it, and leaves everything as it is.
     """
     check()
-    if os.environ.setdefault(LOG_LEVEL, QUIET) != QUIET:
+    if os.environ.setdefault(LOG_LEVEL, QUIET) < QUIET:
         return
     sys.stderr.flush()
     kept = os.dup(2)

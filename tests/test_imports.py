@@ -20,9 +20,9 @@ ALLOWED = {
     "tensorflow_version": "",
     "labels": "errors",
     "images": "errors",
-    "synthetic": "errors",
     "storage": "errors",
     "engines": "errors",
+    "synthetic": "errors engines",
     "nets": "errors",
     "pipelines": "errors",
     "registry": "pipelines",
@@ -90,7 +90,9 @@ def violations(modules: dict[str, str]) -> list[str]:
     found = []
     arrows: dict[str, set[str]] = {name: set() for name in modules}
     for name, tree in trees.items():
-        if room(name) not in ALLOWED and name != "imagenet_tools":
+        if name == "imagenet_tools":  # names every room's functions, and imports none
+            continue
+        if room(name) not in ALLOWED:
             found.append(
                 f"{name}: the room {room(name)} is not in ALLOWED of tests/test_imports.py"
             )

@@ -6,12 +6,14 @@ import contextlib
 import itertools
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import forkserver, get_context, parent_process
 from queue import SimpleQueue
+from types import ModuleType
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -51,7 +53,7 @@ def warm(module: str) -> None:
     """
     context = get_context("forkserver")
     context.set_forkserver_preload([module])
-    with _interrupts_held():
+    with _starting():
         forkserver.ensure_running()
 
 
@@ -82,7 +84,7 @@ def run(
     ended: SimpleQueue[Future[Result]] = SimpleQueue()
     try:
         while True:
-            with _interrupts_held():
+            with _starting():
                 for task in itertools.islice(waiting, 2 * children - len(running)):
                     future = pool.submit(function, task)
                     running[future] = task
@@ -101,13 +103,17 @@ def run(
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _starting() -> Iterator[None]:
     """Let Ctrl-C wait while processes are started: they inherit this, and would otherwise die of
-    it with a traceback in the midst of their imports."""
+    it with a traceback in the midst of their imports. And hide the caller's program from them: a
+    new process imports it by its path, which would run a script without a `__main__` guard anew."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = program
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 

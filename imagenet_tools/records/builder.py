@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from imagenet_tools import storage
+from imagenet_tools import raw, storage
 from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
@@ -83,6 +83,27 @@ def build(
             journals.remove(folder)
             return manifest
         return finish.finish(folder, job.outline, _write_missing(job, workers, engine))
+
+
+def build_tfrecords(
+    raw_path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    labels: str = "auto",
+    boxes: str | None = None,
+    splits: Iterable[str] = SPLITS,
+    workers: int | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Manifest:
+    """Find out what lies at raw_path and `build` it into `out`: the command as a function.
+
+    labels, boxes: see raw.detect. settings: fields of prepare.Settings (on_damaged="skip",
+    max_side=256, ...). Raises FileNotFoundError for a path that is not there, and as `build` does.
+    """
+    raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
+    chosen = Settings(**settings)
+    return build(raw_set, out, splits=splits, workers=workers, seed=seed, settings=chosen)
 
 
 def build_slice(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from imagenet_tools import storage
+from imagenet_tools import raw, storage
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import make_plans, plan_id, run_tasks, shard_contents
@@ -26,6 +26,20 @@ class Repair:
     rebuilt: tuple[str, ...]
     before: Report
     after: Report
+
+
+def repair_tfrecords(
+    folder: str | os.PathLike[str],
+    raw_path: str | os.PathLike[str],
+    *,
+    labels: str = "auto",
+    boxes: str | None = None,
+    decode: bool = False,
+    workers: int | None = None,
+) -> Repair:
+    """`repair` a folder from the raw images at raw_path: the command as a function."""
+    raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
+    return repair(folder, raw_set, decode=decode, workers=workers)
 
 
 def repair(

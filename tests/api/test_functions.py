@@ -1,0 +1,51 @@
+"""The commands as functions, in a plain script: no `__main__` guard, no chatter, typed results."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import imagenet_tools
+
+SCRIPT = """
+import sys
+import imagenet_tools
+
+print("begun")
+manifest = imagenet_tools.build_tfrecords("raw", "records", workers=3)
+print(sum(split.records for split in manifest.splits.values()))
+report = imagenet_tools.verify_tfrecords("records", workers=3)
+print(len(report.findings))
+print(imagenet_tools.inspect("records").layout)
+print(len(imagenet_tools.open_records("records")))
+print("tensorflow" in sys.modules)
+recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67)
+trained = imagenet_tools.train("records", "run", preprocessing="alexnet", recipe=recipe, steps=2)
+print(trained.steps)
+print(imagenet_tools.evaluate("records", "run").n)
+"""
+
+
+def test_they_work_in_a_plain_script(tmp_path: Path) -> None:
+    """Three workers are made, and none of them runs the script again."""
+    from imagenet_tools import synthetic
+
+    synthetic.generate(
+        tmp_path / "raw", classes=3, train_per_class=8, validation_per_class=3, workers=1
+    )
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:3] == ["begun", "33", "0"]
+    assert lines[4:] == ["24", "False", "2", "9"]
+    assert "oneDNN" not in done.stderr and "cuda" not in done.stderr.lower()
+
+
+def test_every_name_is_there() -> None:
+    for name in imagenet_tools.__all__:
+        if name not in ("__version__", "compare_preproc"):
+            assert callable(getattr(imagenet_tools, name)), name

@@ -114,4 +114,4 @@ def _blind(run: Run) -> bool:
     if np.ptp(found.top5, axis=0).any() or np.ptp(found.probability, axis=0).any():
         return False
     ranks = np.unique(np.stack([found.label, found.rank]), axis=1)
-    return ranks.shape[1] == len(np.unique(found.label))
+    return bool(ranks.shape[1] == len(np.unique(found.label)))

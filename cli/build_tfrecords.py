@@ -6,11 +6,11 @@ import functools
 import json
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagenet_tools.cli import text
 from imagenet_tools.cli.options import (
     Place,
     SliceType,
@@ -159,7 +159,7 @@ def command(
     if as_json:
         click.echo(json.dumps(_as_json(out, manifest, seconds), indent=1))
     else:
-        click.echo("\n".join(summary(out, manifest)))
+        click.echo("\n".join(text.build_summary(out, manifest)))
         click.echo(
             "  it was complete already; nothing was written"
             if complete
@@ -200,29 +200,6 @@ def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
         "digest": manifest.digest,
         "seconds": round(seconds, 3),
     }
-
-
-def summary(out: str, manifest: Manifest) -> Iterator[str]:
-    """Lines on what the folder holds."""
-    total = sum(split.records for split in manifest.splits.values())
-    size = sum(split.bytes for split in manifest.splits.values())
-    yield f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"
-    for name, split in manifest.splits.items():
-        mix = [shard.classes for shard in split.shards]
-        shards = f"{len(mix):,} shards" if len(mix) > 1 else "1 shard"
-        yield (
-            f"  {name}: {split.records:,} records in {shards}; "
-            f"{len(split.class_counts):,} of {manifest.num_classes:,} classes, "
-            f"{min(mix):,} to {max(mix):,} in a shard"
-        )
-    yield f"  labels: {manifest.label_convention}"
-    if manifest.max_side or manifest.store != "original":
-        factor = (size + manifest.saved) / size
-        words = f"{factor:.2f} x smaller" if factor >= 1 else f"{1 / factor:.2f} x larger"
-        yield f"  {words} than with the files' own bytes ({manifest.saved / 2**20:+,.1f} MiB saved)"
-    for kind in ("converted", "repaired", "skipped"):
-        if notes := getattr(manifest, kind):
-            yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"
 
 
 def _speed(manifest: Manifest, seconds: float) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +23,6 @@ if TYPE_CHECKING:
     from imagenet_tools.engines.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
-# The embedded data set and a schedule for it: two arms of three seeds within three minutes on two
-# cores, both far above the 10 % of guessing.
-DEMO_TRAIN, DEMO_VALIDATION, DEMO_EPOCHS = 100, 50, 4.0
 
 
 def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
@@ -141,119 +135,65 @@ def command(
       imgtools compare-preproc alexnet alexnet:lighting=0 --data records
       imgtools compare-preproc --config comparison.yaml
     """
-    from imagenet_tools import storage
-    from imagenet_tools.comparison import compare, plan
-    from imagenet_tools.training import recipes
+    from imagenet_tools.cli import text
+    from imagenet_tools.comparison import compare, prepare
 
     if len(pipelines) < 2:
         raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
     check_engine(engine, address)
     if run_slice is not None and data is None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
-    name = "-vs-".join(spec.replace(":", "-").replace(",", "-") for spec in pipelines)
-    folder = storage.place(out or f"runs/{name}")
-    synthetic = data is None
-    changes: dict[str, Any] = {}
-    if synthetic:
-        data = _synthetic_records(storage.staging(folder))
-        changes["epochs"] = DEMO_EPOCHS
-    if epochs is not None:
-        changes["epochs"] = epochs
-    if match_scale:
-        size = image_size or recipes.recipe(recipe or plan.PROFILES[profile].recipe).image_size
-        pipelines = compare.unit_scale(pipelines, data or "", size)
-    made = plan.make(
+    if data is None:
+        click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
+    prepared = prepare.prepare(
         pipelines,
-        data or "",
+        data,
+        out,
         profile=profile,
         recipe=recipe,
-        changes=changes,
+        epochs=epochs,
         seeds=seeds,
         margin=margin,
         image_size=image_size,
-        synthetic=synthetic,
         matrix=not no_matrix,
         ten_crop=ten_crop,
+        match_scale=match_scale,
         attribute=attribute,
     )
     if plan_only:
-        _print_plan(made, as_json)
+        _print_plan(prepared.plan, as_json)
         return 0
-    with contextlib.ExitStack() as held:
-        launch = None
-        if engine == "ray":
-            from imagenet_tools.comparison import on_ray
-            from imagenet_tools.engines import ray_cluster
-
-            ray = held.enter_context(ray_cluster.connected(address))
-            launch, jobs = on_ray.launcher(ray, data or "", jobs, plugins)
-        run: dict[str, Any] = {"jobs": jobs or 1, "plugins": plugins, "launch": launch}
+    with compare.launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
+        run: dict[str, Any] = {"jobs": at_once, "plugins": plugins, "launch": launch}
         if run_slice is not None:
-            count = compare.run_slice(made, folder, data or "", run_slice, **run)
+            count = compare.run_slice(*prepared, run_slice, **run)
             click.echo(
-                f"{folder}: slice {run_slice}, {count} runs\n"
-                f"  when every slice is done: imgtools finalize {folder} --data {data}"
+                f"{prepared.folder}: slice {run_slice}, {count} runs\n"
+                f"  when every slice is done: imgtools finalize {prepared.folder} --data {data}"
             )
             return 0
-        again = storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
-        written = compare.compare(made, folder, data or "", command=again, **run)
-    if as_json:
-        import json
-
-        click.echo(json.dumps(written.content))
-    else:
-        print_verdict(written)
-    undecided = "inconclusive" in written.kinds
-    return 5 if fail_if_undecided and undecided else 0
+        report = compare.carry_out(*prepared, command=text.command_line(), **run)
+    text.print_report(report, as_json)
+    return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
 
 
-def _synthetic_records(folder: Path) -> str:
-    """Make the embedded data set and build its records, once."""
-    from imagenet_tools import raw, records, synthetic
-
-    images, built = folder / "synthetic-images", folder / "synthetic-records"
-    click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
-    synthetic.generate(images, train_per_class=DEMO_TRAIN, validation_per_class=DEMO_VALIDATION)
-    records.build(raw.detect(images, labels="folders"), built)
-    return str(built)
-
-
-def _print_plan(made: Plan, as_json: bool) -> None:
+def _print_plan(plan: Plan, as_json: bool) -> None:
     """The plan as YAML or JSON, with its cost: the training images, and hours at known speeds."""
     import json
 
     import yaml
 
-    from imagenet_tools.comparison import plan
+    from imagenet_tools.comparison import cost, plan_file
 
-    content = plan.to_dict(made)
+    content = plan_file.to_dict(plan)
+    seconds = cost.seconds(plan)
     if as_json:
-        cost = {"images_trained": made.images_trained, "cpu_hours": made.cpu_hours()}
-        click.echo(json.dumps({**content, "cost": cost}, indent=1))
+        figures = {"images_trained": plan.images_trained, "cpu_hours": seconds / 3600}
+        click.echo(json.dumps({**content, "cost": figures}, indent=1))
         return
     click.echo(yaml.safe_dump(content, sort_keys=False).rstrip())
-    runs = len(made.arms) * len(made.seeds)
-    most = ", fewer where a look decides," if made.looks else ""
+    most = ", fewer where a look decides," if plan.looks else ""
     click.echo(
-        f"# {runs} runs of {made.steps:,} steps{most} and {made.images_trained:,} images to train "
-        f"on.\n# {plan.cost(made.images_trained, made.image_size)}; evaluations come on top."
+        f"# {len(plan.runs())} runs of {plan.steps:,} steps{most} and {plan.images_trained:,} "
+        f"images to train on.\n# {cost.of_plan(plan)}."
     )
-
-
-def print_verdict(written: Any) -> None:
-    for arm in written.content["arms"]:
-        runs = "  ".join(f"{value:.2f}" for value in arm["top1"])
-        click.echo(f"{arm['spec']:<24} top-1 by seed: {runs}")
-    click.echo("")
-    for sentence in written.sentences:
-        click.echo(f"VERDICT  {sentence}.")
-    from imagenet_tools.comparison import plan
-    from imagenet_tools.comparison.report import sections
-
-    content = written.content
-    for text in [*content["deviations"], *content["warnings"]]:
-        click.echo(f"NOTE     {text}.")
-    if content["look"]:
-        click.echo(content["look"])
-    click.echo(sections.scope(plan.from_dict(content["plan"]), content["seeds"]))
-    click.echo(f"\nReport: {written.folder / 'report.html'}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
-import sys
 
 import click
 
@@ -16,7 +14,11 @@ FILE = Place(exists=True, dir_okay=False)
 
 @click.command()
 @click.argument("folders", nargs=-1, type=Place(exists=True, file_okay=False))
-@click.option("--out", type=Place(file_okay=False), help="Where to join several folders.")
+@click.option(
+    "--out",
+    type=Place(file_okay=False),
+    help="Where to write: the report of one folder, which is left as it is, or several joined.",
+)
 @click.option("--a", "files_a", multiple=True, type=FILE, help="A prediction file of arm A.")
 @click.option("--b", "files_b", multiple=True, type=FILE, help="A prediction file of arm B.")
 @click.option("--margin", type=float, help="Points; default: the plan's, else 0.5.")
@@ -34,9 +36,10 @@ def command(
 ) -> None:
     """Judge finished runs anew: a comparison's folder, or prediction files of two arms.
 
-    A folder's report is written again, with another margin where one is given. Several folders
-    (same recipe, data and seeds) are joined in --out: the first arm against all others. Prediction
-    files come from `imgtools eval --predictions`, one a run.
+    A folder's report is written again, with another margin where one is given; with --out in
+    another folder, and this one is left as it is. Several folders (same recipe, data and seeds)
+    are joined in --out: the first arm against all others. Prediction files come from `imgtools
+    eval --predictions`, one a run.
 
     \b
     Example:
@@ -46,53 +49,26 @@ def command(
     """
     if folders and (files_a or files_b):
         raise click.UsageError("give a comparison's folder, or --a and --b files, not both")
-    if (len(folders) > 1) != (out is not None):
-        raise click.UsageError("several folders are joined in --out DIR; one needs none")
-    if out is not None:
-        from imagenet_tools import storage
-        from imagenet_tools.comparison import join
-
-        command_line = storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
-        join.join(folders, out, command=command_line)
-    if folders:
-        _report_again(out or folders[0], margin, as_json)
-        return
-    if not files_a or not files_b:
+    if len(folders) > 1 and out is None:
+        raise click.UsageError("several folders are joined in --out DIR")
+    if not folders and not (files_a and files_b):
         raise click.UsageError("give a comparison's folder, or files for both --a and --b")
+    if folders:
+        from imagenet_tools.cli import text
+        from imagenet_tools.comparison import compare, join
+
+        again = text.command_line()
+        if len(folders) > 1 and out is not None:
+            report = join.join(folders, out, margin=margin, command=again)
+        else:
+            report = compare.report_again(folders[0], margin=margin, out=out, command=again)
+        text.print_report(report, as_json)
+        return
     from imagenet_tools.comparison import files
-    from imagenet_tools.comparison.report import document
+    from imagenet_tools.comparison.run_result import finite
 
     judged = files.judge_files(files_a, files_b, 0.5 if margin is None else margin)
     if as_json:
-        click.echo(json.dumps(document.finite(dataclasses.asdict(judged))))
+        click.echo(json.dumps(finite(dataclasses.asdict(judged))))
     else:
         click.echo(f"VERDICT  {judged.sentence}.")
-
-
-def _report_again(folder: str, margin: float | None, as_json: bool) -> None:
-    from imagenet_tools.comparison import plan, stored
-    from imagenet_tools.comparison.report import document
-
-    own = stored.opened(folder)
-    planned, deviations = plan.read(own)
-    if margin is not None and margin != planned.margin:
-        deviations.append(f"margin of {planned.margin:g} points changed to {margin:g} afterwards")
-        planned = dataclasses.replace(planned, margin=margin)
-    there = document.read(own)
-    written = document.write(
-        planned,
-        own,
-        command=there["command"],
-        changes=deviations,
-        findings=there["findings"],
-        passports=there["passports"],
-        seeds=there["contrasts"][0]["seeds"][0] + len(there["arms"][0]["diverged"]),
-        class_names=there["class_names"],
-    )
-    written = stored.keep_report(folder, written)
-    if as_json:
-        click.echo(json.dumps(written.content))
-        return
-    for sentence in written.sentences:
-        click.echo(f"VERDICT  {sentence}.")
-    click.echo(f"Report: {written.folder / 'report.html'}")

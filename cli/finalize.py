@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-
 import click
 
 from imagenet_tools.cli.options import Place
@@ -28,11 +25,11 @@ def command(folder: str, data: str | None) -> None:
       imgtools finalize runs/mine --data records      # after compare-preproc --run-slice i/N
     """
     from imagenet_tools import records, storage
-    from imagenet_tools.cli import build_tfrecords, compare_preproc
+    from imagenet_tools.cli import text
 
     if not (storage.place(folder) / "plan.json").exists():
         manifest = records.finalize(folder)
-        click.echo("\n".join(build_tfrecords.summary(folder, manifest)))
+        click.echo("\n".join(text.build_summary(folder, manifest)))
         return
     if data is None:
         raise click.UsageError(f"{folder} is a comparison; name its records: --data RECORDS")
@@ -41,7 +38,4 @@ def command(folder: str, data: str | None) -> None:
     tensorflow_version.load()
     from imagenet_tools.comparison import compare
 
-    written = compare.finalize(
-        folder, data, command=storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
-    )
-    compare_preproc.print_verdict(written)
+    text.print_report(compare.finalize(folder, data, command=text.command_line()))

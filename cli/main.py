@@ -33,7 +33,7 @@ Where to begin:
   imgtools build-tfrecords --raw PATH --out records
   imgtools compare-preproc alexnet inception --data records
 """
-NOT_COMMANDS = {"main", "options"}
+NOT_COMMANDS = {"main", "options", "text"}
 EXIT_CODES = """\b
 Exit codes:
   0    done

@@ -61,13 +61,13 @@ def command(
       imgtools plan --difference 0.5 --seed-sd 0.2
       imgtools plan --difference 0.5 --images-per-second 2000
     """
-    from imagenet_tools.comparison import plan, power
+    from imagenet_tools.comparison import cost, power
 
     image_sd = 100 * (image_variance / images) ** 0.5
     needed = power.seeds_needed(difference, seed_sd, image_sd)
     table = {k: round(power.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}
     trained = 2 * (needed or 0) * epochs * train_images
-    speed = images_per_second or plan.cpu_speed(SIZE)
+    speed = images_per_second or cost.cpu_speed(SIZE)
     if as_json:
         hours = trained / speed / 3600 if needed else None
         found = {"seeds": needed, "detectable": table, "image_sd": image_sd, "hours": hours}
@@ -77,9 +77,9 @@ def command(
     click.echo(f"{wanted} an arm find a difference of {difference:g} points with 80 % power")
     click.echo(f"(seed deviation {seed_sd:g} points, {images:,} validation images).")
     if needed:
-        at_speed = f"{plan.hours(trained, speed)} at {speed:g} images/s"
-        cost = at_speed if images_per_second else plan.cost(trained, SIZE)
-        click.echo(f"Two arms, {epochs:g} epochs of {train_images:,} images each run: {cost}.")
+        at_speed = f"{cost.duration(trained / speed)} at {speed:g} images/s"
+        takes = at_speed if images_per_second else cost.in_words(trained, SIZE)
+        click.echo(f"Two arms, {epochs:g} epochs of {train_images:,} images each run: {takes}.")
     click.echo("Detectable with")
     for seeds, points in table.items():
         click.echo(f"  {seeds:>2} seeds: {points:.2f} points")

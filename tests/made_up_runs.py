@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from imagenet_tools.comparison import compare, plan, run_files
+from imagenet_tools.comparison import diagnosed, run_files
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.report import content, document
+from imagenet_tools.comparison.results import judge
+from imagenet_tools.comparison.run_result import RunResult, read_result, write_result
 from imagenet_tools.evaluation import scores
+from imagenet_tools.evaluation.evaluate import EvalResult
 from imagenet_tools.storage.write import write_json
+from imagenet_tools.training.run import TrainResult
 
 ACCURACY = {"alexnet": 0.60, "inception": 0.50}
+TRAINED = TrainResult("model.ckpt-9", 9, 540, 10.0, 300.0, 1.2, False)
 
 
-def made_up(made: plan.Plan, **accuracy: float):
+def made_up(made: Plan, **accuracy: float):
     """A stand-in for a run: predictions of a known accuracy (arm=share), in no time."""
     right = {**ACCURACY, **accuracy}
 
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
-        own = run_files.run_folder(folder, arm, seed)
+    def launch(folder: Path, arm: Arm, seed: int) -> int:
+        own = run_files.run_folder(folder, arm.slug, seed)
         own.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng([seed, len(arm.slug)])
         n = 4000
@@ -30,45 +38,46 @@ def made_up(made: plan.Plan, **accuracy: float):
         found = scores.Predictions(
             names, np.zeros(n, np.int32), top, probability, probability[:, 0], rank
         )
+        evaluated = EvalResult(
+            n, {"top1": 100.0 * (rank == 0).mean(), "top5": 90.0, "loss": 1.5, "ece": 0.05},
+            (0.0, 100.0), (0.0, 100.0), arm.spec, "model.ckpt-9", 9, "w", 1.0, 100.0,
+        )  # fmt: skip
         paths = [arm.slug, *(other.slug for other in made.arms if other != arm), "common"]
         for path in paths:
             file = own / run_files.predictions_file(path)
             scores.write_predictions(file, found, {"data": made.data})
-        figures = {"top5": 90.0, "loss": 1.5, "ece": 0.05, "seconds": 1.0}
-        training = {"diverged": False, "final_loss": 1.2, "images_per_second": 300.0}
-        content = {
-            "arm": arm.slug, "fingerprint": arm.fingerprint, "data": made.data, "seed": seed,
-            "training": {**training, "seconds": 10.0}, "versions": {"tensorflow": "0"},
-            "evaluations": {path: figures for path in paths},
-        }  # fmt: skip
-        write_json(own / run_files.RESULT, content)
+        result = RunResult(
+            arm.slug, arm.fingerprint, made.data, seed, TRAINED, dict.fromkeys(paths, evaluated),
+            evaluated, {"tensorflow": "0"},
+        )  # fmt: skip
+        write_result(own, result)
         return 0
 
     return launch
 
 
-def launched(made: plan.Plan, accuracy: dict[str, float], started: list):
+def launched(made: Plan, accuracy: dict[str, float], started: list):
     """Stand-ins whose accuracies are given, and that keep a list of what was run."""
     real = made_up(made, **accuracy)
 
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+    def launch(folder: Path, arm: Arm, seed: int) -> int:
         started.append((arm.slug, seed))
         return real(folder, arm, seed)
 
     return launch
 
 
-def diverging(made: plan.Plan, lost: set[tuple[str, int]], **accuracy: float):
+def diverging(made: Plan, lost: set[tuple[str, int]], **accuracy: float):
     """Stand-ins of which some diverged, as a run does that becomes NaN: without predictions."""
     real = made_up(made, **accuracy)
 
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+    def launch(folder: Path, arm: Arm, seed: int) -> int:
         real(folder, arm, seed)
         if (arm.slug, seed) in lost:
-            own = run_files.run_folder(folder, arm, seed)
-            content = json.loads((own / run_files.RESULT).read_text())
-            content["training"]["diverged"] = True
-            write_json(own / run_files.RESULT, {**content, "evaluations": {}})
+            own = run_files.run_folder(folder, arm.slug, seed)
+            training = replace(TRAINED, diverged=True, final_loss=float("nan"))
+            result = replace(read_result(own), training=training, evaluations={}, on_training=None)
+            write_result(own, result)
             for file in own.glob("predictions-*.npz"):
                 file.unlink()
         return 0
@@ -76,8 +85,15 @@ def diverging(made: plan.Plan, lost: set[tuple[str, int]], **accuracy: float):
     return launch
 
 
+def reported(made: Plan, folder: Path, **more: Any) -> content.Report:
+    """Judge the runs in a folder and write the report there."""
+    report = content.make(judge(made, folder), **more)
+    document.write(report, folder)
+    return report
+
+
 def undiagnosed(folder: Path) -> Path:
     """A comparison's folder whose diagnosis is there already; measuring takes ten seconds."""
     folder.mkdir(exist_ok=True)
-    write_json(folder / compare.DIAGNOSIS, {"findings": [], "passports": {}})
+    write_json(folder / diagnosed.FILE, {"findings": [], "passports": {}})
     return folder

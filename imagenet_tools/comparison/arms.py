@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 
 from tqdm import tqdm
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import run_files, worker
+from imagenet_tools.comparison import worker
+from imagenet_tools.comparison.children import Children, cause
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.run_files import LOG, run_folder
+from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import Unfinished
+from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.storage import sync
 
-LOG = "run.log"
-Launch = Callable[[storage.AnyPath, plans.Arm, int], int]
+# Runs one and returns its exit code, negative for the signal that killed it.
+Launch = Callable[[storage.AnyPath, Arm, int], int]
 
 
 def run_all(
-    plan: plans.Plan,
+    plan: Plan,
     folder: storage.AnyPath,
     data: str | os.PathLike[str],
     *,
+    seeds: int | None = None,
     jobs: int = 1,
     plugins: Sequence[str] = (),
     launch: Launch | None = None,
@@ -34,76 +37,90 @@ def run_all(
 ) -> None:
     """Run what is not finished yet, seed by seed, so that arms grow together.
 
-    jobs: processes at a time. part: only these runs, dealt out in turn. launch runs one (default: a
-    child process) and returns its exit code. Raises Unfinished naming the runs that failed; the
-    others are finished first.
+    seeds: only the first so many. jobs: processes at a time. part: only these runs, dealt out in
+    turn. launch runs one (default: a child process). The others are finished before it is said that
+    some failed: Raises DamagedData where the first of these found damaged records, else Unfinished,
+    both naming the run and the cause.
     """
     place = storage.staging(folder)
-    own = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
-    own = [run for at, run in enumerate(own) if part is None or part.takes(at)]
-    missing = [run for run in own if run_files.finished(place, plan, *run) is None]
+    own = [run for at, run in enumerate(plan.runs(seeds)) if part is None or part.takes(at)]
+    missing = [run for run in own if finished(place, plan, *run) is None]
     if not missing:
         return
-    begin = launch or _launcher(os.fspath(data), jobs, plugins)
-    failed = []
-    total = len(own)
-    bar = tqdm(total=total, initial=total - len(missing), desc="runs", unit="run", disable=None)
-    with bar, ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
-        try:
-            for future in as_completed(running):
-                arm, seed = running[future]
-                if future.result():
-                    failed.append(run_files.run_folder(place, arm, seed))
-                bar.set_postfix_str(f"{arm.slug} seed {seed}")
-                bar.update()
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    children = Children()
+    begin = launch or _launcher(os.fspath(data), jobs, plugins, children)
+    failed: list[tuple[Arm, int, int]] = []
+    bar = tqdm(
+        total=len(own), initial=len(own) - len(missing), desc="runs", unit="run", disable=None
+    )
+    try:
+        with bar, ThreadPoolExecutor(jobs) as pool:
+            running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
+            try:
+                for future in as_completed(running):
+                    arm, seed = running[future]
+                    if code := future.result():
+                        failed.append((arm, seed, code))
+                    bar.set_postfix_str(f"{arm.slug} seed {seed}")
+                    bar.update()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                children.stop()  # they save where they are, and are waited for
+                raise
+    finally:
+        children.stop(signal.SIGKILL)  # of a second interrupt; else none is left
     if failed:
-        first = (failed[0] / LOG).relative_to(place).as_posix()
-        sync.pull(folder, lambda name: name == first)  # another node may have written it
-        raise Unfinished(
-            f"{len(failed)} of {len(missing)} runs failed; the first says at the end of "
-            f"{failed[0] / LOG}: {_last_line(failed[0] / LOG)}"
-        )
+        raise _failure(folder, failed, len(missing))
+
+
+def _failure(
+    folder: storage.AnyPath, failed: Sequence[tuple[Arm, int, int]], started: int
+) -> Exception:
+    arm, seed, code = failed[0]
+    place = storage.staging(folder)
+    log = run_folder(place, arm.slug, seed) / LOG
+    name = log.relative_to(place).as_posix()
+    sync.pull(folder, lambda one: one == name)  # another node may have written it
+    message = (
+        f"{len(failed)} of {started} runs failed; the first, {arm.slug} seed {seed}, "
+        f"{cause(code, log)}"
+    )
+    return DamagedData(message) if code == worker.DAMAGED else Unfinished(message)
 
 
 def start(
     folder: storage.AnyPath,
-    arm: plans.Arm,
+    slug: str,
     seed: int,
     data: str,
     threads: int | None,
     plugins: Sequence[str],
+    children: Children | None = None,
 ) -> int:
     """Run one in a child process and return its exit code; its output goes to run.log there.
 
     threads: that it may use, None for all.
     """
-    own = run_files.run_folder(storage.staging(folder), arm, seed)
+    own = run_folder(storage.staging(folder), slug, seed)
     own.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", worker.__name__, str(folder), arm.slug, str(seed), data]
+    command = [sys.executable, "-m", worker.__name__, str(folder), slug, str(seed), data]
     environment = {**os.environ}
     if threads:
         share = str(threads)
         environment |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
     with open(own / LOG, "ab") as log:
-        done = subprocess.run(
-            [*command, *plugins], stdout=log, stderr=log, env=environment, check=False
-        )
-    if done.returncode:
+        code = (children or Children()).run([*command, *plugins], log, environment)
+    if code:
         name = (own / LOG).relative_to(storage.staging(folder)).as_posix()
         sync.push(folder, lambda one: one == name)
-    return done.returncode
+    return code
 
 
-def _launcher(data: str, jobs: int, plugins: Sequence[str]) -> Launch:
+def _launcher(data: str, jobs: int, plugins: Sequence[str], children: Children) -> Launch:
     """Start runs on this machine; those at one time share its cores, a lone one takes them all."""
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
-    return lambda folder, arm, seed: start(folder, arm, seed, data, threads, plugins)
 
+    def launch(folder: storage.AnyPath, arm: Arm, seed: int) -> int:
+        return start(folder, arm.slug, seed, data, threads, plugins, children)
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1] if lines else "nothing"
+    return launch

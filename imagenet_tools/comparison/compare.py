@@ -2,29 +2,108 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from imagenet_tools import diagnosis, registry, storage
-from imagenet_tools.comparison import arms, results, run_files, stored
-from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison.report import document, flips
-from imagenet_tools.diagnosis import preview, sample, values
+from imagenet_tools import storage
+from imagenet_tools.comparison import arms, diagnosed, stored
+from imagenet_tools.comparison.plan import Plan
+from imagenet_tools.comparison.plan_file import read_plan
+from imagenet_tools.comparison.prepare import prepare
+from imagenet_tools.comparison.report import content, document, explanations, flips
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.results import Judgement, judge
+from imagenet_tools.comparison.run_result import finished
+from imagenet_tools.diagnosis import preview
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
-from imagenet_tools.storage.write import write_json
-from imagenet_tools.training import recipes
-
-DIAGNOSIS = "diagnosis.json"
 
 
-def compare(
-    plan: plans.Plan,
+def compare_preproc(
+    pipelines: Sequence[str | Pipeline],
+    data: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    profile: str = "quick",
+    recipe: str | os.PathLike[str] | None = None,
+    epochs: float | None = None,
+    seeds: int | None = None,
+    margin: float = 0.5,
+    model: str = "alexnet_v2",
+    image_size: int | None = None,
+    matrix: bool = True,
+    ten_crop: bool = False,
+    match_scale: bool = False,
+    attribute: bool = False,
+    jobs: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    plugins: Sequence[str] = (),
+    command: str = "",
+) -> Report:
+    """Train and evaluate a net under each pipeline, and say which one is better.
+
+        imagenet_tools.compare_preproc(["alexnet", "inception"], data="records").sentences
+
+    pipelines: two or more, by name or spec; the first is compared with every other. data: a folder
+    of records with a train and a validation split (default: small synthetic images made in the
+    folder). out: where runs and report are kept (default: runs/<a>-vs-<b>); what is finished there
+    is not done again. profile: quick, screen, verdict or replicate-slim. recipe, epochs, seeds
+    (runs an arm), image_size (pixels): in place of the profile's. margin: points of top-1 within
+    which a difference is of no account. matrix: evaluate each run under the other arms' paths, too.
+    ten_crop: and on ten crops. match_scale: multiply each arm's values so that their root mean
+    square is 1. attribute: train every combination of two pipelines' parts. jobs: runs at a time.
+    engine: local, or ray with the address of a cluster. plugins: files that register pipelines, for
+    the runs, which are processes of their own. command: shown in the report.
+    Raises LookupError or ValueError for what is not known or cannot be, Unfinished naming the runs
+    that failed, DamagedData for records or results that are not what they say they are.
+    """
+    prepared = prepare(
+        pipelines,
+        data,
+        out,
+        profile=profile,
+        recipe=recipe,
+        epochs=epochs,
+        seeds=seeds,
+        margin=margin,
+        model=model,
+        image_size=image_size,
+        matrix=matrix,
+        ten_crop=ten_crop,
+        match_scale=match_scale,
+        attribute=attribute,
+    )
+    with launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
+        return carry_out(*prepared, jobs=at_once, plugins=plugins, command=command, launch=launch)
+
+
+@contextlib.contextmanager
+def launched(
+    engine: str,
+    address: str | None,
+    data: str | os.PathLike[str],
+    jobs: int | None,
+    plugins: Sequence[str],
+) -> Iterator[tuple[arms.Launch | None, int]]:
+    """What starts a run on an engine (None: a child process), and how many run at a time."""
+    if engine == "local":
+        yield None, jobs or 1
+        return
+    from imagenet_tools.comparison import on_ray
+    from imagenet_tools.engines import ray_cluster
+
+    with ray_cluster.connected(address) as ray:
+        yield on_ray.launcher(ray, os.fspath(data), jobs, plugins)
+
+
+def carry_out(
+    plan: Plan,
     folder: str | os.PathLike[str],
     data: str | os.PathLike[str],
     *,
@@ -32,25 +111,26 @@ def compare(
     plugins: Sequence[str] = (),
     command: str = "",
     launch: arms.Launch | None = None,
-) -> document.Report:
+) -> Report:
     """Carry out a plan in a folder, and report; what is finished there is not done again.
 
-    jobs: runs at a time. plugins: files that the runs load. command: shown in the report. With
-    looks the comparison stops at the first one at which every contrast is decided, or undecided
-    with little hope (results.futile).
+    With looks the comparison stops at the first one at which every contrast is decided, or
+    undecided with little hope.
     """
     own = stored.opened(folder)
-    plans.write(plan, own)
-    plan, _ = plans.read(own)
-    _diagnosis(plan, own, data)
-    stored.keep(folder)  # before the runs, which may be anywhere
-    look = _run(plan, folder, data, jobs, plugins, launch)
-    written = report_on(own, data, seeds=look, command=command)
-    return stored.keep_report(folder, written)
+    with stored.planned(plan, own, command):
+        diagnosed.measured(plan, own, data)
+        stored.keep(folder)  # before the runs, which may be anywhere
+        for look in sorted({*plan.looks, len(plan.seeds)}):
+            arms.run_all(plan, folder, data, seeds=look, jobs=jobs, plugins=plugins, launch=launch)
+            judgement = judge(plan, stored.opened(folder), look)  # with other machines' runs
+            if judgement.futile:  # or all is decided
+                break
+        return _report(judgement, folder, data, command)
 
 
 def run_slice(
-    plan: plans.Plan,
+    plan: Plan,
     folder: str | os.PathLike[str],
     data: str | os.PathLike[str],
     part: Slice,
@@ -64,125 +144,92 @@ def run_slice(
     For array jobs: every task writes into the same folder, and `finalize` reports in the end.
     """
     own = stored.opened(folder)
-    plans.write(plan, own)
-    plan, _ = plans.read(own)
-    stored.keep(folder)
-    arms.run_all(plan, folder, data, jobs=jobs, plugins=plugins, launch=launch, part=part)
-    stored.keep(folder)
-    return sum(part.takes(at) for at in range(len(plan.arms) * len(plan.seeds)))
+    with stored.planned(plan, own):
+        stored.keep(folder)
+        arms.run_all(plan, folder, data, jobs=jobs, plugins=plugins, launch=launch, part=part)
+        stored.keep(folder)
+    return sum(part.takes(at) for at in range(len(plan.runs())))
 
 
 def finalize(
     folder: str | os.PathLike[str], data: str | os.PathLike[str], *, command: str = ""
-) -> document.Report:
+) -> Report:
     """Report on a comparison whose runs were carried out slice by slice.
 
     data: the records they were trained on. Raises Unfinished naming the runs that are missing,
     ValueError where the records are others.
     """
     own = stored.opened(folder)
-    plan, _ = plans.read(own)
+    plan, _ = read_plan(own)
     if read_manifest(data).digest != plan.data:
         raise ValueError(f"{data} are not the records of this comparison ({plan.data_name})")
-    runs = [(arm, seed) for seed in plan.seeds for arm in plan.arms]
     missing = [
         f"{arm.slug} seed {seed}"
-        for arm, seed in runs
-        if run_files.finished(own, plan, arm, seed) is None
+        for arm, seed in plan.runs()
+        if finished(own, plan, arm, seed) is None
     ]
     if missing:
-        raise Unfinished(f"{len(missing)} of {len(runs)} runs are missing: {', '.join(missing)}")
-    _diagnosis(plan, own, data)
-    written = report_on(own, data, seeds=len(plan.seeds), command=command)
-    return stored.keep_report(folder, written)
+        raise Unfinished(
+            f"{len(missing)} of {len(plan.runs())} runs are missing: {', '.join(missing)}"
+        )
+    return _report(judge(plan, own), folder, data, command)
 
 
-def report_on(
-    folder: Path, data: str | os.PathLike[str], *, seeds: int, command: str
-) -> document.Report:
-    """Judge the finished runs of the first `seeds` seeds, and write pictures and report."""
-    plan, deviations = plans.read(folder)
-    found = _diagnosis(plan, folder, data)
-    contrasts = results.judge(plan, results.gather(plan, folder, seeds))
-    if main := next((c for c in contrasts if c.a.seeds and c.b.seeds), None):
-        flips.write_sheet(main, data, folder / flips.SHEET)
-    page = preview.sheet(
-        [arm.spec for arm in plan.judged], preview.from_records(data, 3), size=plan.image_size
+def report_again(
+    folder: str | os.PathLike[str],
+    *,
+    margin: float | None = None,
+    out: str | os.PathLike[str] | None = None,
+    command: str = "",
+) -> Report:
+    """Judge the finished runs of a comparison anew, with another margin where one is given.
+
+    out: where the report is written (default: in the comparison's folder, in place of the one that
+    is there). A margin that is not the plan's is a deviation of that report, never of the plan.
+    """
+    own = stored.opened(folder)
+    plan, changes = read_plan(own)
+    there = document.read(own)
+    if margin is not None and margin != plan.margin:
+        changes = [*changes, f"margin of {plan.margin:g} points changed to {margin:g} afterwards"]
+        plan = dataclasses.replace(plan, margin=margin)
+    report = content.make(
+        judge(plan, own, len(there.seeds)),
+        command=command or there.command,
+        changes=changes,
+        diagnosis=diagnosed.kept(own),
+        class_names=there.class_names,
     )
-    preview.write(page, [], folder / "preview.png")
-    return document.write(
-        plan,
-        folder,
+    target = own
+    if out is not None:
+        target = storage.staging(out)
+        target.mkdir(parents=True, exist_ok=True)
+        document.copy_pictures(own, target)
+    document.write(report, target)
+    return stored.keep_report(out or folder, report)
+
+
+def _report(
+    judgement: Judgement, folder: storage.AnyPath, data: str | os.PathLike[str], command: str
+) -> Report:
+    """Write the pictures and the report of a judgement, and keep them where the folder is."""
+    plan, own = judgement.plan, judgement.folder
+    _, changes = read_plan(own)
+    if main := next((one for one in judgement.contrasts if one.judged), None):
+        flips.write_sheet(main, data, own / flips.SHEET)
+    _write_preview(plan, data, own)
+    report = content.make(
+        judgement,
         command=command,
-        changes=deviations,
-        findings=found["findings"],
-        passports=found["passports"],
-        seeds=seeds,
+        changes=changes,
+        diagnosis=diagnosed.measured(plan, own, data),
         class_names=flips.class_names(data, plan.labels_offset),
     )
+    document.write(report, own)
+    return stored.keep_report(folder, report)
 
 
-def _run(
-    plan: plans.Plan,
-    folder: storage.AnyPath,
-    data: str | os.PathLike[str],
-    jobs: int,
-    plugins: Sequence[str],
-    launch: arms.Launch | None,
-) -> int:
-    """Run up to each look; returns the seeds done.
-
-    It stops where every contrast is decided, or would hardly be by the last look either.
-    """
-    count = len(plan.seeds)
-    for look in sorted({*plan.looks, count}):
-        part = dataclasses.replace(plan, seeds=plan.seeds[:look])
-        arms.run_all(part, folder, data, jobs=jobs, plugins=plugins, launch=launch)
-        own = stored.opened(folder)  # with what other machines have done
-        contrasts = results.judge(plan, results.gather(plan, own, look))
-        undecided = [c for c in contrasts if c.verdict.kind == "inconclusive"]
-        if all(results.futile(plan, contrast) for contrast in undecided):
-            return look
-    return count
-
-
-def _diagnosis(plan: plans.Plan, folder: Path, data: str | os.PathLike[str]) -> dict[str, Any]:
-    """The arms' diagnosis, measured once."""
-    path = folder / DIAGNOSIS
-    if path.exists():
-        stored: dict[str, Any] = json.loads(path.read_text())
-        return stored
-    found = diagnosis.diagnose(
-        [arm.spec for arm in plan.judged],
-        None if plan.synthetic else data,
-        recipe=recipes.from_dict(plan.recipe),
-        image_size=plan.image_size,
-        model=plan.model,
-        images=32,
-        range_test=False,
-    )
-    content: dict[str, Any] = {
-        "findings": [dataclasses.asdict(one) for one in found.findings],
-        "passports": found.passports,
-    }
-    write_json(path, document.finite(content))
-    return content
-
-
-def unit_scale(
-    specs: Sequence[str], data: str | os.PathLike[str], image_size: int
-) -> tuple[str, ...]:
-    """Each spec with a `multiply` that brings its training images to root mean square 1."""
-    pictures = sample.images(data, 64)
-    found = []
-    for spec in specs:
-        pipeline = registry.get(spec)
-        if "multiply" in pipeline.universal:
-            raise ValueError(f"{spec} sets multiply itself; it cannot be matched in scale")
-        rms = values.measure(pipeline, image_size, pictures).train_rms
-        factor = float(f"{1 / rms:.3g}")
-        matched = dataclasses.replace(
-            pipeline, universal={**pipeline.universal, "multiply": factor}
-        )
-        found.append(matched.spec)
-    return tuple(found)
+def _write_preview(plan: Plan, data: str | os.PathLike[str], own: Path) -> None:
+    specs = [arm.spec for arm in plan.judged]
+    page = preview.sheet(specs, preview.from_records(data, 3), size=plan.image_size)
+    preview.write(page, [], own / explanations.PREVIEW)

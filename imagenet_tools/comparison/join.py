@@ -7,28 +7,37 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import plan as plans
-from imagenet_tools.comparison import run_files, stored
-from imagenet_tools.comparison.report import document
+from imagenet_tools.comparison import diagnosed, stored
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.plan_file import read_plan, write_plan
+from imagenet_tools.comparison.report import content, document
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.results import judge
+from imagenet_tools.comparison.run_files import run_folder
+from imagenet_tools.comparison.run_result import required
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
 SAME = ("recipe", "model", "image_size", "seeds", "data", "labels_offset", "num_classes")
 
 
 def join(
-    folders: Sequence[storage.AnyPath], out: storage.AnyPath, *, command: str = ""
-) -> document.Report:
+    folders: Sequence[storage.AnyPath],
+    out: storage.AnyPath,
+    *,
+    margin: float | None = None,
+    command: str = "",
+) -> Report:
     """Join finished comparisons in a new folder `out`, and report there.
 
     The first folder's first arm is compared with every other; an arm that several folders have is
-    taken from the first. Files are linked where the disk allows it, else copied. Raises
-    ValueError naming what the comparisons differ in, or the run that is missing.
+    taken from the first. margin: in place of the first plan's, a deviation. Files are linked where
+    the disk allows it, else copied. Raises ValueError naming what the comparisons differ in, or the
+    run that is missing.
     """
     places, own = [stored.opened(folder) for folder in folders], storage.staging(out)
-    found = [plans.read(place)[0] for place in places]
+    found = [read_plan(place)[0] for place in places]
     first = found[0]
     for folder, other in zip(folders[1:], found[1:], strict=True):
         different = [name for name in SAME if getattr(first, name) != getattr(other, name)]
@@ -47,22 +56,31 @@ def join(
         matrix=False,  # no arm was evaluated under the paths of another folder's
         attribute=False,
     )
-    plans.write(joined, own)
+    write_plan(joined, own)
     for arm, folder in arms:
         for seed in joined.seeds:
-            if run_files.finished(folder, joined, arm, seed) is None:
-                raise ValueError(f"{folder}: {arm.slug} seed {seed} is not finished")
-            target = run_files.run_folder(own, arm, seed)
+            required(folder, joined, arm, seed)
+            target = run_folder(own, arm.slug, seed)
             if not target.exists():
-                shutil.copytree(
-                    run_files.run_folder(folder, arm, seed), target, copy_function=_link
-                )
-    written = document.write(joined, own, command=command, **_diagnoses(places))
-    return stored.keep_report(out, written)
+                source = run_folder(folder, arm.slug, seed)
+                shutil.copytree(source, target, copy_function=_link)
+    changes = []
+    if margin is not None and margin != joined.margin:
+        changes = [f"margin of {joined.margin:g} points changed to {margin:g} afterwards"]
+        joined = dataclasses.replace(joined, margin=margin)
+    report = content.make(
+        judge(joined, own),
+        command=command,
+        changes=changes,
+        diagnosis=diagnosed.joined([diagnosed.kept(place) for place in places]),
+        class_names=_class_names(places),
+    )
+    document.write(report, own)
+    return stored.keep_report(out, report)
 
 
-def _arms(folders: Sequence[Path], found: Sequence[plans.Plan]) -> list[tuple[plans.Arm, Path]]:
-    arms: list[tuple[plans.Arm, Path]] = []
+def _arms(folders: Sequence[Path], found: Sequence[Plan]) -> list[tuple[Arm, Path]]:
+    arms: list[tuple[Arm, Path]] = []
     taken: set[str] = set()
     for folder, one in zip(folders, found, strict=True):
         own = [arm for arm in one.arms if arm.slug not in taken]
@@ -71,20 +89,15 @@ def _arms(folders: Sequence[Path], found: Sequence[plans.Plan]) -> list[tuple[pl
     return arms
 
 
-def _diagnoses(folders: Sequence[Path]) -> dict[str, Any]:
-    """What the folders' reports say of their arms, put together."""
-    passports: dict[str, Any] = {}
-    findings: list[dict[str, Any]] = []
-    names: list[str] = []
+def _class_names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """The words of the labels, from the first folder whose report has them."""
     for folder in folders:
         try:
-            there = document.read(folder)
+            if names := document.read(folder).class_names:
+                return names
         except FileNotFoundError:
             continue
-        passports = {**there["passports"], **passports}
-        findings += [one for one in there["findings"] if one not in findings]
-        names = names or there["class_names"]
-    return {"passports": passports, "findings": findings, "class_names": names}
+    return ()
 
 
 def _link(source: str, target: str) -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-import json
 import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagenet_tools import registry, storage
 from imagenet_tools.comparison import looks
-from imagenet_tools.pipelines.crosses import combinations
+from imagenet_tools.comparison.run_files import COMMON, TEN_CROP
 from imagenet_tools.records.manifest import read_manifest
-from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
 
-FILE = "plan.json"
-PLAN_VERSION = 1
-COMMON = "alexnet.geometry+{}.colour"  # shorter side 256/224 of the output, aspect kept, centre
+if TYPE_CHECKING:
+    from imagenet_tools.pipelines.pipeline import Pipeline
+
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,24 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Arm:
-    """One pipeline under test. slug: its folder's name."""
+    """One pipeline under test.
+
+    slug: its folder's name. fingerprint: of the pipeline when the plan was made; a plug-in's file
+    may have been edited since.
+    """
 
     slug: str
-    spec: str
+    pipeline: Pipeline
     fingerprint: str
+
+    @property
+    def spec(self) -> str:
+        return self.pipeline.spec
+
+    @property
+    def changed(self) -> bool:
+        """True where the pipeline is no longer what it was when the plan was made."""
+        return self.pipeline.fingerprint != self.fingerprint
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class Plan:
     """
 
     arms: tuple[Arm, ...]
-    recipe: dict[str, Any]
+    recipe: recipes.Recipe
     model: str
     image_size: int
     seeds: tuple[int, ...]
@@ -80,7 +91,7 @@ class Plan:
     matrix: bool = True
     ten_crop: bool = False
     attribute: bool = False
-    version: int = PLAN_VERSION
+    version: int = VERSION
 
     def __post_init__(self) -> None:
         if len(self.arms) < 2:
@@ -98,8 +109,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """Training steps of one run."""
-        recipe = recipes.from_dict(self.recipe)
-        return max(1, round(recipe.epochs * self.train_images / recipe.batch_size))
+        return max(1, round(self.recipe.epochs * self.train_images / self.recipe.batch_size))
 
     @property
     def judged(self) -> tuple[Arm, ...]:
@@ -110,48 +120,23 @@ class Plan:
     @property
     def images_trained(self) -> int:
         """Training images that go through the net in all runs, at most: looks may end earlier."""
-        return len(self.arms) * len(self.seeds) * self.steps * int(self.recipe["batch_size"])
-
-    def cpu_hours(self) -> float:
-        """About how long the training takes on two CPU cores, from speeds measured on such."""
-        return self.images_trained / cpu_speed(self.image_size) / 3600
+        return len(self.arms) * len(self.seeds) * self.steps * self.recipe.batch_size
 
     def arm(self, slug: str) -> Arm:
         return next(arm for arm in self.arms if arm.slug == slug)
 
-
-def cpu_speed(image_size: int) -> float:
-    """Images/s that alexnet_v2 trains on two cores, input included: 470 at 96 px, 101 at 224 px."""
-    return float(470 * (96 / image_size) ** 1.81)
-
-
-GPU_SPEED = 3_000  # images/s: what a GPU trains where the input keeps up
+    def runs(self, seeds: int | None = None) -> list[tuple[Arm, int]]:
+        """Every run, seed by seed, so that arms grow together; of the first `seeds` seeds."""
+        return [(arm, seed) for seed in self.seeds[:seeds] for arm in self.arms]
 
 
-def hours(images: float, speed: float) -> str:
-    """How long so many images take at a speed in images/s, in words."""
-    found = images / speed / 3600
-    if found < 1:
-        return f"{60 * found:.0f} minutes"
-    return f"{found:.1f} hours" if found < 48 else f"{found / 24:,.1f} days"
-
-
-def cost(images: float, image_size: int) -> str:
-    """What training on so many images costs in all, in words."""
-    cpu = cpu_speed(image_size)
-    return (
-        f"{hours(images, cpu)} on 2 CPU cores ({cpu:.0f} images/s at {image_size} px), "
-        f"{hours(images, GPU_SPEED)} where a GPU trains {GPU_SPEED:,} images/s"
-    )
-
-
-def make(
-    specs: tuple[str, ...],
+def make_plan(
+    pipelines: Sequence[str | Pipeline],
     data: str | os.PathLike[str],
     *,
     profile: str = "quick",
     recipe: str | os.PathLike[str] | None = None,
-    changes: dict[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
     seeds: int | None = None,
     margin: float = 0.5,
     model: str = "alexnet_v2",
@@ -164,35 +149,32 @@ def make(
     """Make the plan for these pipelines on a folder of records.
 
     The first pipeline is compared with each other one. Naming a pipeline twice compares it with
-    itself under other seeds (A/A): a self-check. ten_crop: evaluate each run so, too. attribute:
-    train every combination of the two pipelines' parts.
+    itself under other seeds (A/A): a self-check. changes: of the recipe's fields. ten_crop:
+    evaluate each run so, too. attribute: train every combination of the two pipelines' parts.
+    Raises LookupError for an unknown pipeline, profile or recipe, ValueError for what cannot be.
     """
     if profile not in PROFILES:
         raise LookupError(f"unknown profile {profile!r}; known: {', '.join(PROFILES)}")
     chosen = PROFILES[profile]
-    settings = {**dict(chosen.changes), **(changes or {})}
-    used = recipes.recipe(recipe or chosen.recipe, **settings)
+    used = recipes.recipe(recipe or chosen.recipe, **{**dict(chosen.changes), **(changes or {})})
     manifest = read_manifest(data)
     for split in ("train", "validation"):
         if split not in manifest.splits:
             raise ValueError(f"{data} has no {split} split; a comparison needs both")
-    if attribute:
-        if len(specs) != 2:
-            raise ValueError(f"--attribute takes two pipelines, not {len(specs)}")
-        crosses = combinations(registry.get(specs[0]), registry.get(specs[1]))
-        arms = _arms((*specs, *(one.spec for one in crosses)))
-    else:
-        arms = _arms(specs)
+    asked = [as_pipeline(one) for one in pipelines]
+    if attribute and len(asked) != 2:
+        raise ValueError(f"--attribute takes two pipelines, not {len(asked)}")
+    arms = _arms([*asked, *(_crosses(*asked) if attribute else ())])
     count = seeds or chosen.seeds
     return Plan(
         arms=arms,
-        recipe=dataclasses.asdict(used),
+        recipe=used,
         model=model,
         image_size=image_size or used.image_size,
         seeds=tuple(range(1, count + 1)),
         margin=margin,
         looks=tuple(look for look in chosen.looks if look <= count) if seeds is None else (),
-        contrasts=tuple((arms[0].slug, other.slug) for other in arms[1 : len(specs)]),
+        contrasts=tuple((arms[0].slug, other.slug) for other in arms[1 : len(asked)]),
         data=manifest.digest,
         data_name="synthetic images made by imgtools" if synthetic else storage.place(data).name,
         synthetic=synthetic,
@@ -206,85 +188,31 @@ def make(
     )
 
 
-def _arms(specs: tuple[str, ...]) -> tuple[Arm, ...]:
+def as_pipeline(pipeline: str | Pipeline) -> Pipeline:
+    """The pipeline itself, or the one that a spec names."""
+    return registry.get(pipeline) if isinstance(pipeline, str) else pipeline
+
+
+def _crosses(a: Pipeline, b: Pipeline) -> list[Pipeline]:
+    from imagenet_tools.pipelines.crosses import combinations  # loads TensorFlow
+
+    return list(combinations(a, b))
+
+
+def _arms(pipelines: Sequence[Pipeline]) -> tuple[Arm, ...]:
     arms: list[Arm] = []
-    for spec in specs:
-        pipeline = registry.get(spec)
-        slug = "".join(c if c.isalnum() or c in "._=" else "-" for c in pipeline.spec)
-        taken = {arm.slug for arm in arms}
+    for pipeline in pipelines:
+        # The plus of a number (1e+18) stays: without it, it would be another number's folder.
+        slug = re.sub(r"(?<!\de)\+|[^\w.=+]", "-", pipeline.spec)
+        taken = {arm.slug for arm in arms} | {COMMON, TEN_CROP}
         if slug in taken:
             slug = next(f"{slug}-{n}" for n in range(2, 99) if f"{slug}-{n}" not in taken)
-        arms.append(Arm(slug, pipeline.spec, pipeline.fingerprint))
+        arms.append(Arm(slug, pipeline, pipeline.fingerprint))
     return tuple(arms)
 
 
 def run_seed(plan: Plan, arm: Arm, seed: int) -> int:
     """The seed of a run. Arms share it, so that they share start, order and common draws; an arm
     that repeats another's pipeline (A/A) gets seeds of its own, or its runs would be equal."""
-    twins = [other for other in plan.arms if other.fingerprint == arm.fingerprint]
-    return seed + 1000 * twins.index(arm)
-
-
-def to_dict(plan: Plan) -> dict[str, Any]:
-    """The plan as plan.json holds it."""
-    content: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(plan)))
-    return content
-
-
-def from_dict(content: dict[str, Any]) -> Plan:
-    """Make a plan from what to_dict gave."""
-    if content.get("version") != PLAN_VERSION:
-        raise ValueError(
-            f"plan version {content.get('version')}; this imgtools reads {PLAN_VERSION}"
-        )
-    arms = tuple(Arm(**arm) for arm in content["arms"])
-    contrasts = tuple((a, b) for a, b in content["contrasts"])
-    lists = {name: tuple(content[name]) for name in ("seeds", "looks")}
-    return Plan(**{**content, **lists, "arms": arms, "contrasts": contrasts})
-
-
-def write(plan: Plan, folder: Path) -> None:
-    """Write plan.json, or check that the plan there is this one.
-
-    Another number of seeds or other looks go on with the runs that are there, and are noted; any
-    other change is an error that says what differs.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / FILE
-    wanted = to_dict(plan)
-    if path.exists():
-        there = json.loads(path.read_text())
-        different = [n for n in wanted if there.get(n) != wanted[n] and n not in ("seeds", "looks")]
-        if different:
-            changes = "; ".join(f"{n}: {there.get(n)!r} -> {wanted[n]!r}" for n in different[:2])
-            raise ValueError(
-                f"{folder} holds a comparison of another plan ({changes}); choose another --out"
-            )
-        note = {name: there[name] for name in ("seeds", "looks")}
-        if note != {name: wanted[name] for name in note}:
-            wanted["former"] = [*there.get("former", []), note]
-        else:
-            return
-    write_json(path, wanted)
-
-
-def read(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
-    """Read plan.json: the plan, and its changes since it was first written, in words."""
-    path = Path(folder) / FILE
-    if not path.exists():
-        raise FileNotFoundError(f"{folder} holds no {FILE}; it is no comparison")
-    content = json.loads(path.read_text())
-    former = content.pop("former", [])
-    plan = from_dict(content)
-    stages = [*former, {"seeds": content["seeds"], "looks": content["looks"]}]
-    changes = [
-        f"planned with {_schedule(before)}, changed later to {_schedule(after)}; seeds that are "
-        "added after a result was seen make errors of the first kind more frequent than 5 %"
-        for before, after in itertools.pairwise(stages)
-    ]
-    return plan, changes
-
-
-def _schedule(stage: dict[str, Any]) -> str:
-    looks = f" and looks after {', '.join(map(str, stage['looks']))}" if stage["looks"] else ""
-    return f"{len(stage['seeds'])} seeds an arm{looks}"
+    twins = [other.slug for other in plan.arms if other.fingerprint == arm.fingerprint]
+    return seed + 1000 * twins.index(arm.slug)

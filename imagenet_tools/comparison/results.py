@@ -1,15 +1,15 @@
-"""Gather the finished runs of a comparison and judge every contrast."""
+"""Gather the finished runs of a comparison and judge every contrast, once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from imagenet_tools.comparison import looks, run_files, statistics
-from imagenet_tools.comparison import plan as plans
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.run_result import RunResult, required
 from imagenet_tools.comparison.verdicts import (
     Checkpoints,
     Verdict,
@@ -28,20 +28,26 @@ FUTILE = 0.10
 
 @dataclass(frozen=True)
 class ArmResults:
-    """The runs of one arm: seeds in order; diverged ones have no predictions and no part in means.
+    """The runs of one arm: seeds in order; those without a net to judge have no part in means.
 
-    Where all of them diverged everything but `diverged` is empty.
+    failures: why, of each that diverged. Where all did, everything but these two is empty.
     correct: evaluation path -> bool [seeds, images]; the arm's own path under its slug.
     """
 
-    arm: plans.Arm
+    arm: Arm
     seeds: tuple[int, ...]
     diverged: tuple[int, ...]
-    runs: tuple[dict[str, Any], ...]
+    failures: tuple[str, ...]
+    runs: tuple[RunResult, ...]
     correct: dict[str, np.ndarray]
     key: np.ndarray
     label: np.ndarray
     top1: np.ndarray  # int32 [seeds, images], the class predicted under its own path
+
+    @property
+    def planned(self) -> int:
+        """How many runs there are, those that diverged among them."""
+        return len(self.seeds) + len(self.diverged)
 
     def accuracy(self, path: str | None = None) -> np.ndarray:
         """Top-1 in points of each seed under an evaluation path (default: its own)."""
@@ -49,9 +55,13 @@ class ArmResults:
 
     def metric(self, name: str) -> np.ndarray:
         """A figure of the own evaluation (top5, loss, ece, ...) of each seed."""
-        return np.array([run["evaluations"][self.arm.slug][name] for run in self.runs])
+        return np.array([getattr(run.evaluations[self.arm.slug], name) for run in self.runs], float)
 
-    def guessing(self, plan: plans.Plan) -> int:
+    def on_training(self, name: str) -> np.ndarray:
+        """The same figure of training images; NaN where none were evaluated."""
+        return np.array([getattr(run.on_training, name, np.nan) for run in self.runs], float)
+
+    def guessing(self, plan: Plan) -> int:
         """How many of its runs learned nothing: their top-1 is at chance."""
         from imagenet_tools.evaluation import label_check
 
@@ -59,10 +69,6 @@ class ArmResults:
         share = label_check.chance(self.label, logits)
         right = self.correct[self.arm.slug].sum(axis=1)
         return sum(label_check.at_chance(int(count), self.label.size, share) for count in right)
-
-    def training_loss(self) -> np.ndarray:
-        """The last training loss (nats) of each seed."""
-        return np.array([run["training"]["final_loss"] for run in self.runs])
 
 
 @dataclass(frozen=True)
@@ -74,110 +80,168 @@ class Contrast:
     verdict: Verdict
 
     @property
+    def judged(self) -> bool:
+        """True where both arms have a run that reached the end."""
+        return bool(self.a.seeds and self.b.seeds)
+
+    @property
     def shared_seeds(self) -> tuple[int, ...]:
         """Seeds of which both arms have a run; the verdict's checkpoints are of these."""
         return tuple(seed for seed in self.a.seeds if seed in self.b.seeds)
 
+    @property
+    def effects(self) -> Effects | None:
+        """A less B split; None where an arm was not evaluated under the other's path."""
+        a, b = self.a.arm.slug, self.b.arm.slug
+        if not self.judged or b not in self.a.correct or a not in self.b.correct:
+            return None
+        aa, ab = self.a.accuracy(a).mean(), self.a.accuracy(b).mean()
+        ba, bb = self.b.accuracy(a).mean(), self.b.accuracy(b).mean()
+        return Effects(
+            training=float((aa - ba + ab - bb) / 2),
+            evaluation=float((aa - ab + ba - bb) / 2),
+            interaction=float((aa - ab) - (ba - bb)) / 2,
+            total=float(aa - bb),
+        )
 
-def gather(plan: plans.Plan, folder: Path, seeds: int | None = None) -> list[ArmResults]:
-    """Read the finished runs of the plan's first `seeds` seeds (default: all).
 
-    Raises ValueError where a run is missing or its images are not the others'.
+@dataclass(frozen=True)
+class Effects:
+    """What of A less B comes from where, points.
+
+    training: A's runs less B's, averaged over both evaluation paths. evaluation: A's path less
+    B's, averaged over both arms' runs. interaction: what is left of the whole.
     """
-    wanted = plan.seeds[: seeds or len(plan.seeds)]
-    return [_arm_results(plan, folder, arm, wanted) for arm in plan.arms]
+
+    training: float
+    evaluation: float
+    interaction: float
+    total: float
 
 
-def _arm_results(
-    plan: plans.Plan, folder: Path, arm: plans.Arm, wanted: tuple[int, ...]
-) -> ArmResults:
+@dataclass(frozen=True)
+class Judgement:
+    """The runs of a plan's first seeds, read once, and what they say."""
+
+    plan: Plan
+    folder: Path
+    arms: tuple[ArmResults, ...]
+    contrasts: tuple[Contrast, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those judged: with looks, or a comparison that was ended early, not all of the plan's."""
+        return self.plan.seeds[: self.arms[0].planned]
+
+    @property
+    def futile(self) -> bool:
+        """True where the seeds still planned would hardly decide anything that is undecided."""
+        return all(
+            _futile(self.plan, one) for one in self.contrasts if one.verdict.kind == "inconclusive"
+        )
+
+    @property
+    def matrix(self) -> dict[str, dict[str, float]]:
+        """Mean top-1 of each trained arm (rows) under each evaluation path (columns)."""
+        return {
+            arm.arm.slug: {
+                path: float(arm.accuracy(path).mean())
+                for path in arm.correct
+                if path != run_files.TEN_CROP
+            }
+            for arm in self.arms
+            if arm.seeds
+        }
+
+
+def judge(plan: Plan, folder: Path, seeds: int | None = None) -> Judgement:
+    """Read the finished runs of the plan's first `seeds` seeds (default: all) and judge them.
+
+    Every contrast is judged at the level of this look, p-values adjusted by Holm. Raises ValueError
+    where a run is missing, or is of other data or images.
+    """
+    arms = tuple(_arm_results(plan, folder, arm, plan.seeds[:seeds]) for arm in plan.arms)
+    by_slug = {results.arm.slug: results for results in arms}
+    alpha = level(plan, arms[0].planned)
+    found = [_contrast(plan, by_slug[a], by_slug[b], alpha) for a, b in plan.contrasts]
+    contrasts = (_with_failures(_unlearned(plan, contrast)) for contrast in _adjusted(found))
+    return Judgement(plan, folder, arms, tuple(contrasts))
+
+
+def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) -> ArmResults:
     from imagenet_tools.evaluation import scores
 
-    runs, diverged, seeds = [], [], []
+    runs: list[RunResult] = []
+    failures: dict[int, str] = {}
     correct: dict[str, list[np.ndarray]] = {}
     own: list[scores.Predictions] = []
     for seed in wanted:
-        result = run_files.finished(folder, plan, arm, seed)
-        if result is None:
-            raise ValueError(f"{arm.slug} seed {seed} is not finished; run the comparison again")
-        if result["training"]["diverged"]:
-            diverged.append(seed)
+        result = required(folder, plan, arm, seed)
+        if result.failure:
+            failures[seed] = result.failure
             continue
-        seeds.append(seed)
         runs.append(result)
-        for path in result["evaluations"]:
-            file = run_files.run_folder(folder, arm, seed) / run_files.predictions_file(path)
+        for path in result.evaluations:
+            file = run_files.run_folder(folder, arm.slug, seed) / run_files.predictions_file(path)
             predictions, meta = scores.read_predictions(file)
             if meta["data"] != plan.data:
                 raise ValueError(f"{file} is of other data ({meta['data'][:8]})")
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
                 own.append(predictions)
+    lost = tuple(failures), tuple(failures.values())
     if not own:
         nothing = np.zeros(0, np.int32)
         correct_none = {arm.slug: np.zeros((0, plan.validation_images), bool)}
-        lost, top1 = tuple(diverged), np.zeros((0, 0), np.int32)
-        return ArmResults(arm, (), lost, (), correct_none, nothing, nothing, top1)
+        top1 = np.zeros((0, 0), np.int32)
+        return ArmResults(arm, (), *lost, (), correct_none, nothing, nothing, top1)
     return ArmResults(
         arm=arm,
-        seeds=tuple(seeds),
-        diverged=tuple(diverged),
+        seeds=tuple(run.seed for run in runs),
+        diverged=lost[0],
+        failures=lost[1],
         runs=tuple(runs),
-        correct={path: np.stack(parts) for path, parts in correct.items()},
+        correct={path: np.stack(seeds) for path, seeds in correct.items()},
         key=own[0].key,
         label=own[0].label,
         top1=np.stack([predictions.top5[:, 0] for predictions in own]),
     )
 
 
-def judge(plan: plans.Plan, arms: list[ArmResults]) -> list[Contrast]:
-    """Judge the plan's contrasts, each at the level of this look, p-values adjusted by Holm."""
-    by_slug = {results.arm.slug: results for results in arms}
-    count = len(arms[0].seeds) + len(arms[0].diverged)
-    alpha = level(plan, count)
-    found = []
-    for first, second in plan.contrasts:
-        a, b = by_slug[first], by_slug[second]
-        names = (a.arm.spec, b.arm.spec)
-        if a.seeds and b.seeds:
-            correct = a.correct[first], b.correct[second]
-            judged = verdict(*correct, plan.margin, alpha=alpha, names=names, distinct=True)
-        else:
-            kept = (len(a.seeds), len(b.seeds))
-            judged = all_diverged(names, kept, plan.validation_images, plan.margin, alpha)
-        found.append(_paired(Contrast(a, b, judged)))
-    return [_with_failures(_unlearned(plan, contrast)) for contrast in _adjusted(found)]
-
-
-def _paired(contrast: Contrast) -> Contrast:
-    """Checkpoints and correlation by seed: where runs diverged, not by those of equal place."""
-    a, b = contrast.a, contrast.b
+def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contrast:
+    """Two arms judged on their own; checkpoints and correlation are by seed."""
+    names = (a.arm.spec, b.arm.spec)
+    if not (a.seeds and b.seeds):
+        kept = (len(a.seeds), len(b.seeds))
+        return Contrast(a, b, all_diverged(names, kept, plan.validation_images, plan.margin, alpha))
     right_a, right_b = a.correct[a.arm.slug], b.correct[b.arm.slug]
-    shared = contrast.shared_seeds
+    judged = Contrast(
+        a, b, verdict(right_a, right_b, plan.margin, alpha=alpha, names=names, distinct=True)
+    )
+    # Where runs diverged, those of the same seed, and not those of equal place.
+    shared = judged.shared_seeds
     paired_a = right_a[[a.seeds.index(seed) for seed in shared]]
     paired_b = right_b[[b.seeds.index(seed) for seed in shared]]
-    judged = replace(
-        contrast.verdict,
-        checkpoints=tuple(
-            Checkpoints(*statistics.mcnemar(*pair)) for pair in zip(paired_a, paired_b, strict=True)
-        ),
+    pairs = zip(paired_a, paired_b, strict=True)
+    by_seed = replace(
+        judged.verdict,
+        checkpoints=tuple(Checkpoints(*statistics.mcnemar(*pair)) for pair in pairs),
         seed_correlation=statistics.seed_correlation(paired_a.mean(1), paired_b.mean(1)),
     )
-    return replace(contrast, verdict=judged)
+    return replace(judged, verdict=by_seed)
 
 
-def futile(plan: plans.Plan, contrast: Contrast) -> bool:
+def _futile(plan: Plan, contrast: Contrast) -> bool:
     """True where the seeds still planned would hardly decide an undecided contrast."""
     count = len(plan.seeds)
-    done = len(contrast.a.seeds) + len(contrast.a.diverged)
-    if not plan.looks or done >= count:
+    if not plan.looks or contrast.a.planned >= count:
         return False
-    if not (contrast.a.seeds and contrast.b.seeds):
+    if not contrast.judged:
         return True
     return chance_decided(contrast.verdict, count, level(plan, count)) < FUTILE
 
 
-def level(plan: plans.Plan, seeds: int) -> float:
+def level(plan: Plan, seeds: int) -> float:
     """The level at which a difference counts once this many seeds an arm are done."""
     return looks.LOOKS[seeds] if seeds in plan.looks else 0.05
 
@@ -197,7 +261,7 @@ def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
     return result
 
 
-def _unlearned(plan: plans.Plan, contrast: Contrast) -> Contrast:
+def _unlearned(plan: Plan, contrast: Contrast) -> Contrast:
     """Inconclusive where every run of both arms guesses: nothing was learned that could differ."""
     a, b = contrast.a, contrast.b
     if contrast.verdict.estimate is None:  # a seed or none: that says enough
@@ -211,7 +275,7 @@ def _unlearned(plan: plans.Plan, contrast: Contrast) -> Contrast:
 def _with_failures(contrast: Contrast) -> Contrast:
     """The sentence with the runs that diverged: they count as such, not in the means."""
     parts = [
-        f"{len(arm.diverged)} of {len(arm.diverged) + len(arm.seeds)} {arm.arm.spec} runs diverged"
+        f"{len(arm.diverged)} of {arm.planned} {arm.arm.spec} runs diverged"
         for arm in (contrast.a, contrast.b)
         if arm.diverged and arm.seeds
     ]
@@ -219,35 +283,3 @@ def _with_failures(contrast: Contrast) -> Contrast:
         return contrast
     sentence = f"{contrast.verdict.sentence}. {' and '.join(parts)}; the means are of the others"
     return replace(contrast, verdict=replace(contrast.verdict, sentence=sentence))
-
-
-def matrix(plan: plans.Plan, arms: list[ArmResults]) -> dict[str, dict[str, float]]:
-    """Mean top-1 of each trained arm (rows) under each evaluation path (columns)."""
-    return {
-        results.arm.slug: {
-            path: float(results.accuracy(path).mean())
-            for path in results.correct
-            if path != run_files.TEN_CROP
-        }
-        for results in arms
-        if results.seeds
-    }
-
-
-def effects(a: ArmResults, b: ArmResults) -> dict[str, float] | None:
-    """Split A less B into a training effect, an evaluation effect and their interaction, points.
-
-    training: A's runs less B's, averaged over both evaluation paths. evaluation: A's path less
-    B's, averaged over both arms' runs. interaction: what is left of the whole.
-    """
-    first, second = a.arm.slug, b.arm.slug
-    if not (a.seeds and b.seeds) or second not in a.correct or first not in b.correct:
-        return None
-    aa, ab = a.accuracy(first).mean(), a.accuracy(second).mean()
-    ba, bb = b.accuracy(first).mean(), b.accuracy(second).mean()
-    return {
-        "training": float((aa - ba + ab - bb) / 2),
-        "evaluation": float((aa - ab + ba - bb) / 2),
-        "interaction": float((aa - ab) - (ba - bb)) / 2,
-        "total": float(aa - bb),
-    }

@@ -1,20 +1,33 @@
 """Comparisons whose folder is in a store: carried out in a working copy, kept there when a run or
-a report is finished. For a local folder nothing is done."""
+a report is finished. For a local folder nothing is done, but that a comparison under way holds it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import fnmatch
+import json
+import os
+import platform
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import run_files
-from imagenet_tools.comparison.report import document
+from imagenet_tools.comparison.plan import Plan
+from imagenet_tools.comparison.plan_file import PLAN, to_dict, write_plan
 from imagenet_tools.storage import AnyPath, sync
+
+if TYPE_CHECKING:
+    from imagenet_tools.comparison.report.content import Report
 
 LAST = (run_files.RESULT, "report.json")
 # What neither a verdict nor a report needs of a run.
 HEAVY = ("*/model.ckpt-*", "*/checkpoint", "*/events.out.*")
+LOCK = ".lock"
 
 
 def opened(folder: AnyPath) -> Path:
@@ -22,6 +35,43 @@ def opened(folder: AnyPath) -> Path:
     return sync.pull(
         folder, lambda name: not any(fnmatch.fnmatch(name, one) for one in HEAVY), LAST
     )
+
+
+@contextlib.contextmanager
+def planned(plan: Plan, own: Path, command: str = "") -> Iterator[None]:
+    """Write plan.json, or check that this plan is there, and hold it while it is carried out.
+
+    Several commands may carry out one plan (slices of an array job); none may change it meanwhile.
+    Raises ValueError naming who holds another one.
+    """
+    own.mkdir(parents=True, exist_ok=True)
+    with open(own / LOCK, "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody is at it: on the same plan, once that is written?
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if not _same_plan(plan, own):
+                lock.seek(0)
+                raise ValueError(
+                    f"{own} is in use by a comparison of another plan ({lock.read().strip()}); "
+                    "wait for its end, or choose another --out"
+                ) from None
+        else:
+            write_plan(plan, own)
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {platform.node()} {command}".strip())
+            lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+def _same_plan(plan: Plan, own: Path) -> bool:
+    try:
+        there = json.loads((own / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = to_dict(plan)
+    return {name: there.get(name) for name in wanted} == wanted
 
 
 def keep(folder: AnyPath) -> None:
@@ -35,7 +85,7 @@ def keep(folder: AnyPath) -> None:
     sync.push(folder, wanted, LAST)
 
 
-def keep_report(folder: AnyPath, written: document.Report) -> document.Report:
+def keep_report(folder: AnyPath, report: Report) -> Report:
     """`keep`, and name the report's folder as it was asked for."""
     keep(folder)
-    return dataclasses.replace(written, folder=storage.place(folder))
+    return dataclasses.replace(report, folder=storage.place(folder))

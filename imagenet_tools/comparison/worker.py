@@ -10,21 +10,34 @@ import dataclasses
 import fcntl
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from imagenet_tools import tensorflow_version
-from imagenet_tools.comparison import plan as plans
+from imagenet_tools import registry, tensorflow_version
 from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison.children import FAILED
+from imagenet_tools.comparison.plan import Arm, Plan, run_seed
+from imagenet_tools.comparison.plan_file import PLAN, read_plan
+from imagenet_tools.comparison.run_result import RunResult, finished, write_result
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.pipelines.crosses import evaluated_under
+from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.storage import sync
-from imagenet_tools.storage.write import write_json
+
+if TYPE_CHECKING:
+    from imagenet_tools.evaluation.evaluate import EvalResult
 
 LOCK = ".lock"
+DAMAGED, INTERRUPTED = 3, 130  # exit codes, as the program's
+# Its geometry is the common one: shorter side 256/224 of the output, aspect kept, central crop.
+COMMON = "alexnet"
 
 
 def execute(
@@ -33,101 +46,112 @@ def execute(
     """Train one arm under one seed and evaluate it; result.json is written last.
 
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
+    Raises ValueError where the pipeline is no longer that of the plan.
     """
-    from imagenet_tools.training import recipes, run, run_record
+    from imagenet_tools.training import run, run_record
 
-    plan, _ = plans.read(folder)
-    arm, own = plan.arm(slug), run_files.run_folder(folder, plan.arm(slug), seed)
-    if run_files.finished(folder, plan, arm, seed) is not None:
+    plan, _ = read_plan(folder)
+    arm = plan.arm(slug)
+    own = run_files.run_folder(folder, slug, seed)
+    if finished(folder, plan, arm, seed) is not None:
         return  # by the process that held the lock before
+    if arm.changed:
+        raise ValueError(
+            f"{arm.spec} is no longer what it was when the comparison was planned (fingerprint "
+            f"{arm.fingerprint}, now {arm.pipeline.fingerprint}): its file was edited. Restore it, "
+            "or start another comparison"
+        )
     trained = run.train(
         data,
         own,
         preprocessing=arm.spec,
         model=plan.model,
-        recipe=recipes.from_dict(plan.recipe),
+        recipe=plan.recipe,
         image_size=plan.image_size,
-        seed=plans.run_seed(plan, arm, seed),
+        seed=run_seed(plan, arm, seed),
         labels_offset=plan.labels_offset,
         keep=1,
         saved=saved,
     )
-    evaluations = {} if trained.diverged else _evaluate(plan, arm, own, data)
-    content = {
-        "arm": slug,
-        "fingerprint": arm.fingerprint,
-        "data": plan.data,
-        "seed": seed,
-        "training": dataclasses.asdict(trained),
-        "evaluations": evaluations,
-        "versions": run_record.versions(),
-    }
-    write_json(own / run_files.RESULT, content)
+    if not trained.diverged and not _finite_weights(trained.checkpoint):
+        # The last update made them overflow; the loss that is logged was computed before it.
+        trained = dataclasses.replace(trained, diverged=True)
+    whole = not trained.diverged
+    result = RunResult(
+        arm=slug,
+        fingerprint=arm.fingerprint,
+        data=plan.data,
+        seed=seed,
+        training=trained,
+        evaluations=_evaluate(plan, arm, own, data) if whole else {},
+        on_training=_on_training(plan, arm, own, data) if whole else None,
+        versions=run_record.versions(),
+    )
+    write_result(own, result)
 
 
-def _evaluate(plan: plans.Plan, arm: plans.Arm, own: Path, data: str) -> dict[str, Any]:
+def _finite_weights(checkpoint: str) -> bool:
+    """False where a tensor of the checkpoint has a value that is NaN or infinite."""
+    import numpy as np
+
+    from imagenet_tools.training import checkpoints
+
+    tensors = checkpoints.read(checkpoint).tensors.values()
+    return all(np.isfinite(one).all() for one in tensors if one.dtype.kind == "f")
+
+
+def _evaluate(plan: Plan, arm: Arm, own: Path, data: str) -> dict[str, EvalResult]:
     """Evaluate a run under each of its paths; one that is another's under a second name is copied.
 
     (alexnet's own path is the common one.) Decoding once for all paths was tried: on two cores
     it gained nothing, since the net's passes are most of it.
     """
-    from imagenet_tools import registry
     from imagenet_tools.evaluation import evaluate
 
-    found: dict[str, Any] = {}
+    found: dict[str, EvalResult] = {}
     first: dict[str, str] = {}  # fingerprint -> the first name it was evaluated under
-    for name, spec in evaluation_paths(plan, arm).items():
+    for name, pipeline in evaluation_paths(plan, arm).items():
         file = own / run_files.predictions_file(name)
-        same = first.setdefault(registry.get(spec).fingerprint, name)
+        same = first.setdefault(pipeline.fingerprint, name)
         if same != name:
             shutil.copyfile(own / run_files.predictions_file(same), file)
-            found[name] = {**found[same], "seconds": 0.0, "predictions": str(file)}
+            found[name] = dataclasses.replace(found[same], seconds=0.0, predictions=str(file))
             continue
-        result = evaluate.evaluate(data, own, preprocessing=spec, predictions=file)
-        found[name] = result.as_json()
+        found[name] = evaluate.evaluate(data, own, preprocessing=pipeline.spec, predictions=file)
     if plan.ten_crop:
         file = own / run_files.predictions_file(run_files.TEN_CROP)
-        result = evaluate.evaluate(
+        found[run_files.TEN_CROP] = evaluate.evaluate(
             data, own, preprocessing=arm.spec, ten_crop=True, predictions=file
         )
-        found[run_files.TEN_CROP] = result.as_json()
     return found
 
 
-def evaluation_paths(plan: plans.Plan, arm: plans.Arm) -> dict[str, str]:
-    """Name -> spec under which a run of this arm is evaluated, its own first.
+def _on_training(plan: Plan, arm: Arm, own: Path, data: str) -> EvalResult:
+    """Training images seen as at evaluation, as many as there are validation images, or all.
 
-    For another arm's path the geometry is that arm's and colour and range stay the run's own: a
-    net fed another value range fails for that reason alone.
+    A loss to be held beside that of validation: training's own is of augmented images, with
+    dropout.
     """
-    paths = {arm.slug: arm.spec}
+    from imagenet_tools.evaluation import evaluate
+
+    count = min(plan.train_images, plan.validation_images)
+    return evaluate.evaluate(data, own, preprocessing=arm.spec, split="train", images=count)
+
+
+def evaluation_paths(plan: Plan, arm: Arm) -> dict[str, Pipeline]:
+    """Name -> pipeline under which a run of this arm is evaluated, its own first.
+
+    For another arm's path the geometry is that arm's, and colour, range and factor stay the run's
+    own: a net fed another value range fails for that reason alone. A plain function has no
+    geometry to take or to give, and only its own path.
+    """
+    paths: dict[str, Pipeline | None] = {arm.slug: arm.pipeline}
     if plan.matrix:
         for other in plan.arms:
             if other.fingerprint != arm.fingerprint:
-                paths[other.slug] = crossed(other.spec, arm.spec)
-        paths["common"] = crossed("alexnet", arm.spec)
-    return {name: spec for name, spec in paths.items() if spec is not None}
-
-
-def crossed(geometry: str, colour: str) -> Any:
-    """Geometry of one spec with colour and range of another; None where that has no meaning."""
-    from imagenet_tools import registry
-
-    base = colour.partition("+")
-    first, _, settings = base[0].partition(":")
-    if base[2] or "+" in geometry:
-        return None
-    shape, _, shape_settings = geometry.partition(":")
-    for spec in (
-        f"{shape}.geometry{':' if shape_settings else ''}{shape_settings}+"
-        f"{first}.colour{':' if settings else ''}{settings}",
-        f"{shape}.geometry+{first}.colour",
-    ):
-        try:
-            return registry.get(spec).spec
-        except (ValueError, LookupError):
-            continue
-    return None
+                paths[other.slug] = evaluated_under(arm.pipeline, other.pipeline)
+        paths[run_files.COMMON] = evaluated_under(arm.pipeline, registry.get(COMMON))
+    return {name: pipeline for name, pipeline in paths.items() if pipeline is not None}
 
 
 @contextlib.contextmanager
@@ -151,30 +175,39 @@ def _die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main() -> None:
-    folder, slug, seed, data, *plugins = sys.argv[1:]
-    _die_with_parent()
-    tensorflow_version.load()
-    from imagenet_tools import registry
+def main() -> int:
+    """Run one, and return the exit code; the last line of a failure begins with FAILED."""
     from imagenet_tools.training import remote_run
 
-    for plugin in plugins:
-        registry.load_plugin(plugin)
+    folder, slug, seed, data, *plugins = sys.argv[1:]
     try:
-        place = sync.pull(folder, lambda name: name == plans.FILE)
-        own = run_files.run_folder(place, plans.read(place)[0].arm(slug), int(seed))
+        for plugin in plugins:
+            registry.load_plugin(plugin)
+        place = sync.pull(folder, lambda name: name == PLAN)
+        own = run_files.run_folder(place, slug, int(seed))
         inside = f"{own.relative_to(place).as_posix()}/"
         with _alone(own):
             remote_run.fetch(folder, inside)
             execute(place, slug, int(seed), data, partial(remote_run.send, folder, inside))
         remote_run.finish(folder, inside, run_files.RESULT)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return INTERRUPTED
+    except Exception as error:
+        traceback.print_exc()
+        expected = isinstance(error, ValueError | OSError | LookupError)
+        kind = "" if expected else f"{type(error).__name__}: "
+        print(f"{FAILED}{kind}{' '.join(str(error).split())}", file=sys.stderr)
+        return DAMAGED if isinstance(error, DamagedData) else 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    # Where the shell of a background job ignores it, the comparison's own interrupt comes through.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _die_with_parent()
+    tensorflow_version.load()
+    code = main()
     # Everything is written; TensorFlow takes seconds to end its threads, and the next run waits.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

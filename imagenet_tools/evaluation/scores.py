@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import storage
+from imagenet_tools.errors import DamagedData
 
 TOP = 5
 UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infinite
@@ -126,9 +128,21 @@ def write_predictions(
 
 
 def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[str, Any]]:
-    """Read what write_predictions wrote; nothing is unpickled."""
-    with storage.local_copy(path) as file, np.load(file, allow_pickle=False) as stored:
-        meta = json.loads(str(stored["meta"]))
-        names = ("key", "label", "top5", "probability", "true_probability", "rank")
-        arrays = {name: stored[name] for name in names}
-        return Predictions(**arrays, loss=stored.get("loss", None)), meta
+    """Read what write_predictions wrote; nothing is unpickled.
+
+    Raises DamagedData naming the file where it is not such a one, or cut.
+    """
+    names = ("key", "label", "top5", "probability", "true_probability", "rank")
+    try:
+        with (
+            storage.local_copy(path) as local,
+            open(local, "rb") as file,  # NumPy leaves one open that it cannot read
+            np.load(file, allow_pickle=False) as stored,
+        ):
+            meta = json.loads(str(stored["meta"]))
+            arrays = {name: stored[name] for name in names}
+            return Predictions(**arrays, loss=stored.get("loss", None)), dict(meta)
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise DamagedData(
+            f"{path} is no file of predictions, or damaged ({error}); evaluate again"
+        ) from None

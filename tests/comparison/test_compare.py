@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from made_up_runs import diverging, launched, made_up, undiagnosed
+from made_up_runs import diverging, launched, made_up, reported, undiagnosed
 
 from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, compare, plan, run_files, worker
-from imagenet_tools.comparison.report import document, published
+from imagenet_tools.comparison import arms, compare, prepare, run_files, stored, worker
+from imagenet_tools.comparison.children import Children
+from imagenet_tools.comparison.plan import Arm, make_plan, run_seed
+from imagenet_tools.comparison.plan_file import read_plan, write_plan
+from imagenet_tools.comparison.report import published
+from imagenet_tools.comparison.results import judge
+from imagenet_tools.comparison.run_result import finished, read_result, write_result
 from imagenet_tools.diagnosis import sample, values
-from imagenet_tools.errors import Unfinished
+from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.storage.write import write_json
 
 
 def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
-    written = document.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
+    written = reported(made, tmp_path, command="imgtools compare-preproc alexnet inception")
     assert written.kinds == ("A better",)
-    (contrast,) = document.read(tmp_path)["contrasts"]
+    (contrast,) = json.loads((tmp_path / "report.json").read_text())["contrasts"]
     assert contrast["difference"] == pytest.approx(10.0, abs=2.5)
     assert contrast["interval"][0] > 0
     page, text = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
@@ -41,11 +50,11 @@ def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
 def test_finished_runs_are_left_alone_and_failed_ones_named(
     tiny_records: Path, tmp_path: Path
 ) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records, seeds=2)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    write_plan(made, tmp_path)
     real, started = made_up(made), []
 
-    def launch(folder: Path, arm: plan.Arm, seed: int) -> int:
+    def launch(folder: Path, arm: Arm, seed: int) -> int:
         started.append((arm.slug, seed))
         return 1 if (arm.slug, seed) == ("inception", 1) else real(folder, arm, seed)
 
@@ -59,30 +68,191 @@ def test_finished_runs_are_left_alone_and_failed_ones_named(
 
 
 def test_results_of_other_data_do_not_count(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records, seeds=1)
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=1)
     made_up(made)(tmp_path, made.arms[0], 1)
-    assert run_files.finished(tmp_path, made, made.arms[0], 1) is not None
-    path = run_files.run_folder(tmp_path, made.arms[0], 1) / run_files.RESULT
+    assert finished(tmp_path, made, made.arms[0], 1) is not None
+    path = run_files.run_folder(tmp_path, made.arms[0].slug, 1) / run_files.RESULT
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "fingerprint": "0" * 12}))
-    assert run_files.finished(tmp_path, made, made.arms[0], 1) is None
+    assert finished(tmp_path, made, made.arms[0], 1) is None
 
 
 def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path: Path) -> None:
-    plan.write(plan.make(("alexnet", "inception"), tiny_records), tmp_path)
+    write_plan(make_plan(("alexnet", "inception"), tiny_records), tmp_path)
     with pytest.raises(ValueError, match="another plan"):
-        plan.write(plan.make(("alexnet", "vgg"), tiny_records), tmp_path)
-    plan.write(plan.make(("alexnet", "inception"), tiny_records, seeds=5), tmp_path)
-    there, changes = plan.read(tmp_path)
+        write_plan(make_plan(("alexnet", "vgg"), tiny_records), tmp_path)
+    write_plan(make_plan(("alexnet", "inception"), tiny_records, seeds=5), tmp_path)
+    there, changes = read_plan(tmp_path)
     assert there.seeds == (1, 2, 3, 4, 5)
     assert "planned with 3 seeds" in changes[0]
 
 
+def test_what_differs_is_said_in_words(tiny_records: Path, tmp_path: Path) -> None:
+    write_plan(make_plan(("alexnet", "inception"), tiny_records), tmp_path)
+    for other, words in (
+        (
+            make_plan(("alexnet", "vgg"), tiny_records),
+            r"pipelines alexnet \(\w+\), inception \(\w+",
+        ),
+        (make_plan(("alexnet", "inception"), tiny_records, margin=1.0), "margin 0.5 -> 1.0"),
+        (
+            make_plan(("alexnet", "inception"), tiny_records, changes={"epochs": 3.0}),
+            "epochs 8.0 -> 3.0",
+        ),
+    ):
+        with pytest.raises(ValueError, match=words):
+            write_plan(other, tmp_path)
+
+
+def test_two_comparisons_of_different_plans_at_once(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    longer = make_plan(("alexnet", "inception"), tiny_records, seeds=5)
+    with stored.planned(made, tmp_path, "imgtools compare-preproc alexnet inception"):
+        with stored.planned(made, tmp_path):
+            pass  # a second task of the same plan
+        with (
+            pytest.raises(ValueError, match=rf"process {os.getpid()} on .*compare-preproc alexnet"),
+            stored.planned(longer, tmp_path),
+        ):
+            pass
+    with stored.planned(longer, tmp_path):
+        assert len(read_plan(tmp_path)[0].seeds) == 5
+
+
+def test_a_damaged_plan_is_named(tiny_records: Path, tmp_path: Path) -> None:
+    write_plan(make_plan(("alexnet", "inception"), tiny_records), tmp_path)
+    path = tmp_path / "plan.json"
+    sound = json.loads(path.read_text())
+    broken: list[object] = [[], {}, {**sound, "arms": 3}, {**sound, "seeds": None}]
+    broken += [{**sound, "contrasts": [1]}, {**sound, "recipe": []}, {**sound, "stray": 1}]
+    for text in ("", "{", *map(json.dumps, broken)):
+        path.write_text(text)
+        with pytest.raises((DamagedData, ValueError), match=r"plan\.json"):
+            read_plan(tmp_path)
+
+
+def test_a_number_keeps_its_sign_in_the_folders_name(tiny_records: Path) -> None:
+    specs = ("alexnet:multiply=1e18", "alexnet:multiply=1e-18", "inception.geometry+alexnet.colour")
+    assert [arm.slug for arm in make_plan(specs, tiny_records).arms] == [
+        "alexnet-multiply=1e+18",
+        "alexnet-multiply=1e-18",
+        "inception.geometry-alexnet.colour",
+    ]
+
+
+def test_every_setting_is_there_under_the_other_arms_path(tiny_records: Path) -> None:
+    specs = (
+        *("alexnet:multiply=2.39", "inception:multiply=2.11", "alexnet:borders=keep,scale=1.0"),
+        "vgg.geometry+inception.colour:fast_mode=0",
+    )
+    made = make_plan(specs, tiny_records)
+    for arm in made.arms:
+        paths = worker.evaluation_paths(made, arm)
+        assert sorted(paths) == sorted([*(one.slug for one in made.arms), "common"])
+        assert next(iter(paths)) == arm.slug
+        for name, path in paths.items():
+            for kind in ("colour", "range"):
+                assert path.parts[kind] == arm.pipeline.parts[kind]
+            assert path.universal == arm.pipeline.universal
+            if name != "common":
+                assert path.parts["geometry"] == made.arm(name).pipeline.parts["geometry"]
+
+
+def test_a_result_of_older_code_is_not_mixed_in(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    path = run_files.run_folder(tmp_path, "inception", 2) / run_files.RESULT
+    content = json.loads(path.read_text())
+    del content["version"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"inception/seed-2/result\.json was written by another"):
+        judge(made, tmp_path)
+    started: list[tuple[str, int]] = []
+    arms.run_all(made, tmp_path, tiny_records, launch=launched(made, {}, started))
+    assert started == [("inception", 2)]
+
+
+def test_a_damaged_result_is_named(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    path = run_files.run_folder(tmp_path, "alexnet", 1) / run_files.RESULT
+    sound = json.loads(path.read_text())
+    broken: list[object] = [[], {"version": 2}, {**sound, "training": []}]
+    broken += [{**sound, "evaluations": {"alexnet": 3}}, {**sound, "evaluations": 1}]
+    for text in ("", *map(json.dumps, broken)):
+        path.write_text(text)
+        with pytest.raises(DamagedData, match=r"alexnet/seed-1/result\.json"):
+            judge(made, tmp_path)
+    path.write_text(json.dumps({**sound, "seed": 2}))
+    with pytest.raises(ValueError, match=r"is of another seed \(2; this comparison's is 1\)"):
+        judge(made, tmp_path)
+
+
+def test_a_damaged_predictions_file_is_named(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    path = run_files.run_folder(tmp_path, "alexnet", 1) / run_files.predictions_file("alexnet")
+    sound = path.read_bytes()
+    for content in (b"", sound[:400], b"not an npz"):
+        path.write_bytes(content)
+        with pytest.raises(DamagedData, match=r"predictions-alexnet\.npz"):
+            judge(made, tmp_path)
+
+
+def test_a_net_of_nan_counts_as_diverged(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, inception=1.0))
+    for seed in (1, 2, 3):
+        own = run_files.run_folder(tmp_path, "inception", seed)
+        result = read_result(own)
+        spoilt = {
+            path: replace(one, not_finite=1300, first_not_finite="c/7")
+            for path, one in result.evaluations.items()
+        }
+        write_result(own, replace(result, evaluations=spoilt))
+    write_plan(made, tmp_path)
+    report = reported(made, tmp_path)
+    assert report.kinds == ("inconclusive",)
+    assert "scores of 1,300 of 4,000 images are NaN or infinite, first c/7" in report.deviations[0]
+
+
+def test_a_run_that_dies_says_why(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=1)
+    log = run_files.run_folder(tmp_path, "alexnet", 1) / run_files.LOG
+    log.parent.mkdir(parents=True)
+    chatter = "Could not find cuda drivers on your machine\n"
+    log.write_text(f"imgtools run failed: no space left\n{chatter}")
+    for code, words in (
+        (-9, r"first, alexnet seed 1, was killed by signal 9 \(SIGKILL\)"),
+        (-11, r"killed by signal 11 \(SIGSEGV\)"),
+        (1, r"run\.log: no space left$"),
+    ):
+        with pytest.raises(Unfinished, match=words):
+            arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s, code=code: code)
+    with pytest.raises(DamagedData, match="2 of 2 runs failed"):
+        arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s: worker.DAMAGED)
+    log.write_text(chatter)
+    with pytest.raises(Unfinished, match="exit code 1 and without a word of its own"):
+        arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s: 1)
+
+
+def test_an_interrupt_reaches_the_runs() -> None:
+    children = Children()
+    patient = "import time; print('on', flush=True); time.sleep(60)"
+    with tempfile.TemporaryFile() as log, ThreadPoolExecutor(1) as pool:
+        code = pool.submit(children.run, [sys.executable, "-c", patient], log, {**os.environ})
+        while not os.fstat(log.fileno()).st_size:
+            time.sleep(0.01)
+        children.stop()
+        assert code.result() in (1, 130, -signal.SIGINT)  # as Python ends of KeyboardInterrupt
+        assert children.run([sys.executable, "-c", ""], log, {}) == -signal.SIGINT  # no more
+
+
 def test_arms_share_seeds_and_twins_do_not(tiny_records: Path) -> None:
-    made = plan.make(("inception", "inception"), tiny_records)
+    made = make_plan(("inception", "inception"), tiny_records)
     assert [arm.slug for arm in made.arms] == ["inception", "inception-2"]
-    assert plan.run_seed(made, made.arms[0], 1) == 1
-    assert plan.run_seed(made, made.arms[1], 1) == 1001
+    assert run_seed(made, made.arms[0], 1) == 1
+    assert run_seed(made, made.arms[1], 1) == 1001
 
 
 def test_unknown_names_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +280,7 @@ def test_the_whole_job(
     printed = capsys.readouterr().out
     assert "VERDICT  Inconclusive: one seed an arm" in printed
     assert "a proxy" in printed
-    content = document.read(tmp_path / "out")
+    content = json.loads((tmp_path / "out/report.json").read_text())
     assert set(content["matrix"]["alexnet"]) == {"alexnet", "inception", "common"}
     # alexnet's own evaluation is the common one: it is made once.
     run = tmp_path / "out/alexnet/seed-1"
@@ -123,21 +293,21 @@ def test_the_whole_job(
 
 
 def test_a_diverged_run_counts_and_is_reported(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=diverging(made, {("inception", 2)}))
-    written = document.write(made, tmp_path, command="")
+    written = reported(made, tmp_path)
     assert written.kinds == ("A better",)
     assert "1 of 3 inception runs diverged; the means are of the others" in written.sentences[0]
-    assert written.content["contrasts"][0]["seeds"] == [3, 2]
-    assert "1 of 3 runs of inception diverged (seeds 2)" in written.content["deviations"][0]
+    assert written.as_json()["contrasts"][0]["seeds"] == [3, 2]
+    assert "1 of 3 runs of inception diverged (seeds 2)" in written.as_json()["deviations"][0]
     assert "2 (1 diverged)" in (tmp_path / "report.md").read_text()
 
 
 def test_an_arm_whose_runs_all_diverged_is_reported(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception", "vgg"), tiny_records)
+    made = make_plan(("alexnet", "inception", "vgg"), tiny_records)
     lost = {("vgg", seed) for seed in (1, 2, 3)}
-    written = compare.compare(
+    written = compare.carry_out(
         replace(made, image_size=67),
         undiagnosed(tmp_path),
         tiny_records,
@@ -187,14 +357,14 @@ def test_a_profile_and_what_it_costs(
 @pytest.mark.slow
 def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) -> None:
     """kill -9 of a run between its steps and its result; the same command finishes it."""
-    made = plan.make(
+    made = make_plan(
         ("alexnet", "inception"), tiny_records, seeds=1, image_size=67, matrix=False,
         changes={"epochs": 80.0, "batch_size": 8},
     )  # fmt: skip
     folder = undiagnosed(tmp_path / "out")
-    plan.write(made, folder)
+    write_plan(made, folder)
     first = made.arms[0]
-    own = run_files.run_folder(folder, first, 1)
+    own = run_files.run_folder(folder, first.slug, 1)
     command = [
         sys.executable,
         "-m",
@@ -212,54 +382,54 @@ def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) ->
         time.sleep(0.05)
     child.kill()
     child.wait()
-    assert run_files.finished(folder, made, first, 1) is None
-    written = compare.compare(made, folder, tiny_records)
-    assert written.content["arms"][0]["seeds"] == [1]
+    assert finished(folder, made, first, 1) is None
+    written = compare.carry_out(made, folder, tiny_records)
+    assert written.as_json()["arms"][0]["seeds"] == [1]
     done = (own / run_files.RESULT).stat().st_mtime_ns
-    compare.compare(made, folder, tiny_records)
+    compare.carry_out(made, folder, tiny_records)
     assert (own / run_files.RESULT).stat().st_mtime_ns == done
 
 
 def test_runs_that_only_guess_are_named(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
     chance = 1 / 4  # three classes and background
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, inception=chance))
-    (warning,) = document.write(made, tmp_path, command="").content["warnings"]
+    (warning,) = reported(made, tmp_path).warnings
     assert "3 of 3 runs of inception guess" in warning
 
 
 def test_arms_that_both_only_guess_are_not_called_equivalent(
     tiny_records: Path, tmp_path: Path
 ) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records, margin=20.0)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records, margin=20.0)
+    write_plan(made, tmp_path)
     chance = {"alexnet": 1 / 4, "inception": 1 / 4}
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, **chance))
-    written = document.write(made, tmp_path, command="")
+    written = reported(made, tmp_path)
     assert written.kinds == ("inconclusive",)
     assert "every run of alexnet and inception guesses among 3 classes" in written.sentences[0]
-    assert len(written.content["warnings"]) == 2
+    assert len(written.warnings) == 2
 
 
 def test_runs_of_other_versions_are_a_deviation(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
-    path = run_files.run_folder(tmp_path, made.arms[1], 3) / run_files.RESULT
+    path = run_files.run_folder(tmp_path, made.arms[1].slug, 3) / run_files.RESULT
     write_json(path, {**json.loads(path.read_text()), "versions": {"tensorflow": "1"}})
-    deviations = document.write(made, tmp_path, command="").content["deviations"]
-    assert deviations == ["the runs were made with more than one tensorflow: 0, 1"]
+    deviations = reported(made, tmp_path).deviations
+    assert deviations == ("the runs were made with more than one tensorflow: 0, 1",)
 
 
 def test_the_published_run_stands_beside_a_replication(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("inception", "alexnet"), tiny_records, profile="replicate-slim", seeds=2)
-    assert (made.recipe["optimizer"], made.recipe["batch_size"], made.image_size) == (
+    made = make_plan(("inception", "alexnet"), tiny_records, profile="replicate-slim", seeds=2)
+    assert (made.recipe.optimizer, made.recipe.batch_size, made.image_size) == (
         "rmsprop", 32, 224,
     )  # fmt: skip
-    plan.write(made, tmp_path)
+    write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
-    content = document.write(made, tmp_path, command="").content
+    content = reported(made, tmp_path).as_json()
     assert (content["published"]["top1"], content["published"]["top5"]) == (56.828, 79.854)
     text = (tmp_path / "report.md").read_text()
     assert "| 56.828 | 79.854 |" in text
@@ -269,27 +439,29 @@ def test_the_published_run_stands_beside_a_replication(tiny_records: Path, tmp_p
 
 
 def test_attribution_adds_up(tiny_records: Path, tmp_path: Path) -> None:
-    made = plan.make(("alexnet", "vgg"), tiny_records, attribute=True)
+    made = make_plan(("alexnet", "vgg"), tiny_records, attribute=True)
     slugs = [arm.slug for arm in made.arms]
     # vgg leaves colours as they are; every other combination is an arm of its own.
     assert len(slugs) == 8
     assert made.contrasts == (("alexnet", "vgg"),)
     accuracy = {slug: 0.40 + 0.10 * slug.count("alexnet") for slug in slugs} | {"alexnet": 0.70}
     arms.run_all(made, tmp_path, tiny_records, launch=launched(made, accuracy, []))
-    plan.write(made, tmp_path)
-    content = document.write(made, tmp_path, command="").content
+    write_plan(made, tmp_path)
+    content = reported(made, tmp_path).as_json()
     total = sum(share["points"] for share in content["attribution"])
     assert total == pytest.approx(content["contrasts"][0]["difference"], abs=1e-4)
     assert [share["part"] for share in content["attribution"]] == ["geometry", "colour", "range"]
 
 
 def test_unit_scale(tiny_records: Path) -> None:
-    matched = compare.unit_scale(("alexnet_2012", "vgg"), tiny_records, 67)
-    for spec in matched:
-        found = values.measure(registry.get(spec), 67, sample.images(tiny_records, 64))
+    matched = prepare.unit_scale(
+        [registry.get("alexnet_2012"), registry.get("vgg")], tiny_records, 67
+    )
+    for pipeline in matched:
+        found = values.measure(pipeline, 67, sample.images(tiny_records, 64))
         assert found.train_rms == pytest.approx(1.0, abs=0.01)
     with pytest.raises(ValueError, match="sets multiply itself"):
-        compare.unit_scale(("vgg:multiply=0.01",), tiny_records, 67)
+        prepare.unit_scale([registry.get("vgg:multiply=0.01")], tiny_records, 67)
 
 
 def test_config_file(

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_runs import made_up
+from made_up_runs import made_up, reported
 
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, plan
-from imagenet_tools.comparison.report import document
+from imagenet_tools.comparison import arms
+from imagenet_tools.comparison.plan import make_plan
+from imagenet_tools.comparison.plan_file import write_plan
 from imagenet_tools.evaluation import scores
 
 
 def test_compare_runs(
     tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = plan.make(("alexnet", "inception"), tiny_records)
-    plan.write(made, tmp_path)
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
-    document.write(made, tmp_path, command="imgtools compare-preproc alexnet inception")
+    reported(made, tmp_path, command="imgtools compare-preproc alexnet inception")
     assert cli_main.run(["compare-runs", str(tmp_path), "--margin", "30"]) == 0
     assert "are equivalent within 30 points" in capsys.readouterr().out
     assert "changed to 30 afterwards" in (tmp_path / "report.md").read_text()
@@ -30,20 +32,20 @@ def test_comparisons_are_joined(
     tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for other in ("inception", "vgg"):
-        made = plan.make(("alexnet", other), tiny_records)
-        plan.write(made, tmp_path / other)
+        made = make_plan(("alexnet", other), tiny_records)
+        write_plan(made, tmp_path / other)
         arms.run_all(made, tmp_path / other, tiny_records, launch=made_up(made, vgg=0.55))
-        document.write(made, tmp_path / other, command="imgtools compare-preproc")
+        reported(made, tmp_path / other, command="imgtools compare-preproc")
     both = [str(tmp_path / "inception"), str(tmp_path / "vgg"), "--out", str(tmp_path / "all")]
     assert cli_main.run(["compare-runs", *both, "--margin", "1"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("VERDICT  alexnet is better than") == 2
-    content = document.read(tmp_path / "all")
+    content = json.loads((tmp_path / "all/report.json").read_text())
     assert [arm["spec"] for arm in content["arms"]] == ["alexnet", "inception", "vgg"]
     assert "margin of 0.5 points changed to 1 afterwards" in content["deviations"]
     assert content["contrasts"][1]["difference"] == pytest.approx(5.0, abs=2.5)
-    five = plan.make(("alexnet", "vgg"), tiny_records, seeds=5)
-    plan.write(five, tmp_path / "five")
+    five = make_plan(("alexnet", "vgg"), tiny_records, seeds=5)
+    write_plan(five, tmp_path / "five")
     both = [str(tmp_path / "inception"), str(tmp_path / "five"), "--out", str(tmp_path / "no")]
     assert cli_main.run(["compare-runs", *both]) == 2
     assert "they differ in seeds" in capsys.readouterr().err

@@ -270,15 +270,17 @@ def test_no_cluster_is_one_line(images: Path, tmp_path: Path) -> None:
 
 def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: Path) -> None:
     """One run, to the bit."""
-    from imagenet_tools.comparison import arms, on_ray, plan, run_files
+    from imagenet_tools.comparison import arms, on_ray, run_files
+    from imagenet_tools.comparison.plan import make_plan
+    from imagenet_tools.comparison.plan_file import write_plan
     from imagenet_tools.evaluation import scores
 
-    made = plan.make(
+    made = make_plan(
         ("alexnet", "inception"), tiny_records, seeds=1, matrix=False, image_size=67,
         changes={"batch_size": 8, "epochs": 2.0, "image_size": 67},
     )  # fmt: skip
     for name in ("local", "ray"):
-        plan.write(made, tmp_path / name)
+        write_plan(made, tmp_path / name)
     first = Slice(0, 2)
     arms.run_all(made, tmp_path / "local", tiny_records, part=first)
     with ray_cluster.connected(None, 2) as connection:
@@ -287,7 +289,7 @@ def test_a_comparison_is_that_of_the_local_engine(tiny_records: Path, tmp_path: 
         arms.run_all(made, tmp_path / "ray", tiny_records, launch=launch, jobs=jobs, part=first)
     found, arm = [], made.arms[0]
     for name in ("local", "ray"):
-        own = run_files.run_folder(tmp_path / name, arm, 1)
+        own = run_files.run_folder(tmp_path / name, arm.slug, 1)
         result = json.loads((own / run_files.RESULT).read_text())
         assert result["training"]["steps"] == 6
         predictions, _ = scores.read_predictions(own / run_files.predictions_file(arm.slug))

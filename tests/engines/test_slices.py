@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -143,18 +142,17 @@ def test_runs_of_a_comparison_in_slices(
     tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The runs themselves are test_compare's; here they are pretended."""
-    from imagenet_tools.comparison import compare, plan, run_files
+    from made_up_runs import made_up
 
-    made = plan.make(("alexnet", "inception"), tiny_records, seeds=2)
+    from imagenet_tools.comparison import compare
+    from imagenet_tools.comparison.plan import Arm, make_plan
+
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
     ran = []
 
-    def pretend(folder: Path, arm: plan.Arm, seed: int) -> int:
+    def pretend(folder: Path, arm: Arm, seed: int) -> int:
         ran.append((arm.slug, seed))
-        own = run_files.run_folder(folder, arm, seed)
-        own.mkdir(parents=True)
-        content = {"fingerprint": arm.fingerprint, "data": made.data}
-        (own / run_files.RESULT).write_text(json.dumps(content))
-        return 0
+        return made_up(made)(folder, arm, seed)
 
     for part in (Slice(1, 3), Slice(0, 3)):
         compare.run_slice(made, tmp_path / "runs", tiny_records, part, launch=pretend)

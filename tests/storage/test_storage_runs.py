@@ -19,9 +19,10 @@ from made_up_runs import made_up
 
 from imagenet_tools import records, storage
 from imagenet_tools.cli.main import run
-from imagenet_tools.comparison import arms, compare, plan, run_files, stored, worker
-from imagenet_tools.comparison.report import document
-from imagenet_tools.diagnosis import sample
+from imagenet_tools.comparison import arms, compare, diagnosed, run_files, stored, worker
+from imagenet_tools.comparison.plan import Arm, Plan, make_plan
+from imagenet_tools.comparison.plan_file import PLAN, write_plan
+from imagenet_tools.diagnosis import Diagnosis, sample
 from imagenet_tools.diagnosis.label_findings import label_findings
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
@@ -192,15 +193,15 @@ def test_a_run_that_fails_says_where_its_log_is(
     s3: Any, data: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = "s3://bucket/runs/mine"
-    made = plan.make(("alexnet", "inception"), data, seeds=1)
-    plan.write(made, storage.staging(out))
+    made = make_plan(("alexnet", "inception"), data, seeds=1)
+    write_plan(made, storage.staging(out))
     sync.push(out)
     node = tmp_path / "node"
 
-    def launch(folder: storage.AnyPath, arm: plan.Arm, seed: int) -> int:
+    def launch(folder: storage.AnyPath, arm: Arm, seed: int) -> int:
         """Another machine, which has no records."""
         with mock.patch.dict(os.environ, {storage.CACHE: str(node)}):
-            return arms.start(folder, arm, seed, "s3://bucket/nothing", None, [])
+            return arms.start(folder, arm.slug, seed, "s3://bucket/nothing", None, [])
 
     with pytest.raises(Unfinished) as caught:
         arms.run_all(made, out, data, launch=launch, part=Slice(0, 2))
@@ -213,18 +214,18 @@ def test_a_run_that_fails_says_where_its_log_is(
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparisons of made-up runs need no diagnosis."""
-    content = {"findings": [], "passports": {}}
-    monkeypatch.setattr(compare, "_diagnosis", lambda plan, folder, data: content)
+    nothing = Diagnosis((), {})
+    monkeypatch.setattr(diagnosed, "measured", lambda plan, folder, data: nothing)
 
 
-def launcher(made: plan.Plan, started: list[tuple[str, int]]):
+def launcher(made: Plan, started: list[tuple[str, int]]):
     """A made-up run that is carried out in the working copy, as a worker does."""
 
-    def launch(folder: storage.AnyPath, arm: plan.Arm, seed: int) -> int:
+    def launch(folder: storage.AnyPath, arm: Arm, seed: int) -> int:
         started.append((arm.slug, seed))
-        place = sync.pull(folder, lambda name: name == plan.FILE)
+        place = sync.pull(folder, lambda name: name == PLAN)
         made_up(made)(place, arm, seed)
-        own = run_files.run_folder(place, arm, seed)
+        own = run_files.run_folder(place, arm.slug, seed)
         (own / "model.ckpt-9.index").write_bytes(b"weights")
         inside = f"{own.relative_to(place).as_posix()}/"
         sync.push(folder, lambda name: name.startswith(inside), [run_files.RESULT])
@@ -242,7 +243,7 @@ def test_a_comparison_in_a_store_goes_on_on_another_machine(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     out = "s3://bucket/runs/mine"
-    made = plan.make(("alexnet", "inception"), data, seeds=2)
+    made = make_plan(("alexnet", "inception"), data, seeds=2)
     assert made.data_name == "records"
     started: list[tuple[str, int]] = []
     begun = compare.run_slice(made, out, data, Slice(0, 2), launch=launcher(made, started))
@@ -251,7 +252,7 @@ def test_a_comparison_in_a_store_goes_on_on_another_machine(
 
     machine("second", tmp_path, monkeypatch)
     done = list(started)
-    written = compare.compare(made, out, data, launch=launcher(made, started))
+    written = compare.carry_out(made, out, data, launch=launcher(made, started))
     assert len(started) == 4
     assert set(started[2:]).isdisjoint(done)
     assert str(written.folder) == out
@@ -264,12 +265,12 @@ def test_a_comparison_in_a_store_goes_on_on_another_machine(
     assert not (own / f"{done[0][0]}/seed-{done[0][1]}/model.ckpt-9.index").exists()  # not needed
 
     machine("third", tmp_path, monkeypatch)
-    assert compare.compare(made, out, data, launch=launcher(made, started)).kinds == written.kinds
+    assert compare.carry_out(made, out, data, launch=launcher(made, started)).kinds == written.kinds
     assert len(started) == 4
     machine("fourth", tmp_path, monkeypatch)
     assert run(["compare-runs", out, "--margin", "2"]) == 0
     assert f"Report: {out}/report.html" in capfd.readouterr().out
-    assert document.read(stored.opened(out))["plan"]["margin"] == 2
+    assert json.loads((stored.opened(out) / "report.json").read_text())["plan"]["margin"] == 2
     assert run(["finalize", out, "--data", data]) == 0
     assert f"Report: {out}/report.html" in capfd.readouterr().out
     assert run(["compare-runs", out, out, "--out", "s3://bucket/runs/joined"]) == 0
@@ -281,8 +282,8 @@ def test_unfinished_runs_stay_where_they_are(
 ) -> None:
     """A run is in the store when it is finished, its result last; half of one is not."""
     out = "s3://bucket/runs/mine"
-    made = plan.make(("alexnet", "inception"), data, seeds=1)
-    half = run_files.run_folder(storage.staging(out), made.arms[0], 1)
+    made = make_plan(("alexnet", "inception"), data, seeds=1)
+    half = run_files.run_folder(storage.staging(out), made.arms[0].slug, 1)
     half.mkdir(parents=True)
     (half / "metrics.jsonl").write_text("{}\n")
     server.requests.clear()
@@ -298,14 +299,13 @@ def test_worker_of_another_machine(
 ) -> None:
     """What a cluster's node does: plan from the store, run, result to the store."""
     out = "s3://bucket/runs/mine"
-    made = plan.make(("alexnet", "inception"), data, seeds=1)
+    made = make_plan(("alexnet", "inception"), data, seeds=1)
     compare.run_slice(made, out, data, Slice(1, 2), launch=launcher(made, []))
     machine("node", tmp_path, monkeypatch)
-    monkeypatch.setattr(worker, "_die_with_parent", lambda: None)
 
     def execute(folder: Path, slug: str, seed: int, data: str, saved: Any) -> None:
         """A made-up run that its machine leaves at its first checkpoint."""
-        own = run_files.run_folder(folder, made.arm(slug), seed)
+        own = run_files.run_folder(folder, slug, seed)
         if (own / "model.ckpt-5.index").exists():
             return made_up(made)(folder, made.arm(slug), seed)
         save(own, 5)
@@ -314,11 +314,10 @@ def test_worker_of_another_machine(
 
     monkeypatch.setattr(worker, "execute", execute)
     monkeypatch.setattr("sys.argv", ["worker", out, "alexnet", "1", data])
-    with pytest.raises(SystemExit):
-        worker.main()
+    assert worker.main() == 130
     machine("another", tmp_path, monkeypatch)
     assert not (stored.opened(out) / "alexnet/seed-1/checkpoint").exists()
-    worker.main()
+    assert worker.main() == 0
     assert f"bucket/runs/mine/alexnet/seed-1/{run_files.RESULT}" in s3.find("bucket/runs/mine")
 
 

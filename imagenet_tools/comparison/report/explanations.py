@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
 
-from imagenet_tools import registry
 from imagenet_tools.comparison.report import flips
 from imagenet_tools.comparison.report.blocks import Block, Items, Picture, Table, Text
-from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.run_files import COMMON
 from imagenet_tools.diagnosis import passport
 
+PREVIEW = "preview.png"
 CLASSES_SHOWN = 10
 
 
-def matrix_blocks(content: dict[str, Any], contrasts: list[Contrast]) -> list[Block]:
-    table = content["matrix"]
+def matrix_blocks(report: Report) -> list[Block]:
+    table = report.judgement.matrix
     seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
-    paths = sorted(seen, key=lambda path: path == "common")  # in the arms' order, common last
+    paths = sorted(seen, key=lambda path: path == COMMON)  # in the arms' order, common last
     rows = [
         [name, *(f"{row[path]:.2f}" if path in row else "–" for path in paths)]
         for name, row in table.items()
     ]
     blocks: list[Block] = [Table(["trained under", *(f"eval: {p}" for p in paths)], rows)]
-    for contrast, effect in zip(contrasts, content["effects"], strict=True):
-        if effect:
+    for contrast in report.judgement.contrasts:
+        if effects := contrast.effects:
             blocks.append(
                 Text(
-                    f"{contrast.a.arm.spec} less {contrast.b.arm.spec}: {effect['total']:+.2f} "
-                    f"points, of which training {effect['training']:+.2f} and evaluation path "
-                    f"{effect['evaluation']:+.2f} (interaction {effect['interaction']:+.2f})."
+                    f"{contrast.a.arm.spec} less {contrast.b.arm.spec}: {effects.total:+.2f} "
+                    f"points, of which training {effects.training:+.2f} and evaluation path "
+                    f"{effects.evaluation:+.2f} (interaction {effects.interaction:+.2f})."
                 )
             )
     blocks.append(
@@ -43,12 +44,12 @@ def matrix_blocks(content: dict[str, Any], contrasts: list[Contrast]) -> list[Bl
     return blocks
 
 
-def attribution_blocks(content: dict[str, Any]) -> list[Block]:
+def attribution_blocks(report: Report) -> list[Block]:
     rows = []
-    for share in content["attribution"]:
-        low, high = share["interval"]
-        span = "–" if low is None else f"{low:+.2f} to {high:+.2f}"
-        rows.append([share["part"], f"{share['points']:+.2f}", span])
+    for share in report.attribution:
+        low, high = share.interval
+        span = f"{low:+.2f} to {high:+.2f}" if math.isfinite(low) else "–"
+        rows.append([share.part, f"{share.points:+.2f}", span])
     note = (
         "Every combination of the two pipelines' parts was trained; the difference is divided "
         "among the parts by Shapley's values, which add up to it. Intervals over seeds."
@@ -56,23 +57,23 @@ def attribution_blocks(content: dict[str, Any]) -> list[Block]:
     return [Table(["part", "points", "95 % interval"], rows), Text(note, "note")]
 
 
-def class_blocks(contrasts: list[Contrast], content: dict[str, Any], folder: Path) -> list[Block]:
+def class_blocks(report: Report, folder: Path) -> list[Block]:
     blocks: list[Block] = []
-    for contrast, found in zip(contrasts, content["classes"], strict=True):
+    for contrast, turned in zip(report.judgement.contrasts, report.turned, strict=True):
         a, b = contrast.a.arm.spec, contrast.b.arm.spec
-        if not found["changes"]:
+        if not turned.changes:
             continue
         rows = [
-            [c["name"].partition(",")[0] or str(c["label"]), str(c["images"]),
-             f"{c['a']:.1f}", f"{c['b']:.1f}", f"{c['a'] - c['b']:+.1f}", f"{c['p']:.2g}"]
-            for c in found["changes"][:CLASSES_SHOWN]
+            [one.name.partition(",")[0] or str(one.label), str(one.images),
+             f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
+            for one in turned.changes[:CLASSES_SHOWN]
         ]  # fmt: skip
         blocks.append(Table(["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"], rows))
         blocks.append(
             Text(
                 f"Top-1 of each class, the largest changes first; p is adjusted for the "
-                f"{len(found['changes'])} classes. {len(found['only_a'])} images are right in "
-                f"every run of {a} and in none of {b}; {len(found['only_b'])} the reverse.",
+                f"{len(turned.changes)} classes. {len(turned.only_a)} images are right in "
+                f"every run of {a} and in none of {b}; {len(turned.only_b)} the reverse.",
                 "note",
             )
         )
@@ -89,30 +90,30 @@ def curve_picture(drawn: dict[str, str]) -> Picture:
     )
 
 
-def passport_blocks(arms: list[ArmResults], content: dict[str, Any], folder: Path) -> list[Block]:
+def passport_blocks(report: Report, folder: Path) -> list[Block]:
     rows = []
-    for arm in arms:
-        described = registry.get(arm.arm.spec).describe()
+    for arm in report.plan.arms:
         steps = "; ".join(
-            f"{part}: {', '.join(lines)}" for part, lines in described["steps"].items() if lines
+            f"{part}: {', '.join(lines)}"
+            for part, lines in arm.pipeline.describe()["steps"].items()
+            if lines
         )
-        rows.append([arm.arm.spec, steps])
+        rows.append([arm.spec, steps])
     blocks: list[Block] = [Table(["arm", "steps"], rows, words=True)]
-    if content["passports"]:
-        found = passport.rows(content["passports"])
+    if report.diagnosis.passports:
+        found = passport.rows(report.diagnosis.passports)
         titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
         lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
         blocks.append(Table(["input passport", *found], lines))
-    if content["findings"]:
+    if report.diagnosis.findings:
         found_texts = [
-            f"{one['title']}. {one['explanation']} {one['consequence']}"
-            for one in content["findings"]
+            f"{one.title}. {one.explanation} {one.consequence}" for one in report.diagnosis.findings
         ]
         blocks.append(Items("What the diagnosis found:", found_texts, "note"))
-    if (folder / "preview.png").exists():
+    if (folder / PREVIEW).exists():
         blocks.append(
             Picture(
-                "preview.png",
+                PREVIEW,
                 "Left: photographs with the windows that each arm looks at, thick at evaluation. "
                 "Then, arm by arm, three draws of training and the evaluation.",
                 wide=True,

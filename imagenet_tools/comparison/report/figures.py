@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.results import ArmResults, Contrast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from imagenet_tools.comparison.report.content import Report
 
 # Okabe and Ito's palette, told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -60,7 +62,7 @@ def png(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor="white")
 
 
-def forest(contrasts: list[Contrast], margin: float) -> Figure:
+def forest(contrasts: Sequence[Contrast], margin: float) -> Figure:
     """Each contrast's difference with its interval, single seeds as dots, the margin as a band."""
     figure, axes = _figure(7, 1.1 + 0.55 * len(contrasts))
     axes.axvspan(-margin, margin, color="#888888", alpha=0.18, linewidth=0)
@@ -82,11 +84,13 @@ def forest(contrasts: list[Contrast], margin: float) -> Figure:
     return figure
 
 
-def curves(plan: plans.Plan, folder: Path, arms: list[ArmResults]) -> Figure:
+def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
     """Training loss by epoch: mean over seeds, and the band from the lowest to the highest."""
     figure, axes = _figure(7, 3)
     for number, results in enumerate(arms):
-        lines = [_losses(folder, results.arm, seed) for seed in results.seeds]
+        lines = [
+            _losses(run_files.run_folder(folder, results.arm.slug, seed)) for seed in results.seeds
+        ]
         shortest = min((len(line) for line in lines), default=0)
         if not shortest:
             continue
@@ -104,19 +108,28 @@ def curves(plan: plans.Plan, folder: Path, arms: list[ArmResults]) -> Figure:
     return figure
 
 
-def _losses(folder: Path, arm: plans.Arm, seed: int) -> list[tuple[float, float]]:
-    path = run_files.run_folder(folder, arm, seed) / "metrics.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return [(line["epoch"], line["loss"]) for line in lines if line["loss"] is not None]
+def _losses(run: Path) -> list[tuple[float, float]]:
+    """(epoch, loss) of a run's log; lines that a kill left half are passed over."""
+    found = []
+    path = run / "metrics.jsonl"
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        try:
+            values = json.loads(line)
+            point = (float(values["epoch"]), float(values["loss"]))
+        except (ValueError, TypeError, KeyError):
+            continue
+        if math.isfinite(point[1]):
+            found.append(point)
+    return found
 
 
-def draw_all(
-    plan: plans.Plan, folder: Path, arms: list[ArmResults], contrasts: list[Contrast]
-) -> dict[str, str]:
+def draw_all(report: Report, folder: Path) -> dict[str, str]:
     """Draw the figures; write forest.png and curves.png into the folder, return name -> SVG."""
+    judgement, plan = report.judgement, report.plan
+    judged = [one for one in judgement.arms if one.arm in plan.judged]
     figures: dict[str, Callable[[], Any]] = {
-        "forest": lambda: forest(contrasts, plan.margin),
-        "curves": lambda: curves(plan, folder, [one for one in arms if one.arm in plan.judged]),
+        "forest": lambda: forest(judgement.contrasts, plan.margin),
+        "curves": lambda: curves(judgement.folder, judged),
     }
     drawn = {}
     for name, draw in figures.items():

@@ -27,13 +27,37 @@ class ClassChange:
     """Top-1 of a class under both arms, percent; p: Welch over seeds, by Holm over all classes."""
 
     label: int
+    name: str
     images: int
     a: float
     b: float
     p: float
 
 
-def class_changes(contrast: Contrast) -> list[ClassChange]:
+@dataclass(frozen=True)
+class Turned:
+    """Which classes and images a contrast turns.
+
+    changes: every class, the largest first. only_a: keys of the images that every run of A has
+    right and none of B; only_b: the reverse. All empty where an arm has no run.
+    """
+
+    changes: tuple[ClassChange, ...] = ()
+    only_a: tuple[str, ...] = ()
+    only_b: tuple[str, ...] = ()
+
+
+def turned(contrast: Contrast, names: Sequence[str]) -> Turned:
+    """Which classes and images a contrast turns; names: words by label."""
+    if not contrast.judged:
+        return Turned()
+    only_a, only_b = (
+        tuple(str(contrast.a.key[index]) for index in indices) for indices in flipped(contrast)
+    )
+    return Turned(tuple(class_changes(contrast, names)), only_a, only_b)
+
+
+def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassChange]:
     """Every class of a contrast, the largest changes first."""
     a = contrast.a.correct[contrast.a.arm.slug]
     b = contrast.b.correct[contrast.b.arm.slug]
@@ -42,7 +66,9 @@ def class_changes(contrast: Contrast) -> list[ClassChange]:
         chosen = contrast.a.label == label
         runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
         p_values.append(_welch(runs_a, runs_b))
-        found.append((int(label), int(chosen.sum()), float(runs_a.mean()), float(runs_b.mean())))
+        name = names[label] if label < len(names) else ""
+        means = float(runs_a.mean()), float(runs_b.mean())
+        found.append((int(label), name, int(chosen.sum()), *means))
     adjusted = statistics.holm(p_values)
     changes = [ClassChange(*row, p) for row, p in zip(found, adjusted, strict=True)]
     return sorted(changes, key=lambda one: -abs(one.a - one.b))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+
+from imagenet_tools.comparison.plan import Plan
 
 # alexnet_v2 by TF-Slim's own script and defaults, as its author published it.
 PREPROCESSING = "inception"
@@ -12,7 +14,25 @@ CLASSES, TRAIN_IMAGES, VALIDATION_IMAGES = 1_000, 1_281_167, 50_000
 CLOSE = 0.01  # the number of steps need not be the same to the last one
 
 
-def differences(plan: Any) -> list[str]:
+@dataclass(frozen=True)
+class Published:
+    """The published run, and in what a comparison is no replication of it."""
+
+    preprocessing: str
+    top1: float
+    top5: float
+    steps: int
+    differences: tuple[str, ...]
+
+
+def beside(plan: Plan) -> Published | None:
+    """The published run beside a comparison; None for other profiles than replicate-slim."""
+    if plan.profile != "replicate-slim":
+        return None
+    return Published(PREPROCESSING, TOP1, TOP5, STEPS, tuple(differences(plan)))
+
+
+def differences(plan: Plan) -> list[str]:
     """What of a plan is not as in the published run, in words: "10 classes (1,000)"."""
     pairs = [
         (plan.num_classes, CLASSES, "classes"),
@@ -24,16 +44,3 @@ def differences(plan: Any) -> list[str]:
     if abs(plan.steps / STEPS - 1) > CLOSE:
         found.append(f"{plan.steps:,} steps ({STEPS:,})")
     return found
-
-
-def content(plan: Any) -> dict[str, Any] | None:
-    """What report.json says of it: None for other profiles than replicate-slim."""
-    if plan.profile != "replicate-slim":
-        return None
-    return {
-        "preprocessing": PREPROCESSING,
-        "top1": TOP1,
-        "top5": TOP5,
-        "steps": STEPS,
-        "differences": differences(plan),
-    }

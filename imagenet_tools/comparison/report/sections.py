@@ -1,16 +1,16 @@
-"""What the report says, section by section, from the judged results and report.json's content."""
+"""What the report says, section by section."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from imagenet_tools.comparison import plan as plans
 from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison.cost import duration
+from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.report import explanations
 from imagenet_tools.comparison.report.blocks import (
     Block,
@@ -21,14 +21,15 @@ from imagenet_tools.comparison.report.blocks import (
     Table,
     Text,
 )
+from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.comparison.verdicts import chance
 
 ACCURACY_NOTE = (
     "Mean ± standard deviation over seeds, of the last checkpoint on every validation image once. "
     "Calibration error (ECE, 15 bins): by how much the net's confidence misses its accuracy, 0 to "
-    "1. Train-validation gap: validation loss less the last training loss, in nats; training loss "
-    "is measured on augmented images with dropout, so the gap may be below 0."
+    "1. Training images: as many of them as there are validation images (or all), seen as at "
+    "evaluation and without dropout, so that both losses are on the same footing."
 )
 DIFFERENCE_NOTE = (
     "Interval: Welch's over seeds, with what other validation images would change. Bootstrap: the "
@@ -39,69 +40,67 @@ DIFFERENCE_NOTE = (
 )
 
 
-def build_sections(
-    plan: plans.Plan,
-    folder: Path,
-    arms: list[ArmResults],
-    contrasts: list[Contrast],
-    drawn: dict[str, str],
-    content: dict[str, Any],
-) -> list[Section]:
-    """The report's sections in the order in which they are read."""
+def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[Section]:
+    """The report's sections in the order in which they are read; drawn: the figures as SVG."""
     found = [
-        Section("Verdict", _verdict_blocks(plan, contrasts, content)),
-        Section("Accuracy", _accuracy_blocks(arms)),
+        Section("Verdict", _verdict_blocks(report)),
+        Section("Accuracy", _accuracy_blocks(report.judgement.arms)),
     ]
-    if content["published"]:
-        found.append(Section("Beside the published run", _published_blocks(plan, arms, content)))
-    found.append(Section("Difference", [_forest_picture(plan, drawn), *_parts_table(contrasts)]))
-    if plan.matrix:
+    if report.published:
+        found.append(Section("Beside the published run", _published_blocks(report)))
+    contrasts = report.judgement.contrasts
+    difference = [_forest_picture(report.plan, drawn), *_estimate_table(contrasts)]
+    found.append(Section("Difference", difference))
+    if report.plan.matrix:
+        found.append(Section("Trained under, evaluated under", explanations.matrix_blocks(report)))
+    if report.attribution:
         found.append(
-            Section(
-                "Trained under, evaluated under", explanations.matrix_blocks(content, contrasts)
-            )
+            Section("Which part makes the difference", explanations.attribution_blocks(report))
         )
-    if content["attribution"]:
-        found.append(
-            Section("Which part makes the difference", explanations.attribution_blocks(content))
-        )
-    found.append(Section("Training", [explanations.curve_picture(drawn)]))
-    found.append(
-        Section("Which classes and images", explanations.class_blocks(contrasts, content, folder))
-    )
-    found.append(Section("What the arms do", explanations.passport_blocks(arms, content, folder)))
-    found.append(Section("Cost", _cost_blocks(arms)))
-    found.append(Section("Reproduce", _reproduce_blocks(plan, content)))
+    found += [
+        Section("Training", [explanations.curve_picture(drawn)]),
+        Section("Which classes and images", explanations.class_blocks(report, folder)),
+        Section("What the arms do", explanations.passport_blocks(report, folder)),
+        Section("Cost", _cost_blocks(report)),
+        Section("Reproduce", _reproduce_blocks(report)),
+    ]
     return found
 
 
-def scope(plan: plans.Plan, seeds: Sequence[int]) -> str:
-    """What the verdict is about, in one sentence; seeds: those judged."""
-    recipe = plan.recipe
-    epochs = f"{recipe['epochs']:g} epoch{'' if recipe['epochs'] == 1 else 's'}"
+def scope(report: Report) -> str:
+    """What the verdict is about, in one sentence."""
+    plan, recipe, seeds = report.plan, report.plan.recipe, report.judgement.seeds
+    epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
     return (
         f"Holds for {plan.model} at {plan.image_size} px"
-        f"{proxy if plan.image_size < 195 else ''}, {recipe['optimizer']} at rate "
-        f"{recipe['learning_rate']:g}, {epochs}, batch {recipe['batch_size']}, "
-        f"weight decay {recipe['weight_decay']:g}, {recipe['initialisation']} start; data: "
+        f"{proxy if plan.image_size < 195 else ''}, {recipe.optimizer} at rate "
+        f"{recipe.learning_rate:g}, {epochs}, batch {recipe.batch_size}, "
+        f"weight decay {recipe.weight_decay:g}, {recipe.initialisation} start; data: "
         f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
-        f"validation images, {plan.num_classes} classes; seeds {_ranges(seeds)}."
+        f"validation images, {_classes(report)}; seeds {_ranges(seeds)}."
     )
+
+
+def _classes(report: Report) -> str:
+    """How many classes the validation images have, beside how many the labels count."""
+    there = {int(label) for arm in report.judgement.arms for label in np.unique(arm.label)}
+    count = report.plan.num_classes
+    if not there or len(there) == count:
+        return f"{count:,} classes"
+    return f"{len(there):,} classes (of the {count:,} that the labels count)"
 
 
 def _ranges(seeds: Sequence[int]) -> str:
     return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
 
 
-def _verdict_blocks(
-    plan: plans.Plan, contrasts: list[Contrast], content: dict[str, Any]
-) -> list[Block]:
-    blocks: list[Block] = [Text(c.verdict.sentence + ".", "verdict") for c in contrasts]
-    blocks.append(Text(scope(plan, content["seeds"]), "scope"))
-    if content["look"]:
-        blocks.append(Text(content["look"], "scope"))
-    if plan.synthetic:
+def _verdict_blocks(report: Report) -> list[Block]:
+    blocks: list[Block] = [Text(sentence + ".", "verdict") for sentence in report.sentences]
+    blocks.append(Text(scope(report), "scope"))
+    if report.look:
+        blocks.append(Text(report.look, "scope"))
+    if report.plan.synthetic:
         blocks.append(
             Text(
                 "The images are synthetic, made by imgtools to try its machinery: this says "
@@ -109,29 +108,31 @@ def _verdict_blocks(
                 "warning",
             )
         )
-    if content["deviations"]:
+    if report.deviations:
         blocks.append(
-            Items("Deviations from the plan:", [f"{t}." for t in content["deviations"]], "warning")
+            Items("Deviations from the plan:", [f"{t}." for t in report.deviations], "warning")
         )
-    blocks += [Text(f"{text}.", "warning") for text in content["warnings"]]
+    blocks += [Text(f"{text}.", "warning") for text in report.warnings]
     found = [
-        f"{finding['title']}. {finding['consequence']}"
-        for finding in content["findings"]
-        if finding.get("severity") in ("fail", "warning")
+        f"{finding.title}. {finding.consequence}"
+        for finding in report.diagnosis.findings
+        if finding.severity in ("fail", "warning")
     ]
     if found:
         blocks.append(Items("What the diagnosis found before training:", found, "warning"))
     return blocks
 
 
-def _mean_sd(values: Any, digits: int = 2) -> str:
-    if not len(values):
+def _mean_sd(values: np.ndarray, digits: int = 2) -> str:
+    """Mean ± standard deviation; a dash where there is none, or a value is not finite."""
+    if not len(values) or not np.isfinite(values).all():
         return "–"
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return f"{mean:.{digits}f}"
-    sd = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
-    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+    mean = f"{values.mean():.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {values.std(ddof=1):.{digits}f}"
+
+
+def _figure(value: float, digits: int = 2) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
 # Head, digits, and the figure of each seed.
@@ -141,12 +142,13 @@ FIGURES: list[Figure] = [
     ("top-5 %", 2, lambda arm: arm.metric("top5")),
     ("loss, nats", 3, lambda arm: arm.metric("loss")),
     ("calibration error", 3, lambda arm: arm.metric("ece")),
-    ("train-validation gap", 2, lambda arm: arm.metric("loss") - arm.training_loss()),
+    ("training images: top-1 %", 2, lambda arm: arm.on_training("top1")),
+    ("their loss, nats", 3, lambda arm: arm.on_training("loss")),
 ]
 TEN_CROP: Figure = ("ten-crop top-1 %", 2, lambda arm: arm.accuracy(run_files.TEN_CROP))
 
 
-def _accuracy_blocks(arms: list[ArmResults]) -> list[Block]:
+def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block]:
     """The figures of each arm over its seeds, and of each seed."""
     ten_crop = all(run_files.TEN_CROP in arm.correct for arm in arms if arm.seeds)
     figures = [*FIGURES, TEN_CROP] if ten_crop else FIGURES
@@ -157,7 +159,7 @@ def _accuracy_blocks(arms: list[ArmResults]) -> list[Block]:
         cells = [_mean_sd(values, digits) for digits, values in found] or ["–"] * len(figures)
         means.append([arm.arm.spec, f"{len(arm.seeds)}{lost}", *cells])
         for at, seed in enumerate(arm.seeds):
-            cells = [f"{values[at]:.{digits}f}" for digits, values in found]
+            cells = [_figure(values[at], digits) for digits, values in found]
             singles.append([arm.arm.spec, str(seed), *cells])
     heads = [head for head, _, _ in figures]
     return [
@@ -167,18 +169,18 @@ def _accuracy_blocks(arms: list[ArmResults]) -> list[Block]:
     ]
 
 
-def _published_blocks(
-    plan: plans.Plan, arms: list[ArmResults], content: dict[str, Any]
-) -> list[Block]:
-    known = content["published"]
-    name = f"published: {known['preprocessing']}, TF-Slim's script"
-    rows = [[name, f"{known['top1']:.3f}", f"{known['top5']:.3f}", "", f"{known['steps']:,}"]]
-    for arm in arms:
+def _published_blocks(report: Report) -> list[Block]:
+    known = report.published
+    assert known is not None
+    steps = f"{report.plan.steps:,}"
+    name = f"published: {known.preprocessing}, TF-Slim's script"
+    rows = [[name, f"{known.top1:.3f}", f"{known.top5:.3f}", "", f"{known.steps:,}"]]
+    for arm in report.judgement.arms:
         top1, top5 = arm.accuracy(), arm.metric("top5")
-        less = f"{top1.mean() - known['top1']:+.2f}" if arm.seeds else "–"
-        rows.append([arm.arm.spec, _mean_sd(top1), _mean_sd(top5), less, f"{plan.steps:,}"])
+        less = f"{top1.mean() - known.top1:+.2f}" if arm.seeds else "–"
+        rows.append([arm.arm.spec, _mean_sd(top1), _mean_sd(top5), less, steps])
     head = ["run", "top-1 %", "top-5 %", "top-1 less published", "steps an arm and seed"]
-    different = known["differences"]
+    different = known.differences
     note = (
         f"This is no replication of it: {', '.join(different)} (in brackets: published)."
         if different
@@ -188,7 +190,7 @@ def _published_blocks(
     return [Table(head, rows), Text(note, "warning" if different else "note")]
 
 
-def _forest_picture(plan: plans.Plan, drawn: dict[str, str]) -> Picture:
+def _forest_picture(plan: Plan, drawn: dict[str, str]) -> Picture:
     caption = (
         "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
         "runs of the same seed. Inside the grey band, the margin of "
@@ -197,7 +199,7 @@ def _forest_picture(plan: plans.Plan, drawn: dict[str, str]) -> Picture:
     return Picture("forest.png", caption, drawn["forest"])
 
 
-def _parts_table(contrasts: list[Contrast]) -> list[Block]:
+def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block]:
     rows = []
     for contrast in contrasts:
         found, estimate = contrast.verdict, contrast.verdict.estimate
@@ -222,7 +224,7 @@ def _parts_table(contrasts: list[Contrast]) -> list[Block]:
     return [*blocks, *_checkpoints(contrasts)]
 
 
-def _checkpoints(contrasts: list[Contrast]) -> list[Block]:
+def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block]:
     """McNemar's tests of single pairs of runs, which are not about the pipelines."""
     rows = [
         [f"{c.a.arm.spec}, {c.b.arm.spec}", str(seed), str(pair.only_a), str(pair.only_b),
@@ -241,39 +243,35 @@ def _checkpoints(contrasts: list[Contrast]) -> list[Block]:
     return [Table(head, rows), Text(note, "note")]
 
 
-def _cost_blocks(arms: list[ArmResults]) -> list[Block]:
+def _cost_blocks(report: Report) -> list[Block]:
     rows = []
-    for arm in (one for one in arms if one.seeds):
-        seconds = [run["training"]["seconds"] for run in arm.runs]
-        speed = [run["training"]["images_per_second"] for run in arm.runs]
-        checks = [sum(e["seconds"] for e in run["evaluations"].values()) for run in arm.runs]
-        hours = (sum(seconds) + sum(checks)) / 3600
+    for arm in (one for one in report.judgement.arms if one.seeds):
+        seconds = [run.training.seconds for run in arm.runs]
+        speed = [run.training.images_per_second for run in arm.runs]
+        checks = [run.evaluation_seconds for run in arm.runs]
         rows.append(
             [
                 arm.arm.spec,
-                f"{sum(speed) / len(speed):.0f}",
-                f"{sum(seconds) / len(seconds):.1f}",
-                f"{sum(checks) / len(checks):.1f}",
-                f"{hours:.3f}",
-                f"{arm.accuracy().mean() * len(arm.seeds) / hours:.0f}",
+                f"{np.mean(speed):.0f}",
+                duration(float(np.mean(seconds))),
+                duration(float(np.mean(checks))),
+                duration(sum(seconds) + sum(checks)),
             ]
         )
-    head = ["arm", "images/s in training", "training s a run", "evaluation s a run",
-            "machine hours, all runs", "top-1 points an hour"]  # fmt: skip
-    versions: dict[str, str] = next((run["versions"] for arm in arms for run in arm.runs), {})
-    cores = versions.get("threads", "?")
+    head = ["arm", "images/s in training", "training, a run", "evaluation, a run", "all its runs"]
     note = (
-        f"Hours of a machine with {cores} CPU cores (and its GPU, if any), training steps and "
-        "evaluation, without the start of processes; runs side by side share it. Top-1 points an "
-        "hour: mean top-1 over the hours of one run."
+        f"Time of a machine with {report.versions.get('threads', '?')} CPU cores (and its GPU, if "
+        "any), training steps and evaluation, without the start of processes; runs side by side "
+        "share it."
     )
     return [Table(head, rows), Text(note, "note")]
 
 
-def _reproduce_blocks(plan: plans.Plan, content: dict[str, Any]) -> list[Block]:
-    versions = ", ".join(f"{name} {value}" for name, value in content["versions"].items())
+def _reproduce_blocks(report: Report) -> list[Block]:
+    plan = report.plan
+    versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
     prints = ", ".join(f"{arm.spec} {arm.fingerprint}" for arm in plan.arms)
     return [
-        Code(content["command"]),
+        Code(report.command),
         Text(f"Data digest {plan.data}. Fingerprints: {prints}. {versions}.", "note"),
     ]

@@ -1,0 +1,68 @@
+"""What several commands print."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from imagenet_tools.comparison.report.content import Report
+    from imagenet_tools.records.manifest import Manifest
+
+
+def command_line() -> str:
+    """The command that was typed, as a report shows it: no secrets of a store in it."""
+    from imagenet_tools import storage
+
+    return storage.redact(shlex.join(["imgtools", *sys.argv[1:]]))
+
+
+def print_report(report: Report, as_json: bool = False) -> None:
+    """Print what a comparison found: accuracies by seed, verdicts, notes and the scope."""
+    from imagenet_tools.comparison.report import document, sections
+
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+        return
+    arms = report.judgement.arms
+    width = max(len(arm.arm.spec) for arm in arms)
+    for arm in arms:
+        runs = "  ".join(f"{value:.2f}" for value in arm.accuracy())
+        click.echo(f"{arm.arm.spec:<{width}}  top-1 by seed: {runs or 'every run diverged'}")
+    click.echo("")
+    for sentence in report.sentences:
+        click.echo(f"VERDICT  {sentence}.")
+    for text in [*report.deviations, *report.warnings]:
+        click.echo(f"NOTE     {text}.")
+    if report.look:
+        click.echo(report.look)
+    click.echo(sections.scope(report))
+    click.echo(f"\nReport: {report.folder / document.HTML}")
+
+
+def build_summary(out: str, manifest: Manifest) -> Iterator[str]:
+    """Lines on what the folder holds."""
+    total = sum(split.records for split in manifest.splits.values())
+    size = sum(split.bytes for split in manifest.splits.values())
+    yield f"{out}: {total:,} records, {size / 2**20:,.1f} MiB"
+    for name, split in manifest.splits.items():
+        mix = [shard.classes for shard in split.shards]
+        shards = f"{len(mix):,} shards" if len(mix) > 1 else "1 shard"
+        yield (
+            f"  {name}: {split.records:,} records in {shards}; "
+            f"{len(split.class_counts):,} of {manifest.num_classes:,} classes, "
+            f"{min(mix):,} to {max(mix):,} in a shard"
+        )
+    yield f"  labels: {manifest.label_convention}"
+    if manifest.max_side or manifest.store != "original":
+        factor = (size + manifest.saved) / size
+        words = f"{factor:.2f} x smaller" if factor >= 1 else f"{1 / factor:.2f} x larger"
+        yield f"  {words} than with the files' own bytes ({manifest.saved / 2**20:+,.1f} MiB saved)"
+    for kind in ("converted", "repaired", "skipped"):
+        if notes := getattr(manifest, kind):
+            yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"

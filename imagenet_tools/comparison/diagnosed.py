@@ -1,0 +1,62 @@
+"""The diagnosis of a comparison's arms: measured once, before the first step, and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from imagenet_tools import diagnosis
+from imagenet_tools.comparison.plan import Plan
+from imagenet_tools.comparison.run_result import finite
+from imagenet_tools.diagnosis import Diagnosis
+from imagenet_tools.diagnosis.finding import Finding
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.write import write_json
+
+FILE = "diagnosis.json"
+IMAGES = 32
+
+
+def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosis:
+    """The arms' diagnosis: what is kept in the folder, else measured and kept there."""
+    if (folder / FILE).exists():
+        return kept(folder)
+    found = diagnosis.diagnose(
+        [arm.spec for arm in plan.judged],
+        None if plan.synthetic else data,
+        recipe=plan.recipe,
+        image_size=plan.image_size,
+        model=plan.model,
+        images=IMAGES,
+        range_test=False,
+    )
+    findings = [vars(one) for one in found.findings]
+    write_json(folder / FILE, finite({"findings": findings, "passports": found.passports}))
+    return kept(folder)
+
+
+def kept(folder: Path) -> Diagnosis:
+    """What `measured` kept in the folder; nothing where it was not called."""
+    path = folder / FILE
+    if not path.exists():
+        return Diagnosis((), {})
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        findings = tuple(Finding(**one) for one in content["findings"])
+        return Diagnosis(findings, dict(content["passports"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedData(
+            f"{path} is not as it was written ({error!r}); remove it, and it is measured again"
+        ) from None
+
+
+def joined(diagnoses: list[Diagnosis]) -> Diagnosis:
+    """Several folders' diagnoses as one; an arm that several have is taken from the first."""
+    findings = dict.fromkeys(one for found in diagnoses for one in found.findings)
+    passports = {
+        spec: passport
+        for found in reversed(diagnoses)
+        for spec, passport in found.passports.items()
+    }
+    return Diagnosis(tuple(findings), passports)

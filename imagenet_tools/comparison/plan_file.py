@@ -1,0 +1,142 @@
+"""plan.json: the plan of a comparison as it is written down, read back and held to."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import registry
+from imagenet_tools.comparison.plan import VERSION, Arm, Plan
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.write import write_json
+from imagenet_tools.training import recipes
+
+PLAN = "plan.json"
+_REMEDY = "remove it, and the same compare-preproc command goes on with the runs that are there"
+
+
+def to_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as plan.json holds it, a pipeline by its spec."""
+    fields = {one.name: getattr(plan, one.name) for one in dataclasses.fields(plan)}
+    fields["arms"] = [
+        {"slug": arm.slug, "spec": arm.spec, "fingerprint": arm.fingerprint} for arm in plan.arms
+    ]
+    fields["recipe"] = dataclasses.asdict(plan.recipe)
+    content: dict[str, Any] = json.loads(json.dumps(fields))
+    return content
+
+
+def from_dict(content: Mapping[str, Any]) -> Plan:
+    """Make a plan from what to_dict gave."""
+    return Plan(
+        **{
+            **content,
+            "arms": tuple(
+                Arm(arm["slug"], registry.get(arm["spec"]), arm["fingerprint"])
+                for arm in content["arms"]
+            ),
+            "recipe": recipes.from_dict(content["recipe"]),
+            "seeds": tuple(int(seed) for seed in content["seeds"]),
+            "looks": tuple(int(look) for look in content["looks"]),
+            "contrasts": tuple((str(a), str(b)) for a, b in content["contrasts"]),
+        }
+    )
+
+
+def write_plan(plan: Plan, folder: Path) -> None:
+    """Write plan.json, or check that the plan there is this one.
+
+    Another number of seeds or other looks go on with the runs that are there, and are noted; any
+    other change is an error that says what differs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / PLAN
+    wanted = to_dict(plan)
+    if path.exists():
+        there = _content(path)
+        if changes := _differences(there, wanted):
+            raise ValueError(
+                f"{folder} holds a comparison of another plan ({'; '.join(changes[:3])}); "
+                "choose another --out"
+            )
+        note = {name: there.get(name) for name in ("seeds", "looks")}
+        if note == {name: wanted[name] for name in note}:
+            return
+        wanted["former"] = [*there.get("former", []), note]
+    write_json(path, wanted)
+
+
+def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """In what a plan differs from the one that is asked for, in words: "margin 0.5 -> 1"."""
+    different = [n for n in wanted if there.get(n) != wanted[n] and n not in ("seeds", "looks")]
+    if "arms" in different:  # the contrasts follow from them
+        different = [name for name in different if name != "contrasts"]
+    found = []
+    for name in different:
+        before, after = there.get(name), wanted[name]
+        if name == "arms":
+            found.append(f"pipelines {_arms_in_words(before)} -> {_arms_in_words(after)}")
+        elif name == "recipe" and isinstance(before, dict):
+            fields = [field for field in after if before.get(field) != after[field]]
+            found += [f"{field} {before.get(field)} -> {after[field]}" for field in fields]
+        elif name == "data":
+            found.append(f"other records, {str(before)[:8]} -> {after[:8]}")
+        else:
+            found.append(f"{name} {before} -> {after}")
+    return found
+
+
+def _arms_in_words(arms: Any) -> str:
+    try:
+        return ", ".join(f"{arm['spec']} ({arm['fingerprint']})" for arm in arms)
+    except (TypeError, KeyError):
+        return "none"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What plan.json holds. DamagedData where it is no JSON object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedData(f"{path} is no JSON ({error}); {_REMEDY}") from None
+    if not isinstance(content, dict):
+        raise DamagedData(f"{path} holds no plan; {_REMEDY}")
+    return content
+
+
+def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
+    """Read plan.json: the plan, and its changes since it was first written, in words.
+
+    Raises FileNotFoundError where there is none, DamagedData where it cannot be one, LookupError
+    for a pipeline that is not registered.
+    """
+    path = Path(folder) / PLAN
+    if not path.exists():
+        raise FileNotFoundError(f"{folder} holds no {PLAN}; it is no comparison")
+    content = _content(path)
+    former = content.pop("former", [])
+    if content.get("version") != VERSION:
+        raise ValueError(
+            f"{path} is of version {content.get('version')}; this imgtools reads {VERSION}"
+        )
+    try:
+        plan = from_dict(content)
+        stages = [*former, {"seeds": content["seeds"], "looks": content["looks"]}]
+        changes = [
+            f"planned with {_schedule(before)}, changed later to {_schedule(after)}; seeds that "
+            "are added after a result was seen make errors of the first kind more frequent than 5 %"
+            for before, after in itertools.pairwise(stages)
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
+    return plan, changes
+
+
+def _schedule(stage: Mapping[str, Any]) -> str:
+    looks = f" and looks after {', '.join(map(str, stage['looks']))}" if stage["looks"] else ""
+    return f"{len(stage['seeds'])} seeds an arm{looks}"

@@ -1,0 +1,107 @@
+"""What a comparison needs before it begins: records, a folder, the pipelines and the plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from imagenet_tools import storage
+from imagenet_tools.comparison.plan import PROFILES, Plan, as_pipeline, make_plan
+from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.training import recipes
+
+# The embedded data set and a schedule for it: two arms of three seeds within three minutes on two
+# cores, both far above the 10 % of guessing.
+DEMO_TRAIN, DEMO_VALIDATION, DEMO_EPOCHS = 100, 50, 4.0
+
+
+class Prepared(NamedTuple):
+    """A comparison that can be carried out: its plan, where it is kept, and on which records."""
+
+    plan: Plan
+    folder: storage.AnyPath
+    data: str | os.PathLike[str]
+
+
+def prepare(
+    pipelines: Sequence[str | Pipeline],
+    data: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    profile: str = "quick",
+    recipe: str | os.PathLike[str] | None = None,
+    epochs: float | None = None,
+    seeds: int | None = None,
+    margin: float = 0.5,
+    model: str = "alexnet_v2",
+    image_size: int | None = None,
+    matrix: bool = True,
+    ten_crop: bool = False,
+    match_scale: bool = False,
+    attribute: bool = False,
+) -> Prepared:
+    """Prepare a comparison; the arguments are those of compare.compare_preproc.
+
+    Makes the embedded data set in the folder where `data` is None, and with match_scale looks at 64
+    training images; nothing is trained.
+    """
+    if len(pipelines) < 2:
+        raise ValueError("name two pipelines or more: imgtools compare-preproc A B")
+    asked = [as_pipeline(one) for one in pipelines]
+    name = "-vs-".join(re.sub("[:,]", "-", one.spec) for one in asked)
+    folder = storage.place(out or f"runs/{name}")
+    records = _synthetic_records(storage.staging(folder)) if data is None else data
+    demo = {"epochs": DEMO_EPOCHS} if data is None else {}
+    changes = demo if epochs is None else {"epochs": epochs}
+    if match_scale:
+        size = image_size or recipes.recipe(recipe or PROFILES[profile].recipe).image_size
+        asked = unit_scale(asked, records, size)
+    plan = make_plan(
+        asked,
+        records,
+        profile=profile,
+        recipe=recipe,
+        changes=changes,
+        seeds=seeds,
+        margin=margin,
+        model=model,
+        image_size=image_size,
+        synthetic=data is None,
+        matrix=matrix,
+        ten_crop=ten_crop,
+        attribute=attribute,
+    )
+    return Prepared(plan, folder, records)
+
+
+def unit_scale(
+    pipelines: Sequence[Pipeline], data: str | os.PathLike[str], image_size: int
+) -> list[Pipeline]:
+    """Each pipeline with a `multiply` that brings its training images to root mean square 1."""
+    from imagenet_tools.diagnosis import sample, values
+
+    pictures = sample.images(data, 64)
+    found = []
+    for pipeline in pipelines:
+        if "multiply" in pipeline.universal:
+            raise ValueError(f"{pipeline.spec} sets multiply itself; it cannot be matched in scale")
+        rms = values.measure(pipeline, image_size, pictures).train_rms
+        factor = float(f"{1 / rms:.3g}")
+        found.append(
+            dataclasses.replace(pipeline, universal={**pipeline.universal, "multiply": factor})
+        )
+    return found
+
+
+def _synthetic_records(folder: Path) -> str:
+    """Make the embedded data set and build its records, once."""
+    from imagenet_tools import raw, records, synthetic
+
+    images, built = folder / "synthetic-images", folder / "synthetic-records"
+    synthetic.generate(images, train_per_class=DEMO_TRAIN, validation_per_class=DEMO_VALIDATION)
+    records.build(raw.detect(images, labels="folders"), built)
+    return str(built)

@@ -1,0 +1,208 @@
+"""What a report says, before it is a page: one judgement and what explains it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import __version__
+from imagenet_tools.comparison import attribution, results
+from imagenet_tools.comparison.attribution import Share
+from imagenet_tools.comparison.plan import Plan
+from imagenet_tools.comparison.plan_file import to_dict
+from imagenet_tools.comparison.report import flips, published
+from imagenet_tools.comparison.report.flips import Turned
+from imagenet_tools.comparison.report.published import Published
+from imagenet_tools.comparison.results import ArmResults, Judgement
+from imagenet_tools.comparison.run_result import finite
+from imagenet_tools.diagnosis import Diagnosis
+
+SCHEMA = 3  # of report.json; docs/comparison.md says what its fields mean
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report: the judgement, and what stands beside it.
+
+    folder: where it is kept. look: when the result was looked at (None without looks). attribution:
+    of the first contrast, where it was asked for. turned: which classes and images, by contrast.
+    class_names: words by label. published: the run that replicate-slim repeats.
+    """
+
+    folder: Path
+    command: str
+    judgement: Judgement
+    look: str | None
+    deviations: tuple[str, ...]
+    warnings: tuple[str, ...]
+    attribution: tuple[Share, ...]
+    turned: tuple[Turned, ...]
+    diagnosis: Diagnosis
+    class_names: tuple[str, ...]
+    published: Published | None
+
+    @property
+    def plan(self) -> Plan:
+        return self.judgement.plan
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdict on each contrast, in words."""
+        return tuple(one.verdict.sentence for one in self.judgement.contrasts)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The verdict on each contrast: A better, B better, equivalent or inconclusive."""
+        return tuple(one.verdict.kind for one in self.judgement.contrasts)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What the first run was made with; another run's that differ are a deviation."""
+        runs = (run for arm in self.judgement.arms for run in arm.runs)
+        return dict(next(runs).versions) if any(arm.runs for arm in self.judgement.arms) else {}
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that report.json holds; null for what has no bound or no value."""
+        content = {
+            "schema": SCHEMA,
+            "tool": __version__,
+            "command": self.command,
+            "plan": to_dict(self.plan),
+            "seeds": self.judgement.seeds,
+            "look": self.look,
+            "deviations": self.deviations,
+            "warnings": self.warnings,
+            "arms": [_arm_as_json(arm) for arm in self.judgement.arms],
+            "contrasts": [
+                {"a": one.a.arm.slug, "b": one.b.arm.slug, **dataclasses.asdict(one.verdict)}
+                for one in self.judgement.contrasts
+            ],
+            "matrix": self.judgement.matrix,
+            "effects": [
+                one.effects and dataclasses.asdict(one.effects) for one in self.judgement.contrasts
+            ],
+            "attribution": [dataclasses.asdict(share) for share in self.attribution],
+            "findings": [dataclasses.asdict(one) for one in self.diagnosis.findings],
+            "passports": self.diagnosis.passports,
+            "published": self.published and dataclasses.asdict(self.published),
+            "versions": self.versions,
+            "class_names": self.class_names,
+            "classes": [dataclasses.asdict(one) for one in self.turned],
+        }
+        as_json: dict[str, Any] = finite(content)
+        return as_json
+
+
+def make(
+    judgement: Judgement,
+    *,
+    command: str = "",
+    changes: Sequence[str] = (),
+    diagnosis: Diagnosis | None = None,
+    class_names: Sequence[str] = (),
+) -> Report:
+    """Put together what a report says.
+
+    changes: deviations from the plan. class_names: words by label, as the net counts them.
+    """
+    plan, arms = judgement.plan, judgement.arms
+    attributed = plan.attribute and all(arm.seeds for arm in arms)
+    return Report(
+        folder=judgement.folder,
+        command=command,
+        judgement=judgement,
+        look=_look(judgement),
+        deviations=(*changes, *_edited(plan), *_diverged(arms), *_versions(arms)),
+        warnings=tuple(_at_chance(plan, arms)),
+        attribution=tuple(
+            attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms) if attributed else ()
+        ),
+        turned=tuple(flips.turned(one, class_names) for one in judgement.contrasts),
+        diagnosis=diagnosis or Diagnosis((), {}),
+        class_names=tuple(class_names),
+        published=published.beside(plan),
+    )
+
+
+def _look(judgement: Judgement) -> str | None:
+    """When the result was looked at, at which level, and why no more seeds were run."""
+    plan = judgement.plan
+    if not plan.looks:
+        return None
+    text = (
+        f"Looked at after {len(judgement.seeds)} of {len(plan.seeds)} planned seeds (looks after "
+        f"{', '.join(map(str, plan.looks))}); at this one a difference counts where p is below "
+        f"{judgement.contrasts[0].verdict.alpha:g}, so that all looks together err in 5 % of the "
+        "cases."
+    )
+    open_ones = [one for one in judgement.contrasts if one.verdict.kind == "inconclusive"]
+    if open_ones and judgement.futile and len(judgement.seeds) < len(plan.seeds):
+        text += (
+            f" Stopped for futility: the chance that {len(plan.seeds)} seeds would decide what is "
+            f"open is below {results.FUTILE:.0%}."
+        )
+    return text
+
+
+def _edited(plan: Plan) -> list[str]:
+    return [
+        f"{arm.spec} is no longer the pipeline that was run (fingerprint {arm.fingerprint}, now "
+        f"{arm.pipeline.fingerprint}); what is said of its steps is of the one now"
+        for arm in plan.arms
+        if arm.changed
+    ]
+
+
+def _versions(arms: Sequence[ArmResults]) -> list[str]:
+    """What runs were made with where it was not the same for all."""
+    runs = [run.versions for arm in arms for run in arm.runs]
+    found = []
+    for name in runs[0] if runs else ():
+        values = sorted({str(versions.get(name)) for versions in runs})
+        if len(values) > 1:
+            found.append(f"the runs were made with more than one {name}: {', '.join(values)}")
+    return found
+
+
+def _at_chance(plan: Plan, arms: Sequence[ArmResults]) -> list[str]:
+    """Arms with runs that learned nothing: a difference from these is no fine one."""
+    found = []
+    for arm in arms:
+        if stuck := arm.guessing(plan):
+            found.append(
+                f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
+                f"chance of {plan.num_classes} classes, they learned nothing"
+            )
+    return found
+
+
+def _diverged(arms: Sequence[ArmResults]) -> list[str]:
+    return [
+        f"{len(arm.diverged)} of {arm.planned} runs of {arm.arm.spec} "
+        f"diverged (seeds {', '.join(map(str, arm.diverged))}) and are left out of the means: "
+        f"{arm.failures[0]}"
+        for arm in arms
+        if arm.diverged
+    ]
+
+
+def _arm_as_json(arm: ArmResults) -> dict[str, Any]:
+    training = [run.training for run in arm.runs]
+    return {
+        "slug": arm.arm.slug,
+        "spec": arm.arm.spec,
+        "fingerprint": arm.arm.fingerprint,
+        "seeds": arm.seeds,
+        "diverged": arm.diverged,
+        "failures": arm.failures,
+        "top1": arm.accuracy().tolist(),
+        **{name: arm.metric(name).tolist() for name in ("top5", "loss", "ece")},
+        "training_images": {name: arm.on_training(name).tolist() for name in ("n", "top1", "loss")},
+        "images_per_second": [one.images_per_second for one in training],
+        "training_seconds": [one.seconds for one in training],
+        "evaluation_seconds": [run.evaluation_seconds for run in arm.runs],
+        "description": arm.arm.pipeline.describe(),
+    }

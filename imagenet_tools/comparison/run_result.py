@@ -1,0 +1,195 @@
+"""The result of a run: what result.json holds once it is trained and evaluated."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.run_files import RESULT, run_folder
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.write import write_json
+
+if TYPE_CHECKING:
+    from imagenet_tools.evaluation.evaluate import EvalResult
+    from imagenet_tools.training.run import TrainResult
+
+# 1 evaluated a run under the other arms' geometry without its own settings, and no training images.
+VERSION = 2
+Made = TypeVar("Made")
+
+
+class OldResult(ValueError):
+    """A result that another version of imgtools wrote, which is not mixed with those of this."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One trained and evaluated net.
+
+    evaluations: path (arm slug, "common", "ten-crop") -> figures on the validation images.
+    on_training: the same figures of training images under the arm's own evaluation path. Both are
+    empty for a run whose loss or weights were not finite.
+    """
+
+    arm: str
+    fingerprint: str
+    data: str
+    seed: int
+    training: TrainResult
+    evaluations: Mapping[str, EvalResult]
+    on_training: EvalResult | None
+    versions: Mapping[str, str]
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is no net to judge, in words; None where there is one."""
+        if not self.training.diverged:
+            own = self.evaluations[self.arm]
+            if not own.not_finite:
+                return None
+            return (
+                f"its scores of {own.not_finite:,} of {own.n:,} images are NaN or infinite, first "
+                f"{own.first_not_finite}"
+            )
+        if not math.isfinite(self.training.final_loss):
+            return f"the loss was {self.training.final_loss} at step {self.training.steps:,}"
+        return f"weights were NaN or infinite at step {self.training.steps:,}"
+
+    @property
+    def evaluation_seconds(self) -> float:
+        """How long its evaluations took, under all paths."""
+        return sum(one.seconds for one in self.evaluations.values())
+
+
+def write_result(folder: Path, result: RunResult) -> None:
+    """Write result.json into a run's folder."""
+    content = {
+        "version": VERSION,
+        **vars(result),
+        "training": dataclasses.asdict(result.training),
+        "evaluations": {name: one.as_json() for name, one in result.evaluations.items()},
+        "on_training": result.on_training and result.on_training.as_json(),
+    }
+    write_json(folder / RESULT, finite(content))
+
+
+def read_result(folder: Path) -> RunResult:
+    """Read result.json of a run's folder.
+
+    Raises FileNotFoundError where the run is not done, OldResult for another version's, DamagedData
+    where the file is not what write_result wrote.
+    """
+    from imagenet_tools.evaluation.evaluate import EvalResult
+    from imagenet_tools.training.run import TrainResult
+
+    path = folder / RESULT
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        content = json.loads(text)
+        version = content.get("version", 1)
+    except (ValueError, AttributeError) as error:
+        raise DamagedData(f"{path} holds no result ({error}); {_REMEDY}") from None
+    if version != VERSION:
+        raise OldResult(
+            f"{path} was written by another imgtools (results of version {version}, here "
+            f"{VERSION}), which evaluated runs otherwise: such results are not mixed. The same "
+            "compare-preproc command evaluates its checkpoint again, without training"
+        )
+    try:
+        on_training = content["on_training"]
+        result = RunResult(
+            arm=content["arm"],
+            fingerprint=content["fingerprint"],
+            data=content["data"],
+            seed=content["seed"],
+            training=_made(TrainResult, content["training"]),
+            evaluations={
+                str(name): _made(EvalResult, _nested(one))
+                for name, one in content["evaluations"].items()
+            },
+            on_training=on_training and _made(EvalResult, _nested(on_training)),
+            versions=dict(content["versions"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
+    return result
+
+
+_REMEDY = "remove it, and the same compare-preproc command makes it again, without training"
+
+
+def _nested(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What EvalResult.as_json gave, with the metrics by themselves again."""
+    from imagenet_tools.evaluation.evaluate import EvalResult
+
+    own = {one.name for one in dataclasses.fields(EvalResult)} - {"metrics"}
+    metrics = {name: value for name, value in content.items() if name not in own}
+    return {
+        "metrics": {name: math.nan if one is None else float(one) for name, one in metrics.items()},
+        **{name: value for name, value in content.items() if name in own},
+    }
+
+
+def _made(kind: type[Made], content: Mapping[str, Any]) -> Made:
+    """A dataclass from its JSON: lists as tuples, a number that was not finite as NaN."""
+    types = {one.name: str(one.type) for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values = {
+        name: tuple(value)
+        if isinstance(value, list)
+        else math.nan
+        if value is None and types.get(name) == "float"
+        else value
+        for name, value in content.items()
+    }
+    for name, value in values.items():
+        if types.get(name) in ("float", "int") and not isinstance(value, int | float):
+            raise TypeError(f"{name} is {value!r}")
+    return kind(**values)
+
+
+def finished(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult | None:
+    """The result of a run that is done and is of this plan; None where it is (again) to be done."""
+    try:
+        result = read_result(run_folder(folder, arm.slug, seed))
+    except (FileNotFoundError, OldResult):
+        return None
+    fits = result.fingerprint == arm.fingerprint and result.data == plan.data
+    return result if fits else None
+
+
+def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
+    """The result of a run. Raises ValueError where it is not done, or not of this plan."""
+    own = run_folder(folder, arm.slug, seed)
+    try:
+        result = read_result(own)
+    except FileNotFoundError:
+        raise ValueError(
+            f"{own} holds no {RESULT}: {arm.slug} seed {seed} is not finished; run the same "
+            "compare-preproc command again"
+        ) from None
+    for what, there, wanted in (
+        ("arm", result.arm, arm.slug),
+        ("seed", result.seed, seed),
+        ("pipeline", result.fingerprint, arm.fingerprint),
+        ("data", result.data, plan.data),
+    ):
+        if there != wanted:
+            raise ValueError(
+                f"{own / RESULT} is of another {what} ({there}; this comparison's is {wanted})"
+            )
+    return result
+
+
+def finite(value: Any) -> Any:
+    """JSON has neither infinity nor NaN: null in their place."""
+    if isinstance(value, Mapping):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

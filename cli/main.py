@@ -22,7 +22,7 @@ from imagenet_tools.cli.options import nearest
 GROUPS = {
     "Records": "inspect build-tfrecords verify-tfrecords repair-tfrecords finalize",
     "Pipelines": "list-preproc describe-preproc check-preproc preview diagnose",
-    "Training": "list-models describe-model train eval predict export",
+    "Training": "list-recipes list-models describe-model train eval predict export",
     "Comparison": "compare-preproc compare-runs plan",
     "TF-Slim": "slim-run slim-patch",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -155,8 +156,7 @@ def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:
     from imagenet_tools.storage import yaml_file
 
     if str(name) in BUILT_IN:
-        file = resources.files("imagenet_tools").joinpath("data", "recipes", f"{name}.yaml")
-        document = yaml_file.parse(file.read_bytes(), f"{name}.yaml")
+        document = yaml_file.parse(_shipped(str(name)), f"{name}.yaml")
     elif Path(name).is_file():
         document = yaml_file.read(name)
     else:
@@ -169,6 +169,17 @@ def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:
     # Each on its own first: what the file says is its own error, with the line.
     from_dict(document.fields, document.at)
     return from_dict({**document.fields, **changes})
+
+
+def purpose(name: str) -> str:
+    """What a built-in recipe is for: the comment that its file begins with."""
+    lines = _shipped(name).decode().splitlines()
+    return " ".join(line[2:] for line in itertools.takewhile(lambda one: one[:1] == "#", lines))
+
+
+def _shipped(name: str) -> bytes:
+    file = resources.files("imagenet_tools").joinpath("data", "recipes", f"{name}.yaml")
+    return file.read_bytes()
 
 
 def from_dict(content: Mapping[str, Any], at: Callable[[str], str] = lambda name: "") -> Recipe:

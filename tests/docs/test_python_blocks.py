@@ -57,13 +57,18 @@ def test_the_blocks_of_a_page_run(
         "correct_a": rng.random((3, 500)) < 0.6,
         "correct_b": rng.random((3, 500)) < 0.5,
     }
-    for number, block in enumerate(blocks(page)):
-        if found := FRAMEWORKS.search(block):
-            pytest.importorskip(found[1], reason=f"{found[1]} is run by make test-frameworks")
-        file = re.match(r"# (\w+\.py)\n", block)
-        if file or "@register" in block:
-            path = Path(file[1] if file else f"block_{number}.py")
-            path.write_text(block)
-            registry.load_plugin(path)
-        else:
-            exec(compile(block, f"{page.name}, block {number + 1}", "exec"), names)
+    with registry.temporary():
+        for number, block in enumerate(blocks(page)):
+            run(block, Path(f"block_{number + 1}.py"), names)
+
+
+def run(block: str, path: Path, names: dict[str, Any]) -> None:
+    if found := FRAMEWORKS.search(block):
+        pytest.importorskip(found[1], reason=f"{found[1]} is run by make test-frameworks")
+    file = re.match(r"# (\w+\.py)\n", block)
+    if file or "@register" in block:
+        path = path.with_name(file[1]) if file else path
+        path.write_text(block)
+        registry.load_plugin(path)
+    else:
+        exec(compile(block, path.name, "exec"), names)

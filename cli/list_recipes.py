@@ -1,0 +1,29 @@
+"""`imgtools list-recipes`: the recipes there are."""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import json_option
+
+
+@click.command()
+@json_option
+def command(as_json: bool) -> None:
+    """List the training recipes that ship, each with what it is for.
+
+    \b
+    Example:
+      imgtools list-recipes
+      imgtools train --recipe quick --print-recipe
+    """
+    from imagenet_tools.training import recipes
+
+    found = {name: recipes.purpose(name) for name in recipes.BUILT_IN}
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=1))
+        return
+    for name, purpose in found.items():
+        click.echo(click.wrap_text(purpose, 78, f"{name:<10}", " " * 10))

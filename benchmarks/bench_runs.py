@@ -80,13 +80,11 @@ def input_row(data: Path, pipeline: str) -> Row:
 
     from imagenet_tools import nets, registry
     from imagenet_tools.training import batches, recipes
-    from imagenet_tools.training.run_record import Run
     from imagenet_tools.training.step import Trainer
 
     recipe = recipes.recipe("slim", batch_size=BATCH)
     net = nets.create("alexnet_v2", 1001, 224)
-    run = Run("", "", "alexnet_v2", {}, 224, 1001, 0, 0, 1000, "")
-    trainer = Trainer(net, recipe, run, 200)
+    trainer = Trainer(net, recipe, images=200, steps=1000)
     stream = iter(
         batches.batches(
             data, "train", registry.get(pipeline), batch_size=BATCH, image_size=224,

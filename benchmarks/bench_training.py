@@ -27,13 +27,11 @@ def our_step(size: int, batch: int, *, forward_only: bool = False) -> Callable[[
 
     from imagenet_tools import nets
     from imagenet_tools.training import recipes
-    from imagenet_tools.training.run_record import Run
     from imagenet_tools.training.step import Trainer
 
     recipe = recipes.recipe("alexnet", weight_decay=WEIGHT_DECAY, batch_size=batch, image_size=size)
     net = nets.create("alexnet_v2", CLASSES, size)
-    run = Run("", "", "alexnet_v2", {}, size, CLASSES, 0, 0, 1000, "")
-    trainer = Trainer(net, recipe, run, 1000)
+    trainer = Trainer(net, recipe, images=1000, steps=1000)
     images, labels = batch_of(size, batch)
     if forward_only:
         forward = tf.function(lambda: net(images), autograph=False)

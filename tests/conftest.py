@@ -67,6 +67,15 @@ def runner() -> CliRunner:
 
 
 @pytest.fixture(scope="session")
+def tiny_net() -> str:
+    """The name of a net of some thousand weights; alexnet_v2 at 67 px has 200 MB with its slots."""
+    import tiny_net
+
+    assert tiny_net.Tiny
+    return "tiny"
+
+
+@pytest.fixture(scope="session")
 def tiny_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Records of 3 classes: 24 training and 9 validation images."""
     from imagenet_tools import raw, records, synthetic

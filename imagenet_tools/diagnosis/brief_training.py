@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ import tensorflow as tf
 from imagenet_tools import nets
 from imagenet_tools.diagnosis.sample import Picture
 from imagenet_tools.diagnosis.values import outputs
-from imagenet_tools.nets import alexnet_v2
+from imagenet_tools.nets import alexnet_v2, initialisation
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import recipes
-from imagenet_tools.training.run_record import Run
 from imagenet_tools.training.step import Trainer
 
 STEPS, RANGE_STEPS = 20, 12
@@ -92,11 +90,10 @@ class _Session:
             "alexnet_v2", classes, size, seed=0, initialisation=recipe.initialisation,
             dropout_keep_prob=recipe.dropout_keep_prob,
         )  # fmt: skip
-        if isinstance(self.net, nets.AlexNet) and recipe.initialisation == "lsuv":
-            self.net.lsuv(tf.constant(images[:BATCH]))
+        if recipe.initialisation == "lsuv":
+            initialisation.lsuv(self.net, tf.constant(images[:BATCH]))
         self.start = {name: variable.numpy() for name, variable in self.net.variables.items()}
-        run = Run("", "", "alexnet_v2", dataclasses.asdict(recipe), size, classes, 0, 0, STEPS, "")
-        self.trainer = Trainer(self.net, recipe, run, len(images))
+        self.trainer = Trainer(self.net, recipe, images=len(images), steps=STEPS)
         self.slots = {
             name: variable.numpy() for name, variable in self.trainer.optimizer.slots.items()
         }

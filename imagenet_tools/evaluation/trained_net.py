@@ -18,8 +18,6 @@ from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.training import checkpoints, run_record
 
-DEFAULT_MODEL = "alexnet_v2"
-
 
 @dataclass(frozen=True)
 class TrainedNet:
@@ -75,7 +73,7 @@ def load(
             f"trained under {run['preprocessing']} ({run['fingerprint']}), used under "
             f"{pipeline.spec} ({pipeline.fingerprint})"
         )
-    model = model or run.get("model", DEFAULT_MODEL)
+    model = model or run.get("model", nets.DEFAULT)
     size = image_size or run.get("image_size") or nets.default_size(model)
     net = _with_weights(model, saved, size, moving_average)
     return TrainedNet(net, model, pipeline, size, saved, run, tuple(warnings))

@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from imagenet_tools.nets.layered import Layered
+from imagenet_tools.nets.net import Share, register_net
+
 SCOPE = "alexnet_v2"
 DEFAULT_SIZE = 224
 SMALLEST_SIZE = 67  # below, pool5 is empty
@@ -40,7 +43,23 @@ CONVOLUTIONS = (
     Layer("conv5", 3, 256, 1, "SAME", True),
 )
 HIDDEN = 4096
-Part = tuple[Any, int]  # (i, k): every k-th image of a batch from the i-th on; see dropout
+
+
+@register_net(SCOPE, image_size=DEFAULT_SIZE, last=f"{SCOPE}/fc8/biases")
+class AlexNet(Layered):
+    """Our alexnet_v2: variables under TF-Slim's names, and the forward pass."""
+
+    @property
+    def is_proxy(self) -> bool:  # fc6 has another kernel than TF-Slim's
+        return self.image_size not in SLIM_SIZES
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return shapes(self.num_classes, self.image_size)
+
+    def forward(
+        self, variables: Mapping[str, tf.Tensor], images: tf.Tensor, **settings: Any
+    ) -> tf.Tensor:
+        return forward(variables, images, keep_prob=self.keep_prob, **settings)
 
 
 def pool5_side(image_size: int) -> int:
@@ -85,7 +104,7 @@ def forward(
     is_training: bool = False,
     seed: tf.Tensor | None = None,
     keep_prob: float = 0.5,
-    part: Part = (0, 1),
+    part: Share = (0, 1),
     tap: dict[str, tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Compute the logits [batch, num_classes] of images [batch, size, size, 3].
@@ -136,7 +155,7 @@ def product(rows: tf.Tensor, matrix: tf.Tensor) -> Any:
 
 
 def dropout(
-    net: tf.Tensor, keep_prob: float, seed: tf.Tensor | None, layer: int, part: Part = (0, 1)
+    net: tf.Tensor, keep_prob: float, seed: tf.Tensor | None, layer: int, part: Share = (0, 1)
 ) -> tf.Tensor:
     """Dropout whose draws depend on (seed, layer) alone, so that a resumed run repeats them.
 

@@ -7,10 +7,11 @@ share a layer share its start.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
+
+from imagenet_tools.nets.net import Net
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:
@@ -48,22 +49,30 @@ def he(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return deviation * _generator(seed, name).standard_normal(shape, np.float32)
 
 
-def lsuv(
-    variables: Mapping[str, tf.Variable],
-    deviations: Callable[[], Mapping[str, float]],
-    tolerance: float = 0.05,
-    rounds: int = 5,
-) -> dict[str, float]:
-    """Scale each layer's weights until its outputs have unit variance on the batch at hand.
+def lsuv(net: Net, images: tf.Tensor, tolerance: float = 0.05, rounds: int = 5) -> dict[str, float]:
+    """Scale each layer's weights until its outputs have unit variance on these images.
 
     Layer-sequential unit-variance initialisation (Mishkin and Matas 2016), from He's weights in
     place of orthonormal ones: only the scale matters at these widths. Whatever the input's scale,
-    training starts alike.
+    training starts alike. The net is taken as it is evaluated, batch norm's averages being 0 and 1
+    at the start: with batch norm, training would start alike at any scale, and evaluations from the
+    first step on do too.
 
-    deviations: evaluates the net; the name of each layer's weights, in the net's order -> the
-    standard deviation of its outputs before the activation. Returns what was reached.
+    Returns each layer's standard deviation that was reached, by the name of its weights.
     """
-    reached = dict(deviations())
+    names: list[str] = []
+
+    @tf.function(autograph=False)
+    def spreads() -> list[tf.Tensor]:
+        outputs = net.activations(images)
+        names[:] = outputs
+        return [tf.math.reduce_std(output) for output in outputs.values()]
+
+    def deviations() -> dict[str, float]:
+        values = spreads()  # the first call fills the names
+        return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+    reached = deviations()
     for name in list(reached):
         for _ in range(rounds):
             if not np.isfinite(reached[name]) or reached[name] == 0.0:
@@ -74,6 +83,6 @@ def lsuv(
                 )
             if abs(reached[name] - 1.0) < tolerance:
                 break
-            variables[name].assign(variables[name] / reached[name])
-            reached = dict(deviations())
+            net.variables[name].assign(net.variables[name] / reached[name])
+            reached = deviations()
     return reached

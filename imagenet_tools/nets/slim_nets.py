@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from imagenet_tools.nets import initialisation
+from imagenet_tools.nets import initialisation as starts
+from imagenet_tools.nets.net import Share, register_net
 
 AUXILIARY_WEIGHT = 0.4  # of inception_v3's second head in the loss, as TF-Slim trains it
 REFERENCE = "alexnet_v2_reference"
@@ -52,11 +53,8 @@ def _sources() -> dict[str, Source]:
     return found
 
 
-SOURCES = _sources()
-
-
 class SlimNet:
-    """A net of tf_slim's: the same members as AlexNet.
+    """A net of tf_slim's.
 
     variables holds batch norm's moving averages too, trainable does not. regularized: every
     weight that tf_slim puts an L2 term on.
@@ -69,18 +67,19 @@ class SlimNet:
         name: str,
         num_classes: int,
         image_size: int,
-        seed: int,
-        start: str,
-        keep_prob: float,
+        *,
+        seed: int = 0,
+        initialisation: str = "slim",
+        dropout_keep_prob: float = 0.5,
         mixed_precision: bool = False,
     ) -> None:
         self.name, self.num_classes, self.image_size = name, num_classes, image_size
-        self.keep_prob, self.mixed_precision = keep_prob, mixed_precision
-        source = SOURCES[name]
+        self.keep_prob, self.mixed_precision = dropout_keep_prob, mixed_precision
+        source = self.source = SOURCES[name]
         module = importlib.import_module(f"tf_slim.nets.{source.module}")
         self._function: Callable[..., Any] = getattr(module, source.function)
         self._arg_scope: Callable[..., Any] = getattr(module, source.arg_scope)
-        self.variables, trained = self._create(seed, start)
+        self.variables, trained = self._create(seed, initialisation)
         self.trainable = {n: v for n, v in self.variables.items() if n in trained}
 
     def _create(self, seed: int, start: str) -> tuple[dict[str, tf.Variable], set[str]]:
@@ -102,13 +101,13 @@ class SlimNet:
                 raise ValueError(
                     f"{self.name} cannot take images of {self.image_size} pixels "
                     f"({str(error).splitlines()[0]}); its own size is "
-                    f"{SOURCES[self.name].image_size}"
+                    f"{self.source.image_size}"
                 ) from error
             if logits.shape.as_list() != [2, self.num_classes]:
                 raise ValueError(
                     f"{self.name} at {self.image_size} pixels gives logits of shape "
                     f"{logits.shape[1:]}, more than one to an image; its own size is "
-                    f"{SOURCES[self.name].image_size}"
+                    f"{self.source.image_size}"
                 )
             terms = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
             self.regularized = tuple(sorted(_variable_of(term) for term in terms))
@@ -117,9 +116,7 @@ class SlimNet:
             for name, (shape, draw, _) in wanted.items():
                 v1.set_random_seed(zlib.crc32(name.encode()) ^ seed)
                 he = start != "slim" and name in self.regularized
-                first[name] = (
-                    tf.constant(initialisation.he(name, shape, seed)) if he else draw(list(shape))
-                )
+                first[name] = tf.constant(starts.he(name, shape, seed)) if he else draw(list(shape))
             values = session.run(first)
         variables = {}
         for name, (_, _, trainable) in wanted.items():
@@ -134,51 +131,32 @@ class SlimNet:
     def __call__(
         self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Logits [batch, num_classes]; inside a tf.function(autograph=False)."""
         logits, _ = self._net(self._precise(images), is_training, seed, self._lookup)
         return tf.cast(logits, tf.float32)
 
     def heads(
-        self, images: tf.Tensor, seed: tf.Tensor, part: tuple[Any, int] = (0, 1)
+        self, images: tf.Tensor, seed: tf.Tensor, part: Share = (0, 1)
     ) -> list[tuple[float, tf.Tensor]]:
-        """Each head that is trained, float32, with its weight in the loss."""
         logits, end_points = self._net(self._precise(images), True, seed, self._lookup, part)
         heads = [(1.0, tf.cast(logits, tf.float32))]
         if "AuxLogits" in end_points:
             heads.append((AUXILIARY_WEIGHT, tf.cast(end_points["AuxLogits"], tf.float32)))
         return heads
 
-    def lsuv(self, images: tf.Tensor) -> dict[str, float]:
-        """Scale the weights to unit variance on these images; see initialisation.lsuv.
+    def activations(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        weights: dict[str, str] = {}  # a tensor's name -> its variable's
 
-        As the net is evaluated, batch norm's averages being 0 and 1 at the start: with batch norm,
-        training would start alike at any scale, and evaluations from the first step on do too.
-        """
-        names: list[str] = []
+        def note(getter: Callable[..., Any], name: str, *_: Any, **__: Any) -> tf.Tensor:
+            value = tf.identity(self.variables[name])
+            weights[value.name] = name
+            return value
 
-        @tf.function(autograph=False)
-        def outputs() -> list[tf.Tensor]:
-            weights: dict[str, str] = {}  # a tensor's name -> its variable's
-
-            def note(getter: Callable[..., Any], name: str, *_: Any, **__: Any) -> tf.Tensor:
-                value = tf.identity(self.variables[name])
-                weights[value.name] = name
-                return value
-
-            self._net(images, False, None, note)
-            layers = [
-                operation
-                for operation in tf.compat.v1.get_default_graph().get_operations()
-                if operation.type in ("Conv2D", "DepthwiseConv2dNative")
-            ]
-            names[:] = [weights[layer.inputs[1].name] for layer in layers]
-            return [tf.math.reduce_std(layer.outputs[0]) for layer in layers]
-
-        def deviations() -> dict[str, float]:
-            values = outputs()  # the first call fills the names
-            return {name: float(value) for name, value in zip(names, values, strict=True)}
-
-        return initialisation.lsuv(self.variables, deviations)
+        self._net(images, False, None, note)
+        return {
+            weights[layer.inputs[1].name]: layer.outputs[0]
+            for layer in tf.compat.v1.get_default_graph().get_operations()
+            if layer.type in ("Conv2D", "DepthwiseConv2dNative")
+        }
 
     def _precise(self, images: tf.Tensor) -> tf.Tensor:
         """The images in the precision of the net; its layers ask for weights of their dtype."""
@@ -195,7 +173,7 @@ class SlimNet:
         is_training: bool,
         seed: Any,
         getter: Callable[..., Any],
-        part: tuple[Any, int] = (0, 1),
+        part: Share = (0, 1),
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         import tf_slim
 
@@ -242,7 +220,7 @@ def _immediate(scope: dict[Any, Any]) -> dict[Any, Any]:
 
 
 @contextlib.contextmanager
-def _mended(seed: Any, part: tuple[Any, int]) -> Iterator[None]:
+def _mended(seed: Any, part: Share) -> Iterator[None]:
     """While a net is built: the names that tf_slim misses in TensorFlow, and dropout by key."""
     from tensorflow.python.framework import ops
     from tf_slim import add_arg_scope, layers
@@ -270,3 +248,13 @@ def _mended(seed: Any, part: tuple[Any, int]) -> Iterator[None]:
         layers.dropout = whole
         if missing:
             del ops.Tensor
+
+
+def _registered() -> dict[str, Source]:
+    found = _sources()
+    for name, source in found.items():
+        register_net(name, image_size=source.image_size, last=source.last)(SlimNet)
+    return found
+
+
+SOURCES = _registered()

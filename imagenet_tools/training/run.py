@@ -23,6 +23,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from imagenet_tools import nets, records, registry, storage
+from imagenet_tools.nets import initialisation
 from imagenet_tools.training import (
     batches,
     checkpoints,
@@ -141,7 +142,15 @@ def train(
             dropout_keep_prob=recipe.dropout_keep_prob,
             mixed_precision=mixed_precision,
         )
-        trainer = Trainer(net, recipe, run, images, used)
+        trainer = Trainer(
+            net,
+            recipe,
+            images=images,
+            steps=steps,
+            seed=seed,
+            scopes=trainable_scopes,
+            used=used,
+        )
     fresh = checkpoints.latest(folder) is None
     if fresh and checkpoint_path:
         trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
@@ -165,7 +174,9 @@ def train(
         )
 
     if fresh and not checkpoint_path and recipe.initialisation == "lsuv":
-        net.lsuv(next(iter(stream((0, 1))))["image"])  # of the whole batch, on every worker
+        initialisation.lsuv(
+            net, next(iter(stream((0, 1))))["image"]
+        )  # of the whole batch, on every worker
     own = stream((used.worker, used.workers))
     saving = Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep)
     after_save = saved or partial(remote_run.send, train_dir)
@@ -214,7 +225,7 @@ def _loop(
     log_steps: int,
     saved: Callable[[], None],
 ) -> TrainResult:
-    total, batch = trainer.run.steps, trainer.recipe.batch_size
+    total, batch = trainer.steps, trainer.recipe.batch_size
     chief = trainer.devices.chief
     log = EventLog(folder, run_record.METRICS, step) if chief else None
     # A run that was killed at its very end takes no step more.

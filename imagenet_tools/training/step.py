@@ -1,6 +1,6 @@
 """One update of a net, compiled: forward, backward, optimizer, moving averages; saved and restored.
 
-trainer = Trainer(net, recipe, run, images=6000)
+trainer = Trainer(net, recipe, images=6000, steps=750, seed=1)
 loss = trainer.step(images, labels, *scalars(trainer.learning_rate(step), step))
 """
 
@@ -15,24 +15,29 @@ import tensorflow as tf
 
 from imagenet_tools import nets
 from imagenet_tools.training import checkpoints, devices, optimizers, recipes, schedule
-from imagenet_tools.training.run_record import Run
 
 
 class Trainer:
-    """A net, its optimizer and averages, and the compiled step."""
+    """A net, its optimizer and averages, and the compiled step.
+
+    images: of the training split; steps: of the whole run; scopes: train only what is in these.
+    """
 
     def __init__(
         self,
         net: nets.Net,
         recipe: recipes.Recipe,
-        run: Run,
+        *,
         images: int,
+        steps: int,
+        seed: int = 0,
+        scopes: Sequence[str] = (),
         used: devices.Devices | None = None,
     ) -> None:
-        self.net, self.recipe, self.run = net, recipe, run
+        self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
         self.devices = used or devices.Devices()
         self.steps_per_epoch = images / recipe.batch_size
-        self.variables = _trained(net.trainable, run.trainable_scopes)
+        self.variables = _trained(net.trainable, scopes)
         self.optimizer = optimizers.create(recipe.optimizer, self.variables, **recipe.settings())
         self.averages: dict[str, tf.Variable] = {}
         if recipe.moving_average_decay:
@@ -43,7 +48,7 @@ class Trainer:
         self.step = tf.function(self._step, autograph=False, reduce_retracing=True)
 
     def learning_rate(self, step: int) -> float:
-        return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.run.steps)
+        return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.steps)
 
     def _step(
         self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
@@ -55,7 +60,7 @@ class Trainer:
         self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """This replica's share of an update; returns its share of the cross-entropy."""
-        seed = tf.stack([tf.constant(self.run.seed, tf.int32), step])
+        seed = tf.stack([tf.constant(self.seed, tf.int32), step])
         variables = list(self.variables.values())
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)

@@ -20,7 +20,7 @@ def diverged(loss: float, step: int, trainer: Trainer) -> str:
 
 def stuck(loss: float, step: int, trainer: Trainer) -> str | None:
     """Say that the loss is still no better than guessing, and why; None where it is not."""
-    chance = math.log(trainer.run.num_classes)
+    chance = math.log(trainer.net.num_classes)
     if not loss > 0.98 * chance:
         return None
     causes = ["a learning rate too low or too high (`imgtools diagnose` tries others)"]
@@ -30,6 +30,6 @@ def stuck(loss: float, step: int, trainer: Trainer) -> str | None:
     if step < FEW_STEPS:
         causes.insert(0, f"only {step:,} steps")
     return (
-        f"the loss is {loss:.3f}, no better than guessing among {trainer.run.num_classes} classes "
+        f"the loss is {loss:.3f}, no better than guessing among {trainer.net.num_classes} classes "
         f"({chance:.3f}). Likely causes: {', '.join(causes[:-1])}, or {causes[-1]}"
     )

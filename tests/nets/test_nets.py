@@ -126,7 +126,7 @@ def test_lsuv_gives_unit_variance_whatever_the_scale() -> None:
     for scale in (0.01, 100.0):
         net = nets.create("alexnet_v2", 3, 67, initialisation="lsuv")
         images = tf.constant(IMAGES[:, :67, :67] * scale)
-        reached = net.lsuv(images)
+        reached = initialisation.lsuv(net, images)
         assert list(reached) == list(net.regularized)
         assert all(abs(deviation - 1) < 0.05 for deviation in reached.values())
 
@@ -219,4 +219,4 @@ def test_mixed_precision_keeps_float32_variables_and_nearly_the_logits() -> None
 def test_lsuv_names_the_layer_that_it_cannot_scale() -> None:
     net = nets.create("alexnet_v2", 3, 67, initialisation="lsuv")
     with pytest.raises(ValueError, match="outputs of alexnet_v2/conv1 have deviation 0.0"):
-        net.lsuv(tf.zeros([2, 67, 67, 3]))
+        initialisation.lsuv(net, tf.zeros([2, 67, 67, 3]))

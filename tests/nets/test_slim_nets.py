@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from imagenet_tools import nets
 from imagenet_tools.evaluation import evaluate
-from imagenet_tools.nets import slim_nets
+from imagenet_tools.nets import initialisation, slim_nets
 from imagenet_tools.training import checkpoints, recipes, run
 from imagenet_tools.training import step as trainer
 
@@ -107,7 +107,7 @@ def test_a_size_that_does_not_fit_is_named(name: str, size: int) -> None:
 def test_lsuv_reaches_every_layer_and_leaves_batch_norms_averages() -> None:
     net = nets.create("inception_v2", 5, 64, initialisation="lsuv")
     images = 100.0 * tf.random.stateless_normal([4, 64, 64, 3], [1, 2])
-    reached = net.lsuv(images)
+    reached = initialisation.lsuv(net, images)
     assert list(reached)[:2] == [
         "InceptionV2/Conv2d_1a_7x7/depthwise_weights",
         "InceptionV2/Conv2d_1a_7x7/pointwise_weights",
@@ -129,7 +129,7 @@ def test_lsuv_is_the_fast_alexnets() -> None:
     for name, variable in reference.variables.items():  # tf_slim's biases are 0.1, He's 0
         variable.assign(fast.variables[name])
     images = tf.random.stateless_normal([2, 195, 195, 3], [1, 2])
-    one, other = fast.lsuv(images), reference.lsuv(images)
+    one, other = initialisation.lsuv(fast, images), initialisation.lsuv(reference, images)
     assert list(one) == list(other)
     for name in one:
         np.testing.assert_allclose(fast.variables[name], reference.variables[name], rtol=1e-4)

@@ -192,7 +192,7 @@ def test_a_checkpoint_every_so_many_seconds(data: Path, tmp_path: Path) -> None:
 )
 def test_a_loss_at_chance_is_explained(start: str, step: int, causes: str) -> None:
     recipe = recipes.recipe("quick", initialisation=start)
-    at_work: Any = SimpleNamespace(run=SimpleNamespace(num_classes=11), recipe=recipe)
+    at_work: Any = SimpleNamespace(net=SimpleNamespace(num_classes=11), recipe=recipe)
     text = symptoms.stuck(2.39, step, at_work)
     assert text is not None and causes in text and "labels that do not fit" in text
     assert symptoms.stuck(2.0, step, at_work) is None

@@ -1,0 +1,97 @@
+"""What a net written for this house need not write again: its variables, precision, and heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from imagenet_tools.nets import initialisation
+from imagenet_tools.nets.net import Share
+
+
+class Layered:
+    """A Net of two functions: the shapes of its variables, and the forward pass.
+
+    Variables end in /weights or /biases and are drawn by (seed, name).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_classes: int,
+        image_size: int,
+        *,
+        seed: int = 0,
+        initialisation: str = "slim",
+        dropout_keep_prob: float = 0.5,
+        mixed_precision: bool = False,
+    ) -> None:
+        self.name, self.num_classes, self.image_size = name, num_classes, image_size
+        self.keep_prob, self.mixed_precision = dropout_keep_prob, mixed_precision
+        self.variables = {
+            variable: tf.Variable(_first(initialisation, variable, shape, seed), name=variable)
+            for variable, shape in self.shapes().items()
+        }
+        self.trainable = dict(self.variables)
+        self.regularized = tuple(name for name in self.variables if name.endswith("/weights"))
+
+    @property
+    def is_proxy(self) -> bool:
+        """True where this size makes another net of it than the one that the name is known for."""
+        return False
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Variable -> shape, in the net's order."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        variables: Mapping[str, tf.Tensor],
+        images: tf.Tensor,
+        *,
+        is_training: bool,
+        seed: tf.Tensor | None,
+        part: Share,
+        tap: dict[str, tf.Tensor] | None,
+    ) -> tf.Tensor:
+        """Logits of images; tap receives each layer's output before its activation, if given."""
+        raise NotImplementedError
+
+    def __call__(
+        self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        return self._logits(images, is_training=is_training, seed=seed)
+
+    def heads(
+        self, images: tf.Tensor, seed: tf.Tensor, part: Share = (0, 1)
+    ) -> list[tuple[float, tf.Tensor]]:
+        return [(1.0, self._logits(images, is_training=True, seed=seed, part=part))]
+
+    def activations(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        tap: dict[str, tf.Tensor] = {}
+        self.forward(self.variables, images, is_training=False, seed=None, part=(0, 1), tap=tap)
+        return dict(zip(self.regularized, tap.values(), strict=True))
+
+    def _logits(
+        self,
+        images: tf.Tensor,
+        *,
+        is_training: bool = False,
+        seed: tf.Tensor | None = None,
+        part: Share = (0, 1),
+    ) -> tf.Tensor:
+        variables: dict[str, Any] = self.variables
+        if self.mixed_precision:
+            variables = {name: tf.cast(v, tf.bfloat16) for name, v in variables.items()}
+            images = tf.cast(images, tf.bfloat16)
+        logits = self.forward(
+            variables, images, is_training=is_training, seed=seed, part=part, tap=None
+        )
+        return tf.cast(logits, tf.float32)
+
+
+def _first(start: str, name: str, shape: tuple[int, ...], seed: int) -> Any:
+    draw = initialisation.slim if start == "slim" else initialisation.he
+    return draw(name, shape, seed)

@@ -1,0 +1,117 @@
+"""What a net is to the rest of the house, and the door through which one comes in.
+
+    @register_net("mine", image_size=64, last="mine/logits/biases")
+    class Mine(Layered):
+        ...
+
+A file of this folder, or a plug-in, holds a net and this decorator, and nothing else names it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import tensorflow as tf
+
+Share = tuple[Any, int]  # (i, k): every k-th image of a batch from the i-th on
+
+
+class Net(Protocol):
+    """A net with its weights.
+
+    num_classes counts every logit, background included. variables and trainable map names to
+    tf.Variable, in the net's order; regularized names those under weight decay.
+    """
+
+    name: str
+    num_classes: int
+    image_size: int
+    variables: dict[str, tf.Variable]
+    trainable: dict[str, tf.Variable]
+    regularized: tuple[str, ...]
+
+    @property
+    def is_proxy(self) -> bool:
+        """True where this size makes another net of it than the one that the name is known for."""
+
+    def __call__(
+        self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Logits, float32 [batch, num_classes], of float32 images [batch, size, size, 3].
+
+        Inside a tf.function(autograph=False). seed: int32 [2], of dropout's draws in training.
+        """
+
+    def heads(
+        self, images: tf.Tensor, seed: tf.Tensor, part: Share = (0, 1)
+    ) -> list[tuple[float, tf.Tensor]]:
+        """Each head that is trained, its logits float32, with its weight in the loss.
+
+        part: which images of the whole batch these are, for draws that do not depend on it.
+        """
+
+    def activations(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Name of a layer's weights -> its outputs before the activation, in the net's order.
+
+        As the net is evaluated; inside a tf.function.
+        """
+
+
+class Maker(Protocol):
+    """Makes a net with fresh variables; see nets.create."""
+
+    def __call__(
+        self,
+        name: str,
+        num_classes: int,
+        image_size: int,
+        *,
+        seed: int,
+        initialisation: str,
+        dropout_keep_prob: float,
+        mixed_precision: bool,
+    ) -> Net: ...
+
+
+class Entry(NamedTuple):
+    """A net that is known: how it is made, the size in pixels it was made for, and its last biases.
+
+    last: the variable whose length is the number of logits. file: where it was registered.
+    """
+
+    make: Maker
+    image_size: int
+    last: str
+    file: str
+
+
+_nets: dict[str, Entry] = {}
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+def register_net(name: str, *, image_size: int, last: str) -> Callable[[Made], Made]:
+    """Register what makes a net, a class or a function, as a decorator; see Maker and Entry.
+
+    Raises ValueError where the name is another file's.
+    """
+
+    def decorate(make: Made) -> Made:
+        file = str(getattr(sys.modules.get(make.__module__), "__file__", make.__module__))
+        if name in _nets and _nets[name].file != file:
+            raise ValueError(f"net {name!r} of {file} is already registered by {_nets[name].file}")
+        _nets[name] = Entry(make, image_size, last, file)
+        return make
+
+    return decorate
+
+
+def known() -> Mapping[str, Entry]:
+    """The nets that are registered so far."""
+    return _nets
+
+
+def forget(name: str) -> None:
+    """Take a net out again."""
+    del _nets[name]

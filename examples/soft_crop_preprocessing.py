@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
-from imagenet_tools.preprocessing import inception_preprocessing, ops
+from imagenet_tools.preprocessing import ops
 
 # ImageNet's means and standard deviations of 0..1 pixels, as torchvision has them.
 MEAN = (0.485, 0.456, 0.406)
@@ -25,7 +25,7 @@ def geometry(height, width, output_height, output_width, is_training, seed, *, l
     - squashed to the output, antialiased
     """
     size, flip = (output_height, output_width), tf.constant(False)
-    crop = inception_preprocessing.central(height, width, 0.875)
+    crop = ops.central(height, width, 0.875)
     if is_training:
         part = views.at_scale(height, width, ops.uniform(seed, "soft_crop", least, 1.0))
         free = tf.stack([height, width]) - part

@@ -74,9 +74,9 @@ def register(name: str, *, version: int = 1, source: str = "") -> Callable[[Func
 def register_parts(
     name: str,
     *,
-    geometry: Callable,
-    colour: Callable = unchanged,
-    range: Callable,
+    geometry: Callable[..., Any],
+    colour: Callable[..., Any] = unchanged,
+    range: Callable[..., Any],
     defaults: Mapping[str, Any] | None = None,
     version: int = 1,
     summary: str = "",
@@ -190,7 +190,11 @@ def _caller() -> tuple[str, int]:
 
 
 def _add_plain(
-    name: str, function: Callable, place: tuple[str, int], version: int = 1, source: str = ""
+    name: str,
+    function: Callable[..., Any],
+    place: tuple[str, int],
+    version: int = 1,
+    source: str = "",
 ) -> None:
     summary = plugins.underlying(function).__doc__ or ""
     _add(name, {PLAIN: function}, place, version, summary, source)
@@ -198,7 +202,7 @@ def _add_plain(
 
 def _add(
     name: str,
-    functions: Mapping[str, Callable],
+    functions: Mapping[str, Callable[..., Any]],
     place: tuple[str, int],
     version: int,
     summary: str,
@@ -272,7 +276,7 @@ def _load_installed() -> None:
             _failures[point.name] = f"{point.value}: {type(error).__name__}: {error}"
 
 
-def _registered(function: Callable) -> bool:
+def _registered(function: Callable[..., Any]) -> bool:
     return any(function in d.functions.values() for d in _definitions.values())
 
 

@@ -201,7 +201,7 @@ def _mean_image(path: str) -> np.ndarray:
     image = np.load(path, allow_pickle=False)
     if image.ndim != 3 or image.shape[-1] != 3:
         raise ValueError(f"{path} holds shape {image.shape}; a mean image [h, w, 3] is needed")
-    return image.astype(np.float32)
+    return np.asarray(image, np.float32)
 
 
 _SOURCE = "Krizhevsky et al., NIPS 2012; cuda-convnet2 3238bf0 (make-data, input_meta, convdata.py)"

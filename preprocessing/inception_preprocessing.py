@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
-from imagenet_tools.pipelines.draws import sub_seed
 from imagenet_tools.preprocessing import ops
 
 MIN_OBJECT_COVERED = 0.1
@@ -38,55 +37,40 @@ def geometry(
     fast_mode: bool = True,
     bbox: tf.Tensor | None = None,
     crop_image: bool = True,
+    area_min: float = AREA[0],
+    area_max: float = AREA[1],
+    aspect_min: float = ASPECT_RATIO[0],
+    aspect_max: float = ASPECT_RATIO[1],
+    antialias: bool = False,
 ) -> views.View:
     """Choose a box of the image and squash it to the output.
 
-    - train: a random box of 5-100 % of the area and aspect 0.75-1.33 that holds 10 % of a bounding
-      box (bbox, else the whole image); eval: the central 87.5 % of each side; neither without
-      crop_image
-    - resized to the output, aspect ignored, without antialiasing: bilinear; in training without
-      fast_mode one of bilinear, nearest, bicubic, area
+    - train: a random box of area_min-area_max of the area (5-100 %) and aspect
+      aspect_min-aspect_max (0.75-1.33) that holds 10 % of a bounding box (bbox, else the whole
+      image); eval: the central 87.5 % of each side; neither without crop_image
+    - resized to the output, aspect ignored, without antialiasing (antialias=1: with): bilinear; in
+      training without fast_mode one of bilinear, nearest, bicubic, area
     - train: mirrored half the time
 
     bbox: float32 [1, n, 4] of ymin, xmin, ymax, xmax in 0..1, as TF-Slim passes it.
     """
-    method: str | tf.Tensor = "bilinear"
+    if antialias and not fast_mode:
+        raise ValueError("antialias=1 has no effect on fast_mode=0, which draws the resize method")
+    method: str | tf.Tensor = "antialias" if antialias else "bilinear"
     crop = views.whole(height, width)
     flip = tf.constant(False)
     if is_training:
         if crop_image:
-            crop = _distorted_box(height, width, seed, bbox)
+            area, aspect = (area_min, area_max), (aspect_min, aspect_max)
+            limits = {"covered": MIN_OBJECT_COVERED, "attempts": MAX_ATTEMPTS}
+            crop = ops.distorted_box(height, width, seed, area, aspect, **limits, bbox=bbox)
         if not fast_mode:
             method = ops.integer(seed, "resize_method", 0, SLOW_METHODS - 1)
         flip = ops.flip(seed)
     elif crop_image:
-        crop = central(height, width, CENTRAL_FRACTION)
+        crop = ops.central(height, width, CENTRAL_FRACTION)
     size = (output_height, output_width)
     return views.View(crop, tf.constant(size), method, tf.constant([0, 0]), size, flip)
-
-
-def _distorted_box(
-    height: tf.Tensor, width: tf.Tensor, seed: tf.Tensor, bbox: tf.Tensor | None
-) -> tf.Tensor:
-    boxes = tf.constant([[[0.0, 0.0, 1.0, 1.0]]]) if bbox is None else bbox
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.stack([height, width, 3]),
-        boxes,
-        sub_seed(seed, "distorted_box"),
-        min_object_covered=MIN_OBJECT_COVERED,
-        aspect_ratio_range=ASPECT_RATIO,
-        area_range=AREA,
-        max_attempts=MAX_ATTEMPTS,
-        use_image_if_no_bounding_boxes=True,
-    )
-    return tf.concat([begin[:2], size[:2]], axis=0)
-
-
-def central(height: tf.Tensor, width: tf.Tensor, fraction: float) -> tf.Tensor:
-    """The central fraction of each side, rounded as tf.image.central_crop does: int32 [4]."""
-    size = tf.stack([height, width])
-    begin = tf.cast(tf.cast(size, tf.float32) * ((1 - fraction) / 2), tf.int32)
-    return tf.concat([begin, size - 2 * begin], axis=0)
 
 
 def colour(
@@ -148,5 +132,6 @@ inception = registry.register_parts(
     range=value_range,
     summary="TF-Slim's Inception preprocessing: random boxes squashed, colour jitter, -1..1",
     source="tensorflow/models d4eedbb9, research/slim/preprocessing/inception_preprocessing.py",
+    later=("area_min", "area_max", "aspect_min", "aspect_max", "antialias"),
 )
 preprocess_image = inception.preprocess_image

@@ -25,15 +25,8 @@ def geometry(
 
     - not resized; the central window, zeros where the image is smaller
     """
-    return cifarnet_preprocessing.centre(height, width, output_height, output_width)
-
-
-def colour(image: tf.Tensor, is_training: bool, seed: tf.Tensor) -> tf.Tensor:
-    """Leave the colours.
-
-    - unchanged
-    """
-    return image
+    view: views.View = cifarnet_preprocessing.centre(height, width, output_height, output_width)
+    return view
 
 
 def value_range(image: tf.Tensor) -> tf.Tensor:
@@ -47,7 +40,6 @@ def value_range(image: tf.Tensor) -> tf.Tensor:
 lenet = registry.register_parts(
     "lenet",
     geometry=geometry,
-    colour=colour,
     range=value_range,
     summary="TF-Slim's LeNet preprocessing: the central window, -1..0.99",
     source="tensorflow/models d4eedbb9, research/slim/preprocessing/lenet_preprocessing.py",

@@ -1,4 +1,4 @@
-"""Draws and pixel operations that the pipelines share; images are float32 of 0..255.
+"""Draws, crops and pixel operations that the pipelines share; images are float32 of 0..255.
 
 Every draw is stateless: the same seed gives the same draw, and a draw's name (not its place in a
 pipeline) makes its sub-seed, so two pipelines that both flip an image flip the same images.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import compiled
+from imagenet_tools.pipelines import compiled, views
 from imagenet_tools.pipelines.draws import sub_seed
 
 # The luma weights of tf.image.rgb_to_grayscale, for what is subtracted from gray images.
@@ -47,6 +48,93 @@ def offset(seed: tf.Tensor, free: tf.Tensor) -> tf.Tensor:
     """
     place = uniform(seed, "window", shape=(2,)) * tf.cast(free + 1, tf.float32)
     return tf.minimum(tf.cast(tf.floor(place), tf.int32), free)
+
+
+def shorter_side(height: tf.Tensor, width: tf.Tensor, side: tf.Tensor | float) -> tf.Tensor:
+    """The image's size with the shorter side brought to `side`, the aspect kept: int32 [2]."""
+    shorter = tf.cast(tf.minimum(height, width), tf.float32)
+    return views.at_scale(height, width, tf.cast(side, tf.float32) / shorter)
+
+
+def central(height: tf.Tensor, width: tf.Tensor, fraction: float) -> tf.Tensor:
+    """The central fraction of each side, rounded as tf.image.central_crop does: int32 [4]."""
+    size = tf.stack([height, width])
+    begin = tf.cast(tf.cast(size, tf.float32) * ((1 - fraction) / 2), tf.int32)
+    return tf.concat([begin, size - 2 * begin], axis=0)
+
+
+def distorted_box(
+    height: tf.Tensor,
+    width: tf.Tensor,
+    seed: tf.Tensor,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+    covered: float = 0.1,
+    attempts: int = 100,
+    bbox: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Draw a box with TensorFlow's sampler, as TF-Slim does: a crop, int32 [4].
+
+    area: shares of the image, both included. aspect: width over height. covered: the share of a
+    box of `bbox` (float32 [1, n, 4], ymin xmin ymax xmax in 0..1; else of the whole image) that it
+    holds. Where no attempt fits, the whole image. ValueError where a range is none.
+    """
+    check_ranges(area, aspect)
+    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+        tf.stack([height, width, 3]),
+        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]) if bbox is None else bbox,
+        sub_seed(seed, "distorted_box"),
+        min_object_covered=covered,
+        aspect_ratio_range=aspect,
+        area_range=area,
+        max_attempts=attempts,
+        use_image_if_no_bounding_boxes=True,
+    )
+    return tf.concat([begin[:2], size[:2]], axis=0)
+
+
+def resized_crop(
+    height: tf.Tensor,
+    width: tf.Tensor,
+    seed: tf.Tensor,
+    area: tuple[float, float] = (0.08, 1.0),
+    aspect: tuple[float, float] = (3 / 4, 4 / 3),
+    attempts: int = 10,
+) -> tf.Tensor:
+    """Draw a box as torchvision's RandomResizedCrop does: a crop, int32 [4].
+
+    Each attempt draws an area, uniform among these shares of the image, and an aspect (width over
+    height), log-uniform; sides are rounded half to even. Where no attempt fits: the central part
+    of the permitted aspect that is nearest to the image's. ValueError where a range is none.
+    """
+    check_ranges(area, aspect)
+    size = tf.stack([height, width])
+    high, wide = tf.unstack(tf.cast(size, tf.float32))
+    areas = high * wide * uniform(seed, "crop_area", *area, (attempts,))
+    logs = np.log(np.array(aspect, np.float32))
+    aspects = tf.exp(uniform(seed, "crop_aspect", logs[0], logs[1], (attempts,)))
+    sides = tf.stack([tf.sqrt(areas / aspects), tf.sqrt(areas * aspects)], axis=1)
+    tried = tf.cast(tf.math.rint(sides), tf.int32)
+    fits = tf.reduce_all((tried > 0) & (tried <= size), axis=1)
+    drawn = tried[tf.argmax(fits)]
+    corner = offset(seed, tf.maximum(size - drawn, 0))
+
+    own = wide / high
+    nearest = tf.clip_by_value(own, *aspect)
+    whole = tf.cast(tf.math.rint(tf.stack([wide / nearest, high * nearest])), tf.int32)
+    fallback = tf.where([own < aspect[0], own > aspect[1]], whole, size)
+    centred = tf.concat([(size - fallback) // 2, fallback], axis=0)
+    return tf.where(tf.reduce_any(fits), tf.concat([corner, drawn], axis=0), centred)
+
+
+def check_ranges(area: tuple[float, float], aspect: tuple[float, float]) -> None:
+    """Raise ValueError where these are no ranges of a box's area and aspect."""
+    if not 0 < area[0] <= area[1] <= 1:
+        raise ValueError(
+            f"area {area[0]:g}..{area[1]:g}: two shares above 0 and up to 1 are needed"
+        )
+    if not 0 < aspect[0] <= aspect[1]:
+        raise ValueError(f"aspect {aspect[0]:g}..{aspect[1]:g}: two numbers above 0 are needed")
 
 
 def brightness(image: tf.Tensor, seed: tf.Tensor, delta: float) -> tf.Tensor:

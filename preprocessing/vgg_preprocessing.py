@@ -30,12 +30,13 @@ def geometry(
     resize_side_min: int = RESIZE_SIDE_MIN,
     resize_side_max: int = RESIZE_SIDE_MAX,
     proportional: bool = False,
+    antialias: bool = False,
 ) -> views.View:
     """Bring the shorter side to a scale, keeping the aspect, and cut the output from it.
 
     - train: the shorter side drawn from resize_side_min..resize_side_max (256..512); eval:
       resize_side_min; with proportional=1 both follow the output size, as 256 does 224
-    - bilinear without antialiasing
+    - bilinear without antialiasing (antialias=1: with)
     - train: a random window, mirrored half the time; eval: the central window
 
     ValueError where the output does not fit into resize_side_min.
@@ -54,21 +55,13 @@ def geometry(
         )
     size = (output_height, output_width)
     side: int | tf.Tensor = ops.integer(seed, "resize_side", low, high) if is_training else low
-    shorter = tf.cast(tf.minimum(height, width), tf.float32)
-    plane = views.at_scale(height, width, tf.cast(side, tf.float32) / shorter)
+    plane = ops.shorter_side(height, width, side)
     free = plane - tf.constant(size)
     window, flip = free // 2, tf.constant(False)
     if is_training:
         window, flip = ops.offset(seed, free), ops.flip(seed)
-    return views.View(views.whole(height, width), plane, "bilinear", window, size, flip)
-
-
-def colour(image: tf.Tensor, is_training: bool, seed: tf.Tensor) -> tf.Tensor:
-    """Leave the colours.
-
-    - unchanged
-    """
-    return image
+    method = "antialias" if antialias else "bilinear"
+    return views.View(views.whole(height, width), plane, method, window, size, flip)
 
 
 def value_range(image: tf.Tensor) -> tf.Tensor:
@@ -82,9 +75,9 @@ def value_range(image: tf.Tensor) -> tf.Tensor:
 vgg = registry.register_parts(
     "vgg",
     geometry=geometry,
-    colour=colour,
     range=value_range,
     summary="TF-Slim's VGG preprocessing: random scale and crop, mean pixel subtracted",
     source="tensorflow/models d4eedbb9, research/slim/preprocessing/vgg_preprocessing.py",
+    later=("antialias",),
 )
 preprocess_image = vgg.preprocess_image

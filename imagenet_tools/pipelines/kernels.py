@@ -40,11 +40,12 @@ class LanesModel(models.PrimitiveModel):
     """How Lanes are kept: as LLVM's vector."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    array = make_array(signature.args[0])(context, builder, arguments[0])
+    make: Any = make_array
+    array = make(signature.args[0])(context, builder, arguments[0])
     place = builder.gep(array.data, [arguments[1]])
     return builder.bitcast(place, _VECTOR.as_pointer())
 

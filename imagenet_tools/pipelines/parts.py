@@ -70,7 +70,7 @@ def unchanged(image: Any, is_training: bool, seed: Any) -> Any:
     return image
 
 
-def by_place(function: Callable, kind: str) -> int:
+def by_place(function: Callable[..., Any], kind: str) -> int:
     """How many of the arguments that every function of a kind gets it takes by their place.
 
     The others it takes by name; ValueError where it takes one of them not at all.
@@ -90,11 +90,13 @@ def by_place(function: Callable, kind: str) -> int:
     return taken
 
 
-def _called(function: Callable) -> str:
+def _called(function: Callable[..., Any]) -> str:
     return getattr(plugins.underlying(function), "__name__", repr(function))
 
 
-def parameters_of(function: Callable, kind: str, defaults: Mapping[str, Any]) -> dict:
+def parameters_of(
+    function: Callable[..., Any], kind: str, defaults: Mapping[str, Any]
+) -> dict[str, Parameter]:
     """Return the Parameters of a part: every named argument beside those that each part gets."""
     found: dict[str, Parameter] = {}
     try:
@@ -137,7 +139,7 @@ class Definition:
     """
 
     name: str
-    functions: Mapping[str, Callable]
+    functions: Mapping[str, Callable[..., Any]]
     defaults: Mapping[str, Any]
     version: int
     summary: str

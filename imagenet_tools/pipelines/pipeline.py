@@ -261,7 +261,8 @@ class Pipeline:
 
     def _view(self, height: tf.Tensor, width: tf.Tensor, call: Call) -> View:
         geometry, mode = self.parts["geometry"], (*call.size, call.is_training, call.seed)
-        return geometry(height, width, *mode, keywords=call.keywords)
+        view: View = geometry(height, width, *mode, keywords=call.keywords)
+        return view
 
     def _colour(self, image: tf.Tensor, call: Call) -> tf.Tensor:
         return self.parts["colour"](image, call.is_training, call.seed, keywords=call.keywords)

@@ -64,7 +64,9 @@ def helpers(folder: Path, before: Collection[str]) -> dict[str, Path]:
     return found
 
 
-def digest(path: Path, functions: Mapping[str, Callable], others: Collection[Path] = ()) -> str:
+def digest(
+    path: Path, functions: Mapping[str, Callable[..., Any]], others: Collection[Path] = ()
+) -> str:
     """sha256 of a plug-in's file and the helpers beside it; of the code where it has no file."""
     if path.is_file():
         pieces = [file.read_bytes() for file in (path, *sorted(others))]
@@ -88,7 +90,7 @@ def underlying(function: Any) -> Any:
     return function if hasattr(function, "__code__") or not hasattr(call, "__code__") else call
 
 
-def place(function: Callable) -> tuple[str, int]:
+def place(function: Callable[..., Any]) -> tuple[str, int]:
     """The file and the line where a function is defined; "<unknown>" where Python cannot tell."""
     code = getattr(underlying(function), "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code else ("<unknown>", 1)

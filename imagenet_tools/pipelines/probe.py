@@ -47,7 +47,7 @@ def _run(run: Callable[[tf.Tensor], tf.Tensor]) -> np.ndarray:
         image = tf.constant(photograph())
         out = tf.function(lambda: run(image), autograph=False)()
         options = tf.compat.v1.RunOptions(timeout_in_ms=int(LIMIT * 1000))
-        return session.run(out, options=options)
+        return np.asarray(session.run(out, options=options))
 
 
 def _within(seconds: float, run: Callable[[], np.ndarray]) -> np.ndarray:
@@ -71,7 +71,7 @@ def _within(seconds: float, run: Callable[[], np.ndarray]) -> np.ndarray:
         raise TimeoutError
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
-    return outcome[0]
+    return np.asarray(outcome[0])
 
 
 def not_finite(out: np.ndarray) -> str:

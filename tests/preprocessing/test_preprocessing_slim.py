@@ -195,7 +195,7 @@ def test_height_and_width_are_not_swapped() -> None:
 
 
 def test_an_unknown_keyword_is_refused() -> None:
-    with pytest.raises(TypeError, match="vgg takes no fast_mode; it takes multiply, proportional"):
+    with pytest.raises(TypeError, match="vgg takes no fast_mode; it takes antialias, multiply"):
         registry.get("vgg").preprocess_image(RAMP, 8, 8, fast_mode=True)
 
 

@@ -5,7 +5,7 @@ from imagenet_tools.records.finish import finalize
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repairer import Repair, repair
-from imagenet_tools.records.shards import each_shard, shard_paths
+from imagenet_tools.records.shards import check_sizes, each_shard, shard_paths
 from imagenet_tools.records.verifier import Finding, Report, verify
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Settings",
     "build",
     "build_slice",
+    "check_sizes",
     "each_shard",
     "finalize",
     "read_manifest",

@@ -20,13 +20,14 @@ from tqdm import tqdm
 from imagenet_tools import raw, storage
 from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw.index import SPLITS, Images, RawSet
 from imagenet_tools.records import finish
 from imagenet_tools.records import journal as journals
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
+from imagenet_tools.records.shards import check_sizes
 from imagenet_tools.records.shuffle import (
     SplitPlan,
     estimate_bytes,
@@ -207,13 +208,8 @@ def _finished(job: Job) -> Manifest:
             f"{folder} is complete, but was built with {checked}; to check its pixels: imgtools "
             f"verify-tfrecords {folder} --decode; to build it again choose another --out"
         )
-    sizes = storage.sizes(folder)
-    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        if sizes.get(shard.file) != shard.bytes:
-            raise DamagedData(
-                f"{folder / shard.file} is missing or not of the size that the manifest says; "
-                f"to write it again: imgtools repair-tfrecords {folder} --raw RAW"
-            )
+    for split in manifest.splits:
+        check_sizes(folder, split)
     return manifest
 
 

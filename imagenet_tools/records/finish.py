@@ -16,7 +16,14 @@ from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal as journals
 from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.records.manifest import NAME, Manifest, Split, read_manifest, write_manifest
+from imagenet_tools.records.manifest import (
+    NAME,
+    Manifest,
+    Split,
+    read_manifest,
+    shard_name,
+    write_manifest,
+)
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import Note, ShardResult, write_index
 from imagenet_tools.records.shuffle import SplitPlan
@@ -48,7 +55,7 @@ class Outline:
     def files(self) -> list[str]:
         """Every shard's name, in order."""
         return [
-            f"{split}-{shard:05d}-of-{count:05d}"
+            shard_name(split, shard, count)
             for split, count in self.shards.items()
             for shard in range(count)
         ]

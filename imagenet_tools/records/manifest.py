@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.index import SPLITS
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
 NAME = "imgtools_manifest.json"
@@ -52,7 +54,7 @@ class Manifest:
     classes: tuple[tuple[str, str], ...]
     splits: dict[str, Split]
     seed: int
-    store: str  # "original", "jpeg" (--max-side) or "raw"
+    store: str  # "original" or "raw"
     max_side: int | None
     plan: str  # fingerprint of what was asked for
     tool: str  # version of imgtools
@@ -62,6 +64,12 @@ class Manifest:
     converted: tuple[dict[str, str], ...] = ()
     saved: int = 0  # bytes by which the images are smaller than the raw ones (negative: larger)
     options: dict[str, Any] = field(default_factory=dict)  # prepare.Settings, as asked for
+
+    @property
+    def settings(self) -> Settings:
+        """The options that the images were prepared under."""
+        settings: Settings = json_file.as_type(self.options, Settings, "options")
+        return settings
 
     @property
     def num_classes(self) -> int:
@@ -91,31 +99,39 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     """
     path = storage.place(folder) / NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_file.read(path)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{folder} holds no {NAME}: it is no finished folder of records. "
             f"To build one: imgtools build-tfrecords --raw RAW --out {folder}"
         ) from None
-    except ValueError as error:
-        raise DamagedData(f"{path} is not readable as JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise DamagedData(f"{path} holds no manifest but {str(content)[:40]!r}")
     version, digest = content.pop("manifest_version", None), content.pop("digest", None)
     if version != MANIFEST_VERSION:
         raise ValueError(f"{path} has version {version}; this imgtools reads {MANIFEST_VERSION}")
     try:
-        content["splits"] = {
-            name: Split(tuple(Shard(**shard) for shard in split["shards"]), split["class_counts"])
-            for name, split in content["splits"].items()
-        }
-        for name in ("skipped", "repaired", "converted"):
-            content[name] = tuple(content[name])
-        content["classes"] = tuple((key, words) for key, words in content["classes"])
-        manifest = Manifest(**content)
-        changed = manifest.digest != digest
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        manifest: Manifest = json_file.as_type(content, Manifest)
+        _check(manifest)
+    except ValueError as error:
         raise DamagedData(f"{path} lacks or mistakes something: {error}") from error
-    if changed:
+    if manifest.digest != digest:
         raise DamagedData(f"{path} was changed: its digest does not match its shards")
     return manifest
+
+
+def _check(manifest: Manifest) -> None:
+    """Shards have the names that builds give them, never a path that leads elsewhere; what stands
+    in two places is the same."""
+    for name in ("store", "max_side"):
+        told, asked = getattr(manifest, name), getattr(manifest.settings, name)
+        if told != asked:
+            raise ValueError(f"{name} is {told!r}, and in the options {asked!r}")
+    for name, split in manifest.splits.items():
+        if name not in SPLITS:
+            raise ValueError(f"there is no split {name[:40]!r}")
+        for at, shard in enumerate(split.shards):
+            if shard.file != shard_name(name, at, len(split.shards)):
+                raise ValueError(f"shard {at} of {name} is called {shard.file[:80]!r}")
+
+
+def shard_name(split: str, shard: int, count: int) -> str:
+    return f"{split}-{shard:05d}-of-{count:05d}"

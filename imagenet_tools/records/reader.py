@@ -29,7 +29,7 @@ from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import features, offsets, order
 from imagenet_tools.records.manifest import Manifest, read_manifest
-from imagenet_tools.records.shards import damaged, shard_paths
+from imagenet_tools.records.shards import check_size, damaged, shard_paths
 from imagenet_tools.records.tfrecord import OVERHEAD, masked
 
 BEFORE = 12  # bytes before a record's data: its length and the length's CRC
@@ -165,7 +165,7 @@ def _open(folder: str, split: str, labels_offset: int, ends: bytes | None = None
     paths = shard_paths(folder, split)
     shards = manifest.splits[split].shards
     for path, shard in zip(paths, shards, strict=True):
-        _check_size(path, shard.bytes)
+        check_size(path, shard)
     if ends is None:
         view = offsets.ends(os.path.dirname(paths[0]), split, shards)
     else:
@@ -193,15 +193,6 @@ class _File:
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         if hasattr(self, "fd"):
             close(self.fd)
-
-
-def _check_size(path: str, expected: int) -> None:
-    try:
-        size = os.stat(path).st_size
-    except FileNotFoundError:
-        raise damaged(path, "it is missing") from None
-    if size != expected:
-        raise damaged(path, f"it has {size:,} bytes where the manifest says {expected:,}")
 
 
 def _read(fd: int, start: int, size: int) -> tuple[features.Features, bytes]:

@@ -13,7 +13,6 @@ from imagenet_tools.records import journal
 from imagenet_tools.records.builder import make_plans, plan_id, run_tasks, shard_contents
 from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
 from imagenet_tools.records.manifest import read_manifest
-from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask
 from imagenet_tools.records.verifier import Report, verify
 from imagenet_tools.storage.write import write_text
@@ -59,7 +58,7 @@ def repair(
     """
     place = storage.place(folder)
     manifest = read_manifest(place)
-    settings = Settings(**manifest.options)
+    settings = manifest.settings
     counts: dict[str, int | None] = {
         name: len(split.shards) for name, split in manifest.splits.items()
     }
@@ -74,6 +73,8 @@ def repair(
         before = verify(place, decode=decode, workers=workers)
         if not before.findings:
             return Repair((), before, before)
+        if folders := [file for file in before.broken if (place / file).is_dir()]:
+            raise ValueError(f"{place / folders[0]} is a folder; move it away, then repair again")
         digests = {
             shard.file: shard.digest for split in manifest.splits.values() for shard in split.shards
         }

@@ -59,6 +59,7 @@ def check_shard(check: ShardCheck) -> ShardFacts:
     digest, sizes, contents = hashlib.sha256(), [], []
     try:
         with storage.local_copy(check.path) as path:
+            storage.size(path)  # a fifo is refused, not waited for
             for number, framed in enumerate(tfrecord.scan(path)):
                 digest.update(framed.frame)
                 sizes.append(len(framed.data) + tfrecord.OVERHEAD)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import cache
-from imagenet_tools.records.manifest import Manifest, read_manifest
+from imagenet_tools.records.manifest import Manifest, Shard, read_manifest
 
 
 def shard_paths(folder: str | os.PathLike[str], split: str) -> list[str]:
@@ -30,6 +30,41 @@ def each_shard(folder: str | os.PathLike[str], split: str) -> Iterator[str]:
     yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
 
 
+def check_sizes(folder: str | os.PathLike[str], split: str) -> None:
+    """Compare each shard's size with the manifest's: what costs no reading, and finds shards that
+    are missing, cut, doubled, or of another data set.
+
+    Raises DamagedData naming the first that is wrong and what mends it.
+    """
+    place = storage.place(folder)
+    shards = _with_split(folder, split).splits[split].shards
+    if storage.is_remote(place):
+        sizes = storage.sizes(place)
+        for shard in shards:
+            _compare_size(f"{place}/{shard.file}", shard, sizes.get(shard.file))
+        return
+    for shard in shards:
+        check_size(str(place / shard.file), shard)
+
+
+def check_size(path: str, shard: Shard) -> None:
+    """As check_sizes, of one shard here."""
+    try:
+        size = storage.size(path)
+    except FileNotFoundError:
+        size = None
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from error
+    _compare_size(path, shard, size)
+
+
+def _compare_size(path: str, shard: Shard, size: int | None) -> None:
+    if size is None:
+        raise damaged(path, "it is missing")
+    if size != shard.bytes:
+        raise damaged(path, f"it has {size:,} bytes where the manifest says {shard.bytes:,}")
+
+
 def _with_split(folder: str | os.PathLike[str], split: str) -> Manifest:
     manifest = read_manifest(folder)
     if split not in manifest.splits:
@@ -44,10 +79,11 @@ def damaged(path: str, reason: str, *, record: int = -1, name: str = "") -> Dama
     """
     where = f"{path}: record {record}" if record >= 0 else path
     where += f" ({name})" if name else ""
-    folder = os.path.dirname(path)
+    folder = path.rpartition("/")[0] or "."
     url = storage.as_asked(folder)
     remedy = (
-        f"to write it again: imgtools repair-tfrecords {folder} --raw RAW"
+        f"for all that is wrong: imgtools verify-tfrecords {folder}; to write it again: imgtools "
+        f"repair-tfrecords {folder} --raw RAW"
         if url == folder
         else f"remove {path}, and it is fetched from {url} again"
     )

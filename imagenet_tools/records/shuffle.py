@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
 from imagenet_tools.raw.index import RawSet, RawSplit
+from imagenet_tools.records.manifest import shard_name
 
 if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the time without it
     import numpy as np
@@ -42,7 +43,7 @@ class SplitPlan:
         return len(self.bounds) - 1
 
     def file(self, shard: int) -> str:
-        return f"{self.split}-{shard:05d}-of-{self.shards:05d}"
+        return shard_name(self.split, shard, self.shards)
 
     def members(self, shard: int) -> np.ndarray:
         return self.order[self.bounds[shard] : self.bounds[shard + 1]]

@@ -20,7 +20,7 @@ from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import journal, schema, tfrecord
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
-from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name
 from imagenet_tools.records.shard_check import Finding, ShardCheck, ShardFacts, check_shard, text
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def verify(
     Raises FileNotFoundError for a folder without records, DamagedData for an unreadable manifest.
     """
     place = storage.place(folder)
-    manifest = read_manifest(place) if (place / NAME).exists() else None
+    try:
+        manifest = read_manifest(place)
+    except FileNotFoundError:
+        manifest = None
     names = _expected_files(place, manifest)
     facts = dict(_check_all(place, manifest, names, decode, workers))
     findings = [finding for name in names for finding in facts[name].findings]
@@ -76,7 +79,7 @@ def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
     if not found:
         raise FileNotFoundError(f"{place} holds no records such as train-00000-of-01024")
     sets = sorted({(name.split("-")[0], int(name[-5:])) for name in found})
-    return [f"{split}-{at:05d}-of-{count:05d}" for split, count in sets for at in range(count)]
+    return [shard_name(split, at, count) for split, count in sets for at in range(count)]
 
 
 def _check_all(

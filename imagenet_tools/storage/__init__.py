@@ -7,9 +7,11 @@ written locally, uploaded under a temporary name, checked, and only then given i
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +30,13 @@ Result = TypeVar("Result")
 
 CACHE = "IMGTOOLS_CACHE"  # the environment's name for the folder of working copies and records
 AHEAD = 16  # requests of a process that wait for a store at one time
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _copies: dict[str, str] = {}  # of this process: folder in the cache -> URL
 
 
@@ -113,17 +122,30 @@ def read(path: str, offset: int = 0, size: int = -1) -> bytes:
     return stores.read(path) if size < 0 else stores.read(path, offset, offset + size)
 
 
-def size(path: str) -> int:
-    """Bytes of a file, wherever it is."""
-    return place(path).stat().st_size if is_remote(path) else os.path.getsize(path)
+def size(path: AnyPath) -> int:
+    """Bytes of a file, wherever it is.
+
+    Raises OSError for what is no regular file, saying what it is: to open a fifo or a device might
+    never end.
+    """
+    if is_remote(path):
+        return place(path).stat().st_size
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        raise OSError(errno.EINVAL, f"it is {kind}", os.fspath(path))
+    return found.st_size
 
 
 def sizes(folder: Path) -> dict[str, int]:
     """File name -> bytes of the files in a folder, from one listing."""
     if is_remote(folder):
         return {one.name: one.stat().st_size for one in folder.iterdir() if one.is_file()}
-    with os.scandir(folder) as listing:
-        return {entry.name: entry.stat().st_size for entry in listing if entry.is_file()}
+    found = {}
+    for name in os.listdir(folder):
+        with contextlib.suppress(OSError):
+            found[name] = size(os.path.join(folder, name))
+    return found
 
 
 def remove_tree(folder: Path) -> None:

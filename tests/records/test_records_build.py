@@ -207,7 +207,7 @@ def test_command_prints_what_it_made(
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--train-shards", "100"], 1, "it must be 1 to 24"),
+        (["--train-shards", "100"], 2, "it must be 1 to 24"),
         (["--max-side", "4"], 2, "--max-side"),
         (["--store", "png"], 2, "--store"),
     ],

@@ -102,7 +102,7 @@ def test_a_missing_shard_of_a_finished_folder_is_not_passed_over(
 ) -> None:
     build(found, tmp_path)
     (tmp_path / "train-00001-of-00004").unlink()
-    with pytest.raises(DamagedData, match=r"train-00001-of-00004 is missing.*repair-tfrecords"):
+    with pytest.raises(DamagedData, match=r"train-00001-of-00004: it is missing.*repair-tfrecords"):
         build(found, tmp_path)
 
 

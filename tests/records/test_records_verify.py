@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_raw import contents, encoded, make_raw, picture
@@ -206,6 +209,83 @@ def test_a_manifest_that_is_none_is_named(folder: Path, text: str) -> None:
     (folder / records.NAME).write_text('{"manifest_version": 1, "splits": []}')
     with pytest.raises(DamagedData, match="lacks or mistakes something"):
         check(folder)
+
+
+def tamper(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the manifest and make its digest right again."""
+    path = folder / records.NAME
+    content = json.loads(path.read_text())
+    change(content)
+    total = hashlib.sha256()
+    for name in sorted(content["splits"]):
+        for shard in content["splits"][name]["shards"]:
+            total.update(f"{shard['file']} {shard['records']} {shard['digest']}\n".encode())
+    path.write_text(json.dumps(content | {"digest": total.hexdigest()}))
+
+
+def first(content: dict[str, Any]) -> dict[str, Any]:
+    return content["splits"]["train"]["shards"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: first(content).update(file="../elsewhere/train-00000-of-00003"), "called"),
+        (lambda content: first(content).update(file="/etc/passwd"), "called"),
+        (lambda content: first(content).update(records="8"), "records is '8'"),
+        (lambda content: first(content).update(more=1), "a field 'more'"),
+        (lambda content: content.update(splits={"../x": content["splits"]["train"]}), "no split"),
+        (lambda content: content.update(skipped={}), "skipped is"),
+        (lambda content: content.update(classes=[["ant"]]), r"classes\[0\]"),
+        (lambda content: content.update(store="raw"), "store is 'raw'"),
+        (lambda content: content.update(max_side=256), "max_side is 256"),
+        (lambda content: content["options"].update(on_damaged="hide"), "on_damaged is 'hide'"),
+        (lambda content: content["options"].update(max_side="8"), "max_side is '8'"),
+        (lambda content: content.pop("plan"), "lacks something"),
+    ],
+)
+def test_a_manifest_that_was_changed_is_named(
+    folder: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    tamper(folder, change)
+    for read in (records.read_manifest, records.verify):
+        with pytest.raises(DamagedData, match=f"{records.NAME} lacks or mistakes.*{words}"):
+            read(folder)
+
+
+def test_a_manifest_nested_without_end_or_no_file_is_named(folder: Path) -> None:
+    path = folder / records.NAME
+    path.write_text("[" * 200_000)
+    with pytest.raises(DamagedData, match="nested too deeply"):
+        records.read_manifest(folder)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DamagedData, match="it is a fifo"):
+        records.read_manifest(folder)
+    path.unlink()
+    path.symlink_to(path.name)
+    with pytest.raises(DamagedData, match="symbolic links"):
+        check(folder)
+
+
+def test_sizes_tell_what_is_no_shard_of_this_folder(folder: Path) -> None:
+    path = folder / SHARD
+    records.check_sizes(folder, "train")
+    data = path.read_bytes()
+    sizes = "bytes where the manifest says"
+    other = (folder / "validation-00000-of-00002").read_bytes()
+    for content in (b"", data[:-100], data * 2, other):
+        path.write_bytes(content)
+        with pytest.raises(DamagedData, match=f"{SHARD}: it has .* {sizes}.*repair-tfrecords"):
+            records.check_sizes(folder, "train")
+    path.unlink()
+    with pytest.raises(DamagedData, match=f"{SHARD}: it is missing.*verify-tfrecords"):
+        records.check_sizes(folder, "train")
+    os.mkfifo(path)
+    with pytest.raises(DamagedData, match=f"{SHARD}: it is a fifo"):
+        records.check_sizes(folder, "train")
+    assert [one.reason for one in check(folder).findings] == ["it cannot be read (it is a fifo)"]
+    records.check_sizes(folder, "validation")
 
 
 def test_repair_writes_only_broken_shards_again(images: Path, built: Path, folder: Path) -> None:

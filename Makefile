@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-.PHONY: demo test test-slow test-beam lint wheel-check bench clean
+.PHONY: demo test test-slow test-beam test-frameworks lint wheel-check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
@@ -17,6 +17,10 @@ test-slow: $(VENV)/.dev
 test-beam: $(VENV)-beam/.ready
 	$(VENV)-beam/bin/python -m pytest -q tests/records/test_beam.py
 
+# PyTorch, JAX, Grain, TFDS and Croissant, which nothing else here needs.
+test-frameworks: $(VENV)-frameworks/.ready
+	$(VENV)-frameworks/bin/python -m pytest -q tests/frameworks
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,7 +33,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-beam build dist *.egg-info
+	rm -rf .venv .venv-beam .venv-frameworks build dist *.egg-info
 
 $(VENV)/.runtime: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,4 +47,9 @@ $(VENV)/.dev: $(VENV)/.runtime
 $(VENV)-beam/.ready: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)-beam
 	$(VENV)-beam/bin/pip install -q --disable-pip-version-check -e '.[beam]' fsspec pytest
+	touch $@
+
+$(VENV)-frameworks/.ready: setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)-frameworks
+	$(VENV)-frameworks/bin/pip install -q --disable-pip-version-check -e '.[frameworks]' pytest
 	touch $@

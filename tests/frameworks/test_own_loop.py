@@ -1,0 +1,144 @@
+"""docs/own-loop.md is run as it stands: every image once an epoch, and the same order twice.
+
+Each of its recipes in a process of its own, where its framework is installed; `make
+test-frameworks` has them all.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imagenet_tools.records.reader import open_records
+
+PAGE = Path(__file__).parents[2] / "docs" / "own-loop.md"
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+COUNT = 24  # of tiny_records
+# Heading -> what it needs beside the package's own.
+NEEDS = {
+    "NumPy": (),
+    "PyTorch": ("torch",),
+    "JAX, with Grain": ("jax", "grain"),
+    "Keras 3": ("keras",),
+}
+
+
+def sections() -> dict[str, list[str]]:
+    """Heading -> its blocks of Python; "" is what stands before the first."""
+    first, *others = re.split(r"^## ", PAGE.read_text(), flags=re.M)
+    named = {"": first, **dict(one.split("\n", 1) for one in others)}
+    return {name: BLOCK.findall(text) for name, text in named.items()}
+
+
+def run(code: str, folder: Path, **environment: str) -> str:
+    """Run a script in a folder that holds `records`; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# What is appended to a recipe: the keys of an epoch's batches, an epoch a line.
+EPOCHS = """
+import json
+for epoch in (0, 0, 1):
+    keys, labels = [], []
+    for images, numbers, names in batches(epoch):
+        assert images.shape[1:] == (64, 64, 3) and str(images.dtype).endswith("float32")
+        assert -1 <= float(images.min()) < float(images.max()) <= 1
+        keys += [str(name) for name in names]
+        labels += [int(number) for number in numbers]
+    print("EPOCH", json.dumps([keys, labels]))
+"""
+
+
+def test_every_section_is_tested() -> None:
+    assert set(sections()) == {"", *NEEDS}
+    assert all(sections().values())
+
+
+def test_the_first_block_prints_what_a_record_is(tiny_records: Path) -> None:
+    said = run(sections()[""][0], tiny_records.parent).splitlines()
+    assert said[0].startswith(f"{COUNT} ") and "0 = background" in said[0]
+    assert re.fullmatch(r"[123] .* \S+/\S+ \(\) \(\d+, \d+, 3\)", said[1])
+
+
+@pytest.mark.parametrize("name", ["NumPy", "PyTorch", "JAX, with Grain"])
+def test_every_image_once_an_epoch_and_the_same_order_twice(name: str, tiny_records: Path) -> None:
+    needs(name)
+    page = sections()
+    code = "\n".join([page[""][1], *page[name], EPOCHS])
+    said = run(code, tiny_records.parent)
+    epochs = [json.loads(line[6:]) for line in said.splitlines() if line.startswith("EPOCH ")]
+    first, again, second = epochs
+    assert first == again and first != second
+    reader = open_records(tiny_records, labels_offset=1)
+    for number, (keys, labels) in ((0, first), (1, second)):
+        wanted = [reader[at] for at in reader.order(0, number)]
+        assert keys == [record.key for record in wanted]
+        assert labels == [record.label for record in wanted]
+
+
+def test_pytorch_goes_on_where_it_was(tiny_records: Path) -> None:
+    needs("PyTorch")
+    page = sections()
+    goes_on = "print([list(batch[2]) for batch in batches(3, size=4)][2:] =="
+    goes_on += " [list(batch[2]) for batch in batches(3, size=4, done=8)])"
+    code = "\n".join([page[""][1], *page["PyTorch"], goes_on])
+    assert run(code, tiny_records.parent) == "True\n"
+
+
+# Keras asks for a first batch twice, to learn its shapes: batches are told by their numbers.
+FITTED = """
+import json, math
+assert all(math.isfinite(loss) for loss in history.history["loss"])
+seen = []
+class Noted(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        seen.append({})
+
+class Watched(Images):
+    def __getitem__(self, batch):
+        if seen:
+            seen[-1][batch] = [int(at) for at in self.order[batch * 8 :][:8]]
+        return super().__getitem__(batch)
+
+data = Watched(workers=2)
+data.begin(epoch=0)
+begin = keras.callbacks.LambdaCallback(on_epoch_begin=data.begin)
+net.fit(data, epochs=4, initial_epoch=1, shuffle=False, verbose=0, callbacks=[begin, Noted()])
+print("SEEN", json.dumps([[done[k] for k in sorted(done)] for done in seen]))
+"""
+
+
+def test_keras_fits_on_every_image_once_an_epoch(tiny_records: Path) -> None:
+    needs("Keras 3")
+    backend = "jax" if importlib.util.find_spec("jax") else "tensorflow"
+    page = sections()
+    code = "\n".join([page[""][1], *page["Keras 3"], FITTED])
+    said = run(code, tiny_records.parent, KERAS_BACKEND=backend)
+    (line,) = [line for line in said.splitlines() if line.startswith("SEEN ")]
+    seen = json.loads(line[5:])
+    reader = open_records(tiny_records)
+    assert len(seen) == 3
+    for epoch, batches in enumerate(seen, 1):
+        assert sum(batches, []) == reader.order(0, epoch).tolist()
+
+
+def needs(name: str) -> None:
+    """Skip where a framework of the recipe is not installed."""
+    for package in NEEDS[name]:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; make test-frameworks has it")

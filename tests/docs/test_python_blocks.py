@@ -1,4 +1,4 @@
-"""Every Python block of README, CONTRIBUTING and docs is run, in a folder that has what it names.
+"""Every Python block of README and docs is run, in a folder that has what it names.
 
 A block that begins with a comment `# NAME.py` is a file: it is written under that name and loaded
 as a plug-in. One page's blocks share their names, from top to bottom.
@@ -20,7 +20,7 @@ from imagenet_tools import registry, synthetic
 PROJECT = Path(__file__).parents[2]
 PAGES = [
     page
-    for page in (PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/**/*.md"))
+    for page in (PROJECT / "README.md", *PROJECT.glob("docs/**/*.md"))
     if "```python" in page.read_text()
 ]
 FRAMEWORKS = re.compile(r"^(?:import|from) (torch|jax|grain|keras|tensorflow_datasets)\b", re.M)

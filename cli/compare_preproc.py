@@ -55,11 +55,18 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
 @click.option("--epochs", type=float, help="In place of the recipe's.")
 @click.option("--seeds", type=click.IntRange(1), help="Runs an arm, in place of the profile's.")
 @click.option(
+    "--first-seed",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Seeds are counted from it: a new comparison after another takes new ones.",
+)
+@click.option(
     "--margin",
     type=float,
     default=0.5,
     show_default=True,
-    help="Points of top-1 within which a difference is of no account.",
+    help="Points of top-1 within which a difference does not count.",
 )
 @click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
 @click.option(
@@ -107,6 +114,7 @@ def command(
     recipe: str | None,
     epochs: float | None,
     seeds: int | None,
+    first_seed: int,
     margin: float,
     image_size: int | None,
     jobs: int | None,
@@ -153,6 +161,7 @@ def command(
         recipe=recipe,
         epochs=epochs,
         seeds=seeds,
+        first_seed=first_seed,
         margin=margin,
         image_size=image_size,
         matrix=not no_matrix,

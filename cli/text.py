@@ -24,7 +24,7 @@ def command_line() -> str:
 
 def print_report(report: Report, as_json: bool = False) -> None:
     """Print what a comparison found: accuracies by seed, verdicts, notes and the scope."""
-    from imagenet_tools.comparison.report import document, sections
+    from imagenet_tools.comparison.report import document, opening
 
     if as_json:
         click.echo(json.dumps(report.as_json()))
@@ -41,7 +41,11 @@ def print_report(report: Report, as_json: bool = False) -> None:
         click.echo(f"NOTE     {text}.")
     if report.look:
         click.echo(report.look)
-    click.echo(sections.scope(report))
+    click.echo(opening.scope(report))
+    words, command = opening.next_step(report)
+    click.echo(f"\nNext: {words}")
+    if command:
+        click.echo(f"  {command}")
     click.echo(f"\nReport: {report.folder / document.HTML}")
 
 

@@ -33,6 +33,7 @@ def compare_preproc(
     recipe: str | os.PathLike[str] | None = None,
     epochs: float | None = None,
     seeds: int | None = None,
+    first_seed: int = 1,
     margin: float = 0.5,
     model: str = "alexnet_v2",
     image_size: int | None = None,
@@ -54,7 +55,8 @@ def compare_preproc(
     of records with a train and a validation split (default: small synthetic images made in the
     folder). out: where runs and report are kept (default: runs/<a>-vs-<b>); what is finished there
     is not done again. profile: quick, screen, verdict or replicate-slim. recipe, epochs, seeds
-    (runs an arm), image_size (pixels): in place of the profile's. margin: points of top-1 within
+    (runs an arm), image_size (pixels): in place of the profile's. first_seed: seeds are counted
+    from it; a comparison after another takes new ones. margin: points of top-1 within
     which a difference is of no account. matrix: evaluate each run under the other arms' paths, too.
     ten_crop: and on ten crops. match_scale: multiply each arm's values so that their root mean
     square is 1. attribute: train every combination of two pipelines' parts. jobs: runs at a time.
@@ -71,6 +73,7 @@ def compare_preproc(
         recipe=recipe,
         epochs=epochs,
         seeds=seeds,
+        first_seed=first_seed,
         margin=margin,
         model=model,
         image_size=image_size,
@@ -195,7 +198,7 @@ def report_again(
         plan = dataclasses.replace(plan, margin=margin)
     report = content.make(
         judge(plan, own, len(there.seeds)),
-        command=command or there.command,
+        command="\n".join(filter(None, (there.command.partition("\n")[0], command))),
         changes=changes,
         diagnosis=diagnosed.kept(own),
         class_names=there.class_names,

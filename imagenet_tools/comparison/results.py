@@ -51,7 +51,7 @@ class ArmResults:
 
     def accuracy(self, path: str | None = None) -> np.ndarray:
         """Top-1 in points of each seed under an evaluation path (default: its own)."""
-        return 100 * self.correct[path or self.arm.slug].mean(axis=1)
+        return np.asarray(100 * self.correct[path or self.arm.slug].mean(axis=1))
 
     def metric(self, name: str) -> np.ndarray:
         """A figure of the own evaluation (top5, loss, ece, ...) of each seed."""
@@ -73,11 +73,12 @@ class ArmResults:
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two arms and the verdict on them."""
+    """Two arms and the verdict on them. unlearned: every run of both only guesses."""
 
     a: ArmResults
     b: ArmResults
     verdict: Verdict
+    unlearned: bool = False
 
     @property
     def judged(self) -> bool:
@@ -269,7 +270,7 @@ def _unlearned(plan: Plan, contrast: Contrast) -> Contrast:
     if any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
         return contrast
     judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), plan.num_classes)
-    return replace(contrast, verdict=judged)
+    return replace(contrast, verdict=judged, unlearned=True)
 
 
 def _with_failures(contrast: Contrast) -> Contrast:

@@ -23,7 +23,7 @@ from imagenet_tools.comparison import arms, compare, prepare, run_files, stored,
 from imagenet_tools.comparison.children import Children
 from imagenet_tools.comparison.plan import Arm, make_plan, run_seed
 from imagenet_tools.comparison.plan_file import read_plan, write_plan
-from imagenet_tools.comparison.report import published
+from imagenet_tools.comparison.report import content, opening, published
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import finished, read_result, write_result
 from imagenet_tools.diagnosis import sample, values
@@ -45,6 +45,22 @@ def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
     assert "alexnet is better than inception by" in text
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "<script" not in page
+
+
+def test_what_to_do_next_is_no_deviation(tiny_records: Path, tmp_path: Path) -> None:
+    """More seeds are new ones in a new folder; the command is the one that was typed, and more."""
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, alexnet=0.505))
+    command = "imgtools compare-preproc alexnet inception --data records --seeds 3"
+    report = content.make(judge(made, tmp_path), command=command)
+    words, again = opening.next_step(report)
+    more = report.judgement.contrasts[0].verdict.seeds_more
+    assert more is not None
+    assert again == f"{command} --seeds {3 + more} --first-seed 4 --out NEW-FOLDER"
+    assert "all of them new" in words
+    later = make_plan(("alexnet", "inception"), tiny_records, seeds=2, first_seed=4)
+    assert later.seeds == (4, 5)
+    assert opening.headline(report.judgement.contrasts[0]).badge == "inconclusive"
 
 
 def test_finished_runs_are_left_alone_and_failed_ones_named(
@@ -193,8 +209,8 @@ def test_a_damaged_predictions_file_is_named(tiny_records: Path, tmp_path: Path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
     path = run_files.run_folder(tmp_path, "alexnet", 1) / run_files.predictions_file("alexnet")
     sound = path.read_bytes()
-    for content in (b"", sound[:400], b"not an npz"):
-        path.write_bytes(content)
+    for spoilt in (b"", sound[:400], b"not an npz"):
+        path.write_bytes(spoilt)
         with pytest.raises(DamagedData, match=r"predictions-alexnet\.npz"):
             judge(made, tmp_path)
 

@@ -33,15 +33,21 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of every kind of block, one of them too wide for a phone."""
     folder = tmp_path_factory.mktemp("page")
     Image.new("RGB", (600, 100), "#0072B2").save(folder / "preview.png")
-    wide = blocks_.Table(["arm", *(f"column {i}" for i in range(20))], [["alexnet", *"x" * 20]])
-    blocks = [
-        blocks_.Text("alexnet is better <&>.", "verdict"),
+    head = ["arm", *(f"column {i}" for i in range(20))]
+    wide = blocks_.Table("Wide", head, [["alexnet", *"x" * 20]])
+    sentence = "alexnet is better <&>."
+    verdict = blocks_.Headline("alexnet is better", "+7.27 points", "5 to 9", sentence, "better")
+    top = [
+        blocks_.Headlines([verdict]),
         blocks_.Items("Found:", ["scale <70>; --match-scale helps", "`imgtools plan`"], "warning"),
-        wide,
-        blocks_.Picture("preview.png", "A picture."),
-        blocks_.Code("imgtools compare-preproc alexnet inception " * 5),
+        blocks_.Picture("preview.png", "A picture.", "A blue field"),
     ]
-    text = blocks_.page("a vs b", [blocks_.Section("Verdict", blocks)], folder)
+    below = [wide, blocks_.Code("imgtools compare-preproc alexnet inception " * 5)]
+    sections = [
+        blocks_.Section("", top),
+        blocks_.Section("What it costs", [*below, blocks_.Fold("More", [blocks_.Text("more")])]),
+    ]
+    text = blocks_.page("a vs b", sections, folder)
     (folder / "report.html").write_text(text, encoding="utf-8")
     return folder / "report.html"
 
@@ -50,8 +56,18 @@ def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:
     text = page.read_text()
     assert "alexnet is better &lt;&amp;&gt;." in text
     links = re.findall(r"""(?:src|href)\s*=\s*["']([^"']*)""", text)
-    assert links and all(link.startswith("data:") for link in links)
+    assert links and all(link.startswith(("data:", "#")) for link in links)
     assert "@import" not in text and "url(" not in text
+
+
+def test_a_page_can_be_heard_and_walked_through(page: Path) -> None:
+    text = page.read_text()
+    assert '<a href="#what-it-costs">What it costs</a>' in text
+    assert '<h2 id="what-it-costs">' in text
+    assert '<th scope="col">column 1</th>' in text and '<th scope="row">alexnet</th>' in text
+    assert "<thead>" in text and '<caption class="unseen">Wide</caption>' in text
+    assert 'alt="A blue field"' in text
+    assert "<details><summary>More</summary>" in text
 
 
 def test_commands_and_options_are_not_broken(page: Path) -> None:
@@ -61,6 +77,17 @@ def test_commands_and_options_are_not_broken(page: Path) -> None:
     items = blocks_.Items("Found:", ["one", "two"], "warning")
     lines = blocks_.markdown("a", [blocks_.Section("b", [items])]).splitlines()
     assert lines[4:8] == ["> Found:", ">", "> - one", "> - two"]
+
+
+def test_names_are_no_markup_in_markdown() -> None:
+    evil = "<img src=x onerror=alert(1)> [a](http://b) *c* | d_e"
+    kept = r"\<img src=x onerror=alert(1)\> \[a\](http://b) \*c\* \| d\_e"
+    table = blocks_.Table("t", ["class", evil], [[evil, "`x`"]])
+    text = blocks_.Text(f"{evil} `--as_is`")
+    lines = blocks_.markdown(evil, [blocks_.Section("b", [text, table])]).splitlines()
+    assert lines[0] == f"# {kept}"
+    assert lines[4] == f"{kept} `--as_is`"
+    assert lines[6:9] == [f"| class | {kept} |", "| --- | ---: |", f"| {kept} | 'x' |"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

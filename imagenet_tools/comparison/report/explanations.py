@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
+
 from imagenet_tools.comparison.report import flips
-from imagenet_tools.comparison.report.blocks import Block, Items, Picture, Table, Text
+from imagenet_tools.comparison.report.blocks import Block, Fold, Items, Picture, Table, Text
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.run_files import COMMON
 from imagenet_tools.diagnosis import passport
+from imagenet_tools.pipelines.pipeline import Pipeline
 
 PREVIEW = "preview.png"
 CLASSES_SHOWN = 10
 
 
-def matrix_blocks(report: Report) -> list[Block]:
+def matrix_blocks(report: Report) -> list[Block | Fold]:
     table = report.judgement.matrix
     seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
     paths = sorted(seen, key=lambda path: path == COMMON)  # in the arms' order, common last
@@ -23,7 +26,13 @@ def matrix_blocks(report: Report) -> list[Block]:
         [name, *(f"{row[path]:.2f}" if path in row else "–" for path in paths)]
         for name, row in table.items()
     ]
-    blocks: list[Block] = [Table(["trained under", *(f"eval: {p}" for p in paths)], rows)]
+    blocks: list[Block | Fold] = [
+        Table(
+            "Top-1 by training and evaluation",
+            ["trained under", *(f"eval: {p}" for p in paths)],
+            rows,
+        )
+    ]
     for contrast in report.judgement.contrasts:
         if effects := contrast.effects:
             blocks.append(
@@ -44,7 +53,7 @@ def matrix_blocks(report: Report) -> list[Block]:
     return blocks
 
 
-def attribution_blocks(report: Report) -> list[Block]:
+def attribution_blocks(report: Report) -> list[Block | Fold]:
     rows = []
     for share in report.attribution:
         low, high = share.interval
@@ -54,11 +63,12 @@ def attribution_blocks(report: Report) -> list[Block]:
         "Every combination of the two pipelines' parts was trained; the difference is divided "
         "among the parts by Shapley's values, which add up to it. Intervals over seeds."
     )
-    return [Table(["part", "points", "95 % interval"], rows), Text(note, "note")]
+    name = "What each part contributes"
+    return [Table(name, ["part", "points", "95 % interval"], rows), Text(note, "note")]
 
 
-def class_blocks(report: Report, folder: Path) -> list[Block]:
-    blocks: list[Block] = []
+def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
+    blocks: list[Block | Fold] = []
     for contrast, turned in zip(report.judgement.contrasts, report.turned, strict=True):
         a, b = contrast.a.arm.spec, contrast.b.arm.spec
         if not turned.changes:
@@ -68,7 +78,8 @@ def class_blocks(report: Report, folder: Path) -> list[Block]:
              f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
             for one in turned.changes[:CLASSES_SHOWN]
         ]  # fmt: skip
-        blocks.append(Table(["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"], rows))
+        head = ["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"]
+        blocks.append(Table(f"Classes, {a} and {b}", head, rows))
         blocks.append(
             Text(
                 f"Top-1 of each class, the largest changes first; p is adjusted for the "
@@ -78,45 +89,103 @@ def class_blocks(report: Report, folder: Path) -> list[Block]:
             )
         )
     if (folder / flips.SHEET).exists():
-        blocks.append(Picture(flips.SHEET, "The first of these images, of the first difference."))
+        caption = "The first of these images, of the first difference."
+        alt = "Photographs that every run of one arm has right and no run of the other."
+        blocks.append(Picture(flips.SHEET, caption, alt))
     return blocks
 
 
-def curve_picture(drawn: dict[str, str]) -> Picture:
-    return Picture(
+def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
+    """The training loss by epoch, and what was learned of the training images themselves."""
+    names = ", ".join(arm.spec for arm in report.plan.judged)
+    curves = Picture(
         "curves.png",
-        "Line: mean over seeds; band: from the lowest to the highest seed.",
+        "Loss on augmented training images with dropout. Line: mean over seeds; band: from the "
+        "lowest to the highest seed.",
+        f"Training loss by epoch of {names}.",
         drawn["curves"],
     )
+    rows = [
+        [
+            arm.arm.spec,
+            *(
+                f"{arm.on_training(name).mean():.{digits}f} / {arm.metric(name).mean():.{digits}f}"
+                for name, digits in (("top1", 2), ("loss", 3))
+            ),
+            f"{arm.metric('loss').mean() - arm.on_training('loss').mean():+.3f}",
+        ]
+        for arm in report.judgement.arms
+        if arm.seeds and np.isfinite(arm.on_training("loss")).all()
+    ]
+    if not rows:
+        return [curves]
+    head = ["arm", "top-1 %, training / validation", "loss, training / validation", "loss, gap"]
+    note = (
+        "Both under the arm's own evaluation path, without dropout; of the training images as many "
+        "as there are validation images, or all. A gap that grows while validation accuracy does "
+        "not is overfitting."
+    )
+    return [curves, Table("Training images beside validation", head, rows), Text(note, "note")]
 
 
-def passport_blocks(report: Report, folder: Path) -> list[Block]:
-    rows = []
-    for arm in report.plan.arms:
-        steps = "; ".join(
-            f"{part}: {', '.join(lines)}"
-            for part, lines in arm.pipeline.describe()["steps"].items()
-            if lines
-        )
-        rows.append([arm.spec, steps])
-    blocks: list[Block] = [Table(["arm", "steps"], rows, words=True)]
+def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
+    """What each pipeline does, what was measured of it, and how it looks."""
+    blocks: list[Block | Fold] = [*_steps(report)]
+    if report.diagnosis.findings:
+        told = [
+            f"{one.title}. {one.explanation} {one.consequence}" for one in report.diagnosis.findings
+        ]
+        blocks.append(Items("What the diagnosis found:", told, "note"))
     if report.diagnosis.passports:
         found = passport.rows(report.diagnosis.passports)
         titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
         lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
-        blocks.append(Table(["input passport", *found], lines))
-    if report.diagnosis.findings:
-        found_texts = [
-            f"{one.title}. {one.explanation} {one.consequence}" for one in report.diagnosis.findings
-        ]
-        blocks.append(Items("What the diagnosis found:", found_texts, "note"))
+        table = Table("What was measured of each arm", ["", *found], lines)
+        blocks.append(Fold("What was measured of each arm", [table]))
     if (folder / PREVIEW).exists():
         blocks.append(
             Picture(
                 PREVIEW,
                 "Left: photographs with the windows that each arm looks at, thick at evaluation. "
                 "Then, arm by arm, three draws of training and the evaluation.",
+                "Photographs as each arm sees them.",
                 wide=True,
             )
         )
     return blocks
+
+
+def _steps(report: Report) -> list[Block | Fold]:
+    """The arms' steps side by side; what is the same in all of them is folded away."""
+    arms = report.plan.judged
+    described = [arm.pipeline.describe()["steps"] for arm in arms]
+    kinds = dict.fromkeys(kind for steps in described for kind in steps)
+    rows = [
+        [kind, *("; ".join(steps.get(kind, [])) or "nothing" for steps in described)]
+        for kind in kinds
+    ]
+    settings = [[_settings(arm.pipeline, kind) for arm in arms] for kind in kinds]
+    rows = [
+        [row[0], *(f"{text}{extra}" for text, extra in zip(row[1:], extras, strict=True))]
+        for row, extras in zip(rows, settings, strict=True)
+    ]
+    head = ["", *(arm.spec for arm in arms)]
+    differ = [row for row in rows if len(set(row[1:])) > 1]
+    alike = [row for row in rows if len(set(row[1:])) == 1]
+    blocks: list[Block | Fold] = []
+    if differ:
+        blocks.append(Table("In what the arms differ", head, differ, words=True))
+    if alike:
+        table = Table("What the arms do alike", head[:2], [row[:2] for row in alike], words=True)
+        blocks.append(Fold(f"Alike: {', '.join(row[0] for row in alike)}", [table]))
+    return blocks
+
+
+def _settings(pipeline: Pipeline, kind: str) -> str:
+    """The settings of a part that are not its defaults, and the factor beside the range."""
+    values = dict(pipeline.parts[kind].settings) if kind in pipeline.parts else {}
+    if kind in ("range", *(["plain"] if pipeline.plain else [])):
+        values |= pipeline.universal
+    return (
+        f" [{', '.join(f'{name} = {value}' for name, value in values.items())}]" if values else ""
+    )

@@ -62,9 +62,30 @@ def png(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor="white")
 
 
+def runs(arms: Sequence[ArmResults]) -> Figure:
+    """Top-1 of every run by arm: dots, the mean as a bar, and its 95 % interval over seeds."""
+    from scipy import stats
+
+    figure, axes = _figure(5, 0.8 + 0.42 * len(arms))
+    for row, arm in enumerate(reversed(arms)):
+        colour = COLOURS[(len(arms) - 1 - row) % len(COLOURS)]
+        values = arm.accuracy()
+        if len(values) > 1:
+            half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+            span = [max(0.0, values.mean() - half), min(100.0, values.mean() + half)]
+            axes.plot(span, [row, row], color=colour, linewidth=1.6, alpha=0.7)
+        if len(values):
+            axes.plot(values.mean(), row, "|", color=colour, markersize=16, markeredgewidth=2.5)
+        axes.plot(values, [row] * len(values), "o", color=colour, markersize=6, alpha=0.75)
+    axes.set_yticks(range(len(arms)), [arm.arm.spec for arm in reversed(arms)])
+    axes.set_ylim(-0.6, len(arms) - 0.4)
+    axes.set_xlabel("top-1, % of the validation images")
+    return figure
+
+
 def forest(contrasts: Sequence[Contrast], margin: float) -> Figure:
     """Each contrast's difference with its interval, single seeds as dots, the margin as a band."""
-    figure, axes = _figure(7, 1.1 + 0.55 * len(contrasts))
+    figure, axes = _figure(5, 0.9 + 0.5 * len(contrasts))
     axes.axvspan(-margin, margin, color="#888888", alpha=0.18, linewidth=0)
     axes.axvline(0, color="#000000", linewidth=0.8)
     names = []
@@ -80,13 +101,13 @@ def forest(contrasts: Sequence[Contrast], margin: float) -> Figure:
             axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
-    axes.set_xlabel("first less second, points of top-1")
+    axes.set_xlabel("← second better · points of top-1 · first better →")
     return figure
 
 
 def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
     """Training loss by epoch: mean over seeds, and the band from the lowest to the highest."""
-    figure, axes = _figure(7, 3)
+    figure, axes = _figure(5, 2.6)
     for number, results in enumerate(arms):
         lines = [
             _losses(run_files.run_folder(folder, results.arm.slug, seed)) for seed in results.seeds
@@ -124,10 +145,11 @@ def _losses(run: Path) -> list[tuple[float, float]]:
 
 
 def draw_all(report: Report, folder: Path) -> dict[str, str]:
-    """Draw the figures; write forest.png and curves.png into the folder, return name -> SVG."""
+    """Draw the figures; write NAME.png into the folder, return name -> SVG."""
     judgement, plan = report.judgement, report.plan
     judged = [one for one in judgement.arms if one.arm in plan.judged]
     figures: dict[str, Callable[[], Any]] = {
+        "runs": lambda: runs(judged),
         "forest": lambda: forest(judgement.contrasts, plan.margin),
         "curves": lambda: curves(judgement.folder, judged),
     }

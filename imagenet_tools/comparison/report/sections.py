@@ -1,4 +1,4 @@
-"""What the report says, section by section."""
+"""What the report says below its first screen, section by section."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy as np
 
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.cost import duration
-from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.comparison.report import explanations
+from imagenet_tools.comparison.report import explanations, opening
 from imagenet_tools.comparison.report.blocks import (
     Block,
     Code,
-    Items,
+    Fold,
     Picture,
     Section,
     Table,
@@ -24,6 +23,8 @@ from imagenet_tools.comparison.report.blocks import (
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.comparison.verdicts import chance
+
+MOST_COLUMNS = 4  # arms that stand side by side; more stand below each other
 
 ACCURACY_NOTE = (
     "Mean ± standard deviation over seeds, of the last checkpoint on every validation image once. "
@@ -34,23 +35,24 @@ ACCURACY_NOTE = (
 DIFFERENCE_NOTE = (
     "Interval: Welch's over seeds, with what other validation images would change. Bootstrap: the "
     "same by resampling seeds and images, as a check. Error from seeds, from images: the two parts "
-    "of the standard error, in points. p, no difference: how often a difference as large would "
-    "come out if there were none. p, not equivalent: the larger of the two one-sided tests against "
+    "of the standard error, in points. Correlation of seeds: of the two arms' accuracies over the "
+    "seeds that they share. p, no difference: how often a difference as large would come out if "
+    "there were none. TOST p: the larger of the two one-sided tests that the difference is within "
     "the margin. First wins: the chance that a fresh run of the first arm beats one of the second."
 )
 
 
 def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[Section]:
     """The report's sections in the order in which they are read; drawn: the figures as SVG."""
+    judgement = report.judgement
     found = [
-        Section("Verdict", _verdict_blocks(report)),
-        Section("Accuracy", _accuracy_blocks(report.judgement.arms)),
+        Section("", opening.blocks(report, _runs_picture(judgement.arms, drawn))),
+        Section("Difference", _difference_blocks(report, drawn)),
+        Section("Accuracy", _accuracy_blocks(judgement.arms)),
     ]
     if report.published:
         found.append(Section("Beside the published run", _published_blocks(report)))
-    contrasts = report.judgement.contrasts
-    difference = [_forest_picture(report.plan, drawn), *_estimate_table(contrasts)]
-    found.append(Section("Difference", difference))
+    found.append(Section("Training", explanations.training_blocks(report, drawn)))
     if report.plan.matrix:
         found.append(Section("Trained under, evaluated under", explanations.matrix_blocks(report)))
     if report.attribution:
@@ -58,69 +60,23 @@ def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[
             Section("Which part makes the difference", explanations.attribution_blocks(report))
         )
     found += [
-        Section("Training", [explanations.curve_picture(drawn)]),
         Section("Which classes and images", explanations.class_blocks(report, folder)),
-        Section("What the arms do", explanations.passport_blocks(report, folder)),
+        Section("What the arms do", explanations.arm_blocks(report, folder)),
         Section("Cost", _cost_blocks(report)),
         Section("Reproduce", _reproduce_blocks(report)),
     ]
     return found
 
 
-def scope(report: Report) -> str:
-    """What the verdict is about, in one sentence."""
-    plan, recipe, seeds = report.plan, report.plan.recipe, report.judgement.seeds
-    epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
-    proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
-    return (
-        f"Holds for {plan.model} at {plan.image_size} px"
-        f"{proxy if plan.image_size < 195 else ''}, {recipe.optimizer} at rate "
-        f"{recipe.learning_rate:g}, {epochs}, batch {recipe.batch_size}, "
-        f"weight decay {recipe.weight_decay:g}, {recipe.initialisation} start; data: "
-        f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
-        f"validation images, {_classes(report)}; seeds {_ranges(seeds)}."
+def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
+    told = "; ".join(f"{arm.arm.spec} {_mean_sd(arm.accuracy())} %" for arm in arms)
+    return Picture(
+        "runs.png",
+        "Each dot is a run, the bar the mean of its arm, the line the mean's 95 % interval over "
+        "seeds (each arm alone: of the difference, the interval above speaks).",
+        f"Top-1 accuracy of every run by arm: {told}.",
+        drawn["runs"],
     )
-
-
-def _classes(report: Report) -> str:
-    """How many classes the validation images have, beside how many the labels count."""
-    there = {int(label) for arm in report.judgement.arms for label in np.unique(arm.label)}
-    count = report.plan.num_classes
-    if not there or len(there) == count:
-        return f"{count:,} classes"
-    return f"{len(there):,} classes (of the {count:,} that the labels count)"
-
-
-def _ranges(seeds: Sequence[int]) -> str:
-    return f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-
-
-def _verdict_blocks(report: Report) -> list[Block]:
-    blocks: list[Block] = [Text(sentence + ".", "verdict") for sentence in report.sentences]
-    blocks.append(Text(scope(report), "scope"))
-    if report.look:
-        blocks.append(Text(report.look, "scope"))
-    if report.plan.synthetic:
-        blocks.append(
-            Text(
-                "The images are synthetic, made by imgtools to try its machinery: this says "
-                "nothing about photographs. Give --data to compare on your own records.",
-                "warning",
-            )
-        )
-    if report.deviations:
-        blocks.append(
-            Items("Deviations from the plan:", [f"{t}." for t in report.deviations], "warning")
-        )
-    blocks += [Text(f"{text}.", "warning") for text in report.warnings]
-    found = [
-        f"{finding.title}. {finding.consequence}"
-        for finding in report.diagnosis.findings
-        if finding.severity in ("fail", "warning")
-    ]
-    if found:
-        blocks.append(Items("What the diagnosis found before training:", found, "warning"))
-    return blocks
 
 
 def _mean_sd(values: np.ndarray, digits: int = 2) -> str:
@@ -148,7 +104,7 @@ FIGURES: list[Figure] = [
 TEN_CROP: Figure = ("ten-crop top-1 %", 2, lambda arm: arm.accuracy(run_files.TEN_CROP))
 
 
-def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block]:
+def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
     """The figures of each arm over its seeds, and of each seed."""
     ten_crop = all(run_files.TEN_CROP in arm.correct for arm in arms if arm.seeds)
     figures = [*FIGURES, TEN_CROP] if ten_crop else FIGURES
@@ -162,14 +118,20 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block]:
             cells = [_figure(values[at], digits) for digits, values in found]
             singles.append([arm.arm.spec, str(seed), *cells])
     heads = [head for head, _, _ in figures]
+    table = [["arm", "seeds", *heads], *means]
+    if len(arms) <= MOST_COLUMNS:
+        table = [["", *table[0][1:]], *table[1:]]
+        table = [list(row) for row in zip(*table, strict=True)]
+    name = "Accuracy by arm, mean and standard deviation over seeds"
+    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles)
     return [
-        Table(["arm", "seeds", *heads], means),
+        Table(name, table[0], table[1:]),
         Text(ACCURACY_NOTE, "note"),
-        Table(["arm", "seed", *heads], singles),
+        *([Fold("Every seed", [each])] if singles else []),
     ]
 
 
-def _published_blocks(report: Report) -> list[Block]:
+def _published_blocks(report: Report) -> list[Block | Fold]:
     known = report.published
     assert known is not None
     steps = f"{report.plan.steps:,}"
@@ -187,44 +149,69 @@ def _published_blocks(report: Report) -> list[Block]:
         else "Data, size and number of steps are those of the published run, which is one run of "
         "one seed: a difference below the spread of the seeds here means nothing."
     )
-    return [Table(head, rows), Text(note, "warning" if different else "note")]
+    name = "The published run and this comparison"
+    return [Table(name, head, rows), Text(note, "warning" if different else "note")]
 
 
-def _forest_picture(plan: Plan, drawn: dict[str, str]) -> Picture:
-    caption = (
-        "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
-        "runs of the same seed. Inside the grey band, the margin of "
-        f"±{plan.margin:g} points, a difference is of no account."
+def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
+    """The differences with their intervals, where the uncertainty comes from, and single pairs."""
+    contrasts, margin = report.judgement.contrasts, report.plan.margin
+    told = "; ".join(
+        f"{_pair(one)} {one.verdict.difference:+.2f} points" for one in contrasts if one.judged
     )
-    return Picture("forest.png", caption, drawn["forest"])
+    picture = Picture(
+        "forest.png",
+        "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
+        f"runs of the same seed. Inside the grey band, the margin of ±{margin:g} points, a "
+        "difference does not count.",
+        f"Differences with their intervals: {told or 'none'}.",
+        drawn["forest"],
+    )
+    return [picture, *_estimate_table(contrasts), *_checkpoints(contrasts)]
 
 
-def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block]:
+def _pair(contrast: Contrast) -> str:
+    return f"{contrast.a.arm.spec} − {contrast.b.arm.spec}"
+
+
+def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
     rows = []
     for contrast in contrasts:
         found, estimate = contrast.verdict, contrast.verdict.estimate
         if estimate is None:
             continue
+        correlation = found.seed_correlation
         rows.append(
             [
-                f"{contrast.a.arm.spec} − {contrast.b.arm.spec}",
+                _pair(contrast),
                 f"{found.difference:+.2f}",
                 f"{found.interval[0]:+.2f} to {found.interval[1]:+.2f}",
                 f"{found.bootstrap[0]:+.2f} to {found.bootstrap[1]:+.2f}",
                 f"{estimate.seed_variance**0.5:.2f}",
                 f"{estimate.image_variance**0.5:.2f}",
+                "–" if correlation is None else f"{correlation:+.2f}",
                 f"{found.p:.3g}",
                 f"{found.equivalence_p:.3g}",
                 chance(found.chance_a_beats_b),
             ]
         )
-    head = ["first − second", "points", "95 % interval", "bootstrap", "error from seeds",
-            "from images", "p, no difference", "p, not equivalent", "first wins"]  # fmt: skip
-    blocks: list[Block] = [Table(head, rows), Text(DIFFERENCE_NOTE, "note")] if rows else []
-    return [*blocks, *_checkpoints(contrasts)]
+    if not rows:
+        return []
+    head = [
+        *("first − second", "points", "95 % interval", "bootstrap", "error from seeds"),
+        *("from images", "correlation of seeds", "p, no difference", "TOST p", "first wins"),
+    ]
+    if len(rows) <= MOST_COLUMNS:
+        turned = [list(row) for row in zip(["", *head[1:]], *rows, strict=True)]
+        head, rows = turned[0], turned[1:]
+    name = "Each difference and where its uncertainty comes from"
+    return [
+        Table(name, head, rows),
+        Fold("How to read this table", [Text(DIFFERENCE_NOTE, "note")]),
+    ]
 
 
-def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block]:
+def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
     """McNemar's tests of single pairs of runs, which are not about the pipelines."""
     rows = [
         [f"{c.a.arm.spec}, {c.b.arm.spec}", str(seed), str(pair.only_a), str(pair.only_b),
@@ -240,10 +227,11 @@ def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block]:
         "Each pair of checkpoints on its own: whether these two differ. It says nothing of the "
         "pipelines, whose runs differ from seed to seed, too."
     )
-    return [Table(head, rows), Text(note, "note")]
+    table = Table("McNemar's test of each pair of checkpoints", head, rows)
+    return [Fold("Single pairs of checkpoints", [table, Text(note, "note")])]
 
 
-def _cost_blocks(report: Report) -> list[Block]:
+def _cost_blocks(report: Report) -> list[Block | Fold]:
     rows = []
     for arm in (one for one in report.judgement.arms if one.seeds):
         seconds = [run.training.seconds for run in arm.runs]
@@ -264,14 +252,18 @@ def _cost_blocks(report: Report) -> list[Block]:
         "any), training steps and evaluation, without the start of processes; runs side by side "
         "share it."
     )
-    return [Table(head, rows), Text(note, "note")]
+    return [Table("Time by arm", head, rows), Text(note, "note")]
 
 
-def _reproduce_blocks(report: Report) -> list[Block]:
+def _reproduce_blocks(report: Report) -> list[Block | Fold]:
     plan = report.plan
     versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
     prints = ", ".join(f"{arm.spec} {arm.fingerprint}" for arm in plan.arms)
     return [
-        Code(report.command),
-        Text(f"Data digest {plan.data}. Fingerprints: {prints}. {versions}.", "note"),
+        *([Code(report.command)] if report.command else []),
+        Text(
+            f"Margin ±{plan.margin:g} points. plan.json holds the recipe, every field of it. Data "
+            f"digest {plan.data}. Fingerprints: {prints}. {versions}.",
+            "note",
+        ),
     ]

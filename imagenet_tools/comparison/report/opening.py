@@ -1,0 +1,174 @@
+"""The first screen: the verdict at a glance, every run, what it holds for, and what to do next."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+
+from imagenet_tools.comparison.report.blocks import (
+    Block,
+    Code,
+    Fold,
+    Headline,
+    Headlines,
+    Items,
+    Picture,
+    Text,
+)
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.results import Contrast
+
+MOST_WARNINGS = 3  # of the diagnosis, that stand on the first screen
+SMALLEST = 195  # pixels, from which on alexnet_v2 is the net that was defined
+
+
+def blocks(report: Report, runs: Picture) -> list[Block | Fold]:
+    """The blocks before the first heading; runs: the figure of every run."""
+    verdicts = Headlines([headline(one) for one in report.judgement.contrasts])
+    found: list[Block | Fold] = [verdicts, runs, Text(scope(report), "scope")]
+    if report.look:
+        found.append(Text(report.look, "scope"))
+    words, command = next_step(report)
+    found.append(Text(f"Next: {words}", "next"))
+    if command:
+        found.append(Code(command))
+    return [*found, *_warnings(report)]
+
+
+def headline(contrast: Contrast) -> Headline:
+    """A contrast's verdict at a glance."""
+    found, a, b = contrast.verdict, contrast.a.arm.spec, contrast.b.arm.spec
+    winner = {"A better": a, "B better": b}.get(found.kind)
+    badge, tone = {
+        "equivalent": ("equivalent", "equivalent"),
+        "inconclusive": ("inconclusive", "open"),
+    }.get(found.kind, (f"{winner} is better", "better"))
+    if contrast.unlearned:
+        badge, tone = "nothing learned", "nothing"
+    elif not contrast.judged:
+        badge, tone = "diverged", "nothing"
+    low, high, value = *found.interval, found.difference
+    first, second = a, b
+    if found.kind == "B better":
+        first, second, low, high, value = b, a, -high, -low, -value
+    number = f"{value:+.2f} points" if math.isfinite(value) else "no difference to state"
+    bounds = (
+        f"top-1, {first} less {second}; 95 % interval {low:+.2f} to {high:+.2f}"
+        if math.isfinite(low)
+        else f"top-1, {first} less {second}; no interval"
+    )
+    return Headline(badge, number, bounds, f"{found.sentence}.", tone)
+
+
+def scope(report: Report) -> str:
+    """What the verdict is about, in one sentence."""
+    plan, recipe, seeds = report.plan, report.plan.recipe, report.judgement.seeds
+    epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
+    proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
+    return (
+        f"Holds for {plan.model} at {plan.image_size} px"
+        f"{proxy if plan.image_size < SMALLEST else ''}, {recipe.optimizer} at rate "
+        f"{recipe.learning_rate:g}, {epochs}, batch {recipe.batch_size}, "
+        f"weight decay {recipe.weight_decay:g}, {recipe.initialisation} start; data: "
+        f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
+        f"validation images, {_classes(report)}; {_seeds(seeds)}."
+    )
+
+
+def _classes(report: Report) -> str:
+    """The classes that the validation images have, by name where they are few."""
+    there = sorted({int(label) for arm in report.judgement.arms for label in np.unique(arm.label)})
+    count = report.plan.num_classes
+    names = [report.class_names[one].partition(",")[0] for one in there
+             if one < len(report.class_names)]  # fmt: skip
+    listed = f" ({', '.join(names)})" if 0 < len(names) <= 10 and all(names) else ""
+    of = f" of the {count:,} that the labels count" if there and len(there) != count else ""
+    shown = len(there) or count
+    return f"{shown:,} class{'es' if shown > 1 else ''}{of}{listed}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+
+
+def next_step(report: Report) -> tuple[str, str | None]:
+    """What to do after this result, and the command that does it.
+
+    Never more seeds in the same folder: a comparison that is lengthened because its result was
+    seen errs more often. A new one has seeds of its own.
+    """
+    contrasts, plan = report.judgement.contrasts, report.plan
+    specs = shlex.join(arm.spec for arm in plan.judged)
+    if any(one.unlearned or not one.judged for one in contrasts):
+        at = "" if plan.synthetic else f" --data {shlex.quote(plan.data_name)}"
+        return "find out why nothing was learned before more is trained.", (
+            f"imgtools diagnose {specs}{at}"
+        )
+    open_ones = [one.verdict for one in contrasts if one.verdict.kind == "inconclusive"]
+    if open_ones:
+        if any(one.images_more for one in open_ones):
+            return "compare on more validation images; no number of seeds makes up for them.", None
+        if any(one.seeds_more is None for one in open_ones):
+            return "leave it: more seeds than anybody runs would be needed to tell.", None
+        total = max(min(one.seeds) + (one.seeds_more or 0) for one in open_ones)
+        first = plan.seeds[-1] + 1
+        again = f"{_again(report)} --seeds {total} --first-seed {first} --out NEW-FOLDER"
+        return (
+            f"a comparison of {total} seeds an arm, all of them new, in a folder of its own. (More "
+            "seeds added here, after this result was seen, would err more often than 5 %.)"
+        ), again
+    if plan.synthetic:
+        return "compare on your own images.", (
+            f"imgtools compare-preproc {specs} --data RECORDS --out NEW-FOLDER"
+        )
+    if plan.image_size < SMALLEST:
+        return "this is a proxy; the net at its own size, looked at after 3, 5 and 8 seeds:", (
+            f"imgtools compare-preproc {specs} --data {shlex.quote(plan.data_name)} "
+            "--profile verdict --out NEW-FOLDER"
+        )
+    parted = len(plan.judged) == 2 and not any(arm.pipeline.plain for arm in plan.judged)
+    if contrasts[0].verdict.winner and parted and not plan.attribute:
+        return "which part makes the difference?", f"{_again(report)} --attribute --out NEW-FOLDER"
+    return "nothing is open.", None
+
+
+def _again(report: Report) -> str:
+    """The command of this comparison, to which options can be added that take precedence."""
+    first = report.command.partition("\n")[0]
+    if first.startswith("imgtools compare-preproc") and "--run-slice" not in first:
+        return first
+    plan = report.plan
+    at = "" if plan.synthetic else f" --data {shlex.quote(plan.data_name)}"
+    specs = shlex.join(arm.spec for arm in plan.judged)
+    return f"imgtools compare-preproc {specs}{at} --profile {plan.profile}"
+
+
+def _warnings(report: Report) -> list[Block | Fold]:
+    """What a reader must know beside the verdict."""
+    found: list[Block | Fold] = []
+    if report.plan.synthetic:
+        found.append(
+            Text(
+                "The images are synthetic, made by imgtools to try its machinery: this says "
+                "nothing about photographs. Give --data to compare on your own records.",
+                "warning",
+            )
+        )
+    if report.deviations:
+        found.append(
+            Items("Deviations from the plan:", [f"{t}." for t in report.deviations], "warning")
+        )
+    found += [Text(f"{text}.", "warning") for text in report.warnings]
+    told = [
+        f"{one.title}. {one.consequence}"
+        for one in report.diagnosis.findings
+        if one.severity in ("fail", "warning")
+    ]
+    if told:
+        items = Items("What the diagnosis found before training:", told, "warning")
+        many = f"What the diagnosis found before training: {len(told)} warnings"
+        found.append(items if len(told) <= MOST_WARNINGS else Fold(many, [items]))
+    return found

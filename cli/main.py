@@ -20,7 +20,8 @@ from imagenet_tools.cli.options import nearest
 
 # How --help orders the commands; a test says where one is in no group.
 GROUPS = {
-    "Records": "inspect build-tfrecords verify-tfrecords repair-tfrecords finalize",
+    "Records": "inspect build-tfrecords verify-tfrecords repair-tfrecords finalize "
+    "describe-records",
     "Pipelines": "list-preproc describe-preproc new-pipeline check-preproc preview diagnose",
     "Training": "list-recipes list-models describe-model train eval predict export",
     "Comparison": "compare-preproc compare-runs plan",

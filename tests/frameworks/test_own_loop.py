@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pytest
+from scripts import needs, run
 
+from imagenet_tools.records import descriptions
 from imagenet_tools.records.reader import open_records
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-loop.md"
@@ -27,6 +27,7 @@ NEEDS = {
     "PyTorch": ("torch",),
     "JAX, with Grain": ("jax", "grain"),
     "Keras 3": ("keras",),
+    "TFDS, and what reads through it": ("tensorflow_datasets",),
 }
 
 
@@ -35,19 +36,6 @@ def sections() -> dict[str, list[str]]:
     first, *others = re.split(r"^## ", PAGE.read_text(), flags=re.M)
     named = {"": first, **dict(one.split("\n", 1) for one in others)}
     return {name: BLOCK.findall(text) for name, text in named.items()}
-
-
-def run(code: str, folder: Path, **environment: str) -> str:
-    """Run a script in a folder that holds `records`; return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 # What is appended to a recipe: the keys of an epoch's batches, an epoch a line.
@@ -77,7 +65,7 @@ def test_the_first_block_prints_what_a_record_is(tiny_records: Path) -> None:
 
 @pytest.mark.parametrize("name", ["NumPy", "PyTorch", "JAX, with Grain"])
 def test_every_image_once_an_epoch_and_the_same_order_twice(name: str, tiny_records: Path) -> None:
-    needs(name)
+    needs(*NEEDS[name])
     page = sections()
     code = "\n".join([page[""][1], *page[name], EPOCHS])
     said = run(code, tiny_records.parent)
@@ -92,7 +80,7 @@ def test_every_image_once_an_epoch_and_the_same_order_twice(name: str, tiny_reco
 
 
 def test_pytorch_goes_on_where_it_was(tiny_records: Path) -> None:
-    needs("PyTorch")
+    needs("torch")
     page = sections()
     goes_on = "print([list(batch[2]) for batch in batches(3, size=4)][2:] =="
     goes_on += " [list(batch[2]) for batch in batches(3, size=4, done=8)])"
@@ -124,7 +112,7 @@ print("SEEN", json.dumps([[done[k] for k in sorted(done)] for done in seen]))
 
 
 def test_keras_fits_on_every_image_once_an_epoch(tiny_records: Path) -> None:
-    needs("Keras 3")
+    needs("keras")
     backend = "jax" if importlib.util.find_spec("jax") else "tensorflow"
     page = sections()
     code = "\n".join([page[""][1], *page["Keras 3"], FITTED])
@@ -137,8 +125,11 @@ def test_keras_fits_on_every_image_once_an_epoch(tiny_records: Path) -> None:
         assert sum(batches, []) == reader.order(0, epoch).tolist()
 
 
-def needs(name: str) -> None:
-    """Skip where a framework of the recipe is not installed."""
-    for package in NEEDS[name]:
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed; make test-frameworks has it")
+def test_a_described_folder_is_read_through_tfds(tiny_records: Path, tmp_path: Path) -> None:
+    name = "TFDS, and what reads through it"
+    needs(*NEEDS[name])
+    shutil.copytree(tiny_records, tmp_path / "records")
+    descriptions.describe_records(tmp_path / "records")
+    said = run("\n".join(sections()[name]), tmp_path).splitlines()
+    first = open_records(tiny_records)[0]
+    assert said[-1] == f"({first.height}, {first.width}, 3) {first.key.split('/')[0]}"

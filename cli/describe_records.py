@@ -1,0 +1,29 @@
+"""imgtools describe-records"""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import Place
+
+
+@click.command()
+@click.argument("folder", type=Place(), metavar="DIR")
+@click.option("--tfds", is_flag=True, help="What tfds.builder_from_directory reads it by.")
+@click.option("--croissant", is_flag=True, help="croissant.json, for catalogues of data sets.")
+def command(folder: str, tfds: bool, croissant: bool) -> None:
+    """Tell other tools what a built folder of records holds, by small files beside its shards.
+
+    Without an option, all of them. The records stay as they are. TFDS hands out labels as they are
+    written: 1..N, and 0 for background.
+
+    \b
+    Example:
+      imgtools describe-records records
+      imgtools describe-records records --tfds
+    """
+    from imagenet_tools.records import descriptions
+
+    asked = [name for name, wanted in (("tfds", tfds), ("croissant", croissant)) if wanted]
+    for name in descriptions.describe_records(folder, asked or descriptions.FORMATS):
+        click.echo(name)

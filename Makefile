@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-.PHONY: demo test test-slow test-beam test-frameworks lint wheel-check bench clean
+.PHONY: demo test test-slow test-beam test-frameworks test-matrix test-load lint wheel-check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
@@ -21,6 +21,15 @@ test-beam: $(VENV)-beam/.ready
 test-frameworks: $(VENV)-frameworks/.ready
 	$(VENV)-frameworks/bin/python -m pytest -q tests/frameworks
 
+# Every Python of pyproject with the newest TensorFlow, and the oldest TensorFlow.
+test-matrix:
+	$(PYTHON) -m venv $(VENV)-nox && $(VENV)-nox/bin/pip install -q --disable-pip-version-check nox
+	$(VENV)-nox/bin/nox
+
+# What kills and interrupts, five times beside two busy loops.
+test-load: $(VENV)/.dev
+	$(BIN)/python tests/under_load.py
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,7 +42,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-beam .venv-frameworks build dist *.egg-info
+	rm -rf .venv .venv-* .nox build dist *.egg-info
 
 $(VENV)/.runtime: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-.PHONY: demo test test-slow test-beam test-frameworks test-matrix test-load lint wheel-check bench clean
+.PHONY: demo test test-slow test-beam test-frameworks test-matrix test-load docs lint wheel-check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
@@ -29,6 +29,10 @@ test-matrix:
 # What kills and interrupts, five times beside two busy loops.
 test-load: $(VENV)/.dev
 	$(BIN)/python tests/under_load.py
+
+# The pages as a site in build/site; a broken link or reference fails.
+docs: $(VENV)-docs/.ready
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --quiet
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -61,4 +65,10 @@ $(VENV)-beam/.ready: setup.py pyproject.toml
 $(VENV)-frameworks/.ready: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)-frameworks
 	$(VENV)-frameworks/bin/pip install -q --disable-pip-version-check -e '.[frameworks]' pytest
+	touch $@
+
+$(VENV)-docs/.ready: setup.py pyproject.toml
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/pip install -q --disable-pip-version-check --no-deps -e .
+	$(VENV)-docs/bin/pip install -q --disable-pip-version-check 'mkdocs-material>=9.5' 'mkdocstrings[python]>=0.26' click pyyaml
 	touch $@

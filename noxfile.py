@@ -1,5 +1,5 @@
-"""`make test-matrix`: the tests on every Python that pyproject claims with the newest TensorFlow, and on
-the oldest claimed TensorFlow. A Python that is not on the machine is said and left out."""
+"""`make test-matrix`: the tests on every Python that pyproject claims, with the newest TensorFlow
+and with the oldest. A Python that is not on the machine is said and left out."""
 
 import nox
 

@@ -1,1 +1,1 @@
-"""Measured speeds: `python -m benchmarks` runs every row and writes docs/benchmarks.md."""
+"""Measured speeds: `python -m benchmarks` runs every row and writes docs/why/benchmarks.md."""

@@ -1,4 +1,4 @@
-"""Run the benchmark topics (all, or those named) and write docs/benchmarks.md.
+"""Run the benchmark topics (all, or those named) and write docs/why/benchmarks.md.
 
     python -m benchmarks [topic ...]
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.harness import Row
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "benchmarks.md"
+PAGE = HERE.parent / "docs" / "why" / "benchmarks.md"
 RESULTS = HERE / "results.json"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One line of docs/benchmarks.md.
+    """One line of docs/why/benchmarks.md.
 
     name: what is compared with what. figures: contender -> median, in `unit`.
     value: the figure that the target speaks of (usually a ratio); None where it was not measured.

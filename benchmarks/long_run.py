@@ -5,7 +5,7 @@
 Makes synthetic images, builds them into records, and starts `imgtools train` at 96 px with the
 quick recipe in a process of its own, checkpoints and events on. Once a minute it looks at how far
 the run is, what processor time it took and what memory it holds; after the given minutes it
-interrupts the run, as a user does by Ctrl-C. Writes docs/long-run.csv as it goes, then
+interrupts the run, as a user does by Ctrl-C. Writes docs/why/long-run.csv as it goes, then
 docs/pictures/long-run.png, and prints the summary. Linux only (it reads /proc).
 
 Not one of `make bench`'s topics. Images a CPU-second do not mind other work beside the run.
@@ -54,9 +54,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--out", type=Path, default=DOCS, help="in place of docs/")
     chosen = parser.parse_args()
-    table = chosen.out / "long-run.csv"
+    table = chosen.out / "why" / "long-run.csv"
     picture = chosen.out / "pictures" / "long-run.png"
-    picture.parent.mkdir(parents=True, exist_ok=True)
+    for file in (table, picture):
+        file.parent.mkdir(parents=True, exist_ok=True)
     samples = []
     with tempfile.TemporaryDirectory() as folder, open(table, "w", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")

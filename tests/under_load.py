@@ -1,4 +1,4 @@
-"""Run what kills and interrupts five times beside two busy loops: `make test-load`, outside pytest."""
+"""What kills and interrupts, five times beside two busy loops: `make test-load`, outside pytest."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class Pipeline:
         """Turn JPEG bytes (a scalar string) into what preprocess_image gives, decoding less.
 
         Only the part of the JPEG that is looked at is decoded; the result is that of
-        preprocess_image on the decoded image within the tolerance of docs/preprocessing.md. A
+        preprocess_image on the decoded image within the tolerance of docs/why/preprocessing.md. A
         plain function gets the whole image, decoded.
         """
         call = self._call((output_height, output_width), is_training, seed, kwargs)

@@ -38,7 +38,7 @@ FOLLOWS = {
     "large_crop": {"fails", "aliasing"},
     "cifar_padding": {"padding", "small-images"},
 }
-# What the built-ins are known for; docs/comparison.md says why.
+# What the built-ins are known for; docs/why/comparison.md says why.
 BUILT_IN = {
     "alexnet": set(),
     "alexnet_2012": {"scale"},

@@ -1,4 +1,4 @@
-"""docs/own-loop.md is run as it stands: every image once an epoch, and the same order twice.
+"""docs/how-to/own-loop.md is run as it stands: every image once an epoch, and the same order twice.
 
 Each of its recipes in a process of its own, where its framework is installed; `make
 test-frameworks` has them all.
@@ -18,7 +18,7 @@ from scripts import needs, run
 from imagenet_tools.records import descriptions
 from imagenet_tools.records.reader import open_records
 
-PAGE = Path(__file__).parents[2] / "docs" / "own-loop.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-loop.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 COUNT = 24  # of tiny_records
 # Heading -> what it needs beside the package's own.

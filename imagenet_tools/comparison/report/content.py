@@ -20,7 +20,7 @@ from imagenet_tools.comparison.results import ArmResults, Judgement
 from imagenet_tools.comparison.run_result import finite
 from imagenet_tools.diagnosis import Diagnosis
 
-SCHEMA = 3  # of report.json; docs/comparison.md says what its fields mean
+SCHEMA = 3  # of report.json; docs/why/comparison.md says what its fields mean
 
 
 @dataclass(frozen=True)

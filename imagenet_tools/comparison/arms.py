@@ -8,10 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from tqdm import tqdm
-
 from imagenet_tools import storage
-from imagenet_tools.comparison import worker
+from imagenet_tools.comparison import progress, worker
 from imagenet_tools.comparison.children import Children, cause
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import LOG, run_folder
@@ -50,19 +48,14 @@ def run_all(
     children = Children()
     begin = launch or _launcher(os.fspath(data), jobs, plugins, children)
     failed: list[tuple[Arm, int, int]] = []
-    bar = tqdm(
-        total=len(own), initial=len(own) - len(missing), desc="runs", unit="run", disable=None
-    )
     try:
-        with bar, ThreadPoolExecutor(jobs) as pool:
+        with progress.shown(plan, place, own), ThreadPoolExecutor(jobs) as pool:
             running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
             try:
                 for future in as_completed(running):
                     arm, seed = running[future]
                     if code := future.result():
                         failed.append((arm, seed, code))
-                    bar.set_postfix_str(f"{arm.slug} seed {seed}")
-                    bar.update()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 children.stop()  # they save where they are, and are waited for

@@ -6,6 +6,8 @@ from pathlib import Path
 
 RESULT = "result.json"
 LOG = "run.log"
+METRICS = "metrics.jsonl"
+LOCK = ".lock"  # held by the process that works on the run
 # Evaluations that are no arm's own path.
 COMMON, TEN_CROP = "common", "ten-crop"
 

@@ -34,7 +34,6 @@ from imagenet_tools.storage import sync
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
 
-LOCK = ".lock"
 DAMAGED, INTERRUPTED = 3, 130  # exit codes, as the program's
 # Its geometry is the common one: shorter side 256/224 of the output, aspect kept, central crop.
 COMMON = "alexnet"
@@ -158,7 +157,7 @@ def evaluation_paths(plan: Plan, arm: Arm) -> dict[str, Pipeline]:
 def _alone(own: Path) -> Iterator[None]:
     """Wait until no other process is at this run: a lost task's may take a moment to die."""
     own.mkdir(parents=True, exist_ok=True)
-    with open(own / LOCK, "a", encoding="ascii") as lock:
+    with open(own / run_files.LOCK, "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

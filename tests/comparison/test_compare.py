@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -61,6 +62,31 @@ def test_what_to_do_next_is_no_deviation(tiny_records: Path, tmp_path: Path) -> 
     later = make_plan(("alexnet", "inception"), tiny_records, seeds=2, first_seed=4)
     assert later.seeds == (4, 5)
     assert opening.headline(report.judgement.contrasts[0]).badge == "inconclusive"
+
+
+def test_what_a_paper_takes(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "alexnet_2012"), tiny_records)
+    write_plan(made, tmp_path)
+    lost = {("alexnet_2012", 2)}
+    arms.run_all(made, tmp_path, tiny_records, launch=diverging(made, lost, alexnet_2012=0.55))
+    report = reported(made, tmp_path)
+    lines = list(csv.DictReader((tmp_path / "results.csv").read_text().splitlines()))
+    assert [(one["arm"], one["seed"], one["diverged"]) for one in lines] == [
+        *(("alexnet", seed, "0") for seed in "123"),
+        *(("alexnet_2012", "1", "0"), ("alexnet_2012", "2", "1"), ("alexnet_2012", "3", "0")),
+    ]
+    top1 = report.judgement.arms[0].accuracy()
+    assert [float(one["top1"]) for one in lines[:3]] == pytest.approx(top1, abs=1e-3)
+    assert lines[4]["top1"] == ""
+    table = (tmp_path / "table.tex").read_text()
+    spread = f"${top1.mean():.2f} \\pm {top1.std(ddof=1):.2f}$"
+    assert f"\\texttt{{alexnet}} & {spread} & $90.00" in table
+    assert "\\texttt{alexnet\\_2012}" in table
+    methods = (tmp_path / "methods.txt").read_text()
+    assert report.sentences[0] in methods and "3 seeds an arm" in methods
+    for name in ("runs", "difference", "curves"):
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        assert "<text" in (tmp_path / f"{name}.svg").read_text()
 
 
 def test_finished_runs_are_left_alone_and_failed_ones_named(

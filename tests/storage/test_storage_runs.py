@@ -257,7 +257,7 @@ def test_a_comparison_in_a_store_goes_on_on_another_machine(
     assert set(started[2:]).isdisjoint(done)
     assert str(written.folder) == out
     kept = {name.removeprefix("bucket/runs/mine/") for name in s3.find("bucket/runs/mine")}
-    assert {"plan.json", "report.json", "report.html", "report.md", "forest.png"} <= kept
+    assert {"plan.json", "report.json", "report.html", "report.md", "difference.png"} <= kept
     for slug, seed in started:
         assert f"{slug}/seed-{seed}/{run_files.RESULT}" in kept
         assert f"{slug}/seed-{seed}/model.ckpt-9.index" in kept

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_tools.comparison.report import figures, flips, sections
+from imagenet_tools.comparison.report import figures, flips, paper, sections
 from imagenet_tools.comparison.report.blocks import markdown, page
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
@@ -18,7 +18,7 @@ JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write the figures, report.json, report.md and report.html.
+    """Write the figures, report.json, report.md, report.html, and what a paper takes.
 
     The pictures of photographs, PREVIEW and flips.SHEET, are shown where they are in the folder.
     """
@@ -28,6 +28,7 @@ def write(report: Report, folder: Path) -> None:
     write_json(folder / JSON, report.as_json())
     write_text(folder / MARKDOWN, markdown(title, shown))
     write_text(folder / HTML, page(title, shown, folder))
+    paper.write(report, folder)
 
 
 def copy_pictures(source: Path, target: Path) -> None:

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from imagenet_tools.comparison.report.content import Report
 
+COLUMN = 3.4  # inches: a column of a journal
 # Okabe and Ito's palette, told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
@@ -83,7 +84,7 @@ def runs(arms: Sequence[ArmResults]) -> Figure:
     return figure
 
 
-def forest(contrasts: Sequence[Contrast], margin: float) -> Figure:
+def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
     """Each contrast's difference with its interval, single seeds as dots, the margin as a band."""
     figure, axes = _figure(5, 0.9 + 0.5 * len(contrasts))
     axes.axvspan(-margin, margin, color="#888888", alpha=0.18, linewidth=0)
@@ -132,7 +133,7 @@ def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
 def _losses(run: Path) -> list[tuple[float, float]]:
     """(epoch, loss) of a run's log; lines that a kill left half are passed over."""
     found = []
-    path = run / "metrics.jsonl"
+    path = run / run_files.METRICS
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
             values = json.loads(line)
@@ -145,12 +146,15 @@ def _losses(run: Path) -> list[tuple[float, float]]:
 
 
 def draw_all(report: Report, folder: Path) -> dict[str, str]:
-    """Draw the figures; write NAME.png into the folder, return name -> SVG."""
+    """Draw the figures; return name -> SVG for the page.
+
+    Writes NAME.png for report.md, and NAME.svg and NAME.pdf at the width of a journal's column.
+    """
     judgement, plan = report.judgement, report.plan
     judged = [one for one in judgement.arms if one.arm in plan.judged]
-    figures: dict[str, Callable[[], Any]] = {
+    figures: dict[str, Callable[[], Figure]] = {
         "runs": lambda: runs(judged),
-        "forest": lambda: forest(judgement.contrasts, plan.margin),
+        "difference": lambda: differences(judgement.contrasts, plan.margin),
         "curves": lambda: curves(judgement.folder, judged),
     }
     drawn = {}
@@ -158,4 +162,19 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
         figure = draw()
         png(figure, folder / f"{name}.png")
         drawn[name] = svg(figure)
+        _for_paper(draw, folder / name)
     return drawn
+
+
+def _for_paper(draw: Callable[[], Figure], path: Path) -> None:
+    """The figure in a column's width, its letters as text, as SVG and PDF."""
+    import matplotlib
+
+    with matplotlib.rc_context(
+        {"font.size": 7, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "imgtools"}
+    ):
+        figure = draw()
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(COLUMN, height * COLUMN / width)
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})

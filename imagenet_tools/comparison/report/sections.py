@@ -160,12 +160,12 @@ def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fo
         f"{_pair(one)} {one.verdict.difference:+.2f} points" for one in contrasts if one.judged
     )
     picture = Picture(
-        "forest.png",
+        "difference.png",
         "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
         f"runs of the same seed. Inside the grey band, the margin of ±{margin:g} points, a "
         "difference does not count.",
         f"Differences with their intervals: {told or 'none'}.",
-        drawn["forest"],
+        drawn["difference"],
     )
     return [picture, *_estimate_table(contrasts), *_checkpoints(contrasts)]
 

@@ -1,0 +1,43 @@
+"""`imgtools watch`: how far a comparison is that runs elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from imagenet_tools.cli.options import Place, needs_tensorflow, plugin_option
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=Place(exists=True, file_okay=False))
+@plugin_option
+@needs_tensorflow
+def command(folder: str, plugins: tuple[str, ...]) -> None:
+    """Show how far a comparison is that was started elsewhere: another terminal, Slurm, Ray.
+
+    The runs under way with step, loss and speed, and the accuracies as runs end. Ends when no run
+    is under way any more; nothing is written.
+
+    \b
+    Example:
+      imgtools watch runs/alexnet-vs-inception
+    """
+    from imagenet_tools.comparison import progress, stored
+    from imagenet_tools.comparison.plan_file import read_plan
+
+    own = stored.opened(folder)
+    plan, _ = read_plan(own)
+    display = progress.Display(plan, own, plan.runs(), sys.stdout)
+    idle = 0
+    while idle < progress.IDLE:
+        found = display.show()
+        idle = 0 if any(one.running for one in found) else idle + 1
+        time.sleep(progress.REDRAWN)
+    found = display.show(last=True)
+    done = sum(one.done for one in found)
+    click.echo(f"No run is under way; {done} of {len(found)} are done.")
+    for one in found:
+        if one.done:
+            click.echo(f"  {one.line(plan.steps)}")

@@ -1,0 +1,189 @@
+"""How far the runs of a comparison are, from their files, and what is shown of it as they go."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from imagenet_tools.comparison.cost import duration
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.run_files import LOCK, METRICS, run_folder
+from imagenet_tools.comparison.run_result import finished
+from imagenet_tools.errors import DamagedData
+
+REDRAWN, LOGGED = 1.0, 60.0  # seconds between two frames on a terminal, two lines in a log
+IDLE = 3  # looks without any run under way, after which a comparison stands still
+TAIL = 4096  # bytes of a log that hold its last line
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far a run is. step of the plan's steps; loss and speed as last logged, else NaN.
+
+    done: trained and evaluated. top1: its accuracy in percent, NaN where it diverged.
+    """
+
+    slug: str
+    seed: int
+    running: bool
+    done: bool
+    step: int = 0
+    loss: float = math.nan
+    images_per_second: float = math.nan
+    top1: float = math.nan
+
+    def line(self, steps: int) -> str:
+        """What is said of it in a line."""
+        name = f"{self.slug} seed {self.seed}"
+        if self.done:
+            return f"{name}: " + (
+                "diverged" if math.isnan(self.top1) else f"top-1 {self.top1:.2f} %"
+            )
+        if not self.step:
+            return f"{name}: starting"
+        if self.step >= steps:
+            return f"{name}: evaluating"
+        told = f"{name}: step {self.step:,}/{steps:,}, loss {self.loss:.3f}"
+        return f"{told}, {self.images_per_second:.0f} images/s"
+
+
+def states(plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]]) -> list[RunState]:
+    """How far each of these runs is."""
+    return [_state(plan, folder, arm, seed) for arm, seed in runs]
+
+
+def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
+    own = run_folder(folder, arm.slug, seed)
+    try:
+        result = finished(folder, plan, arm, seed)
+    except DamagedData:
+        result = None  # said when it is judged
+    if result is not None:
+        top1 = math.nan if result.failure else result.evaluations[arm.slug].top1
+        return RunState(arm.slug, seed, False, True, plan.steps, top1=top1)
+    last = _last_line(own / METRICS)
+    step, loss, speed = (last.get(name) for name in ("step", "loss", "images_per_second"))
+    return RunState(
+        arm.slug,
+        seed,
+        running=_held(own / LOCK),
+        done=False,
+        step=int(step or 0),
+        loss=math.nan if loss is None else float(loss),
+        images_per_second=math.nan if speed is None else float(speed),
+    )
+
+
+def _last_line(path: Path) -> dict[str, float]:
+    """The last whole line of a log; nothing where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().split(b"\n")
+        content = json.loads(lines[-2])
+        return content if isinstance(content, dict) else {}
+    except (OSError, ValueError, IndexError):
+        return {}
+
+
+def _held(path: Path) -> bool:
+    """True where a process works on the run whose lock this is."""
+    try:
+        with open(path, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def summary(plan: Plan, found: Sequence[RunState]) -> str:
+    """All runs in a line: how many are done, the share of the steps, the rate, the time left."""
+    done = sum(one.done for one in found)
+    steps = sum(min(one.step, plan.steps) for one in found)
+    total = plan.steps * len(found)
+    told = [f"runs {done}/{len(found)}", f"{steps / total:.0%} trained"]
+    running = [one.images_per_second for one in found if one.running and not one.done]
+    rate = sum(speed for speed in running if math.isfinite(speed))
+    if rate:
+        left = (total - steps) * plan.recipe.batch_size / rate
+        told += [f"{rate:.0f} images/s", f"{duration(left)} left"]
+    return ", ".join(told)
+
+
+def frame(plan: Plan, found: Sequence[RunState], width: int) -> list[str]:
+    """The lines of a terminal: all runs, then each that is under way, cut to the width."""
+    running = [one.line(plan.steps) for one in found if one.running and not one.done]
+    return [line[: width - 1] for line in (summary(plan, found), *(f"  {one}" for one in running))]
+
+
+class Display:
+    """Shows how far the runs are: redrawn in place on a terminal, else a line a minute.
+
+    A run that ends gets a line that stays.
+    """
+
+    def __init__(
+        self, plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]], stream: TextIO
+    ) -> None:
+        self._plan, self._folder, self._runs, self._stream = plan, folder, runs, stream
+        self._live = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._lines = 0  # of the frame that stands on the terminal
+        self._told: set[tuple[str, int]] | None = None
+        self._logged = time.monotonic()
+
+    def show(self, last: bool = False) -> list[RunState]:
+        """Look, and show what has changed; last: leave no frame behind."""
+        found = states(self._plan, self._folder, self._runs)
+        ended = {(one.slug, one.seed) for one in found if one.done}
+        news = [] if self._told is None else [
+            one.line(self._plan.steps) for one in found
+            if one.done and (one.slug, one.seed) not in self._told
+        ]  # fmt: skip
+        self._told = ended
+        if self._live:
+            width = shutil.get_terminal_size().columns
+            lines = [] if last else frame(self._plan, found, width)
+            back = f"\x1b[{self._lines}F\x1b[J" if self._lines else ""
+            self._stream.write(back + "".join(f"{line}\n" for line in (*news, *lines)))
+            self._lines = len(lines)
+        else:
+            if not last and time.monotonic() - self._logged >= LOGGED:
+                self._logged = time.monotonic()
+                news.append("; ".join(line.strip() for line in frame(self._plan, found, 1000)))
+            self._stream.write("".join(f"{time.strftime('%H:%M')} {line}\n" for line in news))
+        self._stream.flush()
+        return found
+
+
+@contextlib.contextmanager
+def shown(plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]]) -> Iterator[None]:
+    """Show on stderr how far the runs are, as long as this is entered."""
+    display = Display(plan, folder, runs, sys.stderr)
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(REDRAWN):
+            display.show()
+
+    display.show()
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        display.show(last=True)

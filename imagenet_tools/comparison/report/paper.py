@@ -1,0 +1,136 @@
+"""What a paper takes from a comparison: a line a run, a table, a paragraph on the methods."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+
+from imagenet_tools.comparison.plan import run_seed
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.storage.write import write_text
+
+RESULTS, TABLE, METHODS = "results.csv", "table.tex", "methods.txt"
+FIGURES = ("top1", "top5", "loss", "ece")
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write RESULTS, TABLE and METHODS."""
+    write_text(folder / RESULTS, results(report))
+    write_text(folder / TABLE, table(report))
+    write_text(folder / METHODS, methods(report))
+
+
+def results(report: Report) -> str:
+    """A line a run, those that diverged with empty figures; percent, nats and seconds."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(
+        [
+            *("arm", "pipeline", "fingerprint", "seed", "run_seed", "diverged", *FIGURES),
+            *("training_images_top1", "training_images_loss", "images_per_second"),
+            "training_seconds",
+        ]
+    )
+    for arm in report.judgement.arms:
+        runs = {run.seed: run for run in arm.runs}
+        for seed in sorted([*arm.seeds, *arm.diverged]):
+            identity = [arm.arm.slug, arm.arm.spec, arm.arm.fingerprint, seed]
+            identity.append(run_seed(report.plan, arm.arm, seed))
+            if (run := runs.get(seed)) is None:
+                lines.writerow([*identity, 1, *[""] * 8])
+                continue
+            own, seen = run.evaluations[arm.arm.slug], run.on_training
+            figures = [getattr(own, name) for name in FIGURES]
+            figures += [math.nan] * 2 if seen is None else [seen.top1, seen.loss]
+            figures += [run.training.images_per_second, run.training.seconds]
+            lines.writerow([*identity, 0, *(f"{one:.6g}" for one in figures)])
+    return text.getvalue()
+
+
+def table(report: Report) -> str:
+    """A LaTeX table (package booktabs) of the arms, and the differences below a rule."""
+    rows = [
+        f"{_tex(arm.arm.spec)} & {_spread(arm.accuracy())} & {_spread(arm.metric('top5'))} & "
+        f"{_spread(arm.metric('loss'), 3)} & {len(arm.seeds)} \\\\"
+        for arm in report.judgement.arms
+        if arm.seeds
+    ]
+    differences = [
+        f"{_tex(one.a.arm.spec)} $-$ {_tex(one.b.arm.spec)} & "
+        f"\\multicolumn{{4}}{{l}}{{${one.verdict.difference:+.2f}$ "
+        f"[${one.verdict.interval[0]:+.2f}$, ${one.verdict.interval[1]:+.2f}$], "
+        f"$p {_p(one.verdict.p)}$}} \\\\"
+        for one in report.judgement.contrasts
+        if one.verdict.estimate is not None
+    ]
+    return "\n".join(
+        [
+            "% \\usepackage{booktabs}. Mean and standard deviation over seeds; differences in",
+            "% points of top-1 with their 95 % interval (Welch's t over seeds, and images).",
+            "\\begin{tabular}{lrrrr}",
+            "\\toprule",
+            "preprocessing & top-1 (\\%) & top-5 (\\%) & loss (nats) & runs \\\\",
+            "\\midrule",
+            *rows,
+            *(["\\midrule"] if differences else []),
+            *differences,
+            "\\bottomrule",
+            "\\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _spread(values: np.ndarray, digits: int = 2) -> str:
+    mean = f"{values.mean():.{digits}f}"
+    return f"${mean}$" if len(values) < 2 else f"${mean} \\pm {values.std(ddof=1):.{digits}f}$"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _tex(text: str) -> str:
+    for sign in "_%&#$":
+        text = text.replace(sign, f"\\{sign}")
+    return f"\\texttt{{{text}}}"
+
+
+def methods(report: Report) -> str:
+    """A paragraph that says what was done: protocol, runs, test, software."""
+    plan, recipe, seeds = report.plan, report.plan.recipe, report.judgement.seeds
+    versions = report.versions
+    arms = ", ".join(f"{arm.spec} (fingerprint {arm.fingerprint})" for arm in plan.judged)
+    several = len(plan.contrasts) > 1
+    looks = (
+        f" The result could be looked at after {', '.join(map(str, plan.looks))} seeds, each look "
+        "at its own level so that all of them err in 5 % of the cases."
+        if plan.looks
+        else ""
+    )
+    sentences = [
+        f"We compared the preprocessing pipelines {arms}.",
+        f"Under each, {plan.model} was trained at {plan.image_size} px on {plan.data_name} "
+        f"({plan.train_images:,} images, {plan.num_classes:,} classes; digest {plan.data[:12]}) "
+        f"for {recipe.epochs:g} epochs of {recipe.optimizer} at a rate of "
+        f"{recipe.learning_rate:g} ({recipe.learning_rate_decay_type} decay), batch "
+        f"{recipe.batch_size}, weight decay {recipe.weight_decay:g}, with {len(seeds)} "
+        f"seed{'s' if len(seeds) > 1 else ''} an arm; arms share start, data order and common "
+        "draws of a seed.",
+        f"The last checkpoint was evaluated on all {plan.validation_images:,} validation images; "
+        "ties and scores that are not finite count as wrong, and runs that diverged are reported "
+        "and left out of the means.",
+        "Differences are of mean top-1 over seeds, with Welch's t interval whose variance has a "
+        "part from seeds and a part from images"
+        f"{', p-values adjusted by Holm' if several else ''}; equivalence is two one-sided tests "
+        f"against a margin of {plan.margin:g} points.{looks}",
+        *[f"{sentence}." for sentence in report.sentences],
+        f"Software: imgtools {versions.get('imgtools', '?')}, TensorFlow "
+        f"{versions.get('tensorflow', '?')}, Python {versions.get('python', '?')}; cite imgtools "
+        "by its CITATION.cff.",
+    ]
+    return "\n".join(sentences) + "\n"

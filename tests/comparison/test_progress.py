@@ -1,0 +1,86 @@
+"""What is shown of a comparison under way: from the files of its runs alone."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+from pathlib import Path
+
+from made_up_runs import made_up
+
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison import progress, run_files
+from imagenet_tools.comparison.plan import make_plan
+from imagenet_tools.comparison.plan_file import write_plan
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def log(own: Path, step: int, loss: float | None) -> None:
+    own.mkdir(parents=True, exist_ok=True)
+    line = {"step": step, "loss": loss, "images_per_second": 250.0, "epoch": 1.0}
+    with open(own / run_files.METRICS, "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def test_a_comparison_under_way(tiny_records: Path, tmp_path: Path, monkeypatch) -> None:
+    made = make_plan(
+        ("alexnet", "inception"), tiny_records, seeds=2, changes={"epochs": 100.0, "batch_size": 8}
+    )
+    assert made.steps == 300
+    made_up(made)(tmp_path, made.arms[0], 1)
+    second = run_files.run_folder(tmp_path, "inception", 1)
+    log(second, 10, 2.0)
+    log(second, 150, 1.25)
+    with open(second / run_files.METRICS, "a") as file:
+        file.write('{"step": 160, "lo')  # half a line
+    with open(second / run_files.LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = progress.states(made, tmp_path, made.runs())
+        assert [one.done for one in found] == [True, False, False, False]
+        assert [one.running for one in found] == [False, True, False, False]
+        assert found[1].line(300) == "inception seed 1: step 150/300, loss 1.250, 250 images/s"
+        left = 8 * 750 / 250
+        assert progress.summary(made, found) == (
+            f"runs 1/4, 38% trained, 250 images/s, {left:.0f} s left"
+        )
+        lines = progress.frame(made, found, 40)
+        assert len(lines) == 2 and max(map(len, lines)) < 40
+        # On a terminal the frame is drawn anew in its place.
+        monkeypatch.setenv("TERM", "xterm")
+        screen = Terminal()
+        display = progress.Display(made, tmp_path, made.runs(), screen)
+        display.show()
+        made_up(made)(tmp_path, made.arms[1], 1)
+        display.show()
+        assert "\x1b[2F\x1b[Jinception seed 1: top-1 " in screen.getvalue()
+        display.show(last=True)
+        assert screen.getvalue().endswith("\x1b[1F\x1b[J")
+
+
+def test_a_log_has_no_control_characters(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=1)
+    written = io.StringIO()
+    display = progress.Display(made, tmp_path, made.runs(), written)
+    display.show()
+    made_up(made)(tmp_path, made.arms[0], 1)
+    display.show()
+    display.show(last=True)
+    (line,) = written.getvalue().splitlines()
+    assert line[5:].startswith(" alexnet seed 1: top-1 ")
+
+
+def test_watch(tiny_records: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(progress, "REDRAWN", 0.0)
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=1)
+    write_plan(made, tmp_path)
+    made_up(made)(tmp_path, made.arms[0], 1)
+    assert cli_main.run(["watch", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "No run is under way; 1 of 2 are done." in printed
+    assert "alexnet seed 1: top-1 " in printed
+    assert cli_main.run(["watch", str(tmp_path / "alexnet")]) == 2

@@ -8,6 +8,7 @@ class once for all of its records, and the image is neither parsed nor copied.
 from __future__ import annotations
 
 import functools
+import struct
 from typing import Any, NamedTuple
 
 from imagenet_tools.records import schema
@@ -78,7 +79,7 @@ def parse_head(head: bytes, size: int) -> tuple[Features, int] | None:
             boxes = _boxes(example)
         name, at = _filename(head, at)
         start = _image_start(head, at, size)
-    except (IndexError, KeyError, OverflowError, ValueError):
+    except (IndexError, KeyError, OverflowError, ValueError, struct.error):
         return None
     return Features(height, width, *of_class[:3], f"{of_class[3]}/{name}", boxes), start
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -69,6 +70,7 @@ def test_every_record_is_what_is_stored(whole: Path) -> None:
 def test_numbers_of_either_sign_and_of_numpy(whole: Path) -> None:
     reader = open_records(whole / "records")
     assert reader[-1] == reader[COUNT - 1] == reader[np.int64(COUNT - 1)]
+    assert pickle.loads(pickle.dumps(reader[-1])) == reader[-1]
     assert reader[-COUNT] == reader[0] == reader[np.uint8(0)]
     for beyond in (COUNT, -COUNT - 1):
         with pytest.raises(IndexError, match="of the 24 of train"):
@@ -145,6 +147,19 @@ def test_what_is_in_another_order_is_left_to_the_whole_parser() -> None:
         assert features.parse_head(record[:cut], cut) is None
     with pytest.raises(ValueError, match="image/filename must be one bytes"):
         features.decode(schema.encode_example(b"image", **FACTS).replace(b"filename", b"filenama"))
+
+
+def test_garbage_is_refused_by_both_parsers() -> None:
+    rng = np.random.default_rng(0)
+    record = schema.encode_example(b"image" * 40, **FACTS, boxes=BOX)
+    for _ in range(3000):
+        data = bytearray(record)
+        for at in rng.integers(0, len(data), rng.integers(1, 6)):
+            data[at] = rng.integers(256)
+        parsed = features.parse_head(bytes(data[: features.HEAD]), len(data))
+        assert parsed is None or parsed[1] <= len(data)
+        with contextlib.suppress(ValueError):  # and nothing else
+            features.decode(bytes(data))
 
 
 def _feature(values: list) -> tuple[bytes, bytes]:
@@ -238,6 +253,19 @@ def test_a_damaged_record_is_named_with_what_mends_it(folder: Path) -> None:
     flip(path, ends[2] + 3)
     with pytest.raises(DamagedData, match="record 2: the CRC of its length does not hold"):
         open_records(folder)
+
+
+def test_no_flipped_bit_passes(folder: Path) -> None:
+    reader = open_records(folder)
+    path = Path(records.shard_paths(folder, "train")[0])
+    good, size = path.read_bytes(), next(tfrecord.sizes(path))
+    with open(path, "r+b", buffering=0) as file:
+        for at in range(size):
+            os.pwrite(file.fileno(), bytes([good[at] ^ 1 << at % 8]), at)
+            with pytest.raises(DamagedData, match="record 0"):
+                reader[0]
+            os.pwrite(file.fileno(), good[at : at + 1], at)
+    assert reader[0].key
 
 
 def test_a_shard_that_is_not_the_manifests_is_refused(folder: Path) -> None:

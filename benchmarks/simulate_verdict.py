@@ -66,7 +66,8 @@ def chances(rng: np.random.Generator, regime: Regime) -> np.ndarray:
 
 def weights(chance: np.ndarray, regime: Regime) -> np.ndarray:
     """How much of a run's shift an image takes: those that are decided take none; mean 1."""
-    return chance * (1 - chance) / (regime.accuracy * (1 - regime.accuracy) * 1.1 / 2.1)
+    mean = regime.accuracy * (1 - regime.accuracy) * 1.1 / 2.1
+    return np.asarray(chance * (1 - chance) / mean)
 
 
 def comparisons(regime: Regime, draws: int, seed: int = 0) -> Iterator[statistics.Difference]:

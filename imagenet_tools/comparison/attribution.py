@@ -1,7 +1,8 @@
-"""Which part of two pipelines makes their difference: geometry, colour or value range.
+"""Where the difference of two pipelines comes from: which of their parts, training or evaluation.
 
-Every combination of the two pipelines' parts is an arm; the difference is divided among the parts
-by Shapley's values, which add up to it whatever the interactions.
+For the parts every combination of geometry, colour and value range is an arm; the difference is
+divided among them by Shapley's values, which add up to it whatever the interactions. Every share
+has an interval as the verdict has: over seeds, and over what other images would change.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
+import numpy as np
 
 from imagenet_tools import registry
-from imagenet_tools.comparison.results import ArmResults
+from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.pipelines.crosses import combined, subsets
 from imagenet_tools.pipelines.parts import PARTS
+
+UNKNOWN = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
 class Share:
-    """A part's share of A less B, points of top-1, with its 95 % interval over seeds."""
+    """A part's share of A less B, points of top-1, and its 95 % interval; UNKNOWN with one seed."""
 
     part: str
     points: float
@@ -30,34 +34,42 @@ class Share:
 def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
     """Each part's share of a less b, from their arms and those of their crosses."""
     first, second = registry.get(a), registry.get(b)
-    by_fingerprint = {results.arm.fingerprint: results for results in arms}
+    correct = {one.arm.fingerprint: one.correct[one.arm.slug] for one in arms}
     found = []
     for part in PARTS:
-        weights: dict[str, float] = {}
+        weights = dict.fromkeys(correct, 0.0)
         others = [other for other in PARTS if other != part]
         for subset in subsets(others):
             weight = math.factorial(len(subset)) * math.factorial(2 - len(subset)) / 6
             for chosen, sign in (((*subset, part), 1.0), (subset, -1.0)):
-                own = combined(first, second, chosen).fingerprint
-                weights[own] = weights.get(own, 0.0) + sign * weight
-        found.append(_share(part, weights, by_fingerprint))
+                weights[combined(first, second, chosen).fingerprint] += sign * weight
+        points, interval = statistics.combination(list(correct.values()), list(weights.values()))
+        found.append(Share(part, points, interval))
     return found
 
 
-def _share(part: str, weights: dict[str, float], arms: dict[str, ArmResults]) -> Share:
-    """A weighted sum of arms' means, with Welch's interval."""
-    points = variance = below = 0.0
-    for fingerprint, weight in weights.items():
-        if abs(weight) < 1e-12:
-            continue
-        accuracy = arms[fingerprint].accuracy()
-        points += weight * float(accuracy.mean())
-        if len(accuracy) > 1:
-            own = weight**2 * float(accuracy.var(ddof=1)) / len(accuracy)
-            variance += own
-            below += own**2 / (len(accuracy) - 1)
-    if not below:
-        half = 0.0 if not weights or points == 0.0 else math.inf
-    else:
-        half = float(stats.t.ppf(0.975, variance**2 / below)) * math.sqrt(variance)
-    return Share(part, points, (points - half, points + half))
+def effects(contrast: Contrast) -> list[Share]:
+    """A less B split; empty where an arm was not evaluated under the other's path.
+
+    training: A's runs less B's, averaged over both evaluation paths. evaluation: A's path less
+    B's, averaged over both arms' runs. interaction: what is left of the whole.
+    """
+    a, b = contrast.a.arm.slug, contrast.b.arm.slug
+    runs_a, runs_b = contrast.a.correct, contrast.b.correct
+    if not contrast.judged or b not in runs_a or a not in runs_b:
+        return []
+    mean_a, mean_b = (np.mean([runs[a], runs[b]], axis=0) for runs in (runs_a, runs_b))
+    half_a, half_b = ((runs[a].astype(float) - runs[b]) / 2 for runs in (runs_a, runs_b))
+    return [
+        _of_two("training", mean_a, mean_b),
+        _of_two("evaluation", half_a, -half_b),
+        _of_two("interaction", half_a, half_b),
+    ]
+
+
+def _of_two(part: str, a: np.ndarray, b: np.ndarray) -> Share:
+    """A share that is a difference of the arms' runs, [seeds, images]."""
+    if min(len(a), len(b)) < 2:
+        return Share(part, 100 * float(a.mean() - b.mean()), UNKNOWN)
+    found = statistics.difference(a, b)
+    return Share(part, found.value, found.interval())

@@ -90,35 +90,6 @@ class Contrast:
         """Seeds of which both arms have a run; the verdict's checkpoints are of these."""
         return tuple(seed for seed in self.a.seeds if seed in self.b.seeds)
 
-    @property
-    def effects(self) -> Effects | None:
-        """A less B split; None where an arm was not evaluated under the other's path."""
-        a, b = self.a.arm.slug, self.b.arm.slug
-        if not self.judged or b not in self.a.correct or a not in self.b.correct:
-            return None
-        aa, ab = self.a.accuracy(a).mean(), self.a.accuracy(b).mean()
-        ba, bb = self.b.accuracy(a).mean(), self.b.accuracy(b).mean()
-        return Effects(
-            training=float((aa - ba + ab - bb) / 2),
-            evaluation=float((aa - ab + ba - bb) / 2),
-            interaction=float((aa - ab) - (ba - bb)) / 2,
-            total=float(aa - bb),
-        )
-
-
-@dataclass(frozen=True)
-class Effects:
-    """What of A less B comes from where, points.
-
-    training: A's runs less B's, averaged over both evaluation paths. evaluation: A's path less
-    B's, averaged over both arms' runs. interaction: what is left of the whole.
-    """
-
-    training: float
-    evaluation: float
-    interaction: float
-    total: float
-
 
 @dataclass(frozen=True)
 class Judgement:

@@ -23,6 +23,8 @@ from scipy import stats
 # How far from the ratio of variances that was found the least favourable one is looked for, with
 # equal and with unequal seeds: see seed_degrees.
 RATIO, UNEQUAL = 1.7, 2.25
+CARE = 10.0  # see total_degrees
+POOLED = 2 / 3  # see combination
 # Images that are taken to differ beside those that do (Bonett and Price, J. Educ. Behav. Stat.
 # 37, 2012: one more of each kind). Without them the error of a few images that all agree is 0.
 EXTRA_IMAGES = 2
@@ -118,6 +120,38 @@ def difference(runs_a: np.ndarray, runs_b: np.ndarray) -> Difference:
     )
 
 
+def combination(
+    arms: Sequence[np.ndarray], weights: Sequence[float], level: float = 0.95
+) -> tuple[float, tuple[float, float]]:
+    """A weighted sum of many arms' mean accuracies, in points, and its two-sided interval.
+
+    As `difference`, but the variance between seeds is pooled over the arms: those of one comparison
+    are alike. Of its degrees of freedom two thirds are counted, since they are not quite; eight
+    arms of 3 seeds have 11 in place of some 4 of two arms. Errors of a nominal 5 % with Shapley's
+    weights, 8 arms of 2 or 3 seeds and images that are new in every draw: 4.1 to 4.3 %, and 4.1 to
+    5.2 % where half of the arms have 4 or 16 times the variance of the others (2,500 draws each).
+    Without bounds where no arm has 2 seeds.
+    """
+    n = arms[0].shape[1]
+    value = 100 * sum(w * float(arm.mean()) for w, arm in zip(weights, arms, strict=True))
+    if not any(weights):
+        return 0.0, (0.0, 0.0)
+    seed_df = sum(len(arm) - 1 for arm in arms)
+    if not seed_df or n < 2:
+        return value, (-math.inf, math.inf)
+    squares = sum(len(arm) * float(arm.mean(axis=1).var()) for arm in arms)
+    of_means = sum(w**2 / len(arm) for w, arm in zip(weights, arms, strict=True))
+    seed_variance = 1e4 * squares / seed_df * of_means
+    image = sum(w * arm.mean(axis=0) for w, arm in zip(weights, arms, strict=True))
+    many = [(w, arm) for w, arm in zip(weights, arms, strict=True) if len(arm) > 1]
+    churn = sum(w**2 * _churn(arm) for w, arm in many)
+    extra = EXTRA_IMAGES / 2 * sum(w**2 for w in weights) / n**2
+    image_variance = 1e4 * (max(0.0, float(np.var(image, ddof=1)) - churn) / n + extra)
+    df = float(total_degrees(seed_variance, POOLED * seed_df, image_variance, n))
+    half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(seed_variance + image_variance)
+    return value, (value - half, value + half)
+
+
 def _churn(runs: np.ndarray) -> float:
     """Variance of an image's mean over the seeds that single runs explain, averaged over images.
 
@@ -169,22 +203,19 @@ def _welch(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> Any:
 def total_degrees(seed_variance: Any, seed_df: Any, image_variance: Any, n: int) -> Any:
     """Degrees of freedom with the image component added, at most n - 1.
 
-    seed_df * (total / seed_variance) ^ (4/3). Satterthwaite's exponent is 2 where the image
-    component is as good as known; but it is put on an estimate from a few seeds, and where these
-    agree by luck the error is too small and the degrees too many at once. Simulated for 3 seeds an
-    arm and image components of 5 to 60 % of the variance, errors of a nominal 5 % were 5.0 to 5.5 %
-    with 2 and 4.3 to 4.6 % with 4/3 (6.3 and 5.5 % where one arm's variance is four times the
-    other's).
+    Satterthwaite's, seed_df * (total / seed_variance)^2 for an image component that is as good as
+    known; but of a seed variance that is taken 1 + 10 / seed_df^2 times as large as it was found.
+    It is an estimate from a few seeds, and where these agree by luck the error is too small and the
+    degrees too many at once: without that factor errors are 6.7 % at 2 seeds and 5.3 % at 3, and
+    more with unequal variances. Simulated for image components of 2 to 90 % of the variance, errors
+    of a nominal 5 % are 2.6 to 3.3 % at 2 seeds an arm, 3.9 to 4.7 % at 3, 4.4 to 5.0 % at 5, and
+    at most 5.0 % at variances of 4:1, 6.0 % at 16:1, unequal seeds included.
     """
-    seed_variance = np.asarray(seed_variance, float)
-    image_variance = np.asarray(image_variance, float)
-    ratio = np.divide(
-        seed_variance + image_variance,
-        seed_variance,
-        out=np.full_like(seed_variance, np.inf),
-        where=seed_variance > 0,
-    )
-    return np.minimum(seed_df * ratio ** (4 / 3), n - 1)
+    seed_variance, seed_df = np.asarray(seed_variance, float), np.asarray(seed_df, float)
+    careful = (1 + CARE / seed_df**2) * seed_variance
+    share = np.divide(careful, careful + image_variance)
+    with np.errstate(divide="ignore"):  # no variance between seeds: the images alone count
+        return np.minimum(seed_df / share**2, n - 1)
 
 
 def chance_to_win(value: Any, run_variance: Any, seed_variance: Any, seed_df: Any) -> Any:

@@ -19,7 +19,7 @@ def test_looks_stop_where_the_result_is_decided(tiny_records: Path, tmp_path: Pa
     made = replace(made, image_size=67)
     written = compare.carry_out(made, undiagnosed(tmp_path / "early"), tiny_records, launch=launch)
     assert {seed for _, seed in started} == {1, 2, 3}
-    assert written.as_json()["contrasts"][0]["alpha"] == 0.005
+    assert written.as_json()["contrasts"][0]["alpha"] == 0.003
     text = (tmp_path / "early/report.md").read_text()
     assert "Looked at after 3 of 8 planned seeds (looks after 3, 5, 8)" in text
     assert "futility" not in text

@@ -28,8 +28,9 @@ class Report:
     """A report: the judgement, and what stands beside it.
 
     folder: where it is kept. look: when the result was looked at (None without looks). attribution:
-    of the first contrast, where it was asked for. turned: which classes and images, by contrast.
-    class_names: words by label. published: the run that replicate-slim repeats.
+    of the first contrast, where it was asked for. effects: of training and evaluation, by contrast;
+    empty where arms were not evaluated under each other's paths. turned: which classes and images,
+    by contrast. class_names: words by label. published: the run that replicate-slim repeats.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Report:
     deviations: tuple[str, ...]
     warnings: tuple[str, ...]
     attribution: tuple[Share, ...]
+    effects: tuple[tuple[Share, ...], ...]
     turned: tuple[Turned, ...]
     diagnosis: Diagnosis
     class_names: tuple[str, ...]
@@ -81,9 +83,7 @@ class Report:
                 for one in self.judgement.contrasts
             ],
             "matrix": self.judgement.matrix,
-            "effects": [
-                one.effects and dataclasses.asdict(one.effects) for one in self.judgement.contrasts
-            ],
+            "effects": [[dataclasses.asdict(share) for share in one] for one in self.effects],
             "attribution": [dataclasses.asdict(share) for share in self.attribution],
             "findings": [dataclasses.asdict(one) for one in self.diagnosis.findings],
             "passports": self.diagnosis.passports,
@@ -120,6 +120,7 @@ def make(
         attribution=tuple(
             attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms) if attributed else ()
         ),
+        effects=tuple(tuple(attribution.effects(one)) for one in judgement.contrasts),
         turned=tuple(flips.turned(one, class_names) for one in judgement.contrasts),
         diagnosis=diagnosis or Diagnosis((), {}),
         class_names=tuple(class_names),

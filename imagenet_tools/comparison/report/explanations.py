@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.report import flips
 from imagenet_tools.comparison.report.blocks import Block, Fold, Items, Picture, Table, Text
 from imagenet_tools.comparison.report.content import Report
@@ -33,20 +35,19 @@ def matrix_blocks(report: Report) -> list[Block | Fold]:
             rows,
         )
     ]
-    for contrast in report.judgement.contrasts:
-        if effects := contrast.effects:
-            blocks.append(
-                Text(
-                    f"{contrast.a.arm.spec} less {contrast.b.arm.spec}: {effects.total:+.2f} "
-                    f"points, of which training {effects.training:+.2f} and evaluation path "
-                    f"{effects.evaluation:+.2f} (interaction {effects.interaction:+.2f})."
-                )
-            )
+    for contrast, effects in zip(report.judgement.contrasts, report.effects, strict=True):
+        if effects:
+            named = f"{contrast.a.arm.spec} less {contrast.b.arm.spec}"
+            whole = f"of {contrast.verdict.difference:+.2f} points"
+            blocks.append(_shares_table(f"{named}, by effect", whole, effects))
     blocks.append(
         Text(
             "Mean top-1 of the seeds, in percent. An arm under another's path takes that arm's "
             "geometry and keeps its own colours and value range. Common: shorter side 256/224 of "
-            "the output, antialiased, aspect kept, central crop. Exploratory: no tests are made.",
+            "the output, antialiased, aspect kept, central crop. Training: the first arm's runs "
+            "less the second's, averaged over both paths; evaluation: the first's path less the "
+            "second's, averaged over both arms' runs; interaction: the rest. Intervals: over "
+            "seeds and other images; each effect on its own.",
             "note",
         )
     )
@@ -54,17 +55,23 @@ def matrix_blocks(report: Report) -> list[Block | Fold]:
 
 
 def attribution_blocks(report: Report) -> list[Block | Fold]:
+    note = (
+        "Every combination of the two pipelines' parts was trained; the difference is divided "
+        "among the parts by Shapley's values, which add up to it. Intervals: over seeds, pooled "
+        "over the arms, and other images; each share on its own."
+    )
+    table = _shares_table("What each part contributes", "part", report.attribution)
+    return [table, Text(note, "note")]
+
+
+def _shares_table(name: str, head: str, shares: Sequence[Share]) -> Table:
+    """What each of several parts has of a difference."""
     rows = []
-    for share in report.attribution:
+    for share in shares:
         low, high = share.interval
         span = f"{low:+.2f} to {high:+.2f}" if math.isfinite(low) else "–"
         rows.append([share.part, f"{share.points:+.2f}", span])
-    note = (
-        "Every combination of the two pipelines' parts was trained; the difference is divided "
-        "among the parts by Shapley's values, which add up to it. Intervals over seeds."
-    )
-    name = "What each part contributes"
-    return [Table(name, ["part", "points", "95 % interval"], rows), Text(note, "note")]
+    return Table(name, [head, "points", "95 % interval"], rows)
 
 
 def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import stats
 
 from imagenet_tools import images, records
 from imagenet_tools.comparison import statistics
@@ -24,7 +23,11 @@ SHOWN, COLUMNS, GAP, CAPTION = 96, 8, 6, 18
 
 @dataclass(frozen=True)
 class ClassChange:
-    """Top-1 of a class under both arms, percent; p: Welch over seeds, by Holm over all classes."""
+    """Top-1 of a class under both arms, percent.
+
+    p: of no difference over seeds and other images of the class, as the verdict's; by Holm over all
+    classes. 1 where an arm has one seed, or the class one image.
+    """
 
     label: int
     name: str
@@ -65,7 +68,7 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
     for label in np.unique(contrast.a.label):
         chosen = contrast.a.label == label
         runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
-        p_values.append(_welch(runs_a, runs_b))
+        p_values.append(_p(a[:, chosen], b[:, chosen]))
         name = names[label] if label < len(names) else ""
         means = float(runs_a.mean()), float(runs_b.mean())
         found.append((int(label), name, int(chosen.sum()), *means))
@@ -74,11 +77,10 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
     return sorted(changes, key=lambda one: -abs(one.a - one.b))
 
 
-def _welch(a: np.ndarray, b: np.ndarray) -> float:
-    if min(len(a), len(b)) < 2 or (np.ptp(a) == 0 and np.ptp(b) == 0):
+def _p(a: np.ndarray, b: np.ndarray) -> float:
+    if min(len(a), len(b), a.shape[1]) < 2:
         return 1.0
-    moments = [(runs.mean(), runs.std(ddof=1), len(runs)) for runs in (a, b)]
-    return float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
+    return statistics.difference(a, b).p
 
 
 def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,101 @@
+"""Shares of a difference: of parts, of training and evaluation, of classes; images in them all."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imagenet_tools.comparison import attribution, statistics
+from imagenet_tools.comparison.report import flips
+
+
+def runs(rng: np.random.Generator, chance: np.ndarray, k: int, tau: float = 0.5) -> np.ndarray:
+    """Runs [k, images] whose accuracy differs by `tau` points beyond the churn of images."""
+    weight = chance * (1 - chance)
+    shift = rng.normal(0, tau / 100, (k, 1)) * weight / weight.mean()
+    return rng.random((k, chance.size)) < chance + shift
+
+
+def contrast(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Any:
+    """What attribution and class changes read of a contrast; arms named a and b."""
+    arms = [
+        SimpleNamespace(arm=SimpleNamespace(slug=slug), correct=correct, label=None)
+        for slug, correct in (("a", a), ("b", b))
+    ]
+    return SimpleNamespace(a=arms[0], b=arms[1], judged=True)
+
+
+def test_training_and_evaluation_add_up_and_have_intervals() -> None:
+    rng = np.random.default_rng(0)
+    chance = rng.beta(0.6, 0.5, 1000)
+    a = {"a": runs(rng, chance + 0.03, 3), "b": runs(rng, chance + 0.02, 3)}
+    b = {"a": runs(rng, chance, 3), "b": runs(rng, chance, 3)}
+    found = {one.part: one for one in attribution.effects(contrast(a, b))}
+    assert list(found) == ["training", "evaluation", "interaction"]
+    total = 100 * (a["a"].mean() - b["b"].mean())
+    assert found["training"].points + found["evaluation"].points == pytest.approx(total)
+    means = [[100 * one[path].mean() for path in "ab"] for one in (a, b)]
+    (aa, ab), (ba, bb) = means
+    assert found["training"].points == pytest.approx((aa - ba + ab - bb) / 2)
+    assert found["interaction"].points == pytest.approx((aa - ab - ba + bb) / 2)
+    for one in found.values():
+        low, high = one.interval
+        assert low < one.points < high
+
+
+def test_effects_are_none_without_the_others_path_and_unbounded_with_one_seed() -> None:
+    one = np.arange(100) % 3 > 0
+    assert attribution.effects(contrast({"a": one[None]}, {"b": one[None]})) == []
+    both = {"a": one[None], "b": ~one[None]}
+    assert all(s.interval == attribution.UNKNOWN for s in attribution.effects(contrast(both, both)))
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_an_interval_of_eight_arms_covers(new: bool) -> None:
+    """Shapley's weights of the first of three parts, whose images are half of the arms' own."""
+    weights = np.array([2, 1, 1, 2, -2, -1, -1, -2]) / 6
+    rng, draws = np.random.default_rng(1), 800
+    wrong = 0
+    for _ in range(draws):
+        common = rng.beta(0.6, 0.5, 400)
+        own = np.where(rng.random(400) < 0.3 * new, rng.beta(0.6, 0.5, 400), common)
+        arms = [runs(rng, own if weight > 0 else common, 3) for weight in weights]
+        low, high = statistics.combination(arms, list(weights))[1]
+        wrong += not low <= 0 <= high
+    assert wrong / draws <= 0.055 + 0.008  # one standard error of 800 draws
+
+
+def test_a_combination_of_two_is_their_difference() -> None:
+    rng = np.random.default_rng(2)
+    chance = rng.beta(0.6, 0.5, 500)
+    a, b = runs(rng, chance, 4), runs(rng, chance, 4)
+    value, (low, high) = statistics.combination([a, b], [1.0, -1.0])
+    wanted = statistics.difference(a, b)
+    assert value == pytest.approx(wanted.value)
+    df = statistics.total_degrees(wanted.seed_variance, 4.0, wanted.image_variance, 500)
+    assert high - value == pytest.approx(wanted.se * statistics.stats.t.ppf(0.975, df))
+    assert (low + high) / 2 == pytest.approx(value)
+
+
+def test_a_part_that_changes_nothing_has_no_share() -> None:
+    some = np.arange(60).reshape(2, 30) % 2 == 0
+    assert statistics.combination([some, some], [0.0, 0.0]) == (0.0, (0.0, 0.0))
+    value, interval = statistics.combination([some[:1], ~some[:1]], [1.0, -1.0])
+    assert (value, interval) == (0.0, (-np.inf, np.inf))
+
+
+def test_a_class_that_turns_in_every_run_is_found() -> None:
+    """Arms that never vary: all of one class right under A and wrong under B, another equal."""
+    label = np.repeat([1, 2, 3], 60)
+    a = np.tile(label != 3, (3, 1))
+    b = np.tile(label == 2, (3, 1))
+    made = contrast({"a": a}, {"b": b})
+    made.a.label = label
+    found = {one.label: one for one in flips.class_changes(made)}
+    assert (found[1].a, found[1].b) == (100, 0)
+    assert found[1].p < 1e-9
+    assert found[2].p == 1
+    assert found[3].p == 1

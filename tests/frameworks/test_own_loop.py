@@ -133,3 +133,50 @@ def test_a_described_folder_is_read_through_tfds(tiny_records: Path, tmp_path: P
     said = run("\n".join(sections()[name]), tmp_path).splitlines()
     first = open_records(tiny_records)[0]
     assert said[-1] == f"({first.height}, {first.width}, 3) {first.key.split('/')[0]}"
+
+
+GRAIN = """
+import grain
+import imagenet_tools
+
+records = imagenet_tools.open_records("records", "train")
+assert isinstance(records, grain.sources.RandomAccessDataSource)
+
+def loader():
+    sampler = grain.samplers.IndexSampler(len(records), shuffle=True, seed=1, num_epochs=1)
+    return iter(grain.DataLoader(data_source=records, sampler=sampler, worker_count=0))
+
+first = loader()
+keys = [next(first).key for _ in range(10)]
+state = first.get_state()
+rest = [record.key for record in first]
+assert len({*keys, *rest}) == len(keys + rest) == len(records)
+records = imagenet_tools.open_records("records", "train")  # as a new process would
+again = loader()
+again.set_state(state)
+assert [record.key for record in again] == rest
+shuffled = [record.key for record in grain.MapDataset.source(records).shuffle(seed=0)]
+assert sorted(shuffled) == sorted(keys + rest) != shuffled
+"""
+
+
+def test_grain_takes_the_reader_as_it_is_and_goes_on_from_its_checkpoint(
+    tiny_records: Path,
+) -> None:
+    needs("grain")
+    run(GRAIN, tiny_records.parent)
+
+
+SPAWNED = """
+import imagenet_tools
+from torch.utils.data import DataLoader
+
+records = imagenet_tools.open_records("records", "train")
+started = dict(num_workers=2, multiprocessing_context="spawn")
+assert list(DataLoader(records, batch_size=None, **started)) == list(records)
+"""
+
+
+def test_pytorchs_workers_may_be_spawned(tiny_records: Path) -> None:
+    needs("torch")
+    run(SPAWNED, tiny_records.parent)

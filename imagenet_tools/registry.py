@@ -10,6 +10,7 @@ A spec names a pipeline, its variants and crosses:
     inception.geometry+alexnet.colour                 geometry of one, colour and range of the other
     inception.geometry+alexnet.colour+vgg.range       the range of a third
     alexnet+vgg.range                                 one part exchanged
+    alexnet+randaugment:m=5                           a part that stands alone, put on a pipeline
     vgg:multiply=0.0078                               every pipeline: what comes out, times this
 
 Nothing here imports TensorFlow; the built-ins do, when the first pipeline is asked for.
@@ -31,7 +32,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imagenet_tools.pipelines import plugins, specs
-from imagenet_tools.pipelines.parts import PLAIN, Definition, Part, unchanged
+from imagenet_tools.pipelines.parts import AFTER, PARTS, PLAIN, Definition, Part, unchanged
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
@@ -39,7 +40,12 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "imgtools.preprocessing"
 # The shipped ones are known by their version number. A file added beside them, or anywhere else,
 # is a plug-in and known by its content, because nobody raises the version of a file he edits.
-SHIPPED = ("alexnet", "cifarnet", "inception", "lenet", "vgg")
+SHIPPED = (
+    *("alexnet", "alexnet_b", "cifarnet", "inception", "lenet", "timm", "torchvision", "vgg"),
+    # Parts alone.
+    *("erasing", "jitter", "lighting", "randaugment", "resized_crop", "shorter_side"),
+    "trivialaugment",
+)
 # What a TF-Slim-style file calls its function.
 PLAIN_NAME = "preprocess_image"
 _SUFFIX = "_preprocessing"
@@ -96,6 +102,30 @@ def register_parts(
     return _add(name, functions, _caller(), version, summary, source, defaults or {}, later)
 
 
+def register_part(
+    name: str,
+    kind: str,
+    *,
+    version: int = 1,
+    source: str = "",
+    later: tuple[str, ...] = (),
+) -> Callable[[Function], Function]:
+    """Register one part alone, as a decorator: alexnet+NAME then is alexnet with that part.
+
+    kind: "geometry", "colour" or "range", as register_parts describes them; or "after":
+    after(image, is_training, seed, ...) -> image, on what the network sees, for training.
+    """
+
+    def decorate(function: Function) -> Function:
+        summary = plugins.underlying(function).__doc__ or ""
+        _add(name, {kind: function}, _caller(), version, summary, source, later=later)
+        return function
+
+    if kind not in (*PARTS, AFTER):
+        raise ValueError(f"{kind!r} of {name} is no part; choose from {', '.join(PARTS)}, {AFTER}")
+    return decorate
+
+
 def get(spec: str) -> Pipeline:
     """Return the pipeline of a spec.
 
@@ -108,10 +138,19 @@ def get(spec: str) -> Pipeline:
 
 
 def names() -> list[str]:
-    """Return every name: the built-ins, the plug-ins loaded, and the installed ones."""
+    """Return every pipeline's name: the built-ins, the plug-ins loaded, and the installed ones."""
+    return sorted(name for name, one in _known().items() if one.whole)
+
+
+def parts_alone() -> dict[str, str]:
+    """Return the parts that can be put on a pipeline: name -> kind."""
+    return {n: next(iter(d.functions)) for n, d in sorted(_known().items()) if not d.whole}
+
+
+def _known() -> dict[str, Definition]:
     _load_built_ins()
     _load_installed()
-    return sorted(_definitions)
+    return _definitions
 
 
 def failures() -> dict[str, str]:
@@ -299,6 +338,7 @@ def _definition(name: str) -> Definition:
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     failed = f" Its plug-in failed to import: {_failures[name]}." if name in _failures else ""
     raise LookupError(
-        f"there is no pipeline {name!r}.{hint}{failed} Known: {', '.join(names())}. "
+        f"there is no pipeline {name!r}.{hint}{failed} Known: {', '.join(names())}; "
+        f"parts to put on one: {', '.join(parts_alone())}. "
         f"Your own: --plugin FILE.py"
     )

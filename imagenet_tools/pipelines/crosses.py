@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagenet_tools.pipelines.parts import PARTS
+from imagenet_tools.pipelines.parts import AFTER, PARTS
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
 
 
 def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
-    """The pipeline with these parts of `a`, the others of `b`; `multiply` goes with the range.
+    """The pipeline with these parts of `a`, the others of `b`.
+
+    `multiply`, and what comes after the range, go with the range.
 
     Raises ValueError for a plain function, which has no parts.
     """
@@ -22,7 +24,10 @@ def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
         if one.plain:
             raise ValueError(f"{one.spec} is a plain function without parts: it cannot be crossed")
     parts = {part: (a if part in from_a else b).parts[part] for part in PARTS}
-    return replace(a if "range" in from_a else b, parts=parts)
+    last = a if "range" in from_a else b
+    if AFTER in last.parts:
+        parts[AFTER] = last.parts[AFTER]
+    return replace(last, parts=parts)
 
 
 def evaluated_under(own: Pipeline, geometry: Pipeline) -> Pipeline | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools.pipelines.parts import UNIVERSAL, Definition, Part
+from imagenet_tools.pipelines.parts import AFTER, PARTS, UNIVERSAL, Definition, Part
 from imagenet_tools.pipelines.plugins import underlying
 
 Parts = Mapping[str, Part]
@@ -79,19 +79,25 @@ def described(parts: Parts, universal: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _terms(parts: Mapping[str, Part]) -> list[str]:
+def _terms(parts: Parts) -> list[str]:
     """The canonical terms of a spec: as few as say the same."""
-    owners = [part.definition.name for part in parts.values()]
-    if len(set(owners)) == 1 and (merged := _merged(list(parts.values()))) is not None:
-        return [_term(owners[0], merged)]
-    terms = [_term(f"{owners[0]}.geometry", parts["geometry"].settings)]
-    if (
-        owners[1] == owners[2]
-        and (merged := _merged([parts["colour"], parts["range"]])) is not None
-    ):
-        return [*terms, _term(f"{owners[1]}.colour", merged)]
-    colour = _term(f"{owners[1]}.colour", parts["colour"].settings)
-    return [*terms, colour, _term(f"{owners[2]}.range", parts["range"].settings)]
+    alone = [part for part in parts.values() if not part.definition.whole]
+    others = [part for part in parts.values() if part.definition.whole]
+    owners = {part.definition.name for part in others}
+    if len(owners) == 1 and (merged := _merged(others)) is not None:
+        put_on = [_term(part.definition.name, part.settings) for part in alone]
+        return [_term(others[0].definition.name, merged), *put_on]
+    colour, values = parts["colour"], parts["range"]
+    merged = _merged([colour, values]) if colour.definition == values.definition else None
+    if merged is not None:
+        terms = [_named(parts["geometry"]), _term(f"{colour.definition.name}.colour", merged)]
+    else:
+        terms = [_named(parts[kind]) for kind in PARTS]
+    return [*terms, *(_named(parts[kind]) for kind in parts if kind == AFTER)]
+
+
+def _named(part: Part) -> str:
+    return _term(f"{part.definition.name}.{part.kind}", part.settings)
 
 
 def _merged(parts: list[Part]) -> dict[str, Any] | None:

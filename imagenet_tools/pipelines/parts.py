@@ -17,6 +17,8 @@ from imagenet_tools.pipelines import plugins
 # geometry chooses what is looked at, colour changes pixels of 0..255, range makes the values that
 # the network sees.
 PARTS = ("geometry", "colour", "range")
+# What may come after them: it changes what the network sees, in training (erasing).
+AFTER = "after"
 # A TF-Slim-style function has no parts: it stands alone.
 PLAIN = "function"
 # What every pipeline takes beside its own parameters, applied after everything else.
@@ -27,6 +29,7 @@ _POSITIONAL = {
     "geometry": ("height", "width", "output_height", "output_width", "is_training", "seed"),
     "colour": ("image", "is_training", "seed"),
     "range": ("image",),
+    AFTER: ("image", "is_training", "seed"),
     PLAIN: ("image", "output_height", "output_width", "is_training"),
 }
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -131,7 +134,8 @@ def _parameter(name: str, default: Any, hint: Any) -> Parameter:
 class Definition:
     """What was registered under a name.
 
-    functions: PARTS -> function, or {"function": a TF-Slim-style one}. version: raised with every
+    functions: PARTS -> function, or {"function": a TF-Slim-style one}, or one part alone, to be put
+    on a pipeline. version: raised with every
     change of what comes out. digest: of the source file, for plug-ins; "" for built-ins, whose
     version speaks for them. file, line: where it was registered. source: papers and code that
     the constants come from. later: parameters that came after results were published; their
@@ -152,6 +156,11 @@ class Definition:
     @property
     def plain(self) -> bool:
         return PLAIN in self.functions
+
+    @property
+    def whole(self) -> bool:
+        """False for a part alone, which needs a pipeline to be put on."""
+        return self.plain or set(PARTS) <= set(self.functions)
 
     def parameters(self, kind: str) -> dict[str, Parameter]:
         """The Parameters of one part, by name."""

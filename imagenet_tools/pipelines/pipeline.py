@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.pipelines import compiled, description, draws, lines, pixels, probe, rendering
-from imagenet_tools.pipelines.parts import IGNORED, PLAIN, UNIVERSAL, Part
+from imagenet_tools.pipelines.parts import AFTER, IGNORED, PLAIN, UNIVERSAL, Part
 from imagenet_tools.pipelines.views import View, five_views
 
 # A plain function has no resized plane to cut ten crops from: AlexNet's 256 for 224.
@@ -34,7 +34,8 @@ class Call(NamedTuple):
 class Pipeline:
     """A preprocessing pipeline, ready to run: image in, what the network sees out.
 
-    parts: by kind, geometry, colour and range, or one plain function. universal: settings of
+    parts: by kind, geometry, colour and range, and what may come after them; or one plain function.
+    universal: settings of
     `multiply` and `use_grayscale` that differ from UNIVERSAL.
     """
 
@@ -270,6 +271,8 @@ class Pipeline:
     def _colour_and_range(self, image: tf.Tensor, view: View | None, call: Call) -> tf.Tensor:
         image = self._gray(self._colour(image, call), call)
         out = self.parts["range"](image, keywords=call.keywords, view=view)
+        if AFTER in self.parts:
+            out = self.parts[AFTER](out, call.is_training, call.seed, keywords=call.keywords)
         return self._universal(out, call)
 
     def _finish(self, call: Call) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -278,7 +281,7 @@ class Pipeline:
 
     def _line(self, call: Call) -> np.ndarray | None:
         """What colour and range come to, for a compiled kernel; None where they are no line."""
-        if not compiled.in_use():
+        if not compiled.in_use() or (AFTER in self.parts and call.is_training):
             return None
         with tf.init_scope():  # now, not in the graph that is being built
             if not tf.executing_eagerly():  # a graph of TensorFlow 1 cannot say now

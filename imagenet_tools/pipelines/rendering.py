@@ -77,6 +77,8 @@ def resample(image: tf.Tensor, size: tf.Tensor, method: str | tf.Tensor) -> tf.T
         lambda: tf.raw_ops.ResizeBicubic(images=batch, size=size),
         lambda: tf.raw_ops.ResizeArea(images=batch, size=size),
         lambda: tf.image.resize(batch, size, antialias=True),
+        lambda: tf.clip_by_value(tf.image.resize(batch, size, "bicubic", antialias=True), 0, 255),
+        lambda: tf.image.resize(batch, size),
     ]
     if isinstance(method, str):
         return resizers[METHODS.index(method)]()[0]

@@ -10,7 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from imagenet_tools.pipelines.parts import PARTS, PLAIN, UNIVERSAL, Definition, Parameter, Part
+from imagenet_tools.pipelines.parts import (
+    AFTER,
+    PARTS,
+    PLAIN,
+    UNIVERSAL,
+    Definition,
+    Parameter,
+    Part,
+)
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
@@ -43,10 +51,14 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
         brought.append([_part(definition, kind, settings) for kind in strengths])
         for part, strength in zip(brought[-1], strengths.values(), strict=True):
             claims.setdefault(part.kind, []).append((strength, part))
-    if set(claims) not in ({PLAIN}, set(PARTS)):
-        missing = [kind for kind in PARTS if kind not in claims]
-        raise ValueError(f"{spec!r} has no {missing[0]}; add +NAME.{missing[0]}")
-    parts = {kind: _strongest(claims[kind], spec) for kind in (PLAIN, *PARTS) if kind in claims}
+    if "range" not in claims and "geometry" in claims:
+        # A colour without a range of its own leaves that of the pipeline it is put on.
+        owner = _strongest(claims["geometry"], spec).definition
+        if "range" in owner.functions:
+            claims["range"] = [(0, Part(owner, "range"))]
+    _refuse_missing(claims, spec)
+    order = (PLAIN, *PARTS, AFTER)
+    parts = {kind: _strongest(claims[kind], spec) for kind in order if kind in claims}
     for term_parts in brought:
         _refuse_unheard(term_parts, parts, spec)
     return Pipeline(parts, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
@@ -55,7 +67,8 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
 def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str, int]:
     """The parts that a term brings, each with its claim: the strongest wins.
 
-    2 a part that is named, 1 the range that comes along with a colour, 0 all of a pipeline.
+    2 a part that is named or stands alone, 1 the range that comes along with a colour, 0 all of a
+    pipeline.
     """
     if definition.plain:
         if part is not None or not alone:
@@ -64,13 +77,13 @@ def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str,
             )
         return {PLAIN: 0}
     if part is None:
-        return dict.fromkeys(PARTS, 0)
+        return dict.fromkeys(definition.functions, 0 if definition.whole else 2)
     part = _SPELLINGS.get(part, part)
-    if part not in PARTS:
-        raise ValueError(
-            f"{part!r} of {definition.name} is no part; choose from {', '.join(PARTS)}"
-        )
-    return {"colour": 2, "range": 1} if part == "colour" else {part: 2}
+    if part not in definition.functions:
+        has = ", ".join(definition.functions)
+        raise ValueError(f"{part!r} of {definition.name} is no part; choose from {has}")
+    follows = part == "colour" and "range" in definition.functions
+    return {"colour": 2, "range": 1} if follows else {part: 2}
 
 
 def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
@@ -80,6 +93,19 @@ def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
     if others:
         raise ValueError(f"{spec!r} gives {first.kind} twice")
     return first
+
+
+def _refuse_missing(claims: Mapping[str, list[tuple[int, Part]]], spec: str) -> None:
+    missing = [kind for kind in PARTS if kind not in claims and PLAIN not in claims]
+    if len(claims) == 1 and missing:
+        ((_, part),) = next(iter(claims.values()))
+        if not part.definition.whole:
+            name = part.definition.name
+            raise ValueError(
+                f"{name} is a part alone ({part.kind}): put it on a pipeline, as alexnet+{name}"
+            )
+    if missing:
+        raise ValueError(f"{spec!r} has no {missing[0]}; add +NAME.{missing[0]}")
 
 
 def _refuse_unheard(brought: list[Part], taken: Mapping[str, Part], spec: str) -> None:

@@ -27,10 +27,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 BUILT_IN = {
     "alexnet": "8c04254a774d",
     "alexnet_2012": "afedcb91fa33",
+    "alexnet_b": "c11811f13bab",
     "alexnet_caffe": "aff6b2a6581e",
     "cifarnet": "236aede9cf02",
     "inception": "c6e31a09c9e1",
     "lenet": "5818a073233c",
+    "timm": "600849e93ed8",
+    "torchvision": "4786bc56519e",
     "vgg": "8eda6eb0df72",
 }
 IMAGE = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
@@ -337,13 +340,13 @@ def test_the_example_is_as_good_as_a_built_in(tmp_path: Path) -> None:
 def test_list_preproc(runner: CliRunner) -> None:
     text = runner.invoke(list_preproc, [])
     assert text.exit_code == 0
-    assert [line.split()[0] for line in text.output.splitlines()] == list(BUILT_IN)
+    assert [line.split()[0] for line in text.output.splitlines()] == sorted(BUILT_IN)
     found = json.loads(runner.invoke(list_preproc, ["--json"]).output)
-    assert [one["name"] for one in found] == list(BUILT_IN)
+    assert [one["name"] for one in found] == sorted(BUILT_IN)
     alexnet = found[0]
     assert alexnet["fingerprint"] == registry.get("alexnet").fingerprint
     assert alexnet["value_range"] == pytest.approx([-127.3 / 127.5, 150.09 / 127.5])
-    assert found[3]["value_range"] is None
+    assert found[4]["value_range"] is None
 
 
 def test_describe_preproc(runner: CliRunner) -> None:

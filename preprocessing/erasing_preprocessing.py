@@ -1,0 +1,71 @@
+"""Random erasing (Zhong et al., 2020) as torchvision has it, on what the network sees."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools import registry
+from imagenet_tools.preprocessing import ops
+
+ATTEMPTS = 10
+
+
+@registry.register_part(
+    "erasing", "after", source="torchvision 0.28, transforms/v2/_augment.py, RandomErasing"
+)
+def erasing(
+    image: tf.Tensor,
+    is_training: bool,
+    seed: tf.Tensor,
+    *,
+    p: float = 0.25,
+    area_min: float = 0.02,
+    area_max: float = 0.33,
+    aspect_min: float = 0.3,
+    aspect_max: float = 3.3,
+    content: Literal["zero", "noise"] = "zero",
+) -> tf.Tensor:
+    """Random erasing: a box of what the network sees is covered.
+
+    - train: in p (0.25) of the images a box of area_min-area_max (2-33 %) of the area and aspect
+      aspect_min-aspect_max (0.3-3.3, height over width, log-uniform) is set to 0, which is the mean
+      colour where the range subtracts it; with content=noise to N(0, 1), a number a value
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"p={p}: a probability of 0..1 is needed")
+    if not is_training or p == 0:
+        return image
+    size = (image.shape[0], image.shape[1])
+    y, x, height, width = tf.unstack(
+        box(size, seed, (area_min, area_max), (aspect_min, aspect_max))
+    )
+    rows, columns = tf.range(size[0])[:, tf.newaxis], tf.range(size[1])
+    inside = (rows >= y) & (rows < y + height) & (columns >= x) & (columns < x + width)
+    inside &= ops.uniform(seed, "erasing") < p
+    filled: tf.Tensor | float = 0.0
+    if content == "noise":
+        filled = ops.normal(seed, "erasing_noise", tuple(image.shape))
+    return tf.where(inside[..., tf.newaxis], filled, image)
+
+
+def box(
+    size: tuple[int, int],
+    seed: tf.Tensor,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+) -> tf.Tensor:
+    """Draw the box that is erased: int32 [4], y, x, height, width; 0 0 0 0 where none fits."""
+    ops.check_ranges(area, aspect)
+    areas = float(np.prod(size)) * ops.uniform(seed, "erasing_area", *area, (ATTEMPTS,))
+    logs = np.log(np.array(aspect, np.float32))
+    aspects = tf.exp(ops.uniform(seed, "erasing_aspect", logs[0], logs[1], (ATTEMPTS,)))
+    sides = tf.stack([tf.sqrt(areas * aspects), tf.sqrt(areas / aspects)], axis=1)
+    tried = tf.cast(tf.math.rint(sides), tf.int32)
+    fits = tf.reduce_all(tried < size, axis=1)
+    drawn = tf.where(tf.reduce_any(fits), tried[tf.argmax(fits)], 0)
+    free = tf.cast(tf.constant(size) - drawn + 1, tf.float32)
+    place = tf.cast(ops.uniform(seed, "erasing_window", shape=(2,)) * free, tf.int32)
+    return tf.concat([tf.minimum(place, tf.constant(size) - drawn), drawn], axis=0)

@@ -1,0 +1,70 @@
+"""torchvision's ColorJitter: brightness, contrast, saturation and hue in an order that is drawn."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import tensorflow as tf
+
+from imagenet_tools import registry
+from imagenet_tools.preprocessing import ops, pixel_ops
+
+_ORDERS = tuple(itertools.permutations(range(4)))
+
+
+@registry.register_part(
+    "jitter", "colour", source="torchvision 0.28, transforms/v2/_color.py, ColorJitter"
+)
+def jitter(
+    image: tf.Tensor,
+    is_training: bool,
+    seed: tf.Tensor,
+    *,
+    brightness: float = 0.4,
+    contrast: float = 0.4,
+    saturation: float = 0.4,
+    hue: float = 0.1,
+) -> tf.Tensor:
+    """Jitter of the colours: brightness, contrast, saturation, hue.
+
+    - train: to whole grey levels
+    - train: brightness, contrast and saturation times a factor of 1 less to 1 plus each (0.4; at
+      least 0), hue turned by up to the share hue (0.1) of the circle, in one of the 24 orders
+    """
+    if not is_training:
+        return image
+    if min(brightness, contrast, saturation, hue) < 0 or hue > 0.5:
+        raise ValueError(
+            f"brightness={brightness},contrast={contrast},saturation={saturation},hue={hue}: "
+            "0 or more, and hue up to 0.5, are needed"
+        )
+
+    strengths = (brightness, contrast, saturation, hue)
+    factors, order = draws(seed, strengths)
+    run = (pixel_ops.brightness, pixel_ops.contrast, pixel_ops.saturation, pixel_ops.hue)
+    pixels = pixel_ops.to_bytes(image)
+    for turn in range(len(run)):
+        chosen = [
+            functools.partial(step, pixels, factors[i])
+            if strengths[i]
+            else functools.partial(tf.identity, pixels)
+            for i, step in enumerate(run)
+        ]
+        pixels = tf.switch_case(order[turn], chosen)
+    return tf.cast(tf.ensure_shape(pixels, image.shape), tf.float32)
+
+
+def draws(seed: tf.Tensor, strengths: tuple[float, ...]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Factors of brightness, contrast and saturation, the turn of hue; and their order, int32 [4].
+
+    strengths: of the four.
+    """
+    *colours, hue = strengths
+    factors = [
+        ops.uniform(seed, f"jitter_{name}", max(0.0, 1.0 - by), 1.0 + by)
+        for name, by in zip(("brightness", "contrast", "saturation"), colours, strict=True)
+    ]
+    turned = ops.uniform(seed, "jitter_hue", -hue, hue)
+    number = ops.integer(seed, "jitter_order", 0, len(_ORDERS) - 1)
+    return tf.stack([*factors, turned]), tf.gather(_ORDERS, number)

@@ -1,0 +1,43 @@
+"""RandAugment (Cubuk et al., 2020) as torchvision has it: a few operations of one strength."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from imagenet_tools import registry
+from imagenet_tools.preprocessing import augment_ops, pixel_ops
+
+
+@registry.register_part(
+    "randaugment", "colour", source="torchvision 0.28, transforms/v2/_auto_augment.py, RandAugment"
+)
+def randaugment(
+    image: tf.Tensor,
+    is_training: bool,
+    seed: tf.Tensor,
+    *,
+    n: int = 2,
+    m: int = 9,
+    interpolation: Literal["nearest", "bilinear"] = "nearest",
+) -> tf.Tensor:
+    """RandAugment: n operations of strength m, drawn one after the other.
+
+    - train: to whole grey levels
+    - train: n times (2) one of 14 operations, all equally likely: identity, shear and translation
+      along x and y, rotation, brightness, color, contrast, sharpness, posterize, solarize,
+      autocontrast, equalize; at bin m (9) of 0..30, half of those with a direction reversed; black
+      where the image is moved away
+    """
+    if not is_training:
+        return image
+    if n < 0 or not 0 <= m < augment_ops.BINS:
+        raise ValueError(f"n={n},m={m}: n of 0 or more and m of 0..30 are needed")
+    height, width = image.shape[0], image.shape[1]
+    # Of the side, as in the paper: 150 of 331 pixels.
+    table = augment_ops.strengths(0.3, 150 / 331 * width, 150 / 331 * height, 30.0, 0.9, 4)
+    pixels = pixel_ops.to_bytes(image)
+    for turn in range(n):
+        pixels = augment_ops.apply(pixels, seed, f"randaugment_{turn}", table, m, interpolation)
+    return tf.cast(pixels, tf.float32)

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -169,3 +170,107 @@ def test_a_listing_of_imagenets_size_is_bounded_and_shows_progress() -> None:
         [sys.executable, "-c", LISTING], capture_output=True, text=True, check=True
     )
     assert float(done.stdout) < 200
+
+
+def changed(data: bytes, marker: int, at: int, *values: int) -> bytes:
+    """Overwrite bytes of the first segment of a kind, counted from its marker."""
+    where = data.index(bytes((0xFF, marker))) + at
+    return data[:where] + bytes(values) + data[where + len(values) :]
+
+
+REFUSED = [
+    (lambda data: changed(data, 0xC0, 1, 0xC5), "a kind that no decoder takes"),
+    (lambda data: changed(data, 0xC0, 4, 12), "12 bits a sample"),
+    (lambda data: changed(data, 0xC0, 5, 0, 0), "its size is 64 x 0"),
+    (lambda data: changed(data, 0xC0, 9, 2), "2 components"),
+    (lambda data: changed(data, 0xC0, 3, 20), "its frame header has"),
+    (lambda data: changed(data, 0xC0, 11, 0x31, 0, 2, 0x21), "sampled 3 x 1"),
+    (lambda data: changed(data, 0xC0, 11, 0x44), "more than 10 blocks"),
+    (lambda data: changed(data, 0xC0, 12, 3), "quantisation table 3 is missing"),
+    (lambda data: changed(data, 0xC0, 10, 9), "its scan is of components"),
+    (lambda data: changed(data, 0xDB, 4, 9), "quantisation table has the number 9"),
+    (lambda data: changed(data, 0xDB, 3, 70), "quantisation table has the number"),
+    (lambda data: changed(data, 0xC4, 4, 0x27), "Huffman table has the number 0x27"),
+    (lambda data: changed(data, 0xC4, 5, 9), "Huffman table"),
+    (lambda data: changed(data, 0xDA, 4, 2), "its scan header has"),
+    (lambda data: changed(data, 0xDA, 6, 0x33), "Huffman table DC 3 is missing"),
+    (lambda data: changed(data, 0xE0, 1, 0xF5), "a marker 0xfff5"),
+    (
+        lambda data: (
+            data[:2] + data[2:].replace(b"\xff\xc0", b"\xff\xc0\0\x11" + b"\x11" * 15 + b"\xff\xc0")
+        ),
+        "two frame headers",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "words"), REFUSED)
+def test_a_header_that_decoders_refuse_is_named(
+    damage: Callable[[bytes], bytes], words: str
+) -> None:
+    data = damage(encoded(picture(1, 64, 48)))
+    problem = images.inspect(data).problem
+    assert problem is not None and words in problem
+    assert images.decode(data) == problem
+
+
+def test_damage_that_libjpeg_reports_is_damage() -> None:
+    data = encoded(picture(1, 320, 240), quality=90)
+    middle = len(data) // 2
+    assert images.decode(data) is None
+    for broken in (data[:middle] + b"\xff\xd9", data[:middle] + bytes(600) + data[middle + 600 :]):
+        assert images.inspect(broken).problem is None
+        problem = images.decode(broken)
+        assert problem is not None and problem.startswith("does not decode (")
+        with pytest.raises(ValueError, match="does not decode"):
+            images.to_rgb(broken)
+        assert images.to_rgb(broken, strict=False).size == (320, 240)
+        for settings in (Settings(verify="decode"), Settings(store="raw"), Settings(max_side=8)):
+            with pytest.raises(ValueError, match="does not decode"):
+                prepare(broken, settings)
+        mended = prepare(broken, Settings(verify="decode", on_damaged="repair"))
+        assert mended.repaired == problem and images.decode(mended.data) is None
+
+
+@pytest.mark.parametrize("process", [0xC3, 0xC9])
+def test_a_jpeg_that_few_decoders_take_is_encoded_anew_or_refused(process: int) -> None:
+    data = changed(encoded(picture(1)), 0xC0, 1, process)
+    assert images.needs_reencoding(images.inspect(data))
+    with pytest.raises(ValueError):  # its scan is Huffman's
+        prepare(data, Settings())
+
+
+def test_cmyk_without_adobes_segment_is_read_as_tensorflow_reads_it() -> None:
+    import tensorflow as tf
+
+    data = encoded(picture(4, mode="CMYK"))
+    at = data.index(b"\xff\xee")
+    data = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
+    theirs = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE").numpy().astype(int)
+    assert np.abs(np.asarray(images.to_rgb(data)) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_samples_without_a_known_range_are_refused(kind: type) -> None:
+    stored = io.BytesIO()
+    Image.fromarray(np.eye(32, dtype=kind)).save(stored, "TIFF")
+    with pytest.raises(ValueError, match="8 or 16 bits are wanted"):
+        prepare(stored.getvalue(), Settings())
+
+
+def test_a_png_is_sound_whatever_its_texts_and_what_follows_it() -> None:
+    image = picture(2)
+    plain = png(image)
+    text = b"tEXtComment\0" + b"x" * 3_000_000
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    expected = prepare(plain, Settings()).data
+    for data in (plain + b"\1\2\3" * 90, plain[:33] + chunk + plain[33:]):
+        assert prepare(data, Settings()).data == expected
+    assert images.inspect(plain[:-12]).problem == "truncated: no end chunk"
+
+
+def test_an_image_longer_than_a_jpeg_can_be_is_damage() -> None:
+    long = png(Image.new("L", (70_000, 9)))
+    with pytest.raises(ValueError, match="70000 x 9: a side of a JPEG has at most 65,500"):
+        prepare(long, Settings())
+    assert prepare(long, Settings(store="raw")).facts.width == 70_000

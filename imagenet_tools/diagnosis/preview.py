@@ -77,8 +77,7 @@ def read(file: str | os.PathLike[str]) -> np.ndarray:
     facts = images.inspect(data)
     if facts.problem:
         raise ValueError(f"{file}: {facts.problem}")
-    picture: Any = images.to_rgb(data)
-    return np.asarray(picture.convert("RGB"))
+    return np.asarray(images.to_rgb(data).convert("RGB"))
 
 
 def from_records(folder: str | os.PathLike[str], count: int) -> list[np.ndarray]:
@@ -88,14 +87,7 @@ def from_records(folder: str | os.PathLike[str], count: int) -> list[np.ndarray]
         for _, record in tfrecord.read(path):
             if len(pictures) == count:
                 return pictures
-            example = schema.decode_example(record)
-            data = example[schema.ENCODED][0]
-            if example[schema.FORMAT][0] == b"RAW":
-                shape = (example[schema.HEIGHT][0], example[schema.WIDTH][0], 3)
-                pictures.append(np.frombuffer(data, np.uint8).reshape(shape))
-            else:
-                picture: Any = images.to_rgb(data)
-                pictures.append(np.asarray(picture.convert("RGB")))
+            pictures.append(records.pixels(schema.decode_example(record)))
     return pictures
 
 

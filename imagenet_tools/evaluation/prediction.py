@@ -110,7 +110,7 @@ def pixels(content: bytes) -> np.ndarray | str:
         return facts.problem
     try:
         if images.needs_reencoding(facts):
-            return np.asarray(images.to_rgb(content).convert("RGB"))  # type: ignore[attr-defined]
+            return np.asarray(images.to_rgb(content).convert("RGB"))
         return np.asarray(tf.io.decode_jpeg(content, channels=3))
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         return str(error).splitlines()[0]

@@ -1,6 +1,7 @@
 """Folders of TFRecords: built from raw images, described by a manifest, verified and repaired."""
 
 from imagenet_tools.records.builder import build, build_slice
+from imagenet_tools.records.decoding import pixels
 from imagenet_tools.records.finish import finalize
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
@@ -20,6 +21,7 @@ __all__ = [
     "check_sizes",
     "each_shard",
     "finalize",
+    "pixels",
     "read_manifest",
     "repair",
     "shard_paths",

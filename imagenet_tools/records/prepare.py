@@ -101,14 +101,16 @@ def _prepare(data: bytes, settings: Settings) -> Prepared:
             raise ValueError(problem)
     if not (convert or shrink or pixels):
         return Prepared(data, facts)
-    converted = f"{facts.format} {facts.colorspace} re-encoded as JPEG" if convert else None
+    kind = f"{facts.format} {facts.colorspace}"
+    kind += f" ({facts.coding})" if facts.coding != "Huffman" else ""
+    converted = f"{kind} re-encoded as JPEG" if convert else None
     if pixels:
         image = _shrunk(images.to_rgb(data), max_side).convert("RGB")
         facts = images.ImageFacts("RAW", image.size[0], image.size[1], 3, "RGB")
         return Prepared(image.tobytes(), facts, b"RAW")
     if shrink:
         image = _shrunk(images.to_rgb(data), max_side)
-        data = _jpeg(image, MAX_SIDE_QUALITY)
+        data = images.encode(image, MAX_SIDE_QUALITY)
     elif settings.slim_compat and facts.channels == 4:
         data = _reencode_as_tensorflow(data)
     else:
@@ -128,12 +130,6 @@ def _shrunk(image: Any, max_side: int | None) -> Any:
     return image.resize(size, Image.Resampling.BILINEAR)  # Pillow widens it when shrinking
 
 
-def _jpeg(image: Any, quality: int) -> bytes:
-    encoded = io.BytesIO()
-    image.save(encoded, "JPEG", quality=quality, subsampling="4:2:0")
-    return encoded.getvalue()
-
-
 def _salvage(data: bytes, problem: str) -> bytes:
     """Re-encode what a decoder still makes of a damaged file (missing rows come out grey)."""
     from PIL import Image, ImageFile
@@ -150,7 +146,7 @@ def _salvage(data: bytes, problem: str) -> bytes:
             whole = parser.close().convert("RGB")
     except Exception as error:
         raise ValueError(f"{problem}; beyond repair ({error})") from error
-    return _jpeg(whole, images.QUALITY)
+    return images.encode(whole, images.QUALITY)
 
 
 def _reencode_as_tensorflow(data: bytes) -> bytes:

@@ -10,7 +10,6 @@ it stands: `len`, `[i]`, picklable, safe in threads and in forked processes.
 from __future__ import annotations
 
 import functools
-import io
 import mmap
 import operator
 import os
@@ -28,6 +27,7 @@ import numpy as np
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import features, offsets, order
+from imagenet_tools.records.decoding import stored_pixels
 from imagenet_tools.records.manifest import Manifest, read_manifest
 from imagenet_tools.records.shards import check_size, damaged, shard_paths
 from imagenet_tools.records.tfrecord import OVERHEAD, masked
@@ -55,13 +55,8 @@ class Record:
     image_format: str
 
     def pixels(self) -> np.ndarray:
-        """Decode the image: uint8 [height, width, 3], RGB. Raises OSError where it does not."""
-        if self.image_format == "RAW":
-            return np.frombuffer(self.encoded, np.uint8).reshape(self.height, self.width, 3)
-        from PIL import Image
-
-        with Image.open(io.BytesIO(self.encoded)) as image:
-            return np.asarray(image.convert("RGB"))
+        """Decode the image: uint8 [height, width, 3], RGB. Raises ValueError where it does not."""
+        return stored_pixels(self.encoded, self.image_format, self.height, self.width)
 
 
 class RecordReader:

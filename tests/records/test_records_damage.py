@@ -18,15 +18,15 @@ from imagenet_tools.records import schema
 
 @pytest.fixture
 def damaged(tmp_path: Path) -> Path:
-    """A data set with a cut file, a text, and one with a hole in its tables."""
+    """A data set with a cut file, a text, and one with a hole in its scan."""
     folder = make_raw(tmp_path / "raw")
     cut = folder / "train" / "ant" / "ant_train_1.JPEG"
     cut.write_bytes(encoded(picture(9, 64, 64))[:-300])
     (folder / "train" / "bee" / "bee_train_2.JPEG").write_bytes(b"<html>404</html>")
     hollow = folder / "val" / "cat" / "cat_val_0.JPEG"
     data = bytearray(hollow.read_bytes())
-    at = data.index(b"\xff\xc4")
-    data[at + 5 : at + 21] = bytes([255] * 16)
+    at = len(data) - 100
+    data[at : at + 60] = bytes(60)
     hollow.write_bytes(data)
     return folder
 

@@ -7,12 +7,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from imagenet_tools import images, records
+from imagenet_tools import records
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.results import Contrast
 from imagenet_tools.records import schema, tfrecord
@@ -121,13 +120,7 @@ def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.I
             key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
             if key not in keys:
                 continue
-            encoded = example[schema.ENCODED][0]
-            if example[schema.FORMAT][0] == b"RAW":
-                shape = (example[schema.HEIGHT][0], example[schema.WIDTH][0], 3)
-                picture = Image.fromarray(np.frombuffer(encoded, np.uint8).reshape(shape))
-            else:
-                opened: Any = images.to_rgb(encoded)
-                picture = opened.convert("RGB")
+            picture = Image.fromarray(records.pixels(example))
             picture.thumbnail((SHOWN, SHOWN))
             found[key] = picture
             if len(found) == len(keys):

@@ -1,0 +1,21 @@
+"""What a file of image bytes is, by its content and not by its name; and its pixels.
+
+inspect reads headers alone: it finds truncated files, wrong formats, and frames, tables and sizes
+that decoders refuse, not what happened inside a JPEG's scan. decode finds that.
+"""
+
+from imagenet_tools.images.facts import MAX_PIXELS, ImageFacts
+from imagenet_tools.images.headers import inspect, needs_reencoding
+from imagenet_tools.images.pixels import QUALITY, decode, encode, to_rgb, to_rgb_jpeg
+
+__all__ = [
+    "MAX_PIXELS",
+    "QUALITY",
+    "ImageFacts",
+    "decode",
+    "encode",
+    "inspect",
+    "needs_reencoding",
+    "to_rgb",
+    "to_rgb_jpeg",
+]

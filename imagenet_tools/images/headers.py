@@ -1,0 +1,86 @@
+"""What a file of image bytes is, from its header."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+from imagenet_tools.images import jpeg
+from imagenet_tools.images.facts import ImageFacts, bomb
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SIGNATURES = (
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+)
+
+
+def inspect(data: bytes) -> ImageFacts:
+    """Return the facts of an image file from its bytes; a problem is reported, never raised."""
+    if data[:2] == b"\xff\xd8":
+        return jpeg.inspect(data)
+    if data[:8] == _PNG:
+        return _png(data)
+    for signature, name in _SIGNATURES:
+        if data.startswith(signature):
+            return _by_pillow(data, name)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _by_pillow(data, "WEBP")
+    if data[:2] in (b"P5", b"P6") and data[2:3].isspace():
+        return _by_pillow(data, "PPM")
+    if not data:
+        return ImageFacts(problem="the file is empty")
+    if not data.strip(b"\0"):
+        return ImageFacts(problem="the file holds zeros only")
+    return ImageFacts(problem=f"not an image (it begins with {data[:8].hex(' ')})")
+
+
+def _png(data: bytes) -> ImageFacts:
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        return ImageFacts("PNG", problem="truncated in its header")
+    width, height, bits, kind = struct.unpack_from(">IIBB", data, 16)
+    channels, colorspace = {
+        0: (1, "gray"),
+        2: (3, "RGB"),
+        3: (3, "RGB"),
+        4: (2, "gray"),
+        6: (4, "RGB"),
+    }.get(kind, (0, ""))
+    if not channels or not width or not height:
+        problem: str | None = f"its header says {width} x {height}, colour type {kind}"
+    else:
+        problem = _png_problem(data) or bomb(width, height)
+    return ImageFacts("PNG", width, height, channels, colorspace, bits, problem=problem)
+
+
+def _png_problem(data: bytes) -> str | None:
+    """Walk the chunks up to the end chunk; what follows it is nobody's business."""
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if kind == b"IEND":
+            return None
+    return "truncated: no end chunk"
+
+
+def _by_pillow(data: bytes, name: str) -> ImageFacts:
+    """The size of a rarer format, from Pillow's reading of the header."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=(name,)) as image:
+            width, height = image.size
+            grey = image.mode in ("1", "L", "LA", "I", "I;16", "F")
+    except Exception as error:
+        return ImageFacts(name, problem=f"its {name} header is unreadable ({error})")
+    channels, colorspace = (1, "gray") if grey else (3, "RGB")
+    return ImageFacts(name, width, height, channels, colorspace, problem=bomb(width, height))
+
+
+def needs_reencoding(facts: ImageFacts) -> bool:
+    """True for what some decoder of RGB or grey JPEGs does not take: other formats, CMYK, YCCK,
+    and JPEGs that are not coded as nearly all are."""
+    return facts.format != "JPEG" or facts.channels == 4 or facts.coding != "Huffman"

@@ -1,0 +1,126 @@
+"""Pixels of an image file: libjpeg-turbo decodes JPEGs, Pillow the rest."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import TYPE_CHECKING
+
+from imagenet_tools.images.facts import ImageFacts
+from imagenet_tools.images.headers import inspect
+from imagenet_tools.images.jpeg import MAX_SIDE
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# TF-Slim's builder re-encodes PNG and CMYK files at this quality.
+QUALITY = 100
+# Of a PNG: the chunks that make the picture. Pillow would refuse a file for a large text.
+_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def decode(data: bytes) -> str | None:
+    """Decode a JPEG's scans whole; return what libjpeg has to say against it, or None.
+
+    Its warnings ("premature end of data segment") count: a decoder goes on after them with grey in
+    the place of what is lost. At an eighth of the size, since they are found while the coefficients
+    are read, and most of the time goes into what follows that.
+    """
+    import simplejpeg
+
+    facts = inspect(data)
+    if facts.problem is not None:
+        return facts.problem
+    colours = "CMYK" if facts.channels == 4 else "GRAY"
+    try:
+        simplejpeg.decode_jpeg(data, colours, fastdct=True, min_factor=8)
+    except ValueError as error:
+        return f"does not decode ({error})"
+    return None
+
+
+def to_rgb(data: bytes, strict: bool = True) -> Image.Image:
+    """Decode to a Pillow image of mode RGB (or L where the file is grey), EXIF not applied.
+
+    CMYK and YCCK become RGB as TensorFlow's decoder does it (k * c / 255 on the inverted values
+    that files with Adobe's segment store); 16-bit samples keep their upper eight bits; alpha is
+    dropped. strict: what libjpeg warns of is an error too. Raises ValueError where the bytes do not
+    decode, or their samples have no range that is known (floats, 32-bit integers).
+    """
+    facts = inspect(data)
+    if facts.problem is not None:
+        raise ValueError(facts.problem)
+    return _of_jpeg(data, facts, strict) if facts.format == "JPEG" else _by_pillow(data, facts)
+
+
+def _of_jpeg(data: bytes, facts: ImageFacts, strict: bool) -> Image.Image:
+    import numpy as np
+    import simplejpeg
+    from PIL import Image
+
+    colours = {1: "GRAY", 3: "RGB", 4: "CMYK"}[facts.channels]
+    try:
+        pixels = simplejpeg.decode_jpeg(data, colours, strict=strict)
+    except ValueError as error:
+        raise ValueError(f"does not decode ({error})") from error
+    if facts.channels == 1:
+        return Image.fromarray(pixels[..., 0])
+    if facts.channels == 3:
+        return Image.fromarray(pixels)
+    stored = pixels.astype(np.uint16)
+    if not facts.adobe:
+        stored = 255 - stored
+    return Image.fromarray((stored[..., :3] * stored[..., 3:] // 255).astype(np.uint8))
+
+
+def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    if facts.format == "PNG":
+        data = _without_texts(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image: Image.Image = Image.open(io.BytesIO(data), formats=(facts.format,))
+            image.load()
+    except Exception as error:
+        raise ValueError(f"does not decode ({error})") from error
+    # Older Pillows read 16-bit PNGs as "I".
+    if image.mode in ("I;16", "I;16B") or (image.mode == "I" and facts.format in ("PNG", "PPM")):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        what = "floats" if image.mode == "F" else "integers of 32 bits"
+        raise ValueError(f"its samples are {what}; 8 or 16 bits are wanted")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _without_texts(png: bytes) -> bytes:
+    parts, at = [png[:8]], 8
+    while at + 12 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, at)
+        if kind in _CHUNKS:
+            parts.append(png[at : at + 12 + length])
+        at += 12 + length
+        if kind == b"IEND":
+            break
+    return b"".join(parts)
+
+
+def to_rgb_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
+    """Re-encode any readable image as a JPEG of three channels, chroma halved, as TF-Slim does.
+
+    Raises ValueError where the bytes do not decode, or a side is longer than a JPEG's can be.
+    """
+    return encode(to_rgb(data).convert("RGB"), quality)
+
+
+def encode(image: Image.Image, quality: int) -> bytes:
+    """Encode as JPEG, chroma halved. Raises ValueError where a side is too long for that."""
+    if max(image.size) > MAX_SIDE:
+        width, height = image.size
+        raise ValueError(f"{width} x {height}: a side of a JPEG has at most {MAX_SIDE:,} pixels")
+    encoded = io.BytesIO()
+    image.save(encoded, "JPEG", quality=quality, subsampling="4:2:0")
+    return encoded.getvalue()

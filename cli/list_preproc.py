@@ -31,3 +31,5 @@ def command(plugins: tuple[str, ...], as_json: bool) -> None:
     width = max(map(len, pipelines))
     for name, pipeline in pipelines.items():
         click.echo(f"{name:{width}}  {pipeline.fingerprint}  {pipeline.summary}".rstrip())
+    parts = ", ".join(f"{name} ({kind})" for name, kind in registry.parts_alone().items())
+    click.echo(f"Parts to put on one, as alexnet+NAME: {parts}")

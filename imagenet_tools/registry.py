@@ -121,6 +121,7 @@ def register_part(
         _add(name, {kind: function}, _caller(), version, summary, source, later=later)
         return function
 
+    kind = specs.SPELLINGS.get(kind, kind)
     if kind not in (*PARTS, AFTER):
         raise ValueError(f"{kind!r} of {name} is no part; choose from {', '.join(PARTS)}, {AFTER}")
     return decorate
@@ -184,13 +185,13 @@ def load_plugin(path: str | Path) -> list[str]:
         raise ImportError(f"plug-in {path} failed: {type(error).__name__}: {error}") from error
     finally:
         _before = None
-    found = [n for n, d in _definitions.items() if n not in registered or d.file == str(path)]
-    if not found:
+    added = [n for n, d in _definitions.items() if n not in registered or d.file == str(path)]
+    if not added:
         raise ValueError(
             f"{path} registers no pipeline; decorate a function with "
             f'@registry.register("name"), or define {PLAIN_NAME}'
         )
-    return found
+    return added
 
 
 @contextlib.contextmanager

@@ -119,10 +119,10 @@ def resized_crop(
     drawn = tried[tf.argmax(fits)]
     corner = offset(seed, tf.maximum(size - drawn, 0))
 
-    own = wide / high
-    nearest = tf.clip_by_value(own, *aspect)
+    ratio = wide / high
+    nearest = tf.clip_by_value(ratio, *aspect)
     whole = tf.cast(tf.math.rint(tf.stack([wide / nearest, high * nearest])), tf.int32)
-    fallback = tf.where([own < aspect[0], own > aspect[1]], whole, size)
+    fallback = tf.where([ratio < aspect[0], ratio > aspect[1]], whole, size)
     centred = tf.concat([(size - fallback) // 2, fallback], axis=0)
     return tf.where(tf.reduce_any(fits), tf.concat([corner, drawn], axis=0), centred)
 

@@ -45,7 +45,8 @@ def line(colour: Run, finish: Run, size: tuple[int, int]) -> np.ndarray | None:
     black, white, wanted = (
         finish(image).numpy() for image in (0.0 * noise, 0.0 * noise + 255.0, noise)
     )
-    found = np.stack([(white - black)[0, 0] / 255, black[0, 0]])
+    numbers = np.stack([(white - black)[0, 0] / 255, black[0, 0]])
     near = 1e-6 * float(np.abs(white - black).max() or 1)
-    drawn = noise.numpy()[..., : found.shape[1]] * found[0] + found[1]
-    return found if found.shape[1] == CHANNELS and np.abs(drawn - wanted).max() <= near else None
+    drawn = noise.numpy()[..., : numbers.shape[1]] * numbers[0] + numbers[1]
+    holds = numbers.shape[1] == CHANNELS and np.abs(drawn - wanted).max() <= near
+    return numbers if holds else None

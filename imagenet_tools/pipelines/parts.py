@@ -101,7 +101,7 @@ def parameters_of(
     function: Callable[..., Any], kind: str, defaults: Mapping[str, Any]
 ) -> dict[str, Parameter]:
     """Return the Parameters of a part: every named argument beside those that each part gets."""
-    found: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
     try:
         hints = typing.get_type_hints(plugins.underlying(function))
     except (NameError, TypeError):  # annotations that do not evaluate: the defaults still tell
@@ -115,8 +115,8 @@ def parameters_of(
         default = defaults.get(argument.name, argument.default)
         if default is inspect.Parameter.empty:
             raise ValueError(f"argument {argument.name} of {_called(function)} needs a default")
-        found[argument.name] = _parameter(argument.name, default, hints.get(argument.name))
-    return found
+        parameters[argument.name] = _parameter(argument.name, default, hints.get(argument.name))
+    return parameters
 
 
 def _parameter(name: str, default: Any, hint: Any) -> Parameter:

@@ -52,7 +52,7 @@ def folder_first(folder: Path) -> Iterator[set[str]]:
 
 def helpers(folder: Path, before: Collection[str]) -> dict[str, Path]:
     """The modules imported from a folder since `before`: name -> file."""
-    found = {}
+    files = {}
     for name, module in sorted(sys.modules.items()):
         top = name.split(".")[0]
         file = getattr(module, "__file__", None)
@@ -60,8 +60,8 @@ def helpers(folder: Path, before: Collection[str]) -> dict[str, Path]:
             continue
         path = Path(file).resolve()
         if path == folder / f"{top}.py" or path.is_relative_to(folder / top):
-            found[name] = path
-    return found
+            files[name] = path
+    return files
 
 
 def digest(

@@ -87,6 +87,8 @@ def last_word(error: BaseException) -> str:
             "Python's if, while and for cannot depend on a tensor; "
             "use tf.cond, tf.where or tf.while_loop"
         )
+    if type(error).__name__ == "TBNotInstalledError":
+        return "tf.summary needs TensorBoard: pip install tensorboard, or leave the summary out"
     lines = str(error).strip().splitlines() or [""]
     if lines[0].startswith("in user code"):
         return lines[-1].strip()

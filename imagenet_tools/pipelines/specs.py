@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _TERM = re.compile(
     r"(?P<name>[A-Za-z][\w-]*)(?:\.(?P<part>[a-z]+))?(?::(?P<settings>.*))?", re.DOTALL
 )
-_SPELLINGS = {"color": "colour"}
+SPELLINGS = {"color": "colour"}
 
 
 def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
@@ -78,7 +78,7 @@ def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str,
         return {PLAIN: 0}
     if part is None:
         return dict.fromkeys(definition.functions, 0 if definition.whole else 2)
-    part = _SPELLINGS.get(part, part)
+    part = SPELLINGS.get(part, part)
     if part not in definition.functions:
         has = ", ".join(definition.functions)
         raise ValueError(f"{part!r} of {definition.name} is no part; choose from {has}")
@@ -121,8 +121,8 @@ def _refuse_unheard(brought: list[Part], taken: Mapping[str, Part], spec: str) -
 
 def _part(definition: Definition, kind: str, settings: Mapping[str, Any]) -> Part:
     known = definition.parameters(kind)
-    own = {n: v for n, v in settings.items() if n in known and v != known[n].default}
-    return Part(definition, kind, own)
+    differing = {n: v for n, v in settings.items() if n in known and v != known[n].default}
+    return Part(definition, kind, differing)
 
 
 def _settings(

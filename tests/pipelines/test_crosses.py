@@ -46,6 +46,8 @@ SPECS = (
     "inception.geometry+alexnet.colour:scale=1.0,multiply=3",
     "vgg.geometry:proportional=1+inception.colour:fast_mode=0+alexnet.range:scale=0.02",
     "levels:level=0.5,tint=3",
+    "alexnet:scale=0.5,borders=keep+erasing:p=0.5,content=noise,multiply=2",
+    "inception:fast_mode=0+randaugment:m=5",
     "alexnet.geometry+levels.colour:level=0.5+levels.range:level=2",
     "alexnet.geometry+levels.colour:level=0.5+levels.range",
     "alexnet.geometry+levels.colour:level=0.25+alexnet.range:scale=0.1",
@@ -74,6 +76,7 @@ def test_evaluated_under_anothers_geometry_every_setting_survives() -> None:
         assert cross.parts["geometry"] == other.parts["geometry"]
         assert cross.parts["colour"] == own.parts["colour"]
         assert cross.parts["range"] == own.parts["range"]
+        assert cross.parts.get("after") == own.parts.get("after")
         assert cross.universal == own.universal
         # As text, too: this is how a plan and a report carry it.
         assert registry.get(cross.spec).fingerprint == cross.fingerprint

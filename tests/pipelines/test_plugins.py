@@ -92,6 +92,27 @@ def test_settings_reach_a_partial_and_keyword_only_arguments(tmp_path: Path) -> 
     np.testing.assert_array_equal(registry.get("part").preprocess_image(IMAGE, 8, 8), half)
 
 
+def test_one_operation_is_put_on_any_pipeline(tmp_path: Path) -> None:
+    code = """
+        from imagenet_tools import registry
+
+        @registry.register_part("dim", "{kind}")
+        def dim(image, is_training, seed, *, by: float = 0.5):
+            "Darken."
+            return image * by
+    """
+    assert registry.load_plugin(plugin(tmp_path, code.format(kind="color"))) == ["dim"]
+    assert registry.parts_alone()["dim"] == "colour"
+    assert "dim" not in registry.names()
+    out, plain = (registry.get(s).preprocess_image(IMAGE, 8, 8) for s in ("lenet+dim", "lenet"))
+    np.testing.assert_allclose(out * 128 + 128, (plain * 128 + 128) / 2, atol=1e-4)
+    described = registry.get("lenet+dim:by=0.25").describe()
+    assert described["spec"] == "lenet+dim:by=0.25"
+    assert described["steps"]["colour"] == ["Darken."]
+    with pytest.raises(ImportError, match="'shade' of dim is no part; choose from geometry"):
+        registry.load_plugin(plugin(tmp_path, code.format(kind="shade"), "wrong.py"))
+
+
 def test_a_function_without_is_training_is_refused(tmp_path: Path) -> None:
     code = f"{HEADER}\n@register('short')\ndef short(image, height, width):\n    return image\n"
     with pytest.raises(

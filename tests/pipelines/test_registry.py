@@ -340,7 +340,9 @@ def test_the_example_is_as_good_as_a_built_in(tmp_path: Path) -> None:
 def test_list_preproc(runner: CliRunner) -> None:
     text = runner.invoke(list_preproc, [])
     assert text.exit_code == 0
-    assert [line.split()[0] for line in text.output.splitlines()] == sorted(BUILT_IN)
+    *lines, last = text.output.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(BUILT_IN)
+    assert last.startswith("Parts to put on one, as alexnet+NAME: erasing (after), jitter (colour)")
     found = json.loads(runner.invoke(list_preproc, ["--json"]).output)
     assert [one["name"] for one in found] == sorted(BUILT_IN)
     alexnet = found[0]

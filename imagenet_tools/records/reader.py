@@ -32,7 +32,7 @@ from imagenet_tools.records.manifest import Manifest, read_manifest
 from imagenet_tools.records.shards import check_size, damaged, shard_paths
 from imagenet_tools.records.tfrecord import OVERHEAD, masked
 
-BEFORE = 12  # bytes before a record's data: its length and the length's CRC
+_BEFORE = 12  # bytes before a record's data: its length and the length's CRC
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class RecordReader:
         try:
             found, encoded = _read(file.fd, start, size)
         except ValueError as error:
-            name = _name(os.pread(file.fd, size, start + BEFORE))
+            name = _name(os.pread(file.fd, size, start + _BEFORE))
             raise damaged(self._paths[shard], str(error), record=number, name=name) from error
         height, width, image_format, label, words, key, boxes = found
         label -= self.labels_offset
@@ -196,13 +196,13 @@ def _read(fd: int, start: int, size: int) -> tuple[features.Features, bytes]:
     First its head alone, so that the image is copied once, into the bytes that are returned.
     Raises ValueError saying what is wrong.
     """
-    before = os.pread(fd, BEFORE + min(size, features.HEAD), start)
-    length, crc = struct.unpack_from("<QI", before.ljust(BEFORE))
+    before = os.pread(fd, _BEFORE + min(size, features.HEAD), start)
+    length, crc = struct.unpack_from("<QI", before.ljust(_BEFORE))
     if masked(google_crc32c.value(before[:8])) != crc:
         raise ValueError("the CRC of its length does not hold")
     if length != size:
         raise ValueError(f"it has {length:,} bytes, {size:,} when the shard was indexed")
-    head, data = before[BEFORE:], start + BEFORE
+    head, data = before[_BEFORE:], start + _BEFORE
     parsed = features.parse_head(head, size)
     first = parsed[1] if parsed else 0  # of the bytes that are still to be read
     rest = os.pread(fd, size - first, data + first)

@@ -197,7 +197,7 @@ class _Interrupts:
 
 def _report(error: Exception, again: str) -> int:
     from imagenet_tools import storage
-    from imagenet_tools.errors import DamagedData, Stopped, Unfinished
+    from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped, Unfinished
 
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     message = storage.as_asked(message).strip() or "no further message"
@@ -212,7 +212,9 @@ def _report(error: Exception, again: str) -> int:
         return 3
     if isinstance(error, MemoryError):
         message = f"not enough memory ({message}); a smaller batch or fewer workers may fit"
-    expected = isinstance(error, ValueError | OSError | LookupError | ImportError | MemoryError)
+    expected = isinstance(
+        error, ValueError | OSError | LookupError | ImportError | MemoryError | PipelineFailed
+    )
     kind = "" if expected else f"{type(error).__name__}: "
     hint = "" if expected else "\nThis was not expected; run again with --debug for the traceback."
     _say("Error", f"{kind}{message}{hint}")

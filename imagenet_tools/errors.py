@@ -17,3 +17,7 @@ class Unfinished(RuntimeError):
 
 class Stopped(RuntimeError):
     """The process was told to end (SIGTERM), and has saved what it had; the same call goes on."""
+
+
+class PipelineFailed(RuntimeError):
+    """A preprocessing pipeline raised on an image that is sound."""

@@ -183,7 +183,7 @@ PLANTED = (
     ("errors", "from imagenet_tools.training import run", "errors:"),
     ("labels", "from imagenet_tools.evaluation import saved_model", "labels:"),
     ("storage.sync", "import imagenet_tools.evaluation", "storage.sync:"),
-    ("records.schema", "def f():\n    from imagenet_tools.training import run_record", "schema:"),
+    ("records.schema", "def f():\n    from imagenet_tools.training import run_folder", "schema:"),
     ("comparison.statistics", "from imagenet_tools.comparison import results", "circle:"),
     ("pipelines.views", "from imagenet_tools import registry", "pipelines.views:"),
     ("engines.slices", "from imagenet_tools.records import shard", "engines.slices:"),

@@ -17,7 +17,7 @@ from imagenet_tools.storage.write import write_json
 
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
-    from imagenet_tools.training.run import TrainResult
+    from imagenet_tools.training.run_folder import TrainResult
 
 # 1 evaluated a run under the other arms' geometry without its own settings, and no training images.
 VERSION = 2
@@ -86,7 +86,7 @@ def read_result(folder: Path) -> RunResult:
     where the file is not what write_result wrote.
     """
     from imagenet_tools.evaluation.evaluate import EvalResult
-    from imagenet_tools.training.run import TrainResult
+    from imagenet_tools.training.run_folder import TrainResult
 
     path = folder / RESULT
     text = path.read_text(encoding="utf-8", errors="replace")

@@ -47,7 +47,7 @@ def execute(
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
     Raises ValueError where the pipeline is no longer that of the plan.
     """
-    from imagenet_tools.training import run, run_record
+    from imagenet_tools.training import run, run_folder
 
     plan, _ = read_plan(folder)
     arm = plan.arm(slug)
@@ -84,7 +84,7 @@ def execute(
         training=trained,
         evaluations=_evaluate(plan, arm, own, data) if whole else {},
         on_training=_on_training(plan, arm, own, data) if whole else None,
-        versions=run_record.versions(),
+        versions=run_folder.versions(),
     )
     write_result(own, result)
 
@@ -176,7 +176,7 @@ def _die_with_parent() -> None:
 
 def main() -> int:
     """Run one, and return the exit code; the last line of a failure begins with FAILED."""
-    from imagenet_tools.training import remote_run
+    from imagenet_tools.training import run_folder
 
     folder, slug, seed, data, *plugins = sys.argv[1:]
     try:
@@ -186,9 +186,9 @@ def main() -> int:
         own = run_files.run_folder(place, slug, int(seed))
         inside = f"{own.relative_to(place).as_posix()}/"
         with _alone(own):
-            remote_run.fetch(folder, inside)
-            execute(place, slug, int(seed), data, partial(remote_run.send, folder, inside))
-        remote_run.finish(folder, inside, run_files.RESULT)
+            run_folder.fetch(folder, inside)
+            execute(place, slug, int(seed), data, partial(run_folder.send, folder, inside))
+        run_folder.send_all(folder, inside, run_files.RESULT)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:

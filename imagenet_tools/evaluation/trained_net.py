@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from imagenet_tools import labels, nets, registry
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
-from imagenet_tools.training import checkpoints, run_record
+from imagenet_tools.training import checkpoints, run_folder
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,7 @@ def load(
 
 def recorded_run(prefix: str) -> dict[str, Any]:
     """What run.json beside a checkpoint says of its training; empty where there is none."""
-    path = Path(prefix).parent / "run.json"
-    try:
-        run: dict[str, Any] = json.loads(path.read_text())["run"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    return run
+    return run_folder.asked(Path(prefix).parent)
 
 
 def _with_weights(
@@ -128,7 +122,7 @@ def class_names(
     logits mean, they are called by their numbers.
     """
     logits = loaded.net.num_classes
-    beside = Path(loaded.checkpoint.prefix).parent / run_record.CLASSES
+    beside = Path(loaded.checkpoint.prefix).parent / run_folder.CLASSES
     if data is not None:
         classes = list(read_manifest(data).classes)
     elif beside.exists():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -17,6 +18,7 @@ from imagenet_tools import records
 from imagenet_tools.pipelines import compiled, rendering
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.records import schema
+from imagenet_tools.records.manifest import Manifest
 
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
 SHUFFLE_BYTES = 256 * 2**20
@@ -30,6 +32,77 @@ def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> 
     hashed = tf.cast(tf.strings.to_hash_bucket_fast(key, 2**31 - 1), tf.int32)
     run = tf.cast(seed, tf.int32) * 1_000_003 + tf.cast(epoch, tf.int32)
     return tf.stack([hashed, run])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which records are read, in which order, and what is made of each."""
+
+    folder: str | os.PathLike[str]
+    split: str
+    pipelines: tuple[Pipeline, ...]
+    batch_size: int
+    image_size: int
+    is_training: bool
+    seed: int = 0
+    labels_offset: int = 0
+    ten_crop: bool = False
+
+    def manifest(self) -> Manifest:
+        return records.read_manifest(self.folder)
+
+    def records(self, start_step: int = 0) -> tf.data.Dataset:
+        """(record, epoch) from a batch on: for ever in training, else once in their order."""
+        paths = records.shard_paths(self.folder, self.split)
+        start = start_step * self.batch_size
+        if not self.is_training:
+            stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
+            return stream.skip(start) if start else stream
+        part = self.manifest().splits[self.split]
+        mean = part.bytes / max(part.records, 1)
+        buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
+        return _epochs(paths, buffer, self.seed, start, part.records)
+
+    def batches(
+        self, start_step: int = 0, worker: tuple[int, int] = (0, 1), threads: int | None = None
+    ) -> tf.data.Dataset:
+        """Batches; see the function of this name."""
+        threads = threads or os.cpu_count() or 1
+        stream = self.records(start_step)
+        if self.is_training and worker[1] > 1:
+            stream = stream.shard(worker[1], worker[0])
+        stream = stream.map(self.load(), num_parallel_calls=AHEAD * threads, deterministic=True)
+        stream = stream.batch(self.batch_size // worker[1]).prefetch(2)
+        return stream.with_options(_options(threads))
+
+    def load(self) -> Any:
+        """The function (record, epoch) -> image or image_0, image_1, ..., label and key."""
+        size, raw = (self.image_size, self.image_size), self.manifest().store == "raw"
+        chosen = self.pipelines
+        # One pipeline decodes what it looks at; several share an image that is decoded once.
+        decoded = raw or self.ten_crop or len(chosen) > 1
+
+        @as_written
+        def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
+            parsed = schema.parse_example(record)
+            draws = draw_seed(self.seed, epoch, parsed["key"])
+            with compiled.use():
+                if decoded:
+                    image = decode(parsed, raw)
+                    images = [
+                        p.ten_crop(image, *size)
+                        if self.ten_crop
+                        else p.preprocess_image(image, *size, self.is_training, seed=draws)
+                        for p in chosen
+                    ]
+                else:
+                    one, encoded = chosen[0], parsed["encoded"]
+                    images = [one.preprocess_encoded(encoded, *size, self.is_training, seed=draws)]
+            names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
+            label = parsed["label"] - self.labels_offset
+            return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
+
+        return load
 
 
 def batches(
@@ -56,45 +129,19 @@ def batches(
     from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order of the
     records, the last batch smaller.
     """
-    manifest = records.read_manifest(folder)
-    paths = records.shard_paths(folder, split)
-    part = manifest.splits[split]
-    threads = threads or os.cpu_count() or 1
-    if is_training:
-        mean = part.bytes / max(part.records, 1)
-        buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
-        stream = _epochs(paths, buffer, seed, start_step * batch_size, part.records)
-        stream = stream.shard(worker[1], worker[0]) if worker[1] > 1 else stream
-    else:
-        stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
-    chosen = [pipelines] if isinstance(pipelines, Pipeline) else list(pipelines)
-    size, raw = (image_size, image_size), manifest.store == "raw"
-    # One pipeline decodes what it looks at; several share an image that is decoded once.
-    decoded = raw or ten_crop or len(chosen) > 1
+    chosen = (pipelines,) if isinstance(pipelines, Pipeline) else tuple(pipelines)
+    reading = Reading(
+        folder, split, chosen, batch_size, image_size, is_training, seed, labels_offset, ten_crop
+    )
+    return reading.batches(start_step, worker, threads)
 
-    @as_written
-    def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
-        parsed = schema.parse_example(record)
-        draws = draw_seed(seed, epoch, parsed["key"])
-        with compiled.use():
-            if decoded:
-                image = _decoded(parsed, raw)
-                images = [
-                    p.ten_crop(image, *size)
-                    if ten_crop
-                    else p.preprocess_image(image, *size, is_training, seed=draws)
-                    for p in chosen
-                ]
-            else:
-                one, encoded = chosen[0], parsed["encoded"]
-                images = [one.preprocess_encoded(encoded, *size, is_training, seed=draws)]
-        names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
-        label = parsed["label"] - labels_offset
-        return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
 
-    stream = stream.map(load, num_parallel_calls=AHEAD * threads, deterministic=True)
-    stream = stream.batch(batch_size // worker[1]).prefetch(2)
-    return stream.with_options(_options(threads))
+def decode(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
+    """The pixels of a parsed record, uint8 [height, width, 3]; raw: of a --store raw build."""
+    if not raw:
+        return rendering.decode(parsed["encoded"])
+    pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
+    return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
 
 
 def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) -> tf.data.Dataset:
@@ -115,13 +162,6 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
 
     numbers = tf.data.Dataset.range(first, 2**31 - 1)
     return numbers.flat_map(epoch_records)
-
-
-def _decoded(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
-    if not raw:
-        return rendering.decode(parsed["encoded"])
-    pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
-    return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
 
 
 def _options(threads: int) -> tf.data.Options:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +17,14 @@ import tensorflow as tf
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.write import write_text
+from imagenet_tools.training import archives
 
 GLOBAL_STEP = "global_step"
 STATE = "checkpoint"
 AVERAGE = "/ExponentialMovingAverage"
+_NAME = re.compile(r"model\.ckpt-(\d+)\.index")
+_UNNAMED = ".tmp-model.ckpt-"  # a checkpoint that is being written
 
 
 @dataclass(frozen=True)
@@ -34,39 +36,49 @@ class Checkpoint:
     tensors: Mapping[str, np.ndarray]
 
 
-def latest(folder: str | os.PathLike[str]) -> str | None:
-    """Return the prefix of the newest whole checkpoint in a folder, None where there is none.
+def found(folder: str | os.PathLike[str]) -> list[str]:
+    """The prefixes of a folder's checkpoints, model.ckpt-<step>, the newest first.
 
-    What `checkpoint` names comes first; where that file is missing or names something that is
-    gone, the highest step that is there.
+    What the file `checkpoint` names comes before all others.
     """
     place = Path(folder)
+    steps = sorted(_steps(place), reverse=True)
+    prefixes = [str(place / f"model.ckpt-{step}") for step in steps]
     state = place / STATE
-    if state.exists():
-        named = re.search(r'^model_checkpoint_path: "(.*)"', state.read_text(), re.MULTILINE)
-        if named and (prefix := place / named.group(1)).with_name(f"{prefix.name}.index").exists():
-            return str(prefix)
-    found = [path for path in place.glob("model.ckpt-*.index")]
-    steps = {step_of(path.stem): path for path in found if path.stem[-1].isdigit()}
-    return str(steps[max(steps)])[: -len(".index")] if steps else None
+    text = state.read_text(errors="replace") if state.is_file() else ""
+    named = re.search(r'^model_checkpoint_path: "(.*)"', text, re.MULTILINE)
+    if named and (prefix := place / named.group(1)).with_name(f"{prefix.name}.index").exists():
+        prefixes = [str(prefix), *(other for other in prefixes if other != str(prefix))]
+    return prefixes
 
 
-def step_of(prefix: str) -> int:
-    """The step in the name of a checkpoint, model.ckpt-<step>."""
-    return int(prefix.rsplit("-", 1)[1])
+def _steps(place: Path) -> list[int]:
+    names = (_NAME.fullmatch(path.name) for path in place.glob("model.ckpt-*.index"))
+    return sorted(int(name.group(1)) for name in names if name)
+
+
+def latest(folder: str | os.PathLike[str]) -> str | None:
+    """The prefix of the newest checkpoint in a folder, None where there is none; see found."""
+    return next(iter(found(folder)), None)
+
+
+def latest_step(folder: str | os.PathLike[str]) -> int:
+    """The step in the newest one's name; -1 where there is none, or its name has no step."""
+    ending = re.search(r"-(\d+)$", latest(folder) or "")
+    return int(ending[1]) if ending else -1
 
 
 def resolve(where: str | os.PathLike[str]) -> str:
-    """Return the prefix meant by a folder, a prefix, an .index file or a zip.
+    """Return the prefix meant by a folder, a prefix, an .index file, a zip or tar, or a V1 file.
 
-    A zip (as model.ckpt-9048119 is distributed) is unpacked into a temporary folder that goes
-    with the process. Raises FileNotFoundError saying what was looked for.
+    Of a folder, and of the one that an archive holds, that is the newest. A V1 file is TF1's first
+    format, one file (alexnet_v2.ckpt). Raises FileNotFoundError saying what was looked for.
     """
     path = storage.place(where)
     if storage.is_remote(path):
         path = _fetched(path)
-    if path.suffix == ".zip" and path.is_file():
-        return _from_zip(path)
+    if path.is_file() and path.name.endswith(archives.ENDINGS):
+        return _only(archives.unpacked(path), path)
     if path.is_dir():
         prefix = latest(path)
         if prefix is None:
@@ -76,9 +88,22 @@ def resolve(where: str | os.PathLike[str]) -> str:
     for ending in (".index", ".meta"):
         text = text.removesuffix(ending)
     text = re.sub(r"\.data-\d{5}-of-\d{5}$", "", text)
-    if not os.path.exists(text + ".index"):
+    if not os.path.exists(text + ".index") and not os.path.isfile(text):
         raise FileNotFoundError(f"{where}: no checkpoint there ({text}.index does not exist)")
     return text
+
+
+def _only(folder: Path, archive: Path) -> str:
+    """The newest checkpoint of an unpacked folder, or the one that it has, whatever its name."""
+    whole = [str(path.with_suffix("")) for path in folder.glob("*.index")]
+    whole = whole or [str(path) for path in folder.glob("*.ckpt")]
+    newest = whole[0] if len(whole) == 1 else latest(folder)
+    if newest is None:
+        names = ", ".join(sorted(map(os.path.basename, whole)))
+        raise FileNotFoundError(
+            f"{archive} holds {names}; unpack it, and name the one that is meant"
+        )
+    return newest
 
 
 def _fetched(where: Path) -> Path:
@@ -90,51 +115,59 @@ def _fetched(where: Path) -> Path:
     # The folder's newest is known by its small files; then its weights follow.
     local = sync.pull(folder, lambda name: name in names or name.endswith(".index"))
     own = local if folder == where else local / where.name
-    if own.suffix == ".zip":
+    if own.name.endswith(archives.ENDINGS):
         return own
     chosen = os.path.basename(resolve(own))
     sync.pull(folder, lambda name: name.startswith(f"{chosen}."))
     return local / chosen
 
 
-_UNPACKED: list[tempfile.TemporaryDirectory[str]] = []
-
-
-def _from_zip(path: Path) -> str:
-    """Unpack only the checkpoint's own files, by their bare names."""
-    folder = tempfile.TemporaryDirectory(prefix="imgtools-checkpoint-")
-    _UNPACKED.append(folder)  # removed when the process ends
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                name = os.path.basename(member.filename)
-                if re.search(r"\.index$|\.data-\d{5}-of-\d{5}$", name):
-                    target = Path(folder.name) / name
-                    with archive.open(member) as source, target.open("wb") as file:
-                        shutil.copyfileobj(source, file)
-    except zipfile.BadZipFile as error:
-        raise DamagedData(f"{path} is no readable zip ({error})") from error
-    found = list(Path(folder.name).glob("*.index"))
-    if len(found) != 1:
-        raise FileNotFoundError(f"{path} holds {len(found)} .index files; one checkpoint is wanted")
-    return str(found[0])[: -len(".index")]
-
-
 def read(where: str | os.PathLike[str]) -> Checkpoint:
     """Read every tensor of a checkpoint.
 
-    where: a folder (its newest), a prefix, an .index file or a zip. Raises FileNotFoundError where
-    there is none, DamagedData where it cannot be read.
+    where: see resolve. Raises FileNotFoundError where there is none, DamagedData where it cannot
+    be read, which names the others that are beside it.
     """
     prefix = resolve(where)
     try:
         reader = tf.train.load_checkpoint(prefix)
         tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
-        raise DamagedData(f"{prefix}: not a readable checkpoint ({error})") from error
+        others = [os.path.basename(one) for one in found(Path(prefix).parent) if one != prefix]
+        beside = f"; beside it: {', '.join(others)}" if others else ""
+        raise DamagedData(f"{prefix}: not a readable checkpoint ({error}){beside}") from error
     ending = re.search(r"-(\d+)$", prefix)
     step = int(tensors[GLOBAL_STEP]) if GLOBAL_STEP in tensors else int(ending[1]) if ending else 0
     return Checkpoint(prefix, step, tensors)
+
+
+def newest_whole(folder: str | os.PathLike[str]) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint of a folder that can be read, and what is wrong with newer ones.
+
+    Raises DamagedData where there are some, and none can be read.
+    """
+    problems: list[str] = []
+    prefixes = found(folder)
+    for prefix in prefixes:
+        try:
+            return read(prefix), problems
+        except DamagedData as error:
+            problems.append(str(error))
+    if problems:
+        raise DamagedData(
+            f"{problems[0]}; none of {len(prefixes)} in {folder} can be read. To begin again, "
+            "remove them"
+        )
+    return None, problems
+
+
+def not_finite(tensors: Mapping[str, np.ndarray]) -> list[str]:
+    """The names of tensors that hold NaN or infinity."""
+    return [
+        name
+        for name, value in tensors.items()
+        if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all()
+    ]
 
 
 def write(
@@ -146,14 +179,14 @@ def write(
 ) -> str:
     """Write model.ckpt-<step>, then name it in `checkpoint`; return its prefix.
 
-    Written under a temporary name and renamed, index last, so that a full disk or a kill leaves
-    the last checkpoint usable. All but the newest `keep` are removed.
+    Written under a temporary name, synced and renamed, index last, so that a full disk, a kill or a
+    power cut leaves the last checkpoint usable. All but the newest `keep` are removed.
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     content = {**tensors, GLOBAL_STEP: np.int64(step)}
-    temporary = place / f".tmp-model.ckpt-{step}"
-    data, index = ".data-00000-of-00001", ".index"
+    temporary = place / f"{_UNNAMED}{step}"
+    endings = (".data-00000-of-00001", ".index")
     prefix = place / f"model.ckpt-{step}"
     try:
         tf.raw_ops.SaveV2(
@@ -162,29 +195,47 @@ def write(
             shape_and_slices=[""] * len(content),
             tensors=[tf.convert_to_tensor(value) for value in content.values()],
         )
-        for ending in (data, index):
+        for ending in endings:
+            _sync(f"{temporary}{ending}")
+        for ending in endings:
             os.replace(f"{temporary}{ending}", f"{prefix}{ending}")
+        _sync(place)
     except tf.errors.OpError as error:
         raise OSError(f"{prefix} was not saved: {error.message}") from error
     finally:
-        for leftover in place.glob(f"{temporary.name}*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink()
-    _prune(place, keep)
+        sweep(place)
+    _prune(place, keep, step)
     return str(prefix)
 
 
-def _prune(place: Path, keep: int) -> None:
-    """Rewrite `checkpoint` with the newest `keep` and remove the others."""
-    steps = sorted(step_of(path.stem) for path in place.glob("model.ckpt-*.index"))
+def _sync(path: str | os.PathLike[str]) -> None:
+    """Have a file, or a folder's names, on the disk: a power cut must leave nothing half."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove what a writer that was killed has left, as large as a checkpoint each."""
+    for leftover in Path(folder).glob(f"{_UNNAMED}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def _prune(place: Path, keep: int, step: int) -> None:
+    """Rewrite `checkpoint` with the newest `keep` up to this step, and remove those before.
+
+    Later ones are damaged ones that a run went back from; it comes by and writes them anew.
+    """
+    steps = [one for one in _steps(place) if one <= step]
     kept, dropped = steps[-keep:], steps[:-keep]
     lines = [f'model_checkpoint_path: "model.ckpt-{kept[-1]}"']
-    lines += [f'all_model_checkpoint_paths: "model.ckpt-{step}"' for step in kept]
-    temporary = place / ".tmp-checkpoint"
-    temporary.write_text("\n".join(lines) + "\n")
-    os.replace(temporary, place / STATE)
-    for step in dropped:
-        for path in place.glob(f"model.ckpt-{step}.*"):
+    lines += [f'all_model_checkpoint_paths: "model.ckpt-{one}"' for one in kept]
+    write_text(place / STATE, "\n".join(lines) + "\n")
+    for one in dropped:
+        for path in place.glob(f"model.ckpt-{one}.*"):
             path.unlink()

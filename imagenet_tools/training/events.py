@@ -11,11 +11,14 @@ import math
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.schema import varint
+from imagenet_tools.storage.write import write_text
 
 # Our name -> TF-Slim's summary tag (train_image_classifier.py).
 TAGS = {"total_loss": "total_loss", "learning_rate": "learning_rate", "loss": "losses/clone_loss"}
@@ -25,7 +28,8 @@ class EventLog:
     """Appends one line of metrics.jsonl and one event a call; `last` is the last line's content.
 
     On resuming from a step, lines of later steps (written after the last checkpoint) are dropped,
-    so that a resumed run's file reads like an uninterrupted one's.
+    so that a resumed run's file reads like an uninterrupted one's; TensorBoard is told to drop its
+    events of later steps. Raises DamagedData for a line that no run has written.
     """
 
     def __init__(self, folder: Path, name: str, step: int) -> None:
@@ -33,19 +37,17 @@ class EventLog:
         kept: list[str] = []
         self.last: dict[str, Any] = {}
         if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    content = json.loads(line)
-                    if content["step"] <= step:
-                        kept.append(line + "\n")
-                        self.last = content
-                except (ValueError, KeyError):
-                    continue  # a line cut off by a kill
-        path.write_text("".join(kept))
+            for line, content in _lines_of(path):
+                if content["step"] <= step:
+                    kept.append(line + "\n")
+                    self.last = content
+        write_text(path, "".join(kept))
         stamp = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         self._lines = open(path, "a", encoding="utf-8")  # noqa: SIM115
         self._events = open(folder / stamp, "ab")  # noqa: SIM115
         self._append(_double(1, time.time()) + _bytes(3, b"brain.Event:2"))
+        if step:
+            self._append(start_event(step + 1))
 
     def write(self, step: int, **values: float) -> None:
         """Append the values of a step; NaN and infinity are null in metrics.jsonl."""
@@ -64,6 +66,30 @@ class EventLog:
     def close(self) -> None:
         self._lines.close()
         self._events.close()
+
+
+def _lines_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each line of metrics.jsonl with its content; a last one that a kill cut off is left out."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            content = json.loads(line)
+            wrong = not isinstance(content, dict) or not isinstance(content.get("step"), int)
+        except ValueError:
+            if number == text.count("\n") + 1:
+                return
+            wrong = True
+        if wrong:
+            raise DamagedData(
+                f"{path}, line {number}: {line[:40]!r} is no line of a run; remove it, and the "
+                "same command goes on"
+            )
+        yield line, content
+
+
+def start_event(step: int) -> bytes:
+    """A SessionLog START: TensorBoard drops what it has of this step and later ones."""
+    return _double(1, time.time()) + b"\x10" + varint(step) + _bytes(7, b"\x08\x01")
 
 
 def scalar_event(step: int, values: dict[str, float]) -> bytes:

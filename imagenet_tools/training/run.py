@@ -9,51 +9,35 @@ metrics.jsonl, checkpoints and TensorBoard events.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from imagenet_tools import nets, records, registry, storage
+from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.nets import initialisation
+from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.training import (
-    batches,
     checkpoints,
+    damage,
     devices,
+    loop,
     recipes,
-    remote_run,
-    run_record,
+    run_folder,
     symptoms,
 )
-from imagenet_tools.training.events import EventLog
-from imagenet_tools.training.run_record import Run
-from imagenet_tools.training.step import Trainer, scalars
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What came of a run.
-
-    checkpoint: prefix of the last one. seconds and images_per_second: of the training steps alone.
-    diverged: the loss became NaN or infinite, and training stopped there.
-    """
-
-    checkpoint: str
-    steps: int
-    images: int
-    seconds: float
-    images_per_second: float
-    final_loss: float
-    diverged: bool
-    warnings: tuple[str, ...] = ()
+from imagenet_tools.training.batches import Reading
+from imagenet_tools.training.run_folder import Run, TrainResult
+from imagenet_tools.training.step import Start, Trainer
 
 
 def train(
@@ -61,7 +45,7 @@ def train(
     train_dir: str | os.PathLike[str],
     *,
     preprocessing: str = "inception",
-    model: str = "alexnet_v2",
+    model: str = nets.DEFAULT,
     recipe: recipes.Recipe | str = "quick",
     image_size: int | None = None,
     seed: int = 0,
@@ -82,7 +66,7 @@ def train(
 ) -> TrainResult:
     """Train `model` on the records in `data`, into `train_dir`, and return the result.
 
-    A folder that holds an unfinished run of the same settings is resumed from its last
+    A folder that holds an unfinished run of the same settings is resumed from its last whole
     checkpoint, and the result of a finished one is returned as it is; a folder that holds another
     run is an error (ValueError naming the difference).
     steps: in place of the recipe's epochs. labels_offset: subtracted from labels 1..N; 0 keeps
@@ -93,220 +77,166 @@ def train(
     devices.choose; of several workers, the first writes, and all read the same folders. saved: is
     called after each checkpoint. A folder in a store is trained in locally, and its last checkpoint
     is sent there each time, so that another machine can go on.
+    Raises DamagedData for records that are not the manifest's or cannot be read, PipelineFailed
+    where the pipeline fails on an image, Stopped where the process was told to end (SIGTERM).
     """
     used = devices.choose(device_names)
-    if isinstance(recipe, str):
-        recipe = recipes.recipe(recipe)
-    size = image_size or recipe.image_size
+    recipe = recipes.recipe(recipe) if isinstance(recipe, str) else recipe
+    reading = Reading(
+        data, "train", (registry.get(preprocessing),), recipe.batch_size,
+        image_size or recipe.image_size, True, seed, labels_offset,
+    )  # fmt: skip
+    job = _Job(
+        reading=reading, recipe=recipe, model=model, manifest=_checked(data), steps=steps,
+        start=Start(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
+        if checkpoint_path else None,
+        scopes=tuple(trainable_scopes), deterministic=deterministic,
+        mixed_precision=mixed_precision, devices=used, log_steps=log_steps,
+        saving=loop.Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep),
+    )  # fmt: skip
+    return _train(job, train_dir, saved or partial(run_folder.send, train_dir))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that was asked for."""
+
+    reading: Reading
+    recipe: recipes.Recipe
+    model: str
+    manifest: Manifest
+    steps: int | None
+    start: Start | None
+    scopes: tuple[str, ...]
+    deterministic: bool
+    mixed_precision: bool
+    devices: devices.Devices
+    saving: loop.Saving
+    log_steps: int
+
+    @property
+    def images(self) -> int:
+        return self.manifest.splits["train"].records
+
+    def run(self) -> Run:
+        """What identifies it."""
+        (pipeline,), recipe = self.reading.pipelines, self.recipe
+        epochs = recipe.epochs * self.images / recipe.batch_size
+        return Run(
+            preprocessing=pipeline.spec,
+            fingerprint=pipeline.fingerprint,
+            model=self.model,
+            recipe=dataclasses.asdict(recipe),
+            image_size=self.reading.image_size,
+            num_classes=self.manifest.num_classes + 1 - self.reading.labels_offset,
+            labels_offset=self.reading.labels_offset,
+            seed=self.reading.seed,
+            steps=self.steps or max(1, round(epochs)),
+            data=self.manifest.digest,
+            deterministic=self.deterministic,
+            mixed_precision=self.mixed_precision,
+            start_from=self.start.checkpoint if self.start else None,
+            trainable_scopes=self.scopes,
+        )
+
+    def trainer(self, run: Run) -> Trainer:
+        """The net, fresh, and its optimizer."""
+        with self.devices.scope():
+            net = nets.create(
+                self.model,
+                run.num_classes,
+                run.image_size,
+                seed=run.seed,
+                initialisation=self.recipe.initialisation,
+                dropout_keep_prob=self.recipe.dropout_keep_prob,
+                mixed_precision=self.mixed_precision,
+            )
+            return Trainer(
+                net,
+                self.recipe,
+                images=self.images,
+                steps=run.steps,
+                seed=run.seed,
+                scopes=self.scopes,
+                used=self.devices,
+            )
+
+
+def _checked(data: str | os.PathLike[str]) -> Manifest:
+    """The manifest, once its training shards have the sizes that it says."""
     manifest = records.read_manifest(data)
     if "train" not in manifest.splits:
         raise ValueError(f"{data} has no train split; it has {', '.join(manifest.splits)}")
-    images = manifest.splits["train"].records
-    steps = steps or max(1, round(recipe.epochs * images / recipe.batch_size))
-    pipeline = registry.get(preprocessing)
-    run = Run(
-        preprocessing=pipeline.spec,
-        fingerprint=pipeline.fingerprint,
-        model=model,
-        recipe=dataclasses.asdict(recipe),
-        image_size=size,
-        num_classes=manifest.num_classes + 1 - labels_offset,
-        labels_offset=labels_offset,
-        seed=seed,
-        steps=steps,
-        data=manifest.digest,
-        deterministic=deterministic,
-        mixed_precision=mixed_precision,
-        start_from=checkpoint_path,
-        trainable_scopes=tuple(trainable_scopes),
-    )
-    folder = remote_run.fetch(train_dir)
-    if recipe.batch_size % used.total:
+    records.check_sizes(data, "train")
+    return manifest
+
+
+def _train(job: _Job, train_dir: str | os.PathLike[str], sent: Callable[[], None]) -> TrainResult:
+    """Begin, go on, or give the result of what is finished; in a folder that is this run's."""
+    run, chief = job.run(), job.devices.chief
+    if job.recipe.batch_size % job.devices.total:
         raise ValueError(
-            f"a batch of {recipe.batch_size} cannot be dealt to {used.total} devices in equal parts"
+            f"a batch of {job.recipe.batch_size} cannot be dealt to {job.devices.total} devices in "
+            "equal parts"
         )
-    if (finished := _finished(folder)) is not None:
-        run_record.claim(folder, run)  # it is this one, or an error
-        if used.chief:
-            remote_run.finish(train_dir)  # it may have failed to be sent
-        return _at(train_dir, finished)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
-    with used.scope():
-        net = nets.create(
-            model,
-            run.num_classes,
-            size,
-            seed=seed,
-            initialisation=recipe.initialisation,
-            dropout_keep_prob=recipe.dropout_keep_prob,
-            mixed_precision=mixed_precision,
-        )
-        trainer = Trainer(
-            net,
-            recipe,
-            images=images,
-            steps=steps,
-            seed=seed,
-            scopes=trainable_scopes,
-            used=used,
-        )
-    fresh = checkpoints.latest(folder) is None
-    if fresh and checkpoint_path:
-        trainer.start_from(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
-    if used.chief:  # now that nothing that was asked for is impossible
-        run_record.claim(folder, run)
-        run_record.write_classes(folder, manifest)
-    step = trainer.restore(folder)
-
-    def stream(worker: tuple[int, int]) -> tf.data.Dataset:
-        return batches.batches(
-            data,
-            "train",
-            pipeline,
-            batch_size=recipe.batch_size,
-            image_size=size,
-            is_training=True,
-            seed=seed,
-            start_step=step,
-            labels_offset=labels_offset,
-            worker=worker,
-        )
-
-    if fresh and not checkpoint_path and recipe.initialisation == "lsuv":
-        initialisation.lsuv(
-            net, next(iter(stream((0, 1))))["image"]
-        )  # of the whole batch, on every worker
-    own = stream((used.worker, used.workers))
-    saving = Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep)
-    after_save = saved or partial(remote_run.send, train_dir)
-    result = _loop(trainer, own, folder, step, saving, log_steps, after_save)
-    used.wait()
-    if used.chief:
-        remote_run.finish(train_dir)
-    return _at(train_dir, result)
-
-
-def _at(train_dir: str | os.PathLike[str], result: TrainResult) -> TrainResult:
-    """The result with its checkpoint where the run was asked for, be that in a store."""
+    place = storage.staging(train_dir)
+    with run_folder.alone(place) if chief else contextlib.nullcontext():
+        folder = run_folder.fetch(train_dir)
+        result = run_folder.finished(folder)
+        if result is not None:
+            run_folder.claim(folder, run)  # it is this one, or an error
+        else:
+            result = _steps(job, run, folder, sent)
+            job.devices.wait()
+        if chief:
+            run_folder.send_all(train_dir)  # of a finished one, too: it may have failed
     if not storage.is_remote(train_dir):
         return result
     kept = f"{storage.normal(train_dir)}/{os.path.basename(result.checkpoint)}"
     return dataclasses.replace(result, checkpoint=kept)
 
 
-def _finished(folder: Path) -> TrainResult | None:
-    """The result of a run that is finished and whose checkpoint is still there."""
-    found, latest = run_record.result(folder), checkpoints.latest(folder) or ""
-    if found is None or found["checkpoint"] != os.path.basename(latest):
-        return None
-    loss = math.nan if found["final_loss"] is None else found["final_loss"]
-    warnings = tuple(found["warnings"])
-    return TrainResult(**{**found, "checkpoint": latest, "final_loss": loss, "warnings": warnings})
-
-
-class Saving(NamedTuple):
-    """When a checkpoint is written: every so many steps, else seconds; and how many are kept."""
-
-    steps: int | None
-    seconds: float
-    keep: int
-
-    def due(self, step: int, since: float) -> bool:
-        return step % self.steps == 0 if self.steps else time.monotonic() - since >= self.seconds
-
-
-def _loop(
-    trainer: Trainer,
-    stream: tf.data.Dataset,
-    folder: Path,
-    step: int,
-    saving: Saving,
-    log_steps: int,
-    saved: Callable[[], None],
-) -> TrainResult:
-    total, batch = trainer.steps, trainer.recipe.batch_size
-    chief = trainer.devices.chief
-    log = EventLog(folder, run_record.METRICS, step) if chief else None
-    # A run that was killed at its very end takes no step more.
-    first, loss = step, float(log.last.get("loss") or math.nan) if log else math.nan
-    warnings: list[str] = []
-    quiet = None if chief else True
-    bar = tqdm(total=total, initial=step, desc=folder.name, unit="step", disable=quiet)
-
-    def save() -> str:
-        # Every worker reads its variables, as some are means over all; the first writes them.
-        tensors = {name: variable.numpy() for name, variable in trainer.state().items()}
-        if not chief:
-            return ""
-        written = checkpoints.write(folder, step, tensors, keep=saving.keep)
-        saved()
-        return written
-
-    prefix, diverged, started = checkpoints.latest(folder) or "", False, time.perf_counter()
-    mark_time, mark_step, saved_at = started, step, time.monotonic()
-    try:
-        for features in stream if step < total else ():
-            rate = trainer.learning_rate(step)
-            value = trainer.step(
-                trainer.devices.split(features["image"]),
-                trainer.devices.split(features["label"]),
-                *scalars(rate, step),
-            )
-            step += 1
-            bar.update()
-            if step == first + 1:  # the first step compiles; speed is counted from the second
-                float(value)
-                started = mark_time = time.perf_counter()
-                mark_step = step
-            if step % log_steps == 0 or step == total:
-                loss = float(value)
-                now = time.perf_counter()
-                speed = (step - mark_step) * batch / max(now - mark_time, 1e-9)
-                mark_time, mark_step = now, step
-                if log:
-                    log.write(
-                        step,
-                        loss=loss,
-                        total_loss=loss + trainer.regularisation_loss(),
-                        learning_rate=rate,
-                        images_per_second=speed,
-                        epoch=step / trainer.steps_per_epoch,
-                    )
-                bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
-                if not math.isfinite(loss):
-                    diverged = True
-                    break
-            if step >= total:
-                break
-            if saving.due(step, saved_at):
-                prefix, saved_at = save(), time.monotonic()
-    except KeyboardInterrupt:
-        save()
-        raise
-    finally:
-        bar.close()
-        if log:
-            log.close()
-    seconds = time.perf_counter() - started
-    if diverged:
-        warnings.append(symptoms.diverged(loss, step, trainer))
-    elif stuck := symptoms.stuck(loss, step, trainer):
+def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> TrainResult:
+    """Train from where the folder is to the end, and write the result."""
+    if job.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    trainer, chief = job.trainer(run), job.devices.chief
+    fresh = checkpoints.latest(folder) is None
+    if fresh and job.start:
+        trainer.start_from(job.start)
+    if chief:  # now that nothing that was asked for is impossible
+        run_folder.claim(folder, run)
+        run_folder.write_classes(folder, job.manifest)
+        checkpoints.sweep(folder)
+    step, warnings = trainer.restore(folder)
+    for problem in warnings:
+        tqdm.write(f"{problem}; going on from step {step:,}")
+    reading = job.reading
+    if fresh and not job.start and job.recipe.initialisation == "lsuv":
+        whole = next(damage.each(reading.batches(step), reading, step))  # on every worker
+        if not np.isfinite(whole["image"]).all():
+            raise PipelineFailed(damage.not_finite(reading, step, step + 1))
+        initialisation.lsuv(trainer.net, whole["image"])
+    stream = reading.batches(step, (job.devices.worker, job.devices.workers))
+    batches = damage.each(stream, reading, step)
+    done = loop.run(
+        trainer, batches, folder, step, saving=job.saving, log_steps=job.log_steps, sent=sent
+    )
+    if done.broken:
+        why = damage.not_finite(reading, done.since, done.step)
+        warnings.append(symptoms.diverged(done, trainer, why))
+    elif stuck := symptoms.stuck(done.loss, done.step, trainer):
         warnings.append(stuck)
-    if step > first and not diverged:
-        prefix = save()
-    done = max(step - first - 1, 0)
     result = TrainResult(
-        prefix,
-        step,
-        done * batch,
-        seconds,
-        done * batch / max(seconds, 1e-9),
-        loss,
-        diverged,
+        checkpoints.latest(folder) or "",
+        done.step,
+        done.images,
+        done.seconds,
+        done.images / max(done.seconds, 1e-9),
+        done.loss,
+        bool(done.broken),
         tuple(warnings),
     )
     if chief:
-        kept = {**dataclasses.asdict(result), "checkpoint": os.path.basename(prefix)}
-        run_record.finish(folder, {**kept, "final_loss": loss if math.isfinite(loss) else None})
+        run_folder.finish(folder, result)
     return result

@@ -6,15 +6,25 @@ loss = trainer.step(images, labels, *scalars(trainer.learning_rate(step), step))
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import nets
 from imagenet_tools.training import checkpoints, devices, optimizers, recipes, schedule
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where to fine-tune from: without the scopes in exclude, and, if asked, what is not there."""
+
+    checkpoint: str
+    exclude: Sequence[str] = ()
+    ignore_missing: bool = False
 
 
 class Trainer:
@@ -37,7 +47,10 @@ class Trainer:
         self.net, self.recipe, self.steps, self.seed = net, recipe, steps, seed
         self.devices = used or devices.Devices()
         self.steps_per_epoch = images / recipe.batch_size
-        self.variables = _trained(net.trainable, scopes)
+        self.variables = dict(net.trainable)
+        if scopes:
+            chosen = within(scopes, list(self.variables), "--trainable-scopes")
+            self.variables = {n: v for n, v in self.variables.items() if n in chosen}
         self.optimizer = optimizers.create(recipe.optimizer, self.variables, **recipe.settings())
         self.averages: dict[str, tf.Variable] = {}
         if recipe.moving_average_decay:
@@ -49,6 +62,11 @@ class Trainer:
 
     def learning_rate(self, step: int) -> float:
         return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.steps)
+
+    def update(self, batch: Mapping[str, tf.Tensor], rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """One update from this worker's images and labels; the loss before it."""
+        images, labels = self.devices.split(batch["image"]), self.devices.split(batch["label"])
+        return self.step(images, labels, rate, step)
 
     def _step(
         self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
@@ -110,26 +128,30 @@ class Trainer:
         averages = {name + checkpoints.AVERAGE: v for name, v in self.averages.items()}
         return {**self.net.variables, **self.optimizer.slots, **averages}
 
-    def restore(self, folder: Path) -> int:
-        """Load the folder's last checkpoint, if there is one, and return its step."""
-        prefix = checkpoints.latest(folder)
-        if prefix is None:
-            return 0
-        saved = checkpoints.read(prefix)
+    def restore(self, folder: Path) -> tuple[int, list[str]]:
+        """Load the folder's last whole checkpoint, if there is one.
+
+        Returns its step, 0 without one, and what is wrong with later ones.
+        """
+        saved, problems = checkpoints.newest_whole(folder)
+        if saved is None:
+            return 0, problems
         for name, variable in self.state().items():
             if name not in saved.tensors:
-                raise ValueError(f"{prefix} lacks {name}; it is no checkpoint of this run")
+                raise ValueError(f"{saved.prefix} lacks {name}; it is no checkpoint of this run")
             variable.assign(saved.tensors[name])
-        return saved.step
+        return saved.step, problems
 
-    def start_from(self, where: str, exclude: Sequence[str], ignore_missing: bool) -> None:
+    def start_from(self, start: Start) -> None:
         """Load the weights of another checkpoint, without the excluded scopes."""
-        saved = checkpoints.read(where)
+        saved = checkpoints.read(start.checkpoint)
+        known = [*self.net.variables, *saved.tensors]
+        excluded = within(start.exclude, known, "--checkpoint-exclude-scopes")
         for name, variable in self.net.variables.items():
-            if any(name.startswith(scope.strip()) for scope in exclude):
+            if name in excluded:
                 continue
             value = saved.tensors.get(name)
-            if value is None and ignore_missing:
+            if value is None and start.ignore_missing:
                 continue
             if value is None or value.shape != tuple(variable.shape):
                 found = "nothing" if value is None else f"{value.shape}"
@@ -141,13 +163,25 @@ class Trainer:
             variable.assign(value)
 
 
-def _trained(variables: dict[str, Any], scopes: Sequence[str]) -> dict[str, Any]:
-    if not scopes:
-        return dict(variables)
-    chosen = {n: v for n, v in variables.items() if any(n.startswith(s.strip()) for s in scopes)}
-    if not chosen:
-        raise ValueError(f"no variable is in {', '.join(scopes)}; there are {', '.join(variables)}")
-    return chosen
+def within(scopes: Sequence[str], names: Sequence[str], option: str) -> set[str]:
+    """The names in these scopes. Raises ValueError for a scope that holds none, with near ones."""
+    found: set[str] = set()
+    for scope in (scope.strip() for scope in scopes):
+        inside = {name for name in names if name.startswith(scope)}
+        if not inside:
+            near = _near(scope, names)
+            hint = f" Did you mean {' or '.join(near)}?" if near else f" There is {names[0]}, ..."
+            raise ValueError(f"{option}: no variable is in {scope}.{hint}")
+        found |= inside
+    return found
+
+
+def _near(scope: str, names: Sequence[str]) -> list[str]:
+    """The scopes of these names that this one may be meant for: its like, or its end."""
+    parts = (name.split("/") for name in names)
+    known = {"/".join(p[:end]): None for p in parts for end in range(1, len(p))}
+    ends = [one for one in known if one.endswith(f"/{scope.strip('/')}")]
+    return ends[:3] or difflib.get_close_matches(scope, known, n=3)
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 
+from imagenet_tools.training.loop import Done
 from imagenet_tools.training.step import Trainer
 
 FEW_STEPS = 300  # below, their number alone may be why a loss is at chance
 
 
-def diverged(loss: float, step: int, trainer: Trainer) -> str:
-    """Say that and why a run went to NaN, in words."""
+def diverged(done: Done, trainer: Trainer, images: str | None) -> str:
+    """Say that and why a run went to NaN, in words; images: which ones were not finite, if any."""
+    happened = f"{done.broken} is not finite at step {done.step:,}: training diverged"
+    if images:
+        return f"{happened}. {images}; `imgtools check-preproc` looks for more"
     return (
-        f"the loss is {loss} at step {step}: training diverged. Likely causes: input of 0..255 "
+        f"{happened}. Likely causes: input of 0..255 "
         f"under a rate for unit scale, or a learning rate ({trainer.recipe.learning_rate:g}) too "
         "high; `imgtools diagnose` measures both"
     )

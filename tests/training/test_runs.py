@@ -20,25 +20,26 @@ from imagenet_tools import records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.evaluation import evaluate, scores
 from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.training import checkpoints, recipes, symptoms
+from imagenet_tools.training import checkpoints, loop, recipes, symptoms
 from imagenet_tools.training import run as training
 from imagenet_tools.training import step as trainer
 
-RECIPE = recipes.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
+RECIPE = recipes.recipe("quick", batch_size=8, epochs=2.0, image_size=32)
 
 
 @pytest.fixture
-def data(tiny_records: Path) -> Path:
+def data(tiny_records: Path, tiny_net: str) -> Path:
     return tiny_records
 
 
 def run(data: Path, folder: Path, **changes: object) -> training.TrainResult:
     settings = {"preprocessing": "alexnet", "recipe": RECIPE, "seed": 3, "deterministic": True}
+    settings["model"] = "tiny"
     return training.train(data, folder, **{**settings, **changes})
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_records: Path, tiny_net: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     result = run(tiny_records, folder)
     assert (result.steps, result.diverged) == (6, False)
@@ -106,15 +107,24 @@ def test_a_finished_run_is_not_run_again(trained: Path, data: Path, tmp_path: Pa
 PROGRAM = """
 import sys
 import imagenet_tools
-recipe = imagenet_tools.recipe("quick", batch_size=8, epochs=2.0, image_size=67)
+sys.path.append(sys.argv[3])
+import tiny_net
+recipe = imagenet_tools.recipe("quick", batch_size=8, epochs=2.0, image_size=32)
 imagenet_tools.train(sys.argv[1], sys.argv[2], preprocessing="alexnet", recipe=recipe, seed=3,
-               deterministic=True, save_steps=2, log_steps=1)
+               model="tiny", deterministic=True, save_steps=2, log_steps=1)
 """
 
 
 def test_killed_and_resumed_gives_the_same_bits(trained: Path, data: Path, tmp_path: Path) -> None:
     """kill -9 as soon as the checkpoint of step 2 is named; then the same program again."""
-    command = [sys.executable, "-c", PROGRAM, str(data), str(tmp_path)]
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        str(data),
+        str(tmp_path),
+        str(Path(__file__).parents[1]),
+    ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not (tmp_path / checkpoints.STATE).exists():
             time.sleep(0.005)
@@ -151,7 +161,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
 def test_a_folder_of_another_run_is_refused(trained: Path, data: Path) -> None:
     with pytest.raises(ValueError, match="another run.*seed 3 -> 4"):
         run(data, trained, seed=4)
-    changed = recipes.recipe("quick", batch_size=8, epochs=2.0, image_size=67, momentum=0.8)
+    changed = recipes.recipe("quick", batch_size=8, epochs=2.0, image_size=32, momentum=0.8)
     with pytest.raises(ValueError, match=r"another run \(momentum 0.9 -> 0.8\)"):
         run(data, trained, recipe=changed)
 
@@ -160,7 +170,7 @@ def test_a_folder_of_another_run_is_refused(trained: Path, data: Path) -> None:
     ("wrong", "named"),
     [
         ({"model": "alexnet"}, "known: alexnet_v2"),
-        ({"image_size": 300}, "67 to 226 pixels"),
+        ({"model": "alexnet_v2", "image_size": 300}, "67 to 226 pixels"),
         ({"trainable_scopes": ["conv9"]}, "no variable is in conv9"),
         ({"checkpoint_path": "nowhere"}, "no checkpoint there"),
     ],
@@ -179,8 +189,8 @@ def test_a_checkpoint_every_so_many_seconds(data: Path, tmp_path: Path) -> None:
         "model.ckpt-1.index",
         "model.ckpt-2.index",
     }
-    assert training.Saving(None, math.inf, 5).due(10**6, 0.0) is False
-    assert training.Saving(4, 0.0, 5).due(6, 0.0) is False
+    assert loop.Saving(None, math.inf, 5).due(10**6, 0.0) is False
+    assert loop.Saving(4, 0.0, 5).due(6, 0.0) is False
 
 
 @pytest.mark.parametrize(
@@ -209,11 +219,11 @@ def test_tf_slims_own_flags(
     """The flags of its two scripts as they are written there."""
     done = cli_main.run(
         [
-            "train", f"--dataset_dir={data}", f"--train_dir={tmp_path}", "--model_name=alexnet_v2",
-            "--preprocessing_name=alexnet", "--train_image_size=67", "--batch_size=8",
+            "train", f"--dataset_dir={data}", f"--train_dir={tmp_path}", "--model_name=tiny",
+            "--preprocessing_name=alexnet", "--train_image_size=32", "--batch_size=8",
             "--max_number_of_steps=1", "--save_interval_secs=60", "--log_every_n_steps=1",
             "--optimizer=rmsprop", "--learning_rate=0.001", "--weight_decay=0.00004",
-            f"--checkpoint_path={trained}", "--checkpoint_exclude_scopes=alexnet_v2/fc8",
+            f"--checkpoint_path={trained}", "--checkpoint_exclude_scopes=tiny/fc2",
             "--ignore_missing_vars", "--labels_offset=1", "--moving_average_decay=0.9",
         ]
     )  # fmt: skip
@@ -221,8 +231,8 @@ def test_tf_slims_own_flags(
     done = cli_main.run(
         [
             "eval", f"--dataset_dir={data}", f"--checkpoint_path={tmp_path}", "--batch_size=3",
-            "--dataset_split_name=validation", "--model_name=alexnet_v2", "--labels_offset=1",
-            "--preprocessing_name=alexnet", "--eval_image_size=67",
+            "--dataset_split_name=validation", "--model_name=tiny", "--labels_offset=1",
+            "--preprocessing_name=alexnet", "--eval_image_size=32",
         ]
     )  # fmt: skip
     assert done == 0
@@ -271,7 +281,7 @@ def test_a_checkpoint_without_a_run_needs_its_preprocessing(
 
 def test_a_loss_that_becomes_nan_ends_the_run(data: Path, tmp_path: Path) -> None:
     recipe = recipes.recipe(
-        "quick", batch_size=8, epochs=4.0, image_size=67, learning_rate=1e20, gradient_clip=0.0
+        "quick", batch_size=8, epochs=4.0, image_size=32, learning_rate=1e20, gradient_clip=0.0
     )
     result = run(data, tmp_path, recipe=recipe, log_steps=1, deterministic=False)
     assert result.diverged
@@ -279,16 +289,16 @@ def test_a_loss_that_becomes_nan_ends_the_run(data: Path, tmp_path: Path) -> Non
 
 
 def test_finetuning_to_another_number_of_classes(trained: Path, data: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="checkpoint-exclude-scopes alexnet_v2/fc8"):
+    with pytest.raises(ValueError, match="checkpoint-exclude-scopes tiny/fc2"):
         run(data, tmp_path / "a", labels_offset=1, checkpoint_path=str(trained), steps=1)
     result = run(
         data, tmp_path / "b", labels_offset=1, checkpoint_path=str(trained), steps=1,
-        checkpoint_exclude_scopes=["alexnet_v2/fc8"], trainable_scopes=["alexnet_v2/fc8"],
+        checkpoint_exclude_scopes=["tiny/fc2"], trainable_scopes=["tiny/fc2"],
     )  # fmt: skip
     old, new = checkpoints.read(trained).tensors, checkpoints.read(result.checkpoint).tensors
-    name = "alexnet_v2/conv3/weights"
+    name = "tiny/conv2/weights"
     np.testing.assert_array_equal(old[name], new[name])
-    assert new["alexnet_v2/fc8/biases"].shape == (3,)
+    assert new["tiny/fc2/biases"].shape == (3,)
 
 
 def test_a_step_leaves_nothing_behind() -> None:

@@ -1,0 +1,76 @@
+"""A checkpoint in the archive that it was sent in: a zip or tar is the folder it holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from imagenet_tools.errors import DamagedData
+
+ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+_INDEX = re.compile(r".+\.(index|ckpt)$")  # .ckpt: TF1's format of one file
+_BESIDE = re.compile(r".+\.data-\d{5}-of-\d{5}$|checkpoint$|run\.json$|classes\.tsv$")
+_UNPACKED: list[tempfile.TemporaryDirectory[str]] = []
+Open = Callable[[], IO[bytes] | None]
+
+
+def unpacked(path: Path) -> Path:
+    """Unpack what belongs to a checkpoint, by its bare names; return the folder.
+
+    It is temporary and goes with the process. Raises FileNotFoundError where no folder of the
+    archive, or more than one, holds a checkpoint; ValueError for an encrypted one; DamagedData.
+    """
+    with _members(path) as members:
+        folders: dict[str, dict[str, Open]] = {}
+        for member, opened in members:
+            place, name = os.path.split(member)
+            strange = "__MACOSX" in place.split("/") or name.startswith("._")
+            if not strange and (_INDEX.match(name) or _BESIDE.match(name)):
+                folders.setdefault(place, {})[name] = opened
+        held = sorted(place for place, files in folders.items() if any(map(_INDEX.match, files)))
+        if len(held) != 1:
+            where = f"one each in {', '.join(held[:5])}" if held else "none"
+            raise FileNotFoundError(
+                f"{path}: one folder with checkpoints (.index files, or a .ckpt) is wanted in it, "
+                f"and there is {where}; unpack it, and name the one that is meant"
+            )
+        target = tempfile.TemporaryDirectory(prefix="imgtools-checkpoint-")
+        _UNPACKED.append(target)  # removed when the process ends
+        for name, opened in folders[held[0]].items():
+            source = opened()
+            if source is not None:
+                with source, open(Path(target.name) / name, "wb") as file:
+                    shutil.copyfileobj(source, file)
+    return Path(target.name)
+
+
+@contextmanager
+def _members(path: Path) -> Iterator[list[tuple[str, Open]]]:
+    """The files of an archive and how each is opened, with its errors in words."""
+    kind = "zip" if path.suffix == ".zip" else "tar"
+    try:
+        if kind == "zip":
+            with zipfile.ZipFile(path) as archive:
+                infos = archive.infolist()
+                if any(info.flag_bits & 1 for info in infos):
+                    raise ValueError(
+                        f"{path} is encrypted; unpack it with its password, and name the folder"
+                    )
+                yield [(i.filename, partial(archive.open, i)) for i in infos if not i.is_dir()]
+        else:
+            with tarfile.open(path) as tar:
+                yield [(m.name, partial(tar.extractfile, m)) for m in tar if m.isfile()]
+    except NotImplementedError as error:
+        raise ValueError(f"{path} cannot be unpacked here ({error}); unpack it first") from error
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        raise DamagedData(f"{path} is no readable {kind} ({error})") from error

@@ -1,0 +1,220 @@
+"""The steps of a run: rate, step, log, save; and an end between two steps when one is asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from imagenet_tools.errors import Stopped
+from imagenet_tools.training import checkpoints
+from imagenet_tools.training.events import EventLog
+from imagenet_tools.training.run_folder import METRICS
+from imagenet_tools.training.step import Trainer, scalars
+
+
+class Saving(NamedTuple):
+    """When a checkpoint is written: every so many steps, else seconds; and how many are kept."""
+
+    steps: int | None
+    seconds: float
+    keep: int
+
+    def due(self, step: int, since: float) -> bool:
+        return step % self.steps == 0 if self.steps else time.monotonic() - since >= self.seconds
+
+
+class Done(NamedTuple):
+    """What the loop did: the last step, the mean loss of the last interval and where that began.
+
+    broken: what became NaN or infinite, empty where nothing did.
+    """
+
+    step: int
+    loss: float
+    since: int
+    broken: str
+    images: int
+    seconds: float
+
+
+def run(
+    trainer: Trainer,
+    stream: Iterable[Mapping[str, Any]],
+    folder: Path,
+    step: int,
+    *,
+    saving: Saving,
+    log_steps: int,
+    sent: Callable[[], None],
+) -> Done:
+    """Train from a step on to the last; checkpoints and logs go to the folder.
+
+    sent: called after each checkpoint. Raises Stopped or KeyboardInterrupt where the process was
+    told to end, when what is done is saved.
+    """
+    first = since = step
+    saver, clock = Saver(trainer, folder, saving, sent), Clock(step, trainer.recipe.batch_size)
+    losses: list[tf.Tensor] = []
+    with Log(trainer, folder, step) as log, Stopping() as stopping:
+        loss, broken = log.loss, ""
+        for batch in stream if step < trainer.steps else ():
+            if step % log_steps == 0:
+                losses, since = [], step
+            rate = trainer.learning_rate(step)
+            losses.append(trainer.update(batch, *scalars(rate, step)))
+            step += 1
+            log.bar.update()
+            if step == first + 1:
+                clock.compiled(losses[0])
+            if step % log_steps == 0 or step == trainer.steps:
+                loss = float(np.mean([float(one) for one in losses]))
+                log.write(step, loss, rate, clock.speed(step))
+                if not math.isfinite(loss):
+                    broken = "the loss"
+                    break
+            if step == trainer.steps:
+                break
+            if stopping.asked or saver.due(step):
+                broken = saver.save(step)
+                if broken:
+                    break
+                stopping.stop(step)
+        if step > first and not broken:
+            broken = saver.save(step)
+            if not broken:
+                stopping.stop(step)
+    return Done(step, loss, since, broken, *clock.whole(step))
+
+
+class Clock:
+    """Images a second. The first step compiles and is not counted."""
+
+    def __init__(self, step: int, batch: int) -> None:
+        self.batch = batch
+        self.first = self.mark_step = step
+        self.started = self.mark = time.perf_counter()
+
+    def compiled(self, loss: tf.Tensor) -> None:
+        """The first step was issued; wait for it, and count from here."""
+        float(loss)
+        self.first = self.mark_step = self.first + 1
+        self.started = self.mark = time.perf_counter()
+
+    def speed(self, step: int) -> float:
+        """Images a second since it was asked last."""
+        now = time.perf_counter()
+        speed = (step - self.mark_step) * self.batch / max(now - self.mark, 1e-9)
+        self.mark, self.mark_step = now, step
+        return speed
+
+    def whole(self, step: int) -> tuple[int, float]:
+        """Images of all steps counted, and their seconds."""
+        return max(step - self.first, 0) * self.batch, time.perf_counter() - self.started
+
+
+class Saver:
+    """Writes checkpoints: in the first worker, and only what is finite."""
+
+    def __init__(
+        self, trainer: Trainer, folder: Path, saving: Saving, sent: Callable[[], None]
+    ) -> None:
+        self.trainer, self.folder, self.saving, self.sent = trainer, folder, saving, sent
+        self.at = time.monotonic()
+
+    def due(self, step: int) -> bool:
+        return self.saving.due(step, self.at)
+
+    def save(self, step: int) -> str:
+        """Write a checkpoint, unless something is not finite: then nothing, and return what."""
+        # Every worker reads its variables, as some are means over all; the first writes them.
+        tensors = {name: variable.numpy() for name, variable in self.trainer.state().items()}
+        if broken := checkpoints.not_finite(tensors):
+            return broken[0]
+        if self.trainer.devices.chief:
+            checkpoints.write(self.folder, step, tensors, keep=self.saving.keep)
+            self.sent()
+        self.at = time.monotonic()
+        return ""
+
+
+class Log:
+    """metrics.jsonl, TensorBoard's events and the bar, of the first worker.
+
+    loss: the last one that was logged, also by the process before.
+    """
+
+    def __init__(self, trainer: Trainer, folder: Path, step: int) -> None:
+        self.trainer = trainer
+        chief = trainer.devices.chief
+        self.events = EventLog(folder, METRICS, step) if chief else None
+        last = self.events.last.get("loss") if self.events else None
+        self.loss = float(last) if isinstance(last, int | float) else math.nan
+        self.bar: Any = tqdm(
+            total=trainer.steps,
+            initial=step,
+            desc=folder.name,
+            unit="step",
+            disable=None if chief else True,
+        )
+
+    def write(self, step: int, loss: float, rate: float, speed: float) -> None:
+        if self.events:
+            self.events.write(
+                step,
+                loss=loss,
+                total_loss=loss + self.trainer.regularisation_loss(),
+                learning_rate=rate,
+                images_per_second=speed,
+                epoch=step / self.trainer.steps_per_epoch,
+            )
+        self.bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+        if self.events:
+            self.events.close()
+
+
+class Stopping:
+    """Within it Ctrl-C and SIGTERM are noted, and obeyed between steps; a second one at once."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+        self.former: dict[int, Any] = {}
+
+    def __enter__(self) -> Stopping:
+        if threading.current_thread() is threading.main_thread():
+            self.former = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.former.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.asked is not None:
+            signal.signal(number, self.former[number])
+            os.kill(os.getpid(), number)
+        self.asked = number
+
+    def stop(self, step: int) -> None:
+        """End, where that was asked for, now that the step is saved."""
+        if self.asked == signal.SIGTERM:
+            raise Stopped(f"told to end at step {step:,}; its checkpoint is saved")
+        if self.asked is not None:
+            raise KeyboardInterrupt

@@ -1,0 +1,304 @@
+"""A run's folder: run.json says what was asked for, with what versions, and what came of it.
+
+One process writes in it at a time. A folder in a store is worked in locally, and what another
+machine needs to go on is sent at each checkpoint; `inside` is then the run's place in the folder of
+a comparison. For a local folder nothing is sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import math
+import os
+import platform
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from imagenet_tools import __version__, records, storage
+from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.records.manifest import Manifest
+from imagenet_tools.storage import AnyPath, sync
+from imagenet_tools.storage.write import write_json, write_text
+from imagenet_tools.training import checkpoints
+
+RUN, METRICS = "run.json", "metrics.jsonl"
+CLASSES = "classes.tsv"  # label 1..N, key (synset) and words of each class
+WRITER = ".writer"  # locked by the process that trains here, and says which one it is
+_WEIGHTS = re.compile(r"model\.ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What identifies a run: two with equal fields give the same weights on one machine."""
+
+    preprocessing: str
+    fingerprint: str
+    model: str
+    recipe: dict[str, Any]
+    image_size: int
+    num_classes: int
+    labels_offset: int
+    seed: int
+    steps: int
+    data: str
+    deterministic: bool = False
+    mixed_precision: bool = False
+    start_from: str | None = None
+    trainable_scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of a run.
+
+    checkpoint: prefix of the last one. seconds and images_per_second: of the training steps alone.
+    final_loss: mean over the last logging interval. diverged: the loss or a weight became NaN or
+    infinite, and training stopped there.
+    """
+
+    checkpoint: str
+    steps: int
+    images: int
+    seconds: float
+    images_per_second: float
+    final_loss: float
+    diverged: bool
+    warnings: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the one process that writes in this folder, which is made where it is missing.
+
+    Raises OSError, naming the one that holds it; the lock goes with the process. Raises ValueError
+    for a folder of records or one inside: verify-tfrecords would find strangers there.
+    """
+    place = folder.resolve()
+    for above in (place, *place.parents):
+        if (above / records.NAME).exists():
+            raise ValueError(
+                f"{folder} is inside {above}, a folder of records; choose another for the run"
+            )
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / WRITER
+    try:
+        with _held(path, folder) as lock:
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+            lock.flush()
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # only where nothing came of it
+
+
+@contextlib.contextmanager
+def _held(path: Path, folder: Path) -> Iterator[Any]:
+    while True:
+        with open(path, "a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise OSError(
+                    f"{folder}: another run is being trained here ({lock.read() or 'just begun'}); "
+                    "wait for it, or choose another folder"
+                ) from None
+            # The one that held it before may have removed it since it was opened here.
+            try:
+                there = os.stat(path).st_ino == os.fstat(lock.fileno()).st_ino
+            except FileNotFoundError:
+                there = False
+            if there:
+                yield lock
+                return
+
+
+def claim(folder: Path, run: Run) -> None:
+    """Write run.json, or check that what is there is this run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = json.loads(json.dumps(dataclasses.asdict(run)))
+    if (content := _content(folder)) is None:
+        write_json(folder / RUN, {"run": wanted, "versions": versions()})
+        return
+    there, asked = _fields(content["run"]), _fields(wanted)
+    different = [name for name in asked if there.get(name) != asked[name]]
+    if different:
+        changes = "; ".join(f"{n} {there.get(n)!r} -> {asked[n]!r}" for n in different[:3])
+        raise ValueError(
+            f"{folder} holds another run ({changes}); choose another folder or remove it"
+        )
+
+
+def _content(folder: Path) -> dict[str, Any] | None:
+    """What run.json says; None where there is none. Raises DamagedData, and says the way on."""
+    path = folder / RUN
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        text, problem = "", f"is no text ({error})"
+    else:
+        problem = "is empty, as a power cut leaves it"
+    try:
+        content = json.loads(text) if text.strip() else None
+        if content is not None:
+            problem = 'is not the record of a run (an object with "run" and "versions")'
+    except (ValueError, RecursionError) as error:
+        content, problem = None, f"is no JSON ({error})"
+    if isinstance(content, dict):
+        content = {"run": {}, **content}
+        if isinstance(content["run"], dict) and isinstance(content.get("result", {}), dict):
+            return content
+    raise DamagedData(
+        f"{path} {problem}; remove it, and the same command goes on from the last checkpoint"
+    )
+
+
+def _fields(run: dict[str, Any]) -> dict[str, Any]:
+    """A run's fields with its recipe's among them."""
+    recipe = run.get("recipe")
+    plain = {n: v for n, v in run.items() if n != "recipe"}
+    return {**plain, **recipe} if isinstance(recipe, dict) else plain
+
+
+def asked(folder: Path) -> dict[str, Any]:
+    """The fields of Run in run.json, as far as they are there; empty where there is no run.json."""
+    content = _content(folder)
+    run: dict[str, Any] = content["run"] if content else {}
+    return run
+
+
+def versions() -> dict[str, str]:
+    """What the numbers of a run may depend on beside its settings."""
+    return {
+        "imgtools": __version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "threads": str(os.cpu_count()),
+        "machine": platform.machine(),
+    }
+
+
+def finish(folder: Path, result: TrainResult) -> None:
+    """Add the result to run.json."""
+    loss = result.final_loss if math.isfinite(result.final_loss) else None
+    kept = {
+        **dataclasses.asdict(result),
+        "checkpoint": os.path.basename(result.checkpoint),
+        "final_loss": loss,
+    }
+    write_json(folder / RUN, {**(_content(folder) or {}), "result": kept})
+
+
+def finished(folder: Path) -> TrainResult | None:
+    """The result of a run that is finished and whose checkpoint is still there, else None."""
+    content, latest = _content(folder), checkpoints.latest(folder) or ""
+    kept = content.get("result") if content else None
+    if not kept or kept.get("checkpoint") != os.path.basename(latest):
+        return None
+    try:
+        loss = math.nan if kept["final_loss"] is None else float(kept["final_loss"])
+        warnings = tuple(kept["warnings"])
+        return TrainResult(
+            **{**kept, "checkpoint": latest, "final_loss": loss, "warnings": warnings}
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedData(
+            f"{folder / RUN}: the result in it is not understood ({error}); remove it from the "
+            "file, and the same command writes it anew"
+        ) from error
+
+
+def write_classes(folder: Path, manifest: Manifest) -> None:
+    """Write what the labels of a run mean, so that its checkpoints can be used without records."""
+    lines = [
+        f"{label}\t{key}\t{words}\n" for label, (key, words) in enumerate(manifest.classes, start=1)
+    ]
+    write_text(folder / CLASSES, "".join(lines))
+
+
+def fetch(folder: AnyPath, inside: str = "") -> Path:
+    """Bring a run's last checkpoint and its record into the working copy; return the copy.
+
+    Where the copy is as far or further (what it had last was not sent), its own is left.
+    """
+    if not storage.is_remote(folder):
+        return storage.staging(folder)
+    there = sync.find(folder)
+    steps = (_step(name, inside) for name in there if name.endswith(".index"))
+    last = max((step for step in steps if step is not None), default=-1)
+    behind = checkpoints.latest_step(storage.staging(folder) / inside) < last
+    record = f"{inside}{RUN}"
+
+    def wanted(name: str) -> bool:
+        return name == record or (behind and _resumes(name, inside, last))
+
+    return sync.pull(folder, wanted, last=[checkpoints.STATE, RUN], there=there)
+
+
+def send(folder: AnyPath, inside: str = "") -> None:
+    """Send the last checkpoint, whole, and then remove the older ones from the store.
+
+    A store that fails is no reason to stop training: it is said, and the next one is sent.
+    """
+    if not storage.is_remote(folder):
+        return
+    step = checkpoints.latest_step(storage.staging(folder) / inside)
+    try:
+        sync.push(
+            folder,
+            lambda name: _resumes(name, inside, step),
+            last=[checkpoints.STATE],
+            drop=lambda name: _step(name, inside) not in (None, step),
+        )
+    except (OSError, Unfinished) as error:
+        tqdm.write(f"the checkpoint of step {step:,} was not sent: {error}")
+
+
+def send_all(folder: AnyPath, inside: str = "", last: str = RUN) -> None:
+    """Send all of a finished run, the file `last` after all others.
+
+    Of its checkpoints those stay in the store that the run keeps.
+    """
+    if not storage.is_remote(folder):
+        return
+    state = storage.staging(folder) / inside / checkpoints.STATE
+    named = state.read_text() if state.exists() else ""  # none, where the loss diverged at once
+    kept = {int(step) for step in re.findall(r"ckpt-(\d+)", named)}
+    sync.push(
+        folder,
+        lambda name: name.startswith(inside),
+        last=[last],
+        drop=lambda name: _step(name, inside) not in (None, *kept),
+    )
+
+
+def _step(name: str, inside: str) -> int | None:
+    """The step of the checkpoint that a file of the run is part of."""
+    found = _WEIGHTS.fullmatch(name.removeprefix(inside)) if name.startswith(inside) else None
+    return int(found.group(1)) if found else None
+
+
+def _resumes(name: str, inside: str, step: int) -> bool:
+    """Does going on from this step need the file?"""
+    small = (RUN, METRICS, CLASSES, checkpoints.STATE)
+    return _step(name, inside) == step or name in {f"{inside}{one}" for one in small}

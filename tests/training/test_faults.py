@@ -1,0 +1,347 @@
+"""Runs that meet damage, a signal, another run or a number that is not finite, and say so."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from imagenet_tools import records, registry
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
+from imagenet_tools.pipelines import rendering
+from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.training import checkpoints, recipes, run_folder
+from imagenet_tools.training import run as training
+from imagenet_tools.training.step import Trainer
+
+RECIPE = recipes.recipe("quick", batch_size=8, image_size=32, warmup_epochs=0.0)
+
+
+def train(data: Path, folder: Path, **changes: object) -> training.TrainResult:
+    settings = {"preprocessing": "alexnet", "recipe": RECIPE, "seed": 3, "steps": 4}
+    return training.train(data, folder, **{**settings, "model": "tiny", **changes})
+
+
+@pytest.fixture
+def data(tiny_records: Path, tiny_net: str) -> Path:
+    return tiny_records
+
+
+@pytest.fixture
+def copy(data: Path, tmp_path: Path) -> Path:
+    """Records of a test's own, to damage."""
+    return shutil.copytree(data, tmp_path / "records")
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_records: Path, tiny_net: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four steps, a checkpoint at each second one."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(tiny_records, folder, save_steps=2)
+    return folder
+
+
+def logged(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+# Numbers
+
+
+def test_the_loss_is_the_mean_over_the_interval(data: Path, tmp_path: Path) -> None:
+    train(data, tmp_path / "each", log_steps=1, steps=5)
+    result = train(data, tmp_path / "few", log_steps=3, steps=5)
+    each = [line["loss"] for line in logged(tmp_path / "each")]
+    few = [line["loss"] for line in logged(tmp_path / "few")]
+    assert few == pytest.approx([np.mean(each[:3]), np.mean(each[3:])])
+    assert result.final_loss == few[-1]
+
+
+def test_weights_that_are_not_finite_after_the_last_update(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "learning_rate", lambda self, step: math.inf)
+    result = train(data, tmp_path, steps=1)
+    assert math.isfinite(result.final_loss)
+    assert (result.diverged, result.checkpoint) == (True, "")
+    assert "tiny/" in result.warnings[0] and "not finite at step 1" in result.warnings[0]
+    assert checkpoints.latest(tmp_path) is None
+    assert train(data, tmp_path, steps=1).diverged  # as it is written
+
+
+def test_a_good_checkpoint_stays_the_newest(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = {0: 0.01, 1: 0.01}
+    monkeypatch.setattr(Trainer, "learning_rate", lambda self, step: rates.get(step, math.inf))
+    result = train(data, tmp_path, save_steps=1, keep=1)
+    assert result.diverged and result.steps == 3
+    assert result.checkpoint == str(tmp_path / "model.ckpt-2") == checkpoints.latest(tmp_path)
+    assert checkpoints.not_finite(checkpoints.read(tmp_path).tensors) == []
+
+
+# The folder
+
+
+@pytest.mark.parametrize(("number", "raised"), [(15, Stopped), (2, KeyboardInterrupt)])
+def test_a_signal_is_obeyed_between_two_steps(
+    number: int,
+    raised: type[BaseException],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = Trainer.learning_rate
+
+    def interrupt(self: Trainer, step: int) -> float:
+        if step == 1:
+            os.kill(os.getpid(), number)
+        return whole(self, step)
+
+    monkeypatch.setattr(Trainer, "learning_rate", interrupt)
+    before = signal.getsignal(number)
+    with pytest.raises(raised):
+        train(data, tmp_path / "a", deterministic=True)
+    assert signal.getsignal(number) is before
+    assert checkpoints.read(tmp_path / "a").step == 2
+    monkeypatch.undo()
+    train(data, tmp_path / "a", deterministic=True)
+    train(data, tmp_path / "b", deterministic=True)
+    one, two = (checkpoints.read(tmp_path / name).tensors for name in "ab")
+    assert [name for name in one if not np.array_equal(one[name], two[name])] == []
+
+
+def test_the_program_that_is_told_to_end_says_how_to_resume(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = Trainer.learning_rate
+
+    def interrupt(self: Trainer, step: int) -> float:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return whole(self, step)
+
+    monkeypatch.setattr(Trainer, "learning_rate", interrupt)
+    command = ["train", "--data", str(data), "--train-dir", str(tmp_path), "--model", "tiny"]
+    command += ["--image-size", "32", "--batch-size", "8", "--preprocessing", "alexnet"]
+    assert cli_main.run(command) == 143
+    said = capsys.readouterr().err
+    assert "told to end at step 1" in said and "To resume: imgtools train --data" in said
+
+
+def test_one_run_writes_in_a_folder(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with run_folder.alone(folder), pytest.raises(OSError, match=f"process {os.getpid()} on"):
+        train(data, folder)
+    assert not folder.exists()
+    (tmp_path / "dead").mkdir()
+    (tmp_path / "dead" / run_folder.WRITER).write_text("process 1")  # it was killed
+    assert train(data, tmp_path / "dead", steps=1).steps == 1
+    assert not (tmp_path / "dead" / run_folder.WRITER).exists()
+
+
+def test_no_run_in_a_folder_of_records(data: Path) -> None:
+    for folder in (data, data / "run"):
+        with pytest.raises(ValueError, match="a folder of records; choose another"):
+            train(data, folder)
+    assert not (data / "run").exists()
+
+
+def test_what_a_killed_writer_left_is_removed(data: Path, tmp_path: Path) -> None:
+    (tmp_path / ".tmp-model.ckpt-7.data-00000-of-00001").write_bytes(b"half")
+    (tmp_path / ".tmp-model.ckpt-7_temp").mkdir()
+    train(data, tmp_path, steps=1)
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over_with_a_word(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "model.ckpt-4.data-00000-of-00001").write_bytes(b"cut")
+    with pytest.raises(DamagedData, match="model.ckpt-4: not a readable.*beside it: model.ckpt-2"):
+        checkpoints.read(folder)
+    (folder / "run.json").write_text(json.dumps({"run": run_folder.asked(folder)}))
+    result = train(data, folder, save_steps=3)
+    assert "model.ckpt-4: not a readable checkpoint" in result.warnings[0]
+    assert result.images == 8  # of steps 3 and 4, the first of which is not counted
+    assert checkpoints.read(folder).step == 4
+    named = (folder / checkpoints.STATE).read_text()
+    assert named.startswith('model_checkpoint_path: "model.ckpt-4"')
+
+
+def test_none_that_is_whole_is_an_error(trained: Path, data: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "run.json").write_text(json.dumps({"run": run_folder.asked(folder)}))
+    for path in folder.glob("*.index"):
+        path.write_bytes(b"")
+    with pytest.raises(DamagedData, match="none of 2 in .* To begin again, remove them"):
+        train(data, folder, save_steps=2)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("run.json", "", "run.json is empty, as a power cut leaves it; remove it, and the same"),
+        ("run.json", "[1]", "run.json is not the record of a run"),
+        ("run.json", '{"run": 3}', "run.json is not the record of a run"),
+        ("run.json", '{"run": {}, "result": []}', "run.json is not the record of a run"),
+        ("run.json", '{"run', "run.json is no JSON"),
+        ("run.json", '{"result": {"checkpoint": "model.ckpt-4"}}', "the result in it is not under"),
+        ("metrics.jsonl", "[]\n", r"metrics.jsonl, line 1: '\[\]' is no line of a run"),
+        ("metrics.jsonl", '{"step": "4"}\n{}\n', "metrics.jsonl, line 1"),
+    ],
+)
+def test_what_a_power_cut_leaves_is_named(
+    file: str, text: str, said: str, trained: Path, data: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    content = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({"run": content["run"]}))
+    (folder / file).write_text(text)
+    with pytest.raises(DamagedData, match=said):
+        train(data, folder, save_steps=2)
+    (folder / file).unlink()  # the way on
+    assert train(data, folder, save_steps=2).steps == 4
+
+
+def test_a_line_that_a_kill_cut_off_is_dropped(trained: Path, data: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "run.json").unlink()
+    with open(folder / "metrics.jsonl", "a") as file:
+        file.write('{"step": 5, "lo')
+    assert train(data, folder, save_steps=2).final_loss == logged(trained)[-1]["loss"]
+
+
+def test_tensorboard_is_told_where_a_resumed_run_begins(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "run.json").unlink()
+    (folder / "checkpoint").unlink()
+    (folder / "model.ckpt-4.index").unlink()
+    for path in folder.glob("events*"):
+        path.unlink()
+    train(data, folder, save_steps=2)
+    (events,) = folder.glob("events*")
+    found = list(tf.compat.v1.train.summary_iterator(str(events)))
+    started = [event for event in found if event.session_log.status == event.session_log.START]
+    assert [event.step for event in started] == [3]  # what was logged at 2 stays
+    assert [event.step for event in found if event.summary.value] == [4]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"trainable_scopes": ["tiny/fc2", "tiny/cov1"]}, "trainable-scopes.*tiny/cov1.*tiny/conv"),
+        ({"checkpoint_exclude_scopes": ["fc2"]}, "exclude-scopes.* in fc2. Did you mean tiny/fc2?"),
+    ],
+)
+def test_a_misspelt_scope_names_the_near_ones(
+    wrong: dict[str, object], said: str, trained: Path, data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        train(data, tmp_path / "run", checkpoint_path=str(trained), **wrong)
+    assert not (tmp_path / "run").exists()
+
+
+# The records
+
+
+def shard_of(folder: Path) -> Path:
+    return Path(records.shard_paths(folder, "train")[0])
+
+
+def test_a_shard_of_another_size_is_found_at_the_start(copy: Path, tmp_path: Path) -> None:
+    shard = shard_of(copy)
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(DamagedData, match=f"{shard.name}: it has .* bytes where"):
+        train(copy, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_flipped_bit_is_named_with_shard_record_and_remedy(copy: Path, tmp_path: Path) -> None:
+    shard = shard_of(copy)
+    content = bytearray(shard.read_bytes())
+    offsets = [offset for offset, _ in tfrecord.read(shard)]
+    content[offsets[2] + 500] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(DamagedData, match=f"{shard.name}: record 2: .*repair-tfrecords {copy}"):
+        train(copy, tmp_path / "run")
+
+
+def rewritten(shard: Path, number: int) -> str:
+    """Spoil the image of a record so that nothing decodes it, with every CRC right; its key."""
+    found, key = b"", ""
+    for at, (_, record) in enumerate(tfrecord.read(shard)):
+        if at == number:
+            encoded = schema.decode_example(record)["image/encoded"][0]
+            assert isinstance(encoded, bytes)
+            start = record.index(encoded) + 2
+            key = schema.parse_example(tf.constant(record))["key"].numpy().decode()
+            record = record[:start] + bytes(200) + record[start + 200 :]
+        head, tail = tfrecord.frame(record)
+        found += head + record + tail
+    shard.write_bytes(found)
+    return key
+
+
+def test_an_image_that_cannot_be_decoded_is_named(copy: Path, tmp_path: Path) -> None:
+    shard = shard_of(copy)
+    key = rewritten(shard, 3)
+    said = rf"{shard.name}: record 3 \({key}\): its image is not decoded .*repair-tfrecords"
+    with pytest.raises(DamagedData, match=said):
+        train(copy, tmp_path / "run")
+
+
+def brightest(folder: Path) -> tuple[str, float]:
+    """The key of the training image with the highest mean, and a bound that it alone exceeds."""
+    means = {}
+    for path in records.shard_paths(folder, "train"):
+        for _, record in tfrecord.read(path):
+            parsed = schema.parse_example(tf.constant(record))
+            image = tf.cast(rendering.decode(parsed["encoded"]), tf.float32)
+            means[parsed["key"].numpy().decode()] = float(tf.reduce_mean(image))
+    (second, _), (first, key) = sorted((mean, key) for key, mean in means.items())[-2:]
+    return key, (first + second) / 2
+
+
+def test_a_pipeline_that_gives_nan_is_named_with_the_image(data: Path, tmp_path: Path) -> None:
+    key, bound = brightest(data)
+
+    @registry.register("gives_nan")
+    def preprocess(image, output_height, output_width, is_training=False):  # type: ignore[no-untyped-def]
+        """NaN for one image."""
+        image = tf.cast(image, tf.float32)
+        small = tf.image.resize(image, [output_height, output_width]) / 128.0
+        return tf.where(tf.reduce_mean(image) > bound, math.nan, small)
+
+    recipe = recipes.recipe("quick", batch_size=8, image_size=32, initialisation="he")
+    result = train(data, tmp_path / "run", preprocessing="gives_nan", recipe=recipe, steps=3)
+    assert result.diverged
+    said = f"gives_nan gives NaN or infinity for 1 of 24 images of steps 1 to 3, the first {key}, "
+    assert said in result.warnings[0] and "learning rate" not in result.warnings[0]
+    whole = recipes.recipe("quick", batch_size=24, image_size=32)  # LSUV meets it before
+    with pytest.raises(PipelineFailed, match="gives_nan gives NaN or infinity for 1 of 24 images"):
+        train(data, tmp_path / "whole", preprocessing="gives_nan", recipe=whole)
+
+
+def test_a_pipeline_that_fails_is_named_with_the_image(data: Path, tmp_path: Path) -> None:
+    key, bound = brightest(data)
+
+    @registry.register("fails_on_one")
+    def preprocess(image, output_height, output_width, is_training=False):  # type: ignore[no-untyped-def]
+        """An assertion for one image."""
+        image = tf.cast(image, tf.float32)
+        with tf.control_dependencies([tf.debugging.assert_less(tf.reduce_mean(image), bound)]):
+            return tf.image.resize(image, [output_height, output_width]) / 128.0
+
+    with pytest.raises(PipelineFailed, match=f"fails_on_one failed on image {key}, record "):
+        train(data, tmp_path, preprocessing="fails_on_one")

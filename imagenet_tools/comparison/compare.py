@@ -122,6 +122,7 @@ def carry_out(
     """
     own = stored.opened(folder)
     with stored.planned(plan, own, command):
+        plan, _ = read_plan(own)  # with the seeds of its first look, where it is extended
         diagnosed.measured(plan, own, data)
         stored.keep(folder)  # before the runs, which may be anywhere
         for look in sorted({*plan.looks, len(plan.seeds)}):

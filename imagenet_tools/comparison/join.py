@@ -53,6 +53,7 @@ def join(
         arms=tuple(arm for arm, _ in arms),
         contrasts=tuple((slugs[0], slug) for slug in slugs[1:]),
         looks=(),
+        first=min((one.first for one in found if one.first is not None), default=None),
         matrix=False,  # no arm was evaluated under the paths of another folder's
         attribute=False,
     )

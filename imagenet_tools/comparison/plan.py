@@ -69,7 +69,9 @@ class Plan:
     """What is compared, on what, how often, and what counts as a difference.
 
     margin in points of top-1. seeds: one run an arm and seed. looks: numbers of seeds after which
-    the result may be judged (empty: once, at the end). contrasts: pairs of arm slugs judged.
+    the result may be judged (empty: at the end, and again if it is extended). first: seeds an arm
+    that the plan was made with, where it may be extended (looks.EXTENDABLE). contrasts: pairs of
+    arm slugs judged.
     """
 
     arms: tuple[Arm, ...]
@@ -91,6 +93,7 @@ class Plan:
     matrix: bool = True
     ten_crop: bool = False
     attribute: bool = False
+    first: int | None = None
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -167,6 +170,7 @@ def make_plan(
         raise ValueError(f"--attribute takes two pipelines, not {len(asked)}")
     arms = _arms([*asked, *(_crosses(*asked) if attribute else ())])
     count = seeds or chosen.seeds
+    planned = tuple(look for look in chosen.looks if look <= count) if seeds is None else ()
     return Plan(
         arms=arms,
         recipe=used,
@@ -174,7 +178,7 @@ def make_plan(
         image_size=image_size or used.image_size,
         seeds=tuple(range(first_seed, first_seed + count)),
         margin=margin,
-        looks=tuple(look for look in chosen.looks if look <= count) if seeds is None else (),
+        looks=planned,
         contrasts=tuple((arms[0].slug, other.slug) for other in arms[1 : len(asked)]),
         data=manifest.digest,
         data_name="synthetic images made by imgtools" if synthetic else storage.place(data).name,
@@ -186,6 +190,7 @@ def make_plan(
         matrix=matrix and not attribute,
         ten_crop=ten_crop,
         attribute=attribute,
+        first=count if count in looks.EXTENDABLE and not planned else None,
     )
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import registry
+from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.plan import VERSION, Arm, Plan
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
 
 PLAN = "plan.json"
+FREE = ("seeds", "looks", "first")  # what may change in a plan that is there
 _REMEDY = "remove it, and the same compare-preproc command goes on with the runs that are there"
 
 
@@ -51,8 +53,8 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write plan.json, or check that the plan there is this one.
 
-    Another number of seeds or other looks go on with the runs that are there, and are noted; any
-    other change is an error that says what differs.
+    Another number of seeds or other looks go on with the runs that are there, and are noted; the
+    level of the plan's first seeds stays. Any other change is an error that says what differs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PLAN
@@ -68,12 +70,13 @@ def write_plan(plan: Plan, folder: Path) -> None:
         if note == {name: wanted[name] for name in note}:
             return
         wanted["former"] = [*there.get("former", []), note]
+        wanted["first"] = there.get("first")
     write_json(path, wanted)
 
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what a plan differs from the one that is asked for, in words: "margin 0.5 -> 1"."""
-    different = [n for n in wanted if there.get(n) != wanted[n] and n not in ("seeds", "looks")]
+    different = [n for n in wanted if there.get(n) != wanted[n] and n not in FREE]
     if "arms" in different:  # the contrasts follow from them
         different = [name for name in different if name != "contrasts"]
     found = []
@@ -131,10 +134,20 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
             f"planned with {_schedule(before)}, changed later to {_schedule(after)}; seeds that "
             "are added after a result was seen make errors of the first kind more frequent than 5 %"
             for before, after in itertools.pairwise(stages)
+            if not _as_planned(plan, before, after)
         ]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
     return plan, changes
+
+
+def _as_planned(plan: Plan, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """True where a change of seeds is an extension that the plan has levels for."""
+    if plan.first is None or before["looks"] or after["looks"]:
+        return False
+    fewer, more = sorted((before["seeds"], after["seeds"]), key=len)
+    within = plan.first <= len(fewer) and len(more) <= looks.MOST
+    return within and list(more[: len(fewer)]) == list(fewer)
 
 
 def _schedule(stage: Mapping[str, Any]) -> str:

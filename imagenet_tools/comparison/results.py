@@ -187,8 +187,13 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contras
         kept = (len(a.seeds), len(b.seeds))
         return Contrast(a, b, all_diverged(names, kept, plan.validation_images, plan.margin, alpha))
     right_a, right_b = a.correct[a.arm.slug], b.correct[b.arm.slug]
+    later = level(plan, a.planned + 1)
     judged = Contrast(
-        a, b, verdict(right_a, right_b, plan.margin, alpha=alpha, names=names, distinct=True)
+        a,
+        b,
+        verdict(
+            right_a, right_b, plan.margin, alpha=alpha, later=later, names=names, distinct=True
+        ),
     )
     # Where runs diverged, those of the same seed, and not those of equal place.
     shared = judged.shared_seeds
@@ -215,7 +220,7 @@ def _futile(plan: Plan, contrast: Contrast) -> bool:
 
 def level(plan: Plan, seeds: int) -> float:
     """The level at which a difference counts once this many seeds an arm are done."""
-    return looks.LOOKS[seeds] if seeds in plan.looks else 0.05
+    return looks.LOOKS[seeds] if seeds in plan.looks else looks.level(seeds, plan.first)
 
 
 def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:

@@ -71,6 +71,7 @@ def _same_plan(plan: Plan, own: Path) -> bool:
     except (OSError, ValueError):
         return False
     wanted = to_dict(plan)
+    wanted["first"] = there.get("first")  # of the plan before it was extended
     return {name: there.get(name) for name in wanted} == wanted
 
 

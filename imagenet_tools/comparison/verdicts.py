@@ -34,12 +34,13 @@ class Checkpoints:
 class Verdict:
     """What the data say of A against B; accuracies and differences in points.
 
-    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look.
-    estimate: the difference with its components (None with one seed). bootstrap: a check of the
-    interval. seed_correlation: of the arms' accuracies over the seeds they share, None where it
-    cannot be known. seeds_more: how many more seeds an arm would probably settle an inconclusive
-    one; None where more than 200, unknown, or no help. images_more: how many more images would,
-    where they are what is missing. p: adjusted for the other contrasts where there are several.
+    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look, later:
+    of one with more seeds. estimate: the difference with its components (None with one seed).
+    bootstrap: a check of the interval. seed_correlation: of the arms' accuracies over the seeds
+    they share, None where it cannot be known. seeds_more: how many more seeds an arm would probably
+    settle an inconclusive one; None where more than 200, unknown, or no help. images_more: how many
+    more images would, where they are what is missing. p: adjusted for the other contrasts where
+    there are several.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Verdict:
     difference: float
     margin: float
     alpha: float
+    later: float
     seeds: tuple[int, int]
     images: int
     interval: tuple[float, float] = (-math.inf, math.inf)
@@ -72,6 +74,7 @@ def verdict(
     margin: float = 0.5,
     *,
     alpha: float = 0.05,
+    later: float | None = None,
     names: tuple[str, str] = ("A", "B"),
     distinct: bool = False,
 ) -> Verdict:
@@ -79,9 +82,10 @@ def verdict(
 
     correct_a, correct_b: boolean [seeds, images], the same images in the same order; rows of equal
     place are of equal seeds. margin: points within which a difference is of no account. alpha:
-    level of this look. distinct: the runs are known to be no copies of each other, though nets that
-    only guess may answer alike. One seed an arm never names a winner, nor do fewer than 50 images.
-    Raises ValueError for other arrays, a margin that is not above 0, or a run given twice.
+    level of this look. later: that of a look with more seeds (default: the same). distinct: the
+    runs are known to be no copies of each other, though nets that only guess may answer alike. One
+    seed an arm never names a winner, nor do fewer than 50 images. Raises ValueError for other
+    arrays, a margin that is not above 0, or a run given twice.
     """
     if not margin > 0:
         raise ValueError(f"margin is {margin} points; it must be above 0")
@@ -104,7 +108,8 @@ def verdict(
         )
         return Verdict(
             kind="inconclusive", sentence=sentence, difference=value, margin=margin, alpha=alpha,
-            seeds=seeds, images=images, checkpoints=pairs, seeds_more=max(0, 3 - min(seeds)),
+            later=alpha if later is None else later, seeds=seeds, images=images,
+            checkpoints=pairs, seeds_more=max(0, 3 - min(seeds)),
         )  # fmt: skip
     estimate = statistics.difference(correct_a, correct_b)
     correlation = None
@@ -116,6 +121,7 @@ def verdict(
         difference=estimate.value,
         margin=margin,
         alpha=alpha,
+        later=alpha if later is None else later,
         seeds=seeds,
         images=images,
         interval=estimate.interval(),
@@ -159,7 +165,7 @@ def concluded(judged: Verdict, names: tuple[str, str], contrasts: int = 1) -> Ve
     if kind == "inconclusive":
         images = more_images(judged)
         if images is None:
-            level = judged.alpha / contrasts
+            level = judged.later / contrasts
             more = more_seeds(judged.estimate, judged.margin, min(judged.seeds), level)
     judged = replace(judged, kind=kind, seeds_more=more, images_more=images)
     return replace(judged, sentence=say(judged, names))
@@ -249,7 +255,7 @@ def all_diverged(
     )
     return Verdict(
         kind="inconclusive", sentence=sentence, difference=math.nan, margin=margin, alpha=alpha,
-        seeds=seeds, images=images, chance_a_beats_b=math.nan,
+        later=alpha, seeds=seeds, images=images, chance_a_beats_b=math.nan,
     )  # fmt: skip
 
 

@@ -126,7 +126,11 @@ def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path
     write_plan(make_plan(("alexnet", "inception"), tiny_records, seeds=5), tmp_path)
     there, changes = read_plan(tmp_path)
     assert there.seeds == (1, 2, 3, 4, 5)
-    assert "planned with 3 seeds" in changes[0]
+    assert changes == []  # an extension that a plan of 3 seeds has levels for
+    write_plan(make_plan(("alexnet", "inception"), tiny_records, seeds=9), tmp_path)
+    there, changes = read_plan(tmp_path)
+    assert (len(there.seeds), there.first) == (9, 3)
+    assert "planned with 5 seeds" in changes[0]
 
 
 def test_what_differs_is_said_in_words(tiny_records: Path, tmp_path: Path) -> None:

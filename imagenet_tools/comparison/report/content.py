@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import __version__
-from imagenet_tools.comparison import attribution, results
+from imagenet_tools.comparison import attribution, looks, results
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import to_dict
@@ -130,17 +130,24 @@ def make(
 
 def _look(judgement: Judgement) -> str | None:
     """When the result was looked at, at which level, and why no more seeds were run."""
-    plan = judgement.plan
+    plan, seeds = judgement.plan, len(judgement.seeds)
+    if plan.first is not None and seeds <= looks.MOST:
+        return (
+            f"Planned with {plan.first} seeds an arm, to be extended to {looks.MOST} at most. At "
+            f"{seeds} a difference counts where p is below "
+            f"{judgement.contrasts[0].verdict.alpha:g}, so that looks at every number of seeds "
+            "together err in 5 % of the cases."
+        )
     if not plan.looks:
         return None
     text = (
-        f"Looked at after {len(judgement.seeds)} of {len(plan.seeds)} planned seeds (looks after "
+        f"Looked at after {seeds} of {len(plan.seeds)} planned seeds (looks after "
         f"{', '.join(map(str, plan.looks))}); at this one a difference counts where p is below "
         f"{judgement.contrasts[0].verdict.alpha:g}, so that all looks together err in 5 % of the "
         "cases."
     )
     open_ones = [one for one in judgement.contrasts if one.verdict.kind == "inconclusive"]
-    if open_ones and judgement.futile and len(judgement.seeds) < len(plan.seeds):
+    if open_ones and judgement.futile and seeds < len(plan.seeds):
         text += (
             f" Stopped for futility: the chance that {len(plan.seeds)} seeds would decide what is "
             f"open is below {results.FUTILE:.0%}."

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.report.blocks import (
     Block,
     Code,
@@ -97,8 +98,8 @@ def _seeds(seeds: Sequence[int]) -> str:
 def next_step(report: Report) -> tuple[str, str | None]:
     """What to do after this result, and the command that does it.
 
-    Never more seeds in the same folder: a comparison that is lengthened because its result was
-    seen errs more often. A new one has seeds of its own.
+    More seeds in the same folder only where the plan has levels for them: a comparison that is
+    lengthened because its result was seen errs more often. A new one has seeds of its own.
     """
     contrasts, plan = report.judgement.contrasts, report.plan
     specs = shlex.join(arm.spec for arm in plan.judged)
@@ -114,6 +115,12 @@ def next_step(report: Report) -> tuple[str, str | None]:
         if any(one.seeds_more is None for one in open_ones):
             return "leave it: more seeds than anybody runs would be needed to tell.", None
         total = max(min(one.seeds) + (one.seeds_more or 0) for one in open_ones)
+        if plan.first is not None and total <= looks.MOST:
+            return (
+                f"{total} seeds an arm, in the same folder. The plan allows for up to "
+                f"{looks.MOST}: at {total} a difference counts where p is below "
+                f"{looks.level(total, plan.first):g}."
+            ), f"{_again(report)} --seeds {total}"
         first = plan.seeds[-1] + 1
         again = f"{_again(report)} --seeds {total} --first-seed {first} --out NEW-FOLDER"
         return (

@@ -20,6 +20,7 @@ from imagenet_tools.cli.options import (
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.plan import Plan
+    from imagenet_tools.comparison.prepare import Prepared
     from imagenet_tools.engines.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
@@ -146,8 +147,6 @@ def command(
     from imagenet_tools.cli import text
     from imagenet_tools.comparison import compare, prepare
 
-    if len(pipelines) < 2:
-        raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
     check_engine(engine, address)
     if run_slice is not None and data is None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
@@ -175,15 +174,18 @@ def command(
     with compare.launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
         run: dict[str, Any] = {"jobs": at_once, "plugins": plugins, "launch": launch}
         if run_slice is not None:
-            count = compare.run_slice(*prepared, run_slice, **run)
-            click.echo(
-                f"{prepared.folder}: slice {run_slice}, {count} runs\n"
-                f"  when every slice is done: imgtools finalize {prepared.folder} --data {data}"
-            )
+            _print_slice(prepared, run_slice, compare.run_slice(*prepared, run_slice, **run))
             return 0
         report = compare.carry_out(*prepared, command=text.command_line(), **run)
     text.print_report(report, as_json)
     return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
+
+
+def _print_slice(prepared: Prepared, part: Slice, count: int) -> None:
+    click.echo(
+        f"{prepared.folder}: slice {part}, {count} runs\n"
+        f"  when every slice is done: imgtools finalize {prepared.folder} --data {prepared.data}"
+    )
 
 
 def _print_plan(plan: Plan, as_json: bool) -> None:

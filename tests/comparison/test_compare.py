@@ -18,6 +18,7 @@ import pytest
 import yaml
 from made_up_runs import diverging, launched, made_up, reported, undiagnosed
 
+import imagenet_tools
 from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, compare, prepare, run_files, stored, worker
@@ -46,6 +47,28 @@ def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
     assert "alexnet is better than inception by" in text
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "<script" not in page
+
+
+def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names or pipelines, and paths in; a typed report out."""
+
+    def launch(folder: Path, arm: Arm, seed: int) -> int:
+        return made_up(read_plan(folder)[0])(folder, arm, seed)
+
+    monkeypatch.setattr(arms, "_launcher", lambda *_: launch)
+    folder = undiagnosed(tmp_path / "out")
+    pipelines = ["alexnet", registry.get("inception")]
+    report = imagenet_tools.compare_preproc(
+        pipelines, tiny_records, folder, seeds=2, margin=1.0, image_size=67
+    )
+    assert report.kinds == ("A better",)
+    assert report.sentences[0].startswith("alexnet is better than inception by")
+    assert (report.plan.margin, report.plan.seeds) == (1.0, (1, 2))
+    assert (report.folder / "report.html").exists()
+    with pytest.raises(ValueError, match="two pipelines or more"):
+        imagenet_tools.compare_preproc(["alexnet"], tiny_records)
+    with pytest.raises(LookupError, match="Did you mean inception"):
+        imagenet_tools.compare_preproc(["alexnet", "incepton"], tiny_records)
 
 
 def test_what_to_do_next_is_no_deviation(tiny_records: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_page_can_be_heard_and_walked_through(page: Path) -> None:
 
 def test_commands_and_options_are_not_broken(page: Path) -> None:
     text = page.read_text()
-    assert "<li>scale &lt;70&gt;; <code>--match-scale</code> helps</li>" in text
+    assert '<li>scale &lt;70&gt;; <code class="option">--match-scale</code> helps</li>' in text
     assert "<li><code>imgtools plan</code></li>" in text
     items = blocks_.Items("Found:", ["one", "two"], "warning")
     lines = blocks_.markdown("a", [blocks_.Section("b", [items])]).splitlines()

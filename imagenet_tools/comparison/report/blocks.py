@@ -244,7 +244,7 @@ def _words(text: str) -> str:
 
 
 def _code(found: re.Match[str]) -> str:
-    return f"<code>{found[1] or found[2]}</code>"
+    return f"<code>{found[1]}</code>" if found[1] else f'<code class="option">{found[2]}</code>'
 
 
 def _embedded(path: Path, alt: str) -> str:

@@ -24,7 +24,7 @@ GROUPS = {
     "describe-records",
     "Pipelines": "list-preproc describe-preproc new-pipeline check-preproc preview diagnose",
     "Training": "list-recipes list-models describe-model train eval predict export",
-    "Comparison": "compare-preproc watch compare-runs plan",
+    "Comparison": "compare-preproc watch compare-runs list-runs plan",
     "TF-Slim": "slim-run slim-patch",
 }
 START = """\b

@@ -32,13 +32,14 @@ def run_all(
     plugins: Sequence[str] = (),
     launch: Launch | None = None,
     part: Slice | None = None,
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
     """Run what is not finished yet, seed by seed, so that arms grow together.
 
     seeds: only the first so many. jobs: processes at a time. part: only these runs, dealt out in
-    turn. launch runs one (default: a child process). The others are finished before it is said that
-    some failed: Raises DamagedData where the first of these found damaged records, else Unfinished,
-    both naming the run and the cause.
+    turn. launch runs one (default: a child process). ended is called after each. The others are
+    finished before it is said that some failed: raises DamagedData where the first of these found
+    damaged records, else Unfinished, both naming the run and the cause.
     """
     place = storage.staging(folder)
     own = [run for at, run in enumerate(plan.runs(seeds)) if part is None or part.takes(at)]
@@ -56,6 +57,7 @@ def run_all(
                     arm, seed = running[future]
                     if code := future.result():
                         failed.append((arm, seed, code))
+                    ended()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 children.stop()  # they save where they are, and are waited for

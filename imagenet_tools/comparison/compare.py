@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from imagenet_tools import storage
@@ -13,7 +14,7 @@ from imagenet_tools.comparison import arms, diagnosed, stored
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import read_plan
 from imagenet_tools.comparison.prepare import prepare
-from imagenet_tools.comparison.report import content, document, explanations, flips
+from imagenet_tools.comparison.report import content, document, explanations, flips, provisional
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import Judgement, judge
 from imagenet_tools.comparison.run_result import finished
@@ -125,8 +126,12 @@ def carry_out(
         plan, _ = read_plan(own)  # with the seeds of its first look, where it is extended
         diagnosed.measured(plan, own, data)
         stored.keep(folder)  # before the runs, which may be anywhere
+        page = partial(provisional.write, plan, own, own / document.HTML)
         for look in sorted({*plan.looks, len(plan.seeds)}):
-            arms.run_all(plan, folder, data, seeds=look, jobs=jobs, plugins=plugins, launch=launch)
+            arms.run_all(
+                *(plan, folder, data),
+                seeds=look, jobs=jobs, plugins=plugins, launch=launch, ended=page,
+            )  # fmt: skip
             judgement = judge(plan, stored.opened(folder), look)  # with other machines' runs
             if judgement.futile:  # or all is decided
                 break

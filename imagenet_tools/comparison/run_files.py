@@ -1,10 +1,11 @@
-"""The files of a run in a comparison's folder: where they are."""
+"""The files in a comparison's folder: where they are."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-RESULT = "result.json"
+REPORT = "report.json"
+RESULT = "result.json"  # of a run
 LOG = "run.log"
 METRICS = "metrics.jsonl"
 LOCK = ".lock"  # held by the process that works on the run

@@ -24,7 +24,7 @@ from imagenet_tools.storage import AnyPath, sync
 if TYPE_CHECKING:
     from imagenet_tools.comparison.report.content import Report
 
-LAST = (run_files.RESULT, "report.json")
+LAST = (run_files.RESULT, run_files.REPORT)
 # What neither a verdict nor a report needs of a run.
 HEAVY = ("*/model.ckpt-*", "*/checkpoint", "*/events.out.*")
 LOCK = ".lock"

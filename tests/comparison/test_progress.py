@@ -7,12 +7,13 @@ import io
 import json
 from pathlib import Path
 
-from made_up_runs import made_up
+from made_up_runs import made_up, reported
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import progress, run_files
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import write_plan
+from imagenet_tools.comparison.report import provisional
 
 
 class Terminal(io.StringIO):
@@ -84,3 +85,36 @@ def test_watch(tiny_records: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     assert "No run is under way; 1 of 2 are done." in printed
     assert "alexnet seed 1: top-1 " in printed
     assert cli_main.run(["watch", str(tmp_path / "alexnet")]) == 2
+
+
+def test_the_page_of_a_comparison_under_way(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    for arm, seed in made.runs()[:3]:
+        made_up(made)(tmp_path, arm, seed)
+    provisional.write(made, tmp_path, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert '<meta http-equiv="refresh" content="30">' in page
+    assert "Provisional: runs 3/6" in page
+    assert "is better than" not in page  # a verdict is of the seeds that were planned
+    assert page.count("top-1 ") >= 3
+
+
+def test_what_was_compared_so_far(tiny_records: Path, tmp_path: Path, capsys) -> None:
+    for name in ("one", "two"):
+        made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+        write_plan(made, tmp_path / name)
+        for arm, seed in made.runs()[: 4 if name == "two" else 1]:
+            made_up(made)(tmp_path / name, arm, seed)
+    report = reported(made, tmp_path / "two")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/plan.json").write_text('{"digest": "of a build"}')
+    assert cli_main.run(["list-runs", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert f"alexnet vs inception on {made.data_name}, 4 of 4 runs" in printed
+    assert report.sentences[0] in printed and "1 of 4 runs\n  no report yet." in printed
+    assert cli_main.run(["list-runs", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {one["folder"]: one["runs"] for one in found} == {
+        str(tmp_path / "one"): [1, 4],
+        str(tmp_path / "two"): [4, 4],
+    }

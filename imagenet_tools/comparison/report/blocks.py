@@ -156,8 +156,11 @@ def _cell(text: str) -> str:
     return _plain(text.replace("`", "'"))
 
 
-def page(title: str, sections: Sequence[Section], folder: Path) -> str:
-    """Render the sections as one self-contained HTML page."""
+def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0) -> str:
+    """Render the sections as one self-contained HTML page.
+
+    reload: seconds after which the browser loads it anew; 0 for a page that is finished.
+    """
     parts = [f"<h1>{html.escape(title)}</h1>"]
     contents = "".join(
         f'<li><a href="#{one.anchor}">{html.escape(one.title)}</a></li>'
@@ -175,7 +178,9 @@ def page(title: str, sections: Sequence[Section], folder: Path) -> str:
             inside = f'<section aria-labelledby="{section.anchor}">{heading}{inside}</section>'
         parts.append(inside)
     template = resources.files("imagenet_tools.comparison.report").joinpath("page.html").read_text()
-    return string.Template(template).substitute(title=html.escape(title), body="\n".join(parts))
+    head = f'<meta http-equiv="refresh" content="{reload}">' if reload else ""
+    body = "\n".join(parts)
+    return string.Template(template).substitute(title=html.escape(title), head=head, body=body)
 
 
 def _html_part(block: Block | Fold, folder: Path) -> str:

@@ -11,10 +11,11 @@ from imagenet_tools.comparison.report import figures, flips, paper, sections
 from imagenet_tools.comparison.report.blocks import markdown, page
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
+from imagenet_tools.comparison.run_files import REPORT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_json, write_text
 
-JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
+MARKDOWN, HTML = "report.md", "report.html"
 
 
 def write(report: Report, folder: Path) -> None:
@@ -25,7 +26,7 @@ def write(report: Report, folder: Path) -> None:
     drawn = figures.draw_all(report, folder)
     shown = sections.build_sections(report, folder, drawn)
     title = " vs ".join(arm.spec for arm in report.plan.judged)
-    write_json(folder / JSON, report.as_json())
+    write_json(folder / REPORT, report.as_json())
     write_text(folder / MARKDOWN, markdown(title, shown))
     write_text(folder / HTML, page(title, shown, folder))
     paper.write(report, folder)
@@ -49,7 +50,7 @@ class Written:
 
 def read(folder: Path) -> Written:
     """Read report.json. Raises FileNotFoundError, or DamagedData where it is not one."""
-    path = folder / JSON
+    path = folder / REPORT
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         content = json.loads(text)

@@ -63,14 +63,13 @@ def png(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor="white")
 
 
-def runs(arms: Sequence[ArmResults]) -> Figure:
+def dots(names: Sequence[str], accuracies: Sequence[np.ndarray]) -> Figure:
     """Top-1 of every run by arm: dots, the mean as a bar, and its 95 % interval over seeds."""
     from scipy import stats
 
-    figure, axes = _figure(5, 0.8 + 0.42 * len(arms))
-    for row, arm in enumerate(reversed(arms)):
-        colour = COLOURS[(len(arms) - 1 - row) % len(COLOURS)]
-        values = arm.accuracy()
+    figure, axes = _figure(5, 0.8 + 0.42 * len(names))
+    for number, values in enumerate(accuracies):
+        row, colour = len(names) - 1 - number, COLOURS[number % len(COLOURS)]
         if len(values) > 1:
             half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
             span = [max(0.0, values.mean() - half), min(100.0, values.mean() + half)]
@@ -78,8 +77,8 @@ def runs(arms: Sequence[ArmResults]) -> Figure:
         if len(values):
             axes.plot(values.mean(), row, "|", color=colour, markersize=16, markeredgewidth=2.5)
         axes.plot(values, [row] * len(values), "o", color=colour, markersize=6, alpha=0.75)
-    axes.set_yticks(range(len(arms)), [arm.arm.spec for arm in reversed(arms)])
-    axes.set_ylim(-0.6, len(arms) - 0.4)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel("top-1, % of the validation images")
     return figure
 
@@ -153,7 +152,7 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
     judgement, plan = report.judgement, report.plan
     judged = [one for one in judgement.arms if one.arm in plan.judged]
     figures: dict[str, Callable[[], Figure]] = {
-        "runs": lambda: runs(judged),
+        "runs": lambda: dots([one.arm.spec for one in judged], [one.accuracy() for one in judged]),
         "difference": lambda: differences(judgement.contrasts, plan.margin),
         "curves": lambda: curves(judgement.folder, judged),
     }

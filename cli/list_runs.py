@@ -1,0 +1,42 @@
+"""`imgtools list-runs`: what was compared so far."""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import json_option
+
+
+@click.command()
+@click.argument(
+    "folder", metavar="DIR", default="runs", type=click.Path(exists=True, file_okay=False)
+)
+@json_option
+def command(folder: str, as_json: bool) -> None:
+    """List the comparisons in a folder and below: date, arms, data, runs done, verdict.
+
+    The latest comes first. DIR is runs where none is named.
+
+    \b
+    Example:
+      imgtools list-runs
+      imgtools list-runs /data/comparisons --json
+    """
+    from pathlib import Path
+
+    from imagenet_tools.comparison import listed
+
+    found = listed.comparisons(Path(folder))
+    if as_json:
+        import json
+
+        click.echo(json.dumps([vars(one) for one in found], indent=1))
+        return
+    for one in found:
+        done, planned = one.runs
+        click.echo(f"{one.date}  {one.folder}")
+        click.echo(f"  {' vs '.join(one.arms)} on {one.data}, {done} of {planned} runs")
+        for sentence in one.verdicts or ("no report yet",):
+            click.echo(f"  {sentence}.")
+    if not found:
+        click.echo(f"{folder} holds no comparison.")

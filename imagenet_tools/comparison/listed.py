@@ -1,0 +1,71 @@
+"""What was compared under a folder so far: a line a comparison."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_tools.comparison.plan_file import PLAN
+from imagenet_tools.comparison.run_files import REPORT, RESULT
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A comparison: when it was planned or reported last (seconds since 1970), and what it says.
+
+    runs: done, and planned at most. verdicts: the sentences of its report, none before there is
+    one.
+    """
+
+    folder: str
+    when: float
+    arms: tuple[str, ...]
+    data: str
+    runs: tuple[int, int]
+    verdicts: tuple[str, ...]
+
+    @property
+    def date(self) -> str:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.when))
+
+
+def comparisons(folder: Path) -> list[Listed]:
+    """The comparisons in a folder and below, the latest first. Nothing is judged or read anew."""
+    found = [_listed(path) for path in _plans(folder)]
+    return sorted((one for one in found if one is not None), key=lambda one: -one.when)
+
+
+def _plans(folder: Path) -> Iterator[Path]:
+    """Every plan.json below; a comparison holds no other one."""
+    if (folder / PLAN).is_file():
+        yield folder / PLAN
+        return
+    for child in sorted(folder.iterdir()):
+        if child.is_dir() and not child.is_symlink():
+            yield from _plans(child)
+
+
+def _listed(path: Path) -> Listed | None:
+    """What a comparison's files say; None for a plan.json of something else."""
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        arms = tuple(str(arm["spec"]) for arm in plan["arms"])
+        planned = len(arms) * len(plan["seeds"])
+        data = str(plan["data_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    folder = path.parent
+    verdicts: tuple[str, ...] = ()
+    when = path.stat().st_mtime
+    report = folder / REPORT
+    try:
+        content = json.loads(report.read_text(encoding="utf-8"))
+        verdicts = tuple(str(one["sentence"]) for one in content["contrasts"])
+        when = report.stat().st_mtime
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    done = sum(1 for _ in folder.glob(f"*/seed-*/{RESULT}"))
+    return Listed(str(folder), when, arms, data, (done, planned), verdicts)

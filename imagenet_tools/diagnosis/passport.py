@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -14,13 +15,13 @@ def _lines(passport: dict[str, Any]) -> dict[str, str]:
     train, look, values = passport["train"], passport["eval"], passport["values"]
 
     def span(bounds: Any) -> str:
-        return f"{bounds[0]:.3g} to {bounds[1]:.3g}"
+        return f"{_number(bounds[0], '.3g')} to {_number(bounds[1], '.3g')}"
 
     def both(name: str, form: str) -> str:
-        return f"{train[name]:{form}} / {look[name]:{form}}"
+        return " / ".join(_number(one[name], form) for one in (train, look))
 
     def each(numbers: Any) -> str:
-        return " ".join(f"{number:.2g}" for number in numbers)
+        return " ".join(_number(number, ".2g") for number in numbers)
 
     noise = look["aliasing"]
     shape = {
@@ -35,26 +36,39 @@ def _lines(passport: dict[str, Any]) -> dict[str, str]:
     }
     if values is None:
         return shape
+    rms = [_number(values[name], ".3g") for name in ("train_rms", "eval_rms")]
     lines = {
         **shape,
         "values, train": span(values["train_range"]),
         "values, eval": span(values["eval_range"]),
-        "root mean square, train / eval": f"{values['train_rms']:.3g} / {values['eval_rms']:.3g}",
+        "root mean square, train / eval": " / ".join(rms),
         "mean per channel, train": each(values["train_mean"]),
         "mean per channel, eval": each(values["eval_mean"]),
         "std per channel, train": each(values["train_std"]),
-        "augmentation: two draws differ by (in std)": f"{values['draw_rms']:.2f}",
-        "clipping: values on the extremes": f"{values['clipped']:.1%}",
+        "augmentation: two draws differ by (in std)": _number(values["draw_rms"], ".2f"),
+        "clipping: values on the extremes": _number(values["clipped"], ".1%"),
     }
     trained = passport["training"]
     if trained:
-        lines["conv1 output at the start, root mean square"] = (
-            f"{trained['activations']['conv1']:.3g}"
+        lines["conv1 output at the start, root mean square"] = _number(
+            trained["activations"]["conv1"], ".3g"
         )
-        lines["first step changes conv1 weights by"] = f"{trained['updates']['conv1']:.2%}"
+        change = _number(trained["updates"]["conv1"], ".2%")
+        lines["first step changes conv1 weights by"] = change
+        peak = max((math.nan if one is None else one for one in trained["losses"]), key=_size)
         lines["peak loss in some steps (guessing)"] = (
-            f"{max(trained['losses']):.3g} ({trained['chance']:.3g})"
+            f"{_number(peak, '.3g')} ({_number(trained['chance'], '.3g')})"
         )
-        dead = max(trained["dead"], key=lambda layer: trained["dead"][layer])
-        lines["dead units, worst layer"] = f"{dead} {trained['dead'][dead]:.0%}"
+        shares = {layer: share for layer, share in trained["dead"].items() if share is not None}
+        dead = max(shares, key=lambda layer: shares[layer], default=None)
+        lines["dead units, worst layer"] = f"{dead} {shares[dead]:.0%}" if dead else "–"
     return lines
+
+
+def _number(value: float | None, form: str) -> str:
+    """A figure, or that it is none: JSON, which keeps a passport, has null for those."""
+    return "not finite" if value is None or not math.isfinite(value) else f"{value:{form}}"
+
+
+def _size(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.inf

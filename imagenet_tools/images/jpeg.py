@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from imagenet_tools.images.facts import ImageFacts, bomb
+from imagenet_tools.images.facts import MAX_PIXELS, ImageFacts, bomb
 
 MAX_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION
 _PROGRESSIVE, _LOSSLESS = 0xC2, 0xC3
@@ -86,46 +85,44 @@ def inspect(data: bytes) -> ImageFacts:
         lacking = "its frame header is too short" if frame else "it has a scan but no frame header"
         return ImageFacts("JPEG", problem=problem or lacking)
     bits, height, width, channels = _FRAME(frame, 3)
-    problem = problem or _problem(frame[:1] + frame[3:4] + frame[8:], tuple(tables), scan)
-    problem = problem or _size_problem(width, height)
-    if not problem and data.rfind(b"\xff\xd9", at) < 0:
-        problem = "truncated: no end marker"
+    refused, coding = _judged(frame[0], frame[8:], tuple(tables), scan)
+    problem = problem or refused
+    if not problem:
+        if bits != 8:
+            problem = f"it has {bits} bits a sample; 8 are supported in JPEG"
+        elif not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE or width * height > MAX_PIXELS:
+            problem = _size_problem(width, height)
+        elif data.rfind(b"\xff\xd9", at) < 0:
+            problem = "truncated: no end marker"
+    colorspace = "YCCK" if channels == 4 and adobe == 2 else _COLORSPACES.get(channels, "")
+    progressive = frame[0] == _PROGRESSIVE
     return ImageFacts(
-        format="JPEG",
-        width=width,
-        height=height,
-        channels=channels,
-        colorspace="YCCK" if channels == 4 and adobe == 2 else _COLORSPACES.get(channels, ""),
-        bits=bits,
-        orientation=orientation,
-        progressive=frame[0] == _PROGRESSIVE,
-        problem=problem,
-        coding=_coding(frame[0], tables),
-        adobe=adobe >= 0,
+        *("JPEG", width, height, channels, colorspace, bits, orientation, progressive, problem),
+        coding,
+        adobe >= 0,
     )
 
 
 def _size_problem(width: int, height: int) -> str | None:
     if not width or not height:
         return f"its size is {width} x {height}"
-    if width > MAX_SIDE or height > MAX_SIDE:
-        sides = f"a side of a JPEG has at most {MAX_SIDE:,} pixels"
-        return bomb(width, height) or f"{width} x {height}: {sides}"
-    return bomb(width, height)
-
-
-def _coding(marker: int, tables: Sequence[bytes]) -> str:
-    if marker == _LOSSLESS:
-        return "lossless"
-    return "Huffman" if marker < 0xC9 and all(one[0] != _DAC for one in tables) else "arithmetic"
+    sides = f"a side of a JPEG has at most {MAX_SIDE:,} pixels"
+    return bomb(width, height) or f"{width} x {height}: {sides}"
 
 
 @functools.lru_cache(4096)
-def _problem(frame: bytes, tables: tuple[bytes, ...], scan: bytes) -> str | None:
-    """What decoders refuse of a frame (marker, bits, components), of tables and of the header of
-    the first scan; most files have those of many others."""
+def _judged(
+    marker: int, components: bytes, tables: tuple[bytes, ...], scan: bytes
+) -> tuple[str | None, str]:
+    """What decoders refuse of a frame, of tables and of the header of the first scan, and how the
+    image is coded; most files have those of many others."""
+    coding = "Huffman"
+    if marker == _LOSSLESS:
+        coding = "lossless"
+    elif marker >= 0xC9 or any(table[0] == _DAC for table in tables):
+        coding = "arithmetic"
     try:
-        components = _components(frame)
+        parts = _scanned(_components(marker, components), scan)
         quantisation, huffman = set[int](), dict[int, _Table]()
         for table in tables:
             kind, body = table[0], table[3:]
@@ -135,31 +132,28 @@ def _problem(frame: bytes, tables: tuple[bytes, ...], scan: bytes) -> str | None
                 huffman |= _huffman(body)
             elif kind == _DRI and len(body) != 2:
                 raise _Damage(f"its restart interval takes {len(body)} bytes")
-        parts = _scanned(components, scan)
-        if frame[0] != _LOSSLESS:
+        if coding != "lossless":
             if lost := [one.quantisation for one in parts if one.quantisation not in quantisation]:
                 raise _Damage(f"its quantisation table {lost[0]} is missing")
-            _check_coefficients(frame[0], scan)
-        if _coding(frame[0], tables) == "Huffman":
-            _check_huffman(huffman, scan, frame[0] == _PROGRESSIVE)
+            _check_coefficients(marker, scan)
+        if coding == "Huffman":
+            _check_huffman(huffman, scan, marker == _PROGRESSIVE)
     except _Damage as damage:
-        return str(damage)
-    return None
+        return str(damage), coding
+    return None, coding
 
 
-def _components(frame: bytes) -> list[_Component]:
-    marker, bits, channels = frame[:3]
+def _components(marker: int, body: bytes) -> list[_Component]:
+    channels = body[0]
     if marker not in _DECODED:
         raise _Damage(f"its frame is of a kind that no decoder takes (0xff{marker:02x})")
     if channels not in _COLORSPACES:
         raise _Damage(f"it has {channels} components; 1, 3 or 4 are known")
-    if len(frame) != 3 + 3 * channels:
-        raise _Damage(f"its frame header has {len(frame) + 5} bytes for {channels} components")
-    if bits != 8:
-        raise _Damage(f"it has {bits} bits a sample; 8 are supported in JPEG")
+    if len(body) != 1 + 3 * channels:
+        raise _Damage(f"its frame header has {len(body) + 7} bytes for {channels} components")
     found = [
-        _Component(frame[at], frame[at + 1] >> 4, frame[at + 1] & 15, frame[at + 2])
-        for at in range(3, len(frame), 3)
+        _Component(body[at], body[at + 1] >> 4, body[at + 1] & 15, body[at + 2])
+        for at in range(1, len(body), 3)
     ]
     for sides in ([one.across for one in found], [one.down for one in found]):
         if not all(1 <= one <= 4 and max(sides) % one == 0 for one in sides):

@@ -8,10 +8,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from types import ModuleType
 from typing import TypeVar
@@ -82,6 +84,16 @@ def run(
     )
     running: dict[Future[Result], Task] = {}
     ended: SimpleQueue[Future[Result]] = SimpleQueue()
+    started = pool._processes  # pid -> process, which the pool itself forgets at its end
+
+    def outcome(future: Future[Result]) -> Result:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            if _interrupted(pool, started):
+                raise KeyboardInterrupt from None
+            raise
+
     try:
         while True:
             with _starting():
@@ -97,9 +109,20 @@ def run(
             # What has ended meanwhile; without a task of its own, the next one to end too.
             for _ in range(ended.qsize() if own else max(1, ended.qsize())):
                 future = ended.get()
-                yield running.pop(future), future.result
+                yield running.pop(future), partial(outcome, future)
+    except BrokenProcessPool:  # found at the next submission
+        if _interrupted(pool, started):
+            raise KeyboardInterrupt from None
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _interrupted(pool: ProcessPoolExecutor, started: Mapping[int, BaseProcess]) -> bool:
+    """Whether a pool broke since a worker died of Ctrl-C: this process is told of it at the same
+    time, but may come to know it later."""
+    pool.shutdown(wait=True)  # until the exit codes are known
+    return any(process.exitcode == -signal.SIGINT for process in started.values())
 
 
 @contextlib.contextmanager

@@ -277,19 +277,21 @@ def run_tasks(
     tasks: Iterator[ShardTask], workers: int | None, count: int, engine: Engine = processes.run
 ) -> Iterator[tuple[ShardTask, ShardResult]]:
     """Build the shards in processes; what befalls one becomes an error that names it."""
-    counted = processes.Counted(tasks, count)
-    for task, outcome in engine(
-        partial(journals.once, build_shard), counted, min(workers or processes.cores(), count)
-    ):
-        name = os.path.basename(task.path)
-        try:
-            yield task, outcome()
-        except BrokenProcessPool as error:
-            raise Unfinished(
-                f"a worker was killed while {name} or its neighbours were written (out of memory?)"
-            ) from error
-        except OSError as error:
-            raise Unfinished(f"{name} was not written: {error}") from error
+    counted, name = processes.Counted(tasks, count), "the first shard"
+    try:
+        for task, outcome in engine(
+            partial(journals.once, build_shard), counted, min(workers or processes.cores(), count)
+        ):
+            name = os.path.basename(task.path)
+            try:
+                result = outcome()
+            except OSError as error:
+                raise Unfinished(f"{name} was not written: {error}") from error
+            yield task, result
+    except BrokenProcessPool as error:
+        raise Unfinished(
+            f"a worker was killed while {name} or its neighbours were written (out of memory?)"
+        ) from error
 
 
 def _refuse_full_disk(raw_set: RawSet, folder: Path, share: float) -> None:

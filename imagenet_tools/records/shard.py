@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -20,6 +21,10 @@ from imagenet_tools.records.prepare import Prepared, Settings, prepare
 from imagenet_tools.storage.write import write_json
 
 NOTES = ("damaged", "skipped", "repaired", "converted")
+_IMPOSSIBLE = (
+    *(errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO),
+    *(errno.EACCES, errno.EPERM),
+)
 Note = dict[str, str]  # key, path and reason of one image
 
 
@@ -137,17 +142,33 @@ def _prepare(
         data = fetch()
         prepared = prepare(data, settings)
     except ValueError as error:  # DamagedData of an archive that ends early is one
-        kind = "damaged" if settings.on_damaged == "fail" else "skipped"
-        notes[kind].append(_note(image, str(error)))
-        return None
+        problem = str(error)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(error.errno, f"{image.key} cannot be read: {reason}", image.path) from error
+        problem = f"cannot be read: {error.strerror or error}"
+        if not _for_good(image, error):
+            raise OSError(error.errno, f"{image.key} {problem}", image.path) from error
+    else:
+        problem = ""
+    if problem:
+        kind = "damaged" if settings.on_damaged == "fail" else "skipped"
+        notes[kind].append(_note(image, problem))
+        return None
     if prepared.repaired:
         notes["repaired"].append(_note(image, prepared.repaired))
     if prepared.converted:
         notes["converted"].append(_note(image, prepared.converted))
     return prepared, _relative(image.boxes, data, prepared), len(data)
+
+
+def _for_good(image: raw.RawImage, error: OSError) -> bool:
+    """Whether an image is lost however often it is asked for: a broken link, a folder of its name,
+    a file that a list names and that is not there. Not where its whole folder is gone, or an
+    archive: that disk may come back."""
+    if image.size >= 0 or image.row >= 0:
+        return False
+    if isinstance(error, FileNotFoundError):
+        return storage.place(image.path).parent.exists()
+    return error.errno in _IMPOSSIBLE
 
 
 def _relative(boxes: tuple[Box, ...], data: bytes, prepared: Prepared) -> tuple[Box, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -30,3 +33,23 @@ def test_workers_are_no_forks_of_the_caller() -> None:
     above = {parent for own, parent, _ in found if own != os.getpid()}
     assert above
     assert os.getpid() not in above
+
+
+def killed(number: int) -> int:
+    """Let a signal end the worker, and do nothing in the process that calls."""
+    if multiprocessing.parent_process() is not None:
+        os.kill(os.getpid(), number)
+    return number
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGKILL, BrokenProcessPool)],
+)
+def test_a_worker_that_died_of_control_c_is_an_interrupt(
+    number: int, error: type[BaseException]
+) -> None:
+    # Whoever notices first: the one who waits for a result, or who gives out the next task.
+    with pytest.raises(error):
+        for _, outcome in processes.run(killed, [number] * 40, 2):
+            outcome()

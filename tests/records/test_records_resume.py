@@ -229,11 +229,26 @@ def test_raw_images_that_are_gone_are_named(
     assert len(list(out.glob("*-of-*"))) == 2
 
 
-def test_an_image_that_is_a_link_to_itself_is_named(tmp_path: Path) -> None:
+def test_an_image_that_no_repetition_brings_back_is_damage(tmp_path: Path) -> None:
     images = make_raw(tmp_path / "raw")
-    os.symlink("loop.JPEG", images / "train" / "ant" / "loop.JPEG")
-    with pytest.raises(Unfinished, match=r"ant/loop\.JPEG cannot be read: Too many levels of sym"):
-        build(raw.detect(images), tmp_path / "out")
+    found, place = raw.detect(images), images / "train" / "ant"
+    wrong = {
+        "ant_train_0.JPEG": "Is a directory",
+        "ant_train_1.JPEG": "Too many levels of symbolic links",
+        "ant_train_2.JPEG": "No such file or directory",
+    }
+    for name in wrong:
+        (place / name).unlink()
+    (place / "ant_train_0.JPEG").mkdir()
+    (place / "ant_train_1.JPEG").symlink_to("ant_train_1.JPEG")
+    with pytest.raises(DamagedData) as error:
+        build(found, tmp_path / "out")
+    for name, reason in wrong.items():
+        assert f"{place / name}: cannot be read: {reason}" in str(error.value)
+    skip = records.Settings(on_damaged="skip")
+    manifest = build(found, tmp_path / "out", settings=skip)
+    assert [note["key"] for note in manifest.skipped] == [f"ant/{name}" for name in wrong]
+    assert manifest.splits["train"].records == 21
 
 
 def test_the_command_says_that_it_can_go_on_with_code_4(

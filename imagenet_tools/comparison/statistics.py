@@ -225,9 +225,8 @@ def chance_to_win(value: Any, run_variance: Any, seed_variance: Any, seed_df: An
     arm, differences of 1.5 deviations of a run, arms called the winner), and Student's t .94: that
     the larger arm was chosen for being larger is in neither. So the difference has a prior,
     LIKELY, and is drawn towards 0; run_variance is known from the seeds and from the difference.
-    Then it says .711 for .707, .723 for .722, .743 for .742 at 2, 3 and 8 seeds (winners .870 for
-    .849, .887 for .883, .863 for .861), and too little, .877 to .907 for .93, where differences are
-    as wide as a t of 2 degrees of freedom.
+    Then it says .705 for .706, .720 for .720, .743 for .741 at 2, 3 and 8 seeds (winners .857 for
+    .845, .877 for .878, .862 for .860), and too little where differences are wider than that.
     """
     value, run_variance, seed_variance, seed_df = (
         np.asarray(one, float)[..., np.newaxis]

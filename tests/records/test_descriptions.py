@@ -84,3 +84,16 @@ def test_what_cannot_be_described_is_refused(folder: Path, tmp_path: Path) -> No
         descriptions.describe_records(folder, ["arrow"])
     with pytest.raises(FileNotFoundError, match="build-tfrecords"):
         descriptions.describe_records(tmp_path)
+
+
+def test_a_store_is_described_in_the_store(folder: Path) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="the extra [cloud] is not installed")
+    store = fsspec.filesystem("memory")
+    store.put(str(folder), "/described/records", recursive=True)
+    try:
+        written = descriptions.describe_records("memory://described/records")
+        descriptions.describe_records(folder)
+        for name in written:
+            assert store.cat(f"/described/records/{name}") == (folder / name).read_bytes()
+    finally:
+        store.rm("/described", recursive=True)

@@ -42,6 +42,9 @@ def _lines(facts: Any) -> Iterator[str]:
     yield f"  labels: {facts.label_convention}"
     if facts.boxes:
         yield f"  {facts.boxes}"
+    for reason, entries in facts.left_out.items():
+        more = ", ..." if entries["count"] > len(entries["first"]) else ""
+        yield f"  left out, {reason}: {entries['count']:,} ({', '.join(entries['first'])}{more})"
     for name, part in facts.splits.items():
         against = f" of ImageNet's {part.expected:,}" if part.expected else ""
         yield (

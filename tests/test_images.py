@@ -137,8 +137,8 @@ def test_a_bomb_is_refused_by_its_header() -> None:
 LISTING = """
 from pathlib import Path
 from imagenet_tools import labels
-from imagenet_tools.raw import listing
-from imagenet_tools.raw.index import ClassInfo, columns
+from imagenet_tools.raw import intake, listing
+from imagenet_tools.raw.index import ClassInfo, columns, renumbered
 
 updates = []
 
@@ -153,11 +153,15 @@ def memory(kind):
         return next(int(line.split()[1]) for line in status if line.startswith(kind)) / 1024
 
 listing.tqdm = Bar
-listing.images_in = lambda folder: [f"{Path(folder).name}_{n}.JPEG" for n in range(1282)]
+def class_images(folder, root):
+    return listing.Listed([f"{Path(folder).name}_{n}.JPEG" for n in range(1282)], [], [], [])
+
+listing.class_images = class_images
 synsets = list(labels.synsets())
 before = memory("VmRSS")
-entries = listing.class_entries(Path("/raw/train"), synsets, labels.label_of(), "train")
-part = columns("train", tuple(ClassInfo(s, s) for s in synsets), entries)
+entries = listing.class_entries(Path("/raw/train"), synsets, intake.Intake(), "train")
+part = columns("train", (), entries)
+part = renumbered(part, tuple(ClassInfo(s, s) for s in synsets), range(1, 1001))
 assert len(part) == sum(updates) == 1_282_000 and len(updates) == 1000
 print(memory("VmHWM") - before)
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw import intake
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
 # In the order in which they are tried: the special before the general.
 LAYOUTS = ("archives", "kaggle", "parquet", "lists", "class_folders")
 LABELS = ("auto", "imagenet", "folders")
+MOST_BYTES = 1 << 30  # of an image: five bytes for each pixel that images.MAX_PIXELS allows
+TOO_LARGE = f"more than {MOST_BYTES:,} are no image"
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def _refuse_empty(found: RawSet) -> None:
 def _named_gaps(found: RawSet) -> RawSet:
     """The data set; its description says it where a split is not there (an archive alone, say)."""
     gaps = [name for name in SPLITS if name not in found.splits]
-    if not gaps or found.layout == "class folders without splits":  # which says so itself
+    if not gaps or found.unsplit:  # which says so itself
         return found
     return replace(found, description=f"{found.description}; no {gaps[0]} split")
 
@@ -104,20 +107,24 @@ def read(image: RawImage, keep: bool = False) -> bytes:
     """Return the image's bytes.
 
     keep: a parquet file of a store is copied into the cache and read there.
-    Raises OSError naming the file where it cannot be read, DamagedData where an archive ends early.
+    Raises OSError naming the file where it cannot be read; DamagedData where an archive ends
+    early, and where in the image's place there is a pipe or a device (which is not opened), or
+    more than MOST_BYTES.
     """
     if image.row >= 0:
         parquet = importlib.import_module("imagenet_tools.raw.parquet")
         return parquet.read_row(image, keep)
+    if image.size > MOST_BYTES:
+        raise DamagedData(f"{image.path}: {image.filename} has {image.size:,} bytes; {TOO_LARGE}")
     if storage.is_remote(image.path):
         data = storage.read(image.path, image.offset, image.size)
         if image.size < 0:
             return data
+    elif image.size < 0:
+        return _whole(image.path)
     else:
         file = os.open(image.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if image.size < 0:
-                return _whole(file)
             data = os.pread(file, image.size, image.offset)
         finally:
             os.close(file)
@@ -129,16 +136,27 @@ def read(image: RawImage, keep: bool = False) -> bytes:
     return data
 
 
-def _whole(file: int) -> bytes:
+def _whole(path: str) -> bytes:
     """All of a file: one read of its size, and more only where that was not all."""
-    size = os.fstat(file).st_size
-    data = os.read(file, size)
-    if 0 < size == len(data):
-        return data
-    parts = [data]
-    while more := os.read(file, 1 << 20):
-        parts.append(more)
-    return b"".join(parts)
+    status = os.stat(path)
+    kind = intake.special(status.st_mode)
+    if kind and kind != "a folder":  # which reading it says
+        raise DamagedData(f"{kind} and no image")
+    if status.st_size > MOST_BYTES:
+        raise DamagedData(f"it has {status.st_size:,} bytes; {TOO_LARGE}")
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        data = os.read(file, status.st_size)
+        if 0 < status.st_size == len(data):
+            return data
+        blocks = [data]
+        while more := os.read(file, 1 << 20):
+            blocks.append(more)
+            if sum(map(len, blocks)) > MOST_BYTES:
+                raise DamagedData(f"it has no end; {TOO_LARGE}")
+        return b"".join(blocks)
+    finally:
+        os.close(file)
 
 
 def reads(images: Sequence[RawImage], keep: bool = False) -> Iterator[Callable[[], bytes]]:

@@ -1,37 +1,168 @@
-"""Bounding boxes: TF-Slim's CSV, ImageNet's XML folders, Kaggle's LOC csv, or none.
+"""Bounding boxes: TF-Slim's csv, ImageNet's XML folders, Kaggle's LOC csv, Tiny ImageNet's texts.
 
 A box is (xmin, ymin, xmax, ymax), each 0..1 of the image; a box outside is cut to it, an empty one
-is dropped. Kaggle's csv has pixels and no sizes: such boxes become relative when their image is
-read.
+is dropped, sides in the wrong order are put right, and all of it is counted. A list that has pixels
+and no sizes gives boxes that become relative when their image is read.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import math
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from xml.etree import ElementTree
-
-from imagenet_tools import storage
-from imagenet_tools.raw.box import Box, PixelBox, cut
-from imagenet_tools.raw.texts import readable
+from typing import Any, NamedTuple
 
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")
 KAGGLE = ["ImageId", "PredictionString"]  # the heading of its csv
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+NAMES = ("filename", "file", "image", "image_id", "name", "path")  # of a csv's first column
+RELATIVE = 2.0  # a side above this is in pixels: parts of an image reach a little out of it
+
+Box = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax, each 0..1 of the image
 
 
-@dataclass(frozen=True)
+class PixelBox(NamedTuple):
+    """A box in pixels, of a list that does not say how large its images are."""
+
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+    def of(self, width: int, height: int) -> Box | None:
+        """The box relative to an image of this size, cut to it; None where nothing is left."""
+        return cut(self.xmin / width, self.ymin / height, self.xmax / width, self.ymax / height)
+
+
+def cut(xmin: float, ymin: float, xmax: float, ymax: float) -> Box | None:
+    """A box cut to the image, its sides in order; None where nothing is left."""
+    low_x, high_x = sorted((min(max(xmin, 0.0), 1.0), min(max(xmax, 0.0), 1.0)))
+    low_y, high_y = sorted((min(max(ymin, 0.0), 1.0), min(max(ymax, 0.0), 1.0)))
+    return (low_x, low_y, high_x, high_y) if high_x > low_x and high_y > low_y else None
+
+
+class Row(NamedTuple):
+    """A box as given: the image's name, with folders where they are given; where it is said."""
+
+    name: str
+    box: Box
+    where: str
+
+
+@dataclass
 class Boxes:
-    """of: file name without extension -> its boxes. source: where they came from, "" for none."""
+    """What a source says, before it is known which image each box is of.
 
-    of: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
+    source: its name, "" for none. given: rows in it. odd: what was put right -> how often.
+    """
+
     source: str = ""
+    of: dict[str, list[Box]] = field(default_factory=lambda: defaultdict(list))
+    where: dict[str, str] = field(default_factory=dict)
+    given: int = 0
+    odd: Counter[str] = field(default_factory=Counter)
+
+    def add(self, row: Row) -> None:
+        """Take a row. Raises ValueError for sides that are no numbers."""
+        self.given += 1
+        if not all(map(math.isfinite, row.box)):
+            raise ValueError(f"{row.where}: a side of the box of {row.name} is not finite")
+        xmin, ymin, xmax, ymax = row.box
+        if xmin > xmax or ymin > ymax:
+            self.odd["sides reversed"] += 1
+            row = row._replace(box=_ordered(row.box))
+        if not isinstance(row.box, PixelBox):
+            kept = cut(*row.box)
+            if kept is None:
+                self.odd["empty or outside its image, dropped"] += 1
+                return
+            if kept != tuple(row.box):
+                self.odd["cut to its image"] += 1
+            row = row._replace(box=kept)
+        name = row.name.strip().replace("\\", "/").removeprefix("./")
+        self.of[name].append(row.box)
+        self.where.setdefault(name, row.where)
+
+    def attached(self, splits: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """The RawSplits with these boxes on their images; the source in words, with its counts.
+
+        Raises ValueError for a name that several images have.
+        """
+        if not self.source:
+            return splits, ""
+        boxes: dict[str, dict[str, tuple[Box, ...]]] = {split: {} for split in splits}
+        unused = []
+        images = _images(splits, self.of)
+        classes = frozenset(info.key for part in splits.values() for info in part.classes)
+        for name, found in self.of.items():
+            owners = _owners(name, images[_stem(name)], classes)
+            if len(owners) > 1:
+                both = ", ".join(f"{split} {key}" for split, key in owners[:3])
+                raise ValueError(
+                    f"{self.where[name]}: {len(owners)} images are called {name} ({both}); name "
+                    "the class folder too, class/file"
+                )
+            if not owners:
+                unused.append(name)
+            for split, key in owners:
+                boxes[split][key] = (*boxes[split].get(key, ()), *found)
+        count = sum(map(len, boxes.values()))
+        words = [f"{self.source}: boxes of {count:,} images"]
+        words += [f"{times:,} {what}" for what, times in sorted(self.odd.items())]
+        if unused:
+            rows = sum(len(self.of[name]) for name in unused)
+            words.append(
+                f"{rows:,} of {self.given:,} for images that are not here ({unused[0]}"
+                + (", ...)" if len(unused) > 1 else ")")
+            )
+        parts = {split: replace(part, boxes=boxes[split]) for split, part in splits.items()}
+        return parts, "; ".join(words)
+
+
+def _ordered(box: Box) -> Box:
+    xmin, ymin, xmax, ymax = box
+    sides = (min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax))
+    return PixelBox(*sides) if isinstance(box, PixelBox) else sides
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name.rsplit("/", 1)[-1])[0]
+
+
+Owner = tuple[str, str]  # split and key of an image
+
+
+def _images(splits: dict[str, Any], names: Iterable[str]) -> dict[str, list[Owner]]:
+    """Stem -> the images that have it, of those that are asked for."""
+    found: dict[str, list[Owner]] = {_stem(name): [] for name in names}
+    for split, part in splits.items():
+        for key in iter(part.keys()):
+            if (owners := found.get(_stem(key))) is not None:
+                owners.append((split, key))
+    return found
+
+
+def _owners(name: str, images: list[Owner], classes: frozenset[str]) -> list[Owner]:
+    """The images that a name can mean: those that agree best with its folders and its ending."""
+    *folders, base = filter(None, name.split("/"))
+    if named := classes.intersection(folders):
+        images = [one for one in images if one[1].split("/")[0] in named]
+    agree = {
+        (split, key): (any(split.startswith(one) for one in folders), key.endswith(f"/{base}"))
+        for split, key in images
+    }
+    best = max(agree.values(), default=None)
+    return [one for one in images if agree[one] == best]
 
 
 def load(asked: str | None, root: Path) -> Boxes:
     """Load what was asked for, or what lies at a usual place; none is no error."""
+    from imagenet_tools import storage
+
     if asked is not None:
         place = storage.place(asked)
         if not place.exists():
@@ -46,84 +177,122 @@ def load(asked: str | None, root: Path) -> Boxes:
 
 
 def from_csv(path: Path) -> Boxes:
-    """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, no heading. Or Kaggle's."""
-    found: dict[str, tuple[Box, ...]] = {}
-    with readable(path), path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.reader(file), 1):
-            if not row:
-                continue
-            if number == 1 and row == KAGGLE:
-                return from_solutions([path])
-            try:
-                name, *sides = row
-                xmin, ymin, xmax, ymax = map(float, sides)
-            except ValueError as error:
-                raise ValueError(
-                    f"{path}, line {number}: {','.join(row)!r} is not `file name, xmin, ymin, "
-                    "xmax, ymax` with numbers of 0..1"
-                ) from error
-            if box := cut(xmin, ymin, xmax, ymax):
-                stem = name.rsplit(".", 1)[0]
-                found[stem] = (*found.get(stem, ()), box)
-    return Boxes(found, f"{path.name}: boxes of {len(found):,} images")
+    """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, in parts of the image or in pixels,
+    with a heading or none. Or Kaggle's."""
+    found = Boxes(path.name)
+    rows = list(_csv_rows(path))
+    if rows and [word.strip() for word in rows[0][1]] == KAGGLE:
+        return from_solutions([path])
+    at = _columns(rows[0][1]) if rows else None
+    read = [_row(path, number, row, at) for number, row in rows[at is not None :]]
+    pixels = any(abs(side) > RELATIVE for one in read for side in one.box if math.isfinite(side))
+    for one in read:
+        if pixels:
+            if all(side <= 1 for side in one.box) and any(side % 1 for side in one.box):
+                raise ValueError(f"{one.where}: parts of an image, among boxes in pixels")
+            one = one._replace(box=PixelBox(*one.box))
+        found.add(one)
+    return found
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a csv with their lines, separated by what its first line has."""
+    import csv
+
+    from imagenet_tools.raw import intake
+
+    text = intake.text_of(path)
+    first = text.split("\n", 1)[0]
+    separator = max(",;\t", key=first.count)
+    with intake.readable(path):
+        for number, row in enumerate(csv.reader(text.splitlines(), delimiter=separator), 1):
+            if any(cell.strip() for cell in row):
+                yield number, row
+
+
+def _columns(heading: list[str]) -> list[int] | None:
+    """Where name and sides stand, by a heading; None where the row is none."""
+    words = [word.strip().lower() for word in heading]
+    if not set(SIDES) <= set(words):
+        return None
+    name = next((words.index(word) for word in NAMES if word in words), 0)
+    return [name, *(words.index(side) for side in SIDES)]
+
+
+def _row(path: Path, number: int, cells: list[str], at: list[int] | None) -> Row:
+    where = f"{path}, line {number}"
+    try:
+        name, *sides = cells if at is None else [cells[column] for column in at]
+        xmin, ymin, xmax, ymax = map(float, sides)
+    except (ValueError, IndexError) as error:
+        raise ValueError(
+            f"{where}: {','.join(cells)!r} is not `file name, xmin, ymin, xmax, ymax` with numbers "
+            "of 0..1, or in pixels"
+        ) from error
+    return Row(name, (xmin, ymin, xmax, ymax), where)
 
 
 def from_xml(folder: Path) -> Boxes:
-    """ImageNet's annotation folders: <anything>/<image>.xml, PASCAL VOC's form."""
-    found: dict[str, tuple[Box, ...]] = {}
+    """ImageNet's annotation folders: <class>/<image>.xml, PASCAL VOC's form."""
+    from imagenet_tools import storage
+
+    found = Boxes(folder.name)
     paths = sorted(folder.rglob("*.xml"))
     for path, read in zip(
         paths, storage.ahead(xml_boxes, paths, storage.is_remote(folder)), strict=True
     ):
-        if boxes := read():
-            found[path.stem] = boxes
-    return Boxes(found, f"{folder.name}: boxes of {len(found):,} images")
+        for box in read():
+            found.add(Row(str(path.relative_to(folder)), box, str(path)))
+    return found
 
 
-def xml_boxes(path: Path) -> tuple[Box, ...]:
-    """The boxes of one annotation, relative to the size that it names itself."""
-    with readable(path):
-        text = path.read_text(encoding="utf-8")
+def xml_boxes(path: Path) -> list[Box]:
+    """The boxes of one annotation as given, relative to the size that it names itself."""
+    from xml.etree import ElementTree
+
+    from imagenet_tools.raw import intake
+
+    text = intake.text_of(path)
     if "<!ENTITY" in text:  # an annotation has no use for entities; expanding them is an attack
         raise ValueError(f"{path} declares entities; it is no ImageNet annotation")
     try:
         root = ElementTree.fromstring(text)
         width, height = (float(root.findtext(f"size/{n}") or 0) for n in ("width", "height"))
-        found = []
-        for item in root.iter("bndbox"):
-            x0, y0, x1, y1 = (
-                float(item.findtext(n) or 0) for n in ("xmin", "ymin", "xmax", "ymax")
-            )
-            if width > 0 and height > 0:
-                found.append(cut(x0 / width, y0 / height, x1 / width, y1 / height))
+        boxes = [
+            PixelBox(*(float(item.findtext(side) or "nan") for side in SIDES))
+            for item in root.iter("bndbox")
+        ]
     except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"{path} is no readable annotation ({error})") from error
-    return tuple(box for box in found if box)
+    if width > 0 and height > 0:
+        return [(a / width, b / height, c / width, d / height) for a, b, c, d in boxes]
+    return [*boxes]
 
 
 def from_solutions(paths: Iterable[Path]) -> Boxes:
     """Kaggle's LOC_train_solution.csv and LOC_val_solution.csv."""
-    names = [path.name for path in paths]
-    found = {
-        image: tuple(box for _, box in objects)
-        for path in paths
-        for image, objects in solution(path)
-        if objects
-    }
-    return Boxes(found, f"{', '.join(names)}: boxes of {len(found):,} images" if names else "")
+    paths = list(paths)
+    found = Boxes(", ".join(path.name for path in paths))
+    for path in paths:
+        for image, objects in solution(path):
+            for _, box in objects:
+                found.add(Row(image, box, f"{path}: {image}"))
+    return found
 
 
 def solution(path: Path) -> Iterator[tuple[str, list[tuple[str, PixelBox]]]]:
     """LOC_{train,val}_solution.csv: each image's id, with synset and box of each of its objects."""
-    with readable(path), path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if rows.fieldnames != KAGGLE:
-            raise ValueError(f"{path} must begin with the line {','.join(KAGGLE)}")
-        for row in rows:
-            words = (row.get("PredictionString") or "").split()
-            fives = [words[at : at + 5] for at in range(0, len(words) - 4, 5)]
-            try:
-                objects = [(synset, PixelBox(*map(float, sides))) for synset, *sides in fives]
-            except ValueError as error:
-                raise ValueError(f"{path}: {row.get('ImageId')}: {error}") from error
-            yield row["ImageId"], objects
+    rows = _csv_rows(path)
+    if [word.strip() for word in next(rows, (1, []))[1]] != KAGGLE:
+        raise ValueError(f"{path} must begin with the line {','.join(KAGGLE)}")
+    for number, row in rows:
+        image, words = row[0].strip(), (row[1] if len(row) > 1 else "").split()
+        where = f"{path}: {image}: line {number}"
+        if len(words) % 5:
+            raise ValueError(f"{where}: {len(words)} words; a synset and four sides an object")
+        fives = [words[at : at + 5] for at in range(0, len(words), 5)]
+        try:
+            objects = [(synset, PixelBox(*map(float, sides))) for synset, *sides in fives]
+        except ValueError as error:
+            raise ValueError(f"{path}: {image}: {error} (line {number})") from error
+        yield image, objects

@@ -1,21 +1,34 @@
 """Class folders: train/<class>/image, with val|validation|valid in class folders or flat.
 
 ImageNet in synset folders, Imagenette, data sets of the user's own. A folder of class folders
-without splits is taken as training images, and said to be.
+without splits (ImageNet-A, -R, -V2) is taken as training images and said to be, or as the split
+that is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imagenet_tools.raw import boxes, classes, listing, validation
-from imagenet_tools.raw.index import SPLITS, Entry, RawSet, columns
+from imagenet_tools import labels as imagenet
+from imagenet_tools.raw import boxes, classes, intake, listing, validation
+from imagenet_tools.raw.index import (
+    SPLITS,
+    Entry,
+    RawSet,
+    RawSplit,
+    columns,
+    joined,
+    renumbered,
+)
+from imagenet_tools.raw.intake import Intake
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
 
 LOOKED_FOR = "train/<class>/*.jpg, with val/, validation/ or valid/ in class folders or flat"
+SYNSET_LABELS = "synset_labels.txt"  # Cloud TPU's: one a line for the images of a flat folder
 
 
 def find(place: Path, options: Options) -> RawSet | None:
@@ -25,37 +38,79 @@ def find(place: Path, options: Options) -> RawSet | None:
     root = _root(place)
     if root is None:
         return _unsplit(place, options)
-    found = {split: listing.split_folder(root, split) for split in SPLITS}
-    folders = {split: folder for split, folder in found.items() if folder}
-    names = {split: listing.class_folders(folder) for split, folder in folders.items()}
-    flat = "validation" in names and not names["validation"]
-    known = sorted(set().union(*names.values()))
-    infos, convention = classes.choose(known, options.labels)
-    if flat and convention != classes.imagenet.IMAGENET_CONVENTION:
-        raise ValueError(
-            f"{folders['validation']} is flat, which is labelled from ImageNet's list, and the "
-            "training classes are not numbered as ImageNet's; --labels imagenet, or sort the "
-            "validation images into class folders"
-        )
-    label_of = {info.key: number for number, info in enumerate(infos, 1)}
-    around = boxes.load(options.boxes, root)
+    seen = Intake()
+    places = {split: listing.split_folder(root, split) for split in SPLITS}
+    folders = {split: folder for split, folder in places.items() if folder}
+    inside = {split: listing.entries(folder) for split, folder in folders.items()}
+    sorted_parts = {
+        split: _listed(folder, split, inside[split].folders, seen)
+        for split, folder in folders.items()
+    }
+    unsorted = "validation" in inside and inside["validation"].images
+    numbering = _choose(root, sorted_parts, options, bool(unsorted))
     splits = {}
     for split, folder in folders.items():
-        if split == "validation" and flat:
-            entries = iter(_flat(root, folder))
-        else:
-            entries = listing.class_entries(folder, names[split], label_of, split)
-        splits[split] = columns(split, infos, entries, around.of)
-    counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
-    shape = " (validation flat, labelled from ImageNet's list)" if flat else ""
-    return RawSet(
-        layout="class folders",
-        description=f"class folders under {root}: {counts}{shape}",
-        label_convention=convention,
-        classes=infos,
-        splits=splits,
-        boxes_source=around.source,
+        part = _labelled(*sorted_parts[split], numbering)
+        loose = inside[split].images
+        seen.leave_all((why, f"{folder.name}/{name}") for why, name in inside[split].left_out)
+        flat = split == "validation" and not len(part)
+        if flat and loose:
+            _refuse_other_classes(folder, numbering)
+        elif wrong := _disagreement(part, numbering):
+            seen.say(f"{folder.name} has {wrong}")
+        entries = _flat(root, folder, loose) if flat else _loose(folder, loose, numbering, seen)
+        splits[split] = joined(part, columns(split, numbering.classes, entries))
+        if flat and loose:
+            seen.say("(validation flat, labelled from ImageNet's list)")
+    used = {folder.name for folder in folders.values()}
+    listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen)
+    splits, source = boxes.load(options.boxes, root).attached(splits)
+    return RawSet.described(
+        "class folders",
+        f"class folders under {root}",
+        numbering.classes,
+        numbering.convention,
+        splits,
+        seen=seen,
+        boxes_source=source,
     )
+
+
+Listed = tuple[RawSplit, list[str]]  # labels are those of the names, which are sorted
+
+
+def _listed(folder: Path, split: str, names: list[str], seen: Intake) -> Listed:
+    return columns(split, (), listing.class_entries(folder, names, seen, split)), names
+
+
+def _present(part: RawSplit, names: list[str]) -> list[str]:
+    """The names of folders that hold an image."""
+    import numpy as np
+
+    return [names[label - 1] for label in np.unique(part.labels)]
+
+
+def _choose(
+    root: Path, parts: dict[str, Listed], options: Options, flat: bool = False
+) -> classes.Numbering:
+    """flat: there are validation images beside or without class folders."""
+    named = classes.names_file([root])
+    words = {one.key: one.words for one in named[1]} if named else {}
+    present = {name for part, names in parts.values() for name in _present(part, names)}
+    if flat and not present and "train" not in parts:
+        present = set(imagenet.synsets())
+    return classes.choose(present, options.labels, words)
+
+
+def _labelled(part: RawSplit, names: list[str], numbering: classes.Numbering) -> RawSplit:
+    labels = [numbering.label_of.get(name, 0) for name in names]  # 0: a folder without an image
+    return renumbered(part, numbering.classes, labels)
+
+
+def _disagreement(part: RawSplit, numbering: classes.Numbering) -> str:
+    """What is said and not refused: folders may hold relabelled images."""
+    ours = numbering.convention == imagenet.IMAGENET_CONVENTION
+    return validation.disagreement(part) if ours else ""
 
 
 def _root(place: Path) -> Path | None:
@@ -68,38 +123,66 @@ def _root(place: Path) -> Path | None:
 
 
 def _only_folder(place: Path) -> list[str]:
-    names = listing.class_folders(place)
+    names = listing.entries(place).folders
     return names if len(names) == 1 else []
 
 
-def _flat(root: Path, folder: Path) -> list[Entry]:
-    names = listing.images_in(folder)
-    texts = [place / "synset_labels.txt" for place in (root, folder)]
+def _refuse_other_classes(folder: Path, numbering: classes.Numbering) -> None:
+    if numbering.convention != imagenet.IMAGENET_CONVENTION:
+        raise ValueError(
+            f"{folder} is flat, which is labelled from ImageNet's list, and the "
+            "training classes are not numbered as ImageNet's; --labels imagenet, or sort the "
+            "validation images into class folders"
+        )
+
+
+def _flat(root: Path, folder: Path, names: list[str]) -> Iterator[Entry]:
+    texts = [place / SYNSET_LABELS for place in (root, folder)]
     text = next((path for path in texts if path.exists()), None)
     if text is None:
-        return list(validation.flat_entries(folder, names))
+        return validation.flat_entries(folder, names)
     label = validation.synset_labels(text, names)
-    return [Entry(str(folder), name, label[name]) for name in names]
+    return iter([Entry(str(folder), name, label[name]) for name in names])
+
+
+def _loose(
+    folder: Path, names: list[str], numbering: classes.Numbering, seen: Intake
+) -> Iterator[Entry]:
+    """The images beside class folders whose names say their class; the others are counted."""
+    ours = numbering.convention == imagenet.IMAGENET_CONVENTION
+    for name in names:
+        label = validation.known_label(name) or imagenet.label_of().get(name.split("_")[0])
+        if ours and label:
+            seen.say("beside the class folders, labelled by their names", f"{folder.name}/{name}")
+            yield Entry(str(folder), name, label)
+        else:
+            seen.leave(intake.OUTSIDE, f"{folder.name}/{name}")
 
 
 def _unsplit(place: Path, options: Options) -> RawSet | None:
-    """Class folders without splits: training images."""
+    """Class folders without splits: training images, or those of the split that is asked for."""
     for root in (place, *(place / name for name in _only_folder(place))):
-        names = [n for n in listing.class_folders(root) if listing.images_in(root / n)]
+        folders = listing.entries(root).folders
+        names = [name for name in folders if listing.entries(root / name).images]
         if not names:
             continue
-        infos, convention = classes.choose(names, options.labels)
-        label_of = {info.key: number for number, info in enumerate(infos, 1)}
-        around = boxes.load(options.boxes, root)
-        entries = listing.class_entries(root, names, label_of, "train")
-        part = columns("train", infos, entries, around.of)
-        return RawSet(
-            layout="class folders without splits",
-            description=f"class folders under {root}, no split folders: {len(part):,} images, "
-            "taken as training images",
-            label_convention=convention,
-            classes=infos,
-            splits={"train": part},
-            boxes_source=around.source,
+        seen = Intake()
+        part, names = _listed(root, "train", names, seen)
+        numbering = _choose(root, {"train": (part, names)}, options)
+        splits = {"train": _labelled(part, names, numbering)}
+        if wrong := _disagreement(splits["train"], numbering):
+            seen.say(f"it has {wrong}")
+        listing.beside(root, {*names, *boxes.USUAL, *classes.NAMES_FILES}, seen)
+        splits, source = boxes.load(options.boxes, root).attached(splits)
+        return RawSet.described(
+            "class folders without splits",
+            f"class folders under {root}, no split folders, taken as training images (or as "
+            "validation images by --split validation)",
+            numbering.classes,
+            numbering.convention,
+            splits,
+            seen=seen,
+            boxes_source=source,
+            unsplit=True,
         )
     return None

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from imagenet_tools import labels as imagenet
+from imagenet_tools.raw import intake
 from imagenet_tools.raw.index import ClassInfo
+from imagenet_tools.raw.intake import Intake
 
-EXTENSIONS = (".jpeg", ".jpg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SYNSET = re.compile(r"n\d{8}")
+# Files that name classes, one a line: `name`, `synset words` or `label:name`.
+NAMES_FILES = (
+    *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
+    "LOC_synset_mapping.txt",
+)
+MOST_CLASSES = 1_000_000
+SPARSE = 100  # a highest label above so many times the labels that occur is no class's number
 
 
-def is_image_name(name: str) -> bool:
-    """True for an image's extension in any case; what it is, its bytes decide later."""
-    return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+class Numbering(NamedTuple):
+    """The classes, the label convention in words, and the label 1..N of each name or number that
+    the raw data use."""
+
+    classes: tuple[ClassInfo, ...]
+    convention: str
+    label_of: Mapping[str, int]
+
+
+def info(key: str, words: str = "") -> ClassInfo:
+    """A class whose names fit on a line, whatever bytes its folder's name has."""
+    return ClassInfo(intake.printable(key), intake.printable(words or key))
 
 
 def imagenet_classes() -> tuple[ClassInfo, ...]:
@@ -21,33 +42,62 @@ def imagenet_classes() -> tuple[ClassInfo, ...]:
     return tuple(ClassInfo(*item) for item in imagenet.words().items())
 
 
-def choose(names: Sequence[str], wanted: str) -> tuple[tuple[ClassInfo, ...], str]:
-    """Return the classes and the label convention in words, from the sorted class folders.
+def choose(names: Iterable[str], wanted: str, words: Mapping[str, str] | None = None) -> Numbering:
+    """Number the class folders that hold an image.
 
     wanted: "imagenet", "folders", or "auto": ImageNet's numbering where all are its synsets.
-    Raises ValueError for folders named by devkit ids or by integers that sort as strings.
+    words: of the classes, by name, where the data have them. Names that differ in the form of
+    Unicode alone are one class. Raises ValueError for names that differ in case alone, and for
+    folders named by devkit ids or by integers that sort as strings.
     """
+    names = sorted(names)
     if not names:
         raise ValueError("no class folder holds an image; a class is a folder of images")
-    known = imagenet.is_imagenet(list(names))
-    if wanted == "imagenet" and not known:
-        strange = [name for name in names if name not in imagenet.label_of()]
+    strange = [name for name in names if name not in imagenet.label_of()]
+    if wanted == "imagenet" and strange:
+        if all(re.fullmatch(r"[0-9]{1,3}", name) for name in names):
+            label_of = {name: int(name) + 1 for name in names}
+            return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
         raise ValueError(
             f"--labels imagenet, but {len(strange)} folders are no ImageNet synsets "
-            f"({', '.join(strange[:5])}); --labels folders numbers them by name"
+            f"({', '.join(map(intake.printable, strange[:5]))}); --labels folders numbers them by "
+            "name"
         )
-    if known and wanted != "folders":
-        return imagenet_classes(), imagenet.IMAGENET_CONVENTION
+    if not strange and wanted != "folders":
+        return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, imagenet.label_of())
     if wanted == "auto":
         _refuse_integers(names)
-    words = imagenet.words()
-    classes = tuple(ClassInfo(name, words.get(name, name)) for name in names)
-    return classes, f"folders: 1..{len(names)} by sorted folder name, 0 = background"
+    key_of = _one_spelling(names)
+    words = {**imagenet.words(), **(words or {})}
+    keys = sorted(set(key_of.values()))
+    number = {key: label for label, key in enumerate(keys, 1)}
+    infos = tuple(info(key, words.get(key, key)) for key in keys)
+    _refuse_twice(infos, "the class folders")
+    return Numbering(
+        infos,
+        f"folders: 1..{len(keys)} by sorted folder name, 0 = background",
+        {name: number[key] for name, key in key_of.items()},
+    )
+
+
+def _one_spelling(names: Sequence[str]) -> dict[str, str]:
+    """Name -> the name that stands for it: the first in order of those spelt alike."""
+    by_spelling: dict[str, str] = {}
+    key_of = {}
+    for name in names:
+        key = by_spelling.setdefault(intake.spelling(name), intake.composed(name))
+        if key != intake.composed(name):
+            raise ValueError(
+                f"the class folders {intake.printable(key)!r} and {intake.printable(name)!r} "
+                "differ in case or spaces alone; where they are one class give them one name"
+            )
+        key_of[name] = key
+    return key_of
 
 
 def _refuse_integers(names: Sequence[str]) -> None:
     """Refuse class folders that are numbers: what they stand for cannot be known."""
-    if not all(re.fullmatch(r"\d+", name) for name in names):
+    if not all(re.fullmatch(r"[0-9]{1,18}", name) for name in names):
         return
     numbers = [int(name) for name in names]
     if sorted(numbers) == list(range(1, 1001)):
@@ -57,8 +107,104 @@ def _refuse_integers(names: Sequence[str]) -> None:
             "--labels folders takes them as they sort by name"
         )
     if numbers != sorted(numbers):
+        known = ""
+        if max(numbers) < imagenet.NUM_CLASSES:
+            known = "; --labels imagenet takes them as ImageNet's classes in order, counted from 0"
         raise ValueError(
             f"the class folders are integers that sort as strings ({', '.join(names[:4])}, ...), "
             "so class 10 would come before class 2; pad them with zeros, or --labels folders takes "
-            "them as they sort by name"
+            f"them as they sort by name{known}"
         )
+
+
+def names_file(folders: Iterable[Path]) -> tuple[Path, list[ClassInfo]] | None:
+    """The classes that a file beside the data names, in its order; None where there is none."""
+    places = [folder / name for folder in folders for name in NAMES_FILES]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return None
+    lines = [line.strip() for line in intake.text_of(path).splitlines() if line.strip()]
+    numbered = [re.fullmatch(r"([0-9]{1,7})\s*[:,\t ]\s*(.+)", line) for line in lines]
+    if lines and all(numbered):
+        lines = _by_number(path, [one.groups() for one in numbered if one])
+    found = []
+    for line in lines:
+        key, _, words = line.partition("\t") if "\t" in line else line.partition(" ")
+        found.append(info(key, words.strip()) if SYNSET.fullmatch(key) else info(line))
+    if imagenet_order(found) is None:  # ImageNet's words have a crane and a maillot too many
+        _refuse_twice(found, str(path))
+    return path, found
+
+
+def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
+    key, count = max(Counter(one.key for one in infos).items(), key=lambda item: item[1])
+    if count > 1:
+        raise ValueError(f"{source}: {count} classes have the name {key!r}")
+
+
+def _by_number(path: Path, pairs: Sequence[tuple[str, ...]]) -> list[str]:
+    """Names in the order of the numbers before them, which count from 0 (or are TF-Slim's, with
+    0:background)."""
+    names = [name for _, name in sorted((int(number), name) for number, name in pairs)]
+    numbers = sorted(int(number) for number, _ in pairs)
+    if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] > 1:
+        raise ValueError(f"{path} does not number its classes from 0 or 1 without a gap")
+    return names[1:] if names[0] == imagenet.BACKGROUND else names
+
+
+def numbered(
+    labels: Iterable[int],
+    wanted: str,
+    names: Sequence[ClassInfo] | None,
+    source: str,
+    seen: Intake,
+) -> Numbering:
+    """Number classes whose labels are numbers from 0: written is their number plus 1.
+
+    names: of the classes in order, where the data have them; they say whether the numbering is
+    ImageNet's. Raises ValueError for a label that no class can have.
+    """
+    present = sorted(set(labels))
+    highest = present[-1]
+    if names is None and wanted == "imagenet":
+        names = imagenet_classes()
+    if names is None:
+        if highest >= max(imagenet.NUM_CLASSES, SPARSE * len(present)) or highest >= MOST_CLASSES:
+            raise ValueError(
+                f"{source}: the label {highest:,} is no number of a class: {len(present):,} labels "
+                "occur, and classes are counted from 0"
+            )
+        names = [info(str(label)) for label in range(highest + 1)]
+        if gaps := highest + 1 - len(present):
+            first = next(at for at, label in enumerate(present) if at != label)
+            begin = ", as if they counted from 1" if present[0] == 1 else ""
+            seen.say(
+                f"{gaps:,} of the labels 0..{highest:,} have no image (first {first:,}{begin})"
+            )
+    elif highest >= len(names):
+        raise ValueError(f"{source}: the label {highest:,}, but {len(names):,} classes are named")
+    ours = imagenet_order(names)
+    if ours is not None and wanted != "folders":
+        label_of = {str(label): ours[label] for label in present}
+        return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
+    if wanted == "imagenet":
+        raise ValueError(f"--labels imagenet, but the classes of {source} are not ImageNet's")
+    return Numbering(
+        tuple(names),
+        f"as given: 0..{len(names) - 1} plus 1, 0 = background",
+        {str(label): label + 1 for label in present},
+    )
+
+
+def imagenet_order(names: Sequence[ClassInfo]) -> list[int] | None:
+    """ImageNet's label of each class where all are its own: by synset, or by words in its order."""
+    if all(one.key in imagenet.label_of() for one in names):
+        return [imagenet.label_of()[one.key] for one in names]
+    if len(names) != imagenet.NUM_CLASSES:
+        return None
+    # Lists agree in the first of the words, but for a few (crane and crane2 in Hugging Face's).
+    same = sum(
+        one.words.split(",")[0].strip().casefold() == words.split(",")[0].casefold()
+        for one, words in zip(names, imagenet.words().values(), strict=True)
+    )
+    return list(range(1, imagenet.NUM_CLASSES + 1)) if same >= 0.9 * imagenet.NUM_CLASSES else None

@@ -12,12 +12,14 @@ import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagenet_tools.raw.box import Box
+from imagenet_tools.raw.boxes import Box
 
 if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the time without it
     import numpy as np
+
+    from imagenet_tools.raw.intake import Intake
 
 SPLITS = ("train", "validation")
 UTF8 = "utf-8", "surrogateescape"  # file names may be any bytes
@@ -161,7 +163,7 @@ class RawSplit:
     rows: np.ndarray  # int64 [n], -1 unless parquet
     names: bytes
     name_ends: np.ndarray  # int64 [n]
-    boxes: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
+    boxes: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)  # by the image's key
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -181,6 +183,12 @@ class RawSplit:
             for label, end in zip(labels, ends, strict=True):
                 yield f"{synsets[label - 1]}/{self.names[start:end].decode(*UTF8)}"
                 start = end
+
+    def filenames(self) -> Iterator[str]:
+        start = 0
+        for end in self.name_ends.tolist():
+            yield self.names[start:end].decode(*UTF8)
+            start = end
 
     def __getitem__(self, index: int) -> RawImage:
         return next(iter(self.take([index])))
@@ -208,8 +216,7 @@ class RawSplit:
         )
         if not self.boxes:
             return images
-        stems = (os.path.splitext(name)[0] for name in images.names)
-        return replace(images, boxes=[self.boxes.get(stem, ()) for stem in stems])
+        return replace(images, boxes=[self.boxes.get(self.key(int(one)), ()) for one in at])
 
     @functools.cached_property
     def _places(self) -> tuple[bytes, np.ndarray]:
@@ -255,7 +262,11 @@ def _take(block: bytes, ends: np.ndarray, at: np.ndarray) -> Texts:
 
 @dataclass(frozen=True)
 class RawSet:
-    """A raw data set as found: what it is, its classes and its splits; what was looked for."""
+    """A raw data set as found: what it is, its classes and its splits; what was looked for.
+
+    left_out: reason -> {"count": of the entries that no record will hold, "first": some names}.
+    unsplit: its images are of no split; they are called training images until `only` is asked.
+    """
 
     layout: str
     description: str
@@ -264,6 +275,34 @@ class RawSet:
     splits: dict[str, RawSplit]
     boxes_source: str = ""
     looked_for: str = ""
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unsplit: bool = False
+
+    @classmethod
+    def described(
+        cls,
+        layout: str,
+        place: str,
+        classes: tuple[ClassInfo, ...],
+        label_convention: str,
+        splits: dict[str, RawSplit],
+        *,
+        seen: Intake,
+        boxes_source: str = "",
+        unsplit: bool = False,
+    ) -> RawSet:
+        """The data set with its description: place (what lies where), counts, what was seen."""
+        counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
+        return cls(
+            layout=layout,
+            description="; ".join([f"{place}: {counts}", *seen.notes()]),
+            label_convention=label_convention,
+            classes=classes,
+            splits=splits,
+            boxes_source=boxes_source,
+            left_out=seen.left_out,
+            unsplit=unsplit,
+        )
 
     @property
     def num_classes(self) -> int:
@@ -276,17 +315,47 @@ class RawSet:
         Raises ValueError, saying what was found and looked for, where one of them is not there.
         """
         wanted = tuple(splits)
+        if self.unsplit and wanted == ("validation",):
+            part = replace(self.splits["train"], name="validation")
+            return replace(self, splits={"validation": part}, unsplit=False)
         if missing := [name for name in wanted if name not in self.splits]:
             looked_for = f". Looked for: {self.looked_for}" if self.looked_for else ""
             raise ValueError(f"no {' or '.join(missing)} split: {self.description}{looked_for}")
         return replace(self, splits={name: self.splits[name] for name in wanted})
 
 
+def renumbered(part: RawSplit, classes: tuple[ClassInfo, ...], labels: Sequence[int]) -> RawSplit:
+    """A split listed before its classes were known: label i becomes labels[i - 1]."""
+    import numpy as np
+
+    table = np.array([0, *labels], np.int32)
+    return replace(part, classes=classes, labels=table[part.labels])
+
+
+def joined(first: RawSplit, second: RawSplit) -> RawSplit:
+    """The images of both, which have the same classes."""
+    import numpy as np
+
+    if not len(second):
+        return first
+    shift = len(first.containers)
+    return replace(
+        first,
+        containers=first.containers + second.containers,
+        container=np.concatenate([first.container, second.container + np.int32(shift)]),
+        labels=np.concatenate([first.labels, second.labels]),
+        offsets=np.concatenate([first.offsets, second.offsets]),
+        sizes=np.concatenate([first.sizes, second.sizes]),
+        rows=np.concatenate([first.rows, second.rows]),
+        names=first.names + second.names,
+        name_ends=np.concatenate([first.name_ends, second.name_ends + len(first.names)]),
+    )
+
+
 def columns(
     name: str,
     classes: tuple[ClassInfo, ...],
     entries: Iterable[Entry],
-    boxes: Mapping[str, tuple[Box, ...]] | None = None,
 ) -> RawSplit:
     """Gather a split's entries into columns, in bounded memory beside the columns themselves."""
     import numpy as np
@@ -328,5 +397,4 @@ def columns(
         rows=row,
         names=bytes(names),
         name_ends=name_end,
-        boxes=boxes or {},
     )

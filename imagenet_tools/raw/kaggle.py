@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import boxes, classes, listing, validation
-from imagenet_tools.raw.index import Entry, RawSet, columns
-from imagenet_tools.raw.texts import readable
+from imagenet_tools.raw import boxes, classes, intake, listing, validation
+from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, RawSplit, columns, renumbered
+from imagenet_tools.raw.intake import Intake
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
@@ -23,44 +23,53 @@ TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
 
 def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place` holds ILSVRC/Data/CLS-LOC (or is ILSVRC itself)."""
+    if not place.is_dir():
+        return None
     root = next((p for p in (place, place.parent) if (p / IMAGES).is_dir()), None)
-    if root is None or not place.is_dir():
+    if root is None:
         return None
     if (root / MAPPING).is_file():
         _check_mapping(root / MAPPING)
-    infos = classes.imagenet_classes()
-    label_of = imagenet.label_of()
+    infos, seen = classes.imagenet_classes(), Intake()
     train, val = root / IMAGES / "train", root / IMAGES / "val"
-    around = _boxes(root, options)
     splits = {}
     if train.is_dir():
-        names = listing.class_folders(train)
-        unknown = [name for name in names if name not in label_of]
-        if unknown:
-            raise ValueError(f"{train / unknown[0]}: its name is no ImageNet synset")
-        entries = listing.class_entries(train, names, label_of, "train")
-        splits["train"] = columns("train", infos, entries, around.of)
-    source = ""
+        splits["train"] = _train(train, infos, seen)
     if val.is_dir():
         solution = root / SOLUTION
         source = SOLUTION if solution.exists() else "ImageNet's shipped list"
-        source = f" (validation labelled from {source})"
-        splits["validation"] = columns("validation", infos, _val(val, solution), around.of)
-    counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
-    return RawSet(
-        layout="Kaggle",
-        description=f"Kaggle's CLS-LOC under {root}: {counts}{source}",
-        label_convention=imagenet.IMAGENET_CONVENTION,
-        classes=infos,
-        splits=splits,
-        boxes_source=around.source,
+        seen.say(f"(validation labelled from {source})")
+        splits["validation"] = columns("validation", infos, _val(val, solution, seen))
+    listing.beside(root / IMAGES, {"train", "val"}, seen)
+    splits, source = _boxes(root, options).attached(splits)
+    return RawSet.described(
+        "Kaggle",
+        f"Kaggle's CLS-LOC under {root}",
+        infos,
+        imagenet.IMAGENET_CONVENTION,
+        splits,
+        seen=seen,
+        boxes_source=source,
     )
+
+
+def _train(folder: Path, infos: tuple[ClassInfo, ...], seen: Intake) -> RawSplit:
+    names = (listed := listing.entries(folder)).folders
+    seen.leave_all((why, f"train/{name}") for why, name in listed.left_out)
+    for name in listed.images:
+        seen.leave(intake.OUTSIDE, f"train/{name}")
+    part = columns("train", (), listing.class_entries(folder, names, seen, "train"))
+    labels = [imagenet.label_of().get(name, 0) for name in names]
+    part = renumbered(part, infos, labels)
+    for name, label in zip(names, labels, strict=True):
+        if not label and str(folder / name) in part.containers:
+            raise ValueError(f"{folder / name}: its name is no ImageNet synset")
+    return part
 
 
 def _check_mapping(path: Path) -> None:
     """Compare Kaggle's classes, `synset words` a line, with the shipped ones."""
-    with readable(path):
-        lines = path.read_text(encoding="utf-8").splitlines()
+    lines = intake.text_of(path).splitlines()
     found = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
     if strange := sorted(found ^ set(imagenet.synsets())):
         raise DamagedData(
@@ -69,9 +78,12 @@ def _check_mapping(path: Path) -> None:
         )
 
 
-def _val(folder: Path, solution: Path) -> Iterator[Entry]:
+def _val(folder: Path, solution: Path, seen: Intake) -> Iterator[Entry]:
     """Validation images with their labels, from the solution file where there is one."""
-    names = listing.images_in(folder)
+    names = (listed := listing.entries(folder)).images
+    seen.leave_all((why, f"val/{name}") for why, name in listed.left_out)
+    for name in listed.folders:
+        seen.leave(intake.OTHER_FOLDERS, f"val/{name}/")
     if not solution.exists():
         yield from validation.flat_entries(folder, names)
         return
@@ -81,11 +93,11 @@ def _val(folder: Path, solution: Path) -> Iterator[Entry]:
         synset = truth[stem][0][0] if truth.get(stem) else ""
         if synset not in imagenet.label_of():
             raise ValueError(f"{solution} names no ImageNet synset for {stem} ({synset!r})")
-        label = imagenet.label_of()[synset]
-        if validation.NAME.fullmatch(name) and validation.shipped_label(name) != label:
+        label, shipped = imagenet.label_of()[synset], validation.known_label(name)
+        if shipped is not None and shipped != label:
             raise ValueError(
                 f"{solution} says {synset} for {name}, the list shipped with imgtools says "
-                f"{imagenet.synsets()[validation.shipped_label(name) - 1]}; one of them is damaged"
+                f"{imagenet.synsets()[shipped - 1]}; one of them is damaged"
             )
         yield Entry(str(folder), name, label)
 
@@ -99,4 +111,4 @@ def _boxes(root: Path, options: Options) -> boxes.Boxes:
     if found.source:
         return found
     paths = [root / name for name in (TRAIN_SOLUTION, SOLUTION)]
-    return boxes.from_solutions([path for path in paths if path.is_file()])
+    return boxes.from_solutions(path for path in paths if path.is_file())

@@ -1,63 +1,163 @@
-"""Listing folders: sorted, case-blind to extensions, safe from symlink loops."""
+"""Listing folders: sorted, every entry told apart, safe from symlink loops."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from imagenet_tools import storage
-from imagenet_tools.raw.classes import is_image_name
+from imagenet_tools.raw import intake
 from imagenet_tools.raw.index import Entry
+from imagenet_tools.raw.intake import Intake
 
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("val", "validation", "valid")}
 
 
-def split_folder(root: Path, split: str) -> Path | None:
-    """The folder of a split under one of its usual names."""
-    for name in SPLIT_FOLDERS[split]:
-        if (root / name).is_dir():
-            return root / name
-    return None
+class Listed(NamedTuple):
+    """The entries of a folder, each kind sorted by name.
+
+    images: what a record may hold, by name or content. folders: all but junk. left_out: reason
+    and name of the rest. links: entries of `images` and `folders` whose target lies outside.
+    """
+
+    images: list[str]
+    folders: list[str]
+    left_out: list[tuple[str, str]]
+    links: list[str]
 
 
-def class_folders(folder: Path) -> list[str]:
-    """Names of the folders inside, sorted; a symlink that leads back up is an error."""
+def entries(folder: str | os.PathLike[str], root: str = "") -> Listed:
+    """What a folder holds. root: links that lead out of it are noted; "" for none.
+
+    Raises ValueError for a symlink that leads back to a folder it is in.
+    """
+    found = Listed([], [], [], [])
     if storage.is_remote(folder):
-        return sorted(e.name for e in folder.iterdir() if e.is_dir() and not e.name.startswith("."))
-    inside = os.path.realpath(folder)
-    names = []
-    with os.scandir(folder) as listing:
-        for entry in listing:
-            try:
-                if entry.name.startswith(".") or not entry.is_dir():
-                    continue
-            except OSError as error:
-                raise ValueError(f"{entry.path}: a symlink loop ({error.strerror})") from error
-            if entry.is_symlink() and f"{inside}/".startswith(f"{os.path.realpath(entry.path)}/"):
+        for one in storage.place(folder).iterdir():
+            path, kind = str(one), "folder" if one.is_dir() else "file"
+            size = 0 if kind == "folder" else one.stat().st_size
+            _tell(found, path, one.name, kind, size)
+    else:
+        with os.scandir(folder) as listing:
+            for entry in listing:
+                linked = entry.is_symlink()
+                _tell(found, entry.path, entry.name, _kind(entry, folder, linked))
+                if linked and root and _leads_out(entry.path, root):
+                    found.links.append(entry.name)
+    for names in found:
+        names.sort()
+    return found
+
+
+def _kind(entry: os.DirEntry[str], folder: str | os.PathLike[str], linked: bool) -> str:
+    """folder, file, or what else it is; what kind of link in words where it leads nowhere."""
+    try:
+        if entry.is_dir():
+            inside = f"{os.path.realpath(folder)}/"
+            if linked and inside.startswith(f"{os.path.realpath(entry.path)}/"):
                 raise ValueError(f"{entry.path}: a symlink that leads back to a folder it is in")
-            names.append(entry.name)
-    return sorted(names)
+            return "folder"
+        if entry.is_file():
+            return "file"
+        return intake.special(entry.stat().st_mode) or "file"
+    except FileNotFoundError:
+        return "broken links"
+    except OSError as error:
+        if intake.by_name(entry.name):
+            return "broken links"
+        raise ValueError(f"{entry.path}: a symlink loop ({error.strerror})") from error
 
 
-def images_in(folder: str | os.PathLike[str]) -> list[str]:
-    """Names of the image files in a folder, sorted."""
-    if storage.is_remote(folder):
-        return sorted(e.name for e in storage.place(folder).iterdir() if is_image_name(e.name))
-    with os.scandir(folder) as listing:
-        return sorted(entry.name for entry in listing if is_image_name(entry.name))
+def _tell(found: Listed, path: str, name: str, kind: str, size: int = intake.HEAD) -> None:
+    """Put an entry where it belongs. What has an image's name is one, and where it cannot be read
+    it is a damaged one."""
+    if kind == "folder":
+        if intake.is_junk(name):
+            found.left_out.append((intake.JUNK_FOLDERS, name))
+        else:
+            found.folders.append(name)
+        return
+    image = intake.by_name(name)
+    if image is None and kind == "file":
+        image = intake.is_image(intake.head_of(path, size))
+    if image:
+        found.images.append(name)
+    else:
+        reason = intake.reason(name) if kind == "file" else kind.removeprefix("a ")
+        found.left_out.append((reason, name))
 
 
-def class_entries(
-    folder: Path, names: list[str], label_of: dict[str, int], split: str
-) -> Iterator[Entry]:
-    """The images of each class folder in turn."""
+def _leads_out(path: str, root: str) -> bool:
+    target = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+    return not f"{target}/".startswith(f"{root}/")
+
+
+def split_folder(root: Path, split: str) -> Path | None:
+    """The folder of a split under one of its usual names, in any case.
+
+    Raises ValueError where two of them are there: which one is meant cannot be known.
+    """
+    names = SPLIT_FOLDERS[split]
+    if not root.is_dir():
+        return None
+    present = sorted(e.name for e in root.iterdir() if e.name.lower() in names and e.is_dir())
+    filled = [name for name in present if any((root / name).iterdir())]
+    if len(filled) > 1:
+        raise ValueError(
+            f"{root} has {' and '.join(filled)}, both names of the {split} split; rename or "
+            "remove the one that is not meant"
+        )
+    return root / (filled or present)[0] if present else None
+
+
+def beside(root: Path, used: set[str], seen: Intake) -> None:
+    """Count what lies in the root of a data set beside what its layout uses."""
+    for name in (listed := entries(root)).folders:
+        if name not in used:
+            seen.leave(intake.OTHER_FOLDERS, f"{name}/")
+    for reason, name in listed.left_out:
+        if name not in used:
+            seen.leave(reason, name)
+    for name in listed.images:
+        seen.leave(intake.OUTSIDE, name)
+
+
+def class_images(folder: str, root: str = "") -> Listed:
+    """The images of a class, in its subfolders too (`sub/a.jpg`)."""
+    found = entries(folder, root)
+    deeper = [(name, class_images(os.path.join(folder, name), root)) for name in found.folders]
+    found.folders.clear()
+    for name, inside in deeper:
+        if not inside.images:
+            found.left_out.append((intake.EMPTY, name))
+        found.images.extend(f"{name}/{image}" for image in inside.images)
+        found.left_out.extend((reason, f"{name}/{entry}") for reason, entry in inside.left_out)
+        found.links.extend(f"{name}/{entry}" for entry in inside.links)
+    return found
+
+
+def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> Iterator[Entry]:
+    """The images of each class folder in turn; their labels are 1 for the first of the names, ...,
+    whichever of them hold images (see index.renumbered)."""
+    root = "" if storage.is_remote(folder) else os.path.realpath(os.path.dirname(folder))
     with tqdm(desc=f"listing {split}", unit="image", disable=None) as bar:
         containers = [os.path.join(folder, name) for name in names]
-        listed = storage.ahead(images_in, containers, storage.is_remote(folder))
-        for name, container, found in zip(names, containers, listed, strict=True):
-            files = found()
-            yield from (Entry(container, filename, label_of[name]) for filename in files)
-            bar.update(len(files))
+        listed = storage.ahead(
+            partial(class_images, root=root), containers, storage.is_remote(folder)
+        )
+        pairs = zip(names, containers, listed, strict=True)
+        for number, (name, container, listing) in enumerate(pairs, 1):
+            found = listing()
+            where = f"{os.path.basename(folder)}/{name}"
+            if not found.images:
+                seen.leave(intake.EMPTY, f"{where}/")
+            seen.leave_all((reason, f"{where}/{entry}") for reason, entry in found.left_out)
+            for link in found.links:
+                seen.say(intake.LINKED_OUT, f"{where}/{link}")
+            yield from (Entry(container, filename, number) for filename in found.images)
+            bar.update(len(found.images))

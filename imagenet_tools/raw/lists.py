@@ -1,56 +1,85 @@
-"""Lists of "path label": meta/{train,val}.txt or {train,val}_list.txt (Caffe, MMPretrain)."""
+"""Lists of "path label": meta/{train,val}.txt or {train,val}_list.txt (Caffe, MMPretrain), and csv.
+
+A row is a path and a label that counts from 0, separated by spaces, tabs, commas or semicolons,
+quoted or not; a csv may have a heading.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagenet_tools import labels as imagenet
-from imagenet_tools.raw import boxes, classes, listing
-from imagenet_tools.raw.index import SPLITS, ClassInfo, Entry, RawSet, columns
-from imagenet_tools.raw.texts import readable
+from imagenet_tools import storage
+from imagenet_tools.raw import boxes, classes, intake, listing, validation
+from imagenet_tools.raw.index import SPLITS, Entry, RawSet, columns
+from imagenet_tools.raw.intake import Intake
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
 
 LOOKED_FOR = 'meta/train.txt and meta/val.txt, or train_list.txt and val_list.txt, of "path label"'
-FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt")
+FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt", "meta/{}.csv", "{}_list.csv", "{}.csv")
+LABEL = re.compile(r"[0-9]{1,18}", re.ASCII)
+HEADING = re.compile(r"label|class|target|category|y", re.IGNORECASE)
+# path and label: quoted or not, then any of the usual separators
+ROW = re.compile(r"""(?P<path>"[^"]*"|'[^']*'|.*?\S)\s*[\s,;]\s*["']?(?P<label>[^\s,;"']+)["']?""")
+
+
+class Row(NamedTuple):
+    """A row of a list: its path, its label from 0, its line."""
+
+    name: str
+    label: int
+    line: int
+
+
+@dataclass(frozen=True)
+class ListFile:
+    """A list, and the folder that its paths are relative to."""
+
+    path: Path
+    folder: str
+    rows: list[Row]
 
 
 def find(place: Path, options: Options) -> RawSet | None:
-    """Return the data set where `place` holds such lists. Labels in them count from 0."""
+    """Return the data set where `place` holds such lists."""
     if not place.is_dir():
         return None
-    found = {split: _list_file(place, split) for split in SPLITS}
-    lists = {split: path for split, path in found.items() if path}
-    if not lists:
+    paths = {split: path for split in SPLITS if (path := _list_file(place, split))}
+    if not paths:
         return None
-    rows = {split: list(_rows(path)) for split, path in lists.items()}
-    infos, convention = _classes(rows, options)
-    around = boxes.load(options.boxes, place)
+    lists = {split: _read(place, path, split) for split, path in paths.items()}
+    seen = Intake()
+    numbering = _numbering(place, lists, options, seen)
     splits = {}
-    for split, path in lists.items():
-        folder = _image_folder(place, path, split, rows[split])
-        entries = (
-            Entry(os.path.dirname(os.path.join(folder, name)), os.path.basename(name), label + 1)
-            for name, label in rows[split]
-        )
-        splits[split] = columns(split, infos, entries, around.of)
-    counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
-    files = ", ".join(str(path.relative_to(place)) for path in lists.values())
-    return RawSet(
-        layout="lists",
-        description=f"lists of path and label under {place} ({files}): {counts}",
-        label_convention=convention,
-        classes=infos,
-        splits=splits,
-        boxes_source=around.source,
+    for split, one in lists.items():
+        entries = _entries(one, numbering, seen)
+        splits[split] = columns(split, numbering.classes, entries)
+        ours = numbering.convention == imagenet.IMAGENET_CONVENTION
+        if ours and (wrong := validation.disagreement(splits[split])):
+            raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
+    splits, source = boxes.load(options.boxes, place).attached(splits)
+    files = ", ".join(str(path.relative_to(place)) for path in paths.values())
+    return RawSet.described(
+        "lists",
+        f"lists of path and label under {place} ({files})",
+        numbering.classes,
+        numbering.convention,
+        splits,
+        seen=seen,
+        boxes_source=source,
     )
 
 
 def _list_file(place: Path, split: str) -> Path | None:
+    """The list of a split under one of its usual names, where it looks like one."""
     for form in FORMS:
         for name in listing.SPLIT_FOLDERS[split]:
             path = place / form.format(name)
@@ -60,55 +89,157 @@ def _list_file(place: Path, split: str) -> Path | None:
 
 
 def _looks_right(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        words = file.readline().rsplit(None, 1)
-    return len(words) == 2 and words[1].isdigit() and classes.is_image_name(words[0].split("/")[-1])
+    """True where one of the first two rows has an image's name in it, and not alone."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        lines = [file.readline(4096) for _ in range(2)]
+    names = (re.escape(name) for name in intake.IMAGE_NAMES)
+    row = re.compile(rf"""({"|".join(names)})["']?[\s,;]+\S""", re.IGNORECASE)
+    return any(row.search(line) for line in lines)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, int]]:
-    with readable(path), path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
+def _read(place: Path, path: Path, split: str) -> ListFile:
+    rows = list(_rows(path))
+    if not rows:
+        raise ValueError(f"{path} has no row")
+    return ListFile(path, _image_folder(place, path, split, rows), rows)
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    first = True
+    for number, line in enumerate(intake.text_of(path).split("\n"), 1):
+        if not line.strip():
+            continue
+        found, where = ROW.fullmatch(line.strip()), f"{path}, line {number}"
+        label = found["label"] if found else ""
+        if not found or not LABEL.fullmatch(label):
+            if first and found and HEADING.search(label):
+                first = False
                 continue
-            words = line.rsplit(None, 1)
-            if len(words) != 2 or not words[1].isdigit():
-                raise ValueError(f"{path}, line {number}: {line.strip()!r} is not `path label`")
-            name = words[0]
-            if os.path.isabs(name) or ".." in Path(name).parts:
-                raise ValueError(f"{path}, line {number}: {name} leads out of the data set")
-            yield name, int(words[1])
+            shown = intake.printable(line.strip()[:80])
+            raise ValueError(f"{where}: {shown!r} is not `path label` with a label from 0")
+        name, first = found["path"].strip("\"'").strip(), False
+        _refuse_path(name, where)
+        yield Row(name.replace("\\", "/").removeprefix("./"), int(label), number)
 
 
-def _classes(
-    rows: dict[str, list[tuple[str, int]]], options: Options
-) -> tuple[tuple[ClassInfo, ...], str]:
-    """ImageNet's classes where paths and labels agree with its numbering; else numbered ones."""
-    pairs = {(Path(name).parts[-2] if "/" in name else "", label)
-             for part in rows.values() for name, label in part}  # fmt: skip
-    named = {(key, label) for key, label in pairs if key in imagenet.label_of()}
-    wrong = sorted((key, label) for key, label in named if imagenet.label_of()[key] != label + 1)
-    if wrong and options.labels != "folders":
-        key, label = wrong[0]
+def _refuse_path(name: str, where: str) -> None:
+    if any(ord(one) < 32 for one in name):
+        raise ValueError(f"{where}: {intake.printable(name)!r} is no file's name")
+    if os.path.isabs(name) or ".." in Path(name).parts:
+        raise ValueError(f"{where}: {name} leads out of the data set")
+
+
+def _numbering(
+    place: Path, lists: dict[str, ListFile], options: Options, seen: Intake
+) -> classes.Numbering:
+    """The classes: as a file names them, else ImageNet's where paths say so, else the folders that
+    the labels go with, else numbers."""
+    rows = [row for one in lists.values() for row in one.rows]
+    source = ", ".join(one.path.name for one in lists.values())
+    present = {row.label for row in rows}
+    folders = defaultdict(set)
+    for row in rows:
+        folders[_folder(row.name)].add(row.label)
+    named = classes.names_file([place, *{one.path.parent: None for one in lists.values()}])
+    if named is not None:
+        seen.say(f"classes named by {named[0].name}")
+        return classes.numbered(present, options.labels, named[1], source, seen)
+    if options.labels != "folders" and _by_synsets(folders, source) | _by_truth(lists):
+        names = classes.imagenet_classes()
+        return classes.numbered(present, options.labels, names, source, seen)
+    numbering = classes.numbered(present, options.labels, None, source, seen)
+    of_label = {label: name for name, labels in folders.items() for label in labels}
+    if all(len(labels) == 1 for labels in folders.values()) and len(of_label) == len(folders):
+        return _named(numbering, of_label)
+    return numbering
+
+
+def _folder(name: str) -> str:
+    return name.rsplit("/", 2)[-2] if "/" in name else ""
+
+
+def _named(numbering: classes.Numbering, names: dict[int, str]) -> classes.Numbering:
+    """The classes under the names of their folders; those without one keep their number."""
+    infos = tuple(
+        classes.info(names.get(label) or one.key, imagenet.words().get(names.get(label, ""), ""))
+        for label, one in enumerate(numbering.classes)
+    )
+    different = len({one.key for one in infos}) == len(infos)
+    ours = numbering.convention == imagenet.IMAGENET_CONVENTION
+    return numbering if ours or not different else numbering._replace(classes=infos)
+
+
+def _by_synsets(folders: dict[str, set[int]], source: str) -> bool:
+    """True where folders are ImageNet's synsets and labels agree with their numbers.
+
+    Raises ValueError where they do not agree.
+    """
+    pairs = [(name, label) for name, found in folders.items() for label in sorted(found)]
+    named = sorted((name, label) for name, label in pairs if name in imagenet.label_of())
+    wrong = [(name, label) for name, label in named if imagenet.label_of()[name] != label + 1]
+    if wrong:
+        name, label = wrong[0]
+        from_one = all(imagenet.label_of()[key] == number for key, number in wrong)
+        guess = "Do they count from 1?" if from_one else "Another order (Caffe's, the devkit's)?"
         raise ValueError(
-            f"the lists give {key} the label {label}; counted from 0 by sorted synset it is "
-            f"{imagenet.label_of()[key] - 1}. Another order (Caffe's, the devkit's)? --labels "
-            "folders takes the lists' own numbering"
+            f"{source}: the lists give {name} the label {label}; counted from 0 by sorted synset "
+            f"it is {imagenet.label_of()[name] - 1}. {guess} --labels folders takes the lists' own "
+            "numbering"
         )
-    highest = max(label for _, label in pairs)
-    if options.labels != "folders" and (named or highest == imagenet.NUM_CLASSES - 1):
-        return classes.imagenet_classes(), imagenet.IMAGENET_CONVENTION
-    names = {label: key for key, label in pairs if key}
-    infos = tuple(ClassInfo(names.get(i, str(i)), names.get(i, str(i))) for i in range(highest + 1))
-    return infos, f"the lists': their 0..{highest} plus 1, 0 = background"
+    return bool(named)
 
 
-def _image_folder(place: Path, path: Path, split: str, rows: list[tuple[str, int]]) -> str:
-    """The folder that the paths are relative to: the one in which the first of them exists."""
+def _by_truth(lists: dict[str, ListFile]) -> bool:
+    """True where a list has ILSVRC2012_val images; that their labels are true is checked later."""
+    return any(
+        validation.known_label(os.path.basename(row.name)) is not None
+        for one in lists.values()
+        for row in one.rows
+    )
+
+
+def _entries(one: ListFile, numbering: classes.Numbering, seen: Intake) -> Iterator[Entry]:
+    """The images of the rows. A row whose file is not there is taken, and is a damaged image."""
+    folders: dict[str, list[Row]] = defaultdict(list)
+    for row in one.rows:
+        folders[os.path.dirname(row.name)].append(row)
+    bare = {(row.label, os.path.basename(row.name)) for row in one.rows}
+    unique = len(bare) == len(one.rows)
+    places = [os.path.join(one.folder, name) if name else one.folder for name in folders]
+    listed = storage.ahead(_names_in, places, storage.is_remote(one.folder))
+    for (folder, rows), place, names in zip(folders.items(), places, listed, strict=True):
+        present = names()
+        for row in rows:
+            base = os.path.basename(row.name)
+            if base not in present:
+                seen.say(f"rows of {one.path.name} whose file is not there", row.name)
+            label = numbering.label_of[str(row.label)]
+            if unique or not folder:
+                yield Entry(place, base, label)
+            else:
+                yield Entry(one.folder, row.name, label)
+        missing = present.difference(os.path.basename(row.name) for row in rows)
+        for name in sorted(missing):
+            if intake.by_name(name):
+                seen.leave(f"not in {one.path.name}", f"{folder}/{name}" if folder else name)
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        if storage.is_remote(folder):
+            return {one.name for one in storage.place(folder).iterdir()}
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
+
+
+def _image_folder(place: Path, path: Path, split: str, rows: list[Row]) -> str:
+    """The folder that the paths are relative to: the one in which one of the first exists."""
     names = listing.SPLIT_FOLDERS[split]
-    tried = [place, path.parent, *(place / name for name in names)]
-    for folder in tried:
-        if rows and (folder / rows[0][0]).is_file():
-            return str(folder)
+    tried = [place, path.parent, *(place / name for name in names), place / "images"]
+    for row in rows[:100]:
+        for folder in tried:
+            if (folder / row.name).is_file():
+                return str(folder)
     where = ", ".join(str(folder) for folder in tried)
-    first = rows[0][0] if rows else "nothing"
-    raise ValueError(f"{path} names {first}, which is in none of {where}")
+    raise ValueError(f"{path} names {rows[0].name}, which is in none of {where}")

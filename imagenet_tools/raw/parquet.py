@@ -1,18 +1,20 @@
-"""Hugging Face's parquet: data/{train,validation}-*.parquet with image.bytes and label 0..999."""
+"""Hugging Face's parquet: data/{train,validation}-*.parquet with image (bytes) and label."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import classes
-from imagenet_tools.raw.index import SPLITS, ClassInfo, Entry, RawImage, RawSet, columns
+from imagenet_tools.raw import classes, listing
+from imagenet_tools.raw.index import SPLITS, Entry, RawImage, RawSet, columns
+from imagenet_tools.raw.intake import Intake
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
@@ -34,36 +36,100 @@ def find(place: Path, options: Options) -> RawSet | None:
 
 
 def _files(root: Path, split: str) -> list[Path]:
-    names = ("val", "validation", "valid") if split == "validation" else ("train",)
-    return sorted(path for name in names for path in root.glob(f"{name}-*.parquet"))
+    """The files of a split: train-00000-of-00005.parquet, train.parquet, or all of train/.
+
+    Raises ValueError where two names of the split are there.
+    """
+    if not root.is_dir():
+        return []
+    found = {}
+    for name in listing.SPLIT_FOLDERS[split]:
+        paths = [*root.glob(f"{name}[-_.]*parquet")]
+        if (root / name).is_dir():
+            paths += (root / name).glob("*.parquet")
+        if paths := [path for path in paths if path.name.endswith(".parquet")]:
+            found[name] = sorted(paths)
+    if len(found) > 1:
+        raise ValueError(
+            f"{root} has files of {' and '.join(found)}, both names of the {split} split; move "
+            "away those that are not meant"
+        )
+    return next(iter(found.values()), [])
 
 
 def _read(root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
+    seen = Intake()
+    for paths in files.values():
+        _say_missing(paths, seen)
     labels = {split: [_labels(path) for path in paths] for split, paths in files.items()}
-    highest = max(
-        (label for parts in labels.values() for part in parts for label in part), default=0
-    )
-    infos, convention = _classes(highest, options)
+    present = list({one for found in labels.values() for part in found for one in set(part)})
+    if not present:
+        raise ValueError(f"{root}: no image in {', '.join(files)}")
+    numbering = _numbering(root, files, present, options, seen)
     splits = {
-        split: columns(split, infos, _entries(paths, labels[split]))
+        split: columns(split, numbering.classes, _entries(paths, labels[split], numbering.label_of))
         for split, paths in files.items()
     }
-    counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
-    return RawSet(
-        layout="Hugging Face parquet",
-        description=f"parquet files under {root}: {counts}",
-        label_convention=convention,
-        classes=infos,
-        splits=splits,
+    used = {path.name for paths in files.values() for path in paths}
+    listing.beside(root, {*used, *(p.parent.name for paths in files.values() for p in paths)}, seen)
+    return RawSet.described(
+        "Hugging Face parquet",
+        f"parquet files under {root}",
+        numbering.classes,
+        numbering.convention,
+        splits,
+        seen=seen,
     )
 
 
-def _classes(highest: int, options: Options) -> tuple[tuple[ClassInfo, ...], str]:
-    imagenet_like = highest == imagenet.NUM_CLASSES - 1 or options.labels == "imagenet"
-    if imagenet_like and options.labels != "folders":
-        return classes.imagenet_classes(), imagenet.IMAGENET_CONVENTION
-    infos = tuple(ClassInfo(f"{i:04d}", f"{i:04d}") for i in range(highest + 1))
-    return infos, f"the files': their 0..{highest} plus 1, 0 = background"
+def _say_missing(paths: list[Path], seen: Intake) -> None:
+    """Say which files of a numbered series are not there (train-00003-of-00005)."""
+    numbers = [re.fullmatch(r"(.*?)([0-9]+)-of-([0-9]+)(.*)", path.name) for path in paths]
+    series = {(one[1], one[3], one[4]) for one in numbers if one}
+    for before, total, after in sorted(series):
+        present = {int(one[2]) for one in numbers if one and one[3] == total}
+        for number in sorted(set(range(min(int(total), 100_000))) - present):
+            name = f"{before}{number:0{len(total)}d}-of-{total}{after}"
+            seen.say("files of a series that are not there", name)
+
+
+def _numbering(
+    root: Path,
+    files: dict[str, list[Path]],
+    present: list[Any],
+    options: Options,
+    seen: Intake,
+) -> classes.Numbering:
+    """The classes: their names where labels are texts; else as the files' metadata name them."""
+    if any(isinstance(one, str) for one in present):
+        if not all(isinstance(one, str) for one in present):
+            raise ValueError(f"{root}: the labels are numbers in some files and texts in others")
+        return classes.choose([str(one) for one in present], options.labels)
+    named = {str(path): _class_names(str(path)) for paths in files.values() for path in paths}
+    different = {tuple(names): path for path, names in named.items() if names}
+    if len(different) > 1:
+        raise ValueError(f"{' and '.join(different.values())} name other classes")
+    names = next(iter(different), None)
+    infos = [classes.info(name) for name in names] if names else None
+    numbers = [int(one) for one in present]
+    return classes.numbered(numbers, options.labels, infos, f"{root}", seen)
+
+
+def _class_names(path: str) -> list[str]:
+    """The names of Hugging Face's ClassLabel in a file's metadata, in order; none, and it is []."""
+    metadata = _open(path).schema_arrow.metadata or {}
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features["label"]["names"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _pyarrow_types() -> Any:
+    _pyarrow()
+    import pyarrow.types
+
+    return pyarrow.types
 
 
 def _pyarrow() -> Any:
@@ -94,21 +160,40 @@ def _readable(path: str) -> Iterator[None]:
         raise DamagedData(f"{path}: not a readable parquet file ({error})") from error
 
 
-def _labels(path: Path) -> list[int]:
-    file = _open(str(path))
-    if not {"image", "label"} <= set(file.schema_arrow.names):
-        raise ValueError(f"{path} has {file.schema_arrow.names}; image and label are needed")
+def _labels(path: Path) -> list[Any]:
+    """The label of each row: whole numbers from 0, or texts."""
+    types = _pyarrow_types()
+    schema = _open(str(path)).schema_arrow
+    if not {"image", "label"} <= set(schema.names):
+        raise ValueError(f"{path} has {schema.names}; image and label are needed")
+    _refuse_images(path, schema.field("image").type)
+    kind = schema.field("label").type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
+        raise ValueError(f"{path}: its labels are of type {kind}; whole numbers or texts are read")
     with _readable(str(path)):
-        values: list[int] = file.read(columns=["label"])["label"].to_pylist()
-    if any(value is None or value < 0 for value in values):
+        values: list[Any] = _open(str(path)).read(columns=["label"])["label"].to_pylist()
+    if any(value is None or value == "" or (value != str(value) and value < 0) for value in values):
         raise ValueError(f"{path} has images without a label (a test split?)")
     return values
 
 
-def _entries(paths: list[Path], labels: list[list[int]]) -> Iterator[Entry]:
+def _refuse_images(path: Path, kind: Any) -> None:
+    """Refuse an image column that holds no bytes."""
+    types = _pyarrow_types()
+    if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        kind = kind.field("bytes").type
+    if not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_null(kind)):
+        raise ValueError(
+            f"{path}: its column image is of type {kind}; bytes, or a struct with a field bytes, "
+            "are read"
+        )
+
+
+def _entries(paths: list[Path], labels: list[Any], label_of: Mapping[str, int]) -> Iterator[Entry]:
     for path, values in zip(paths, labels, strict=True):
         for row, label in enumerate(values):
-            yield Entry(str(path), f"{path.stem}_{row:06d}.JPEG", label + 1, row=row)
+            yield Entry(str(path), f"{path.stem}_{row:06d}.JPEG", label_of[str(label)], row=row)
 
 
 @functools.lru_cache(maxsize=1)
@@ -139,7 +224,7 @@ def read_row(image: RawImage, keep: bool = False) -> bytes:
         count = metadata.row_group(number).num_rows
         if row < count:
             value = _group(path, number)[row].as_py()
-            data = value.get("bytes") if value else None
+            data = value.get("bytes") if isinstance(value, dict) else value
             if not data:
                 raise DamagedData(f"{image.path}: row {image.row} holds no image bytes")
             return bytes(data)

@@ -1,4 +1,5 @@
-"""The flat validation folder: 50,000 files whose labels stand elsewhere."""
+"""ImageNet's validation images: 50,000 files whose labels stand elsewhere, and the check of those
+that lie in class folders or stand in lists."""
 
 from __future__ import annotations
 
@@ -7,26 +8,32 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from imagenet_tools import labels as imagenet
-from imagenet_tools.raw.index import Entry
-from imagenet_tools.raw.texts import readable
+from imagenet_tools.raw import intake
+from imagenet_tools.raw.index import Entry, RawSplit
 
-NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.[A-Za-z]+")
+NAME = re.compile(r"ILSVRC2012_val_([0-9]{8})\.[A-Za-z]+")
 
 
-def shipped_label(filename: str) -> int:
-    """The label 1..1000 of ILSVRC2012_val_00000001 .. _00050000, from the list shipped with us.
-
-    Raises ValueError for any other name.
-    """
+def known_label(filename: str) -> int | None:
+    """The label 1..1000 of ILSVRC2012_val_00000001 .. _00050000, from the list shipped with us;
+    None for any other name."""
     found = NAME.fullmatch(filename)
     number = int(found.group(1)) if found else 0
     if not 1 <= number <= imagenet.VALIDATION_IMAGES:
+        return None
+    return imagenet.validation_labels()[number - 1]
+
+
+def shipped_label(filename: str) -> int:
+    """The same; raises ValueError for any other name."""
+    label = known_label(filename)
+    if label is None:
         raise ValueError(
-            f"{filename} lies in a flat validation folder and is not named like "
+            f"{intake.printable(filename)} lies in a flat validation folder and is not named like "
             "ILSVRC2012_val_00000001.JPEG, so its label is unknown; sort such images into class "
             "folders"
         )
-    return imagenet.validation_labels()[number - 1]
+    return label
 
 
 def flat_entries(folder: Path, names: Iterable[str]) -> Iterator[Entry]:
@@ -34,13 +41,33 @@ def flat_entries(folder: Path, names: Iterable[str]) -> Iterator[Entry]:
     return (Entry(str(folder), name, shipped_label(name)) for name in names)
 
 
+def disagreement(part: RawSplit) -> str:
+    """Which ILSVRC2012_val images of a split that is numbered as ImageNet have other labels than
+    the list shipped with us, in words; "" where none has."""
+    pairs = [
+        (name, label, truth)
+        for name, label in zip(part.filenames(), part.labels.tolist(), strict=True)
+        if (truth := known_label(name.rsplit("/", 1)[-1])) not in (None, label)
+    ]
+    if not pairs:
+        return ""
+    name, *labels = pairs[0]
+    given, true = (part.classes[one - 1] for one in labels if one)
+    from_one = all(truth and label == truth + 1 for _, label, truth in pairs)
+    guess = "count from 1" if from_one else "be in another order, the devkit's ILSVRC2012_ID"
+    return (
+        f"{name} as {given.key} ({given.words}); by ImageNet's ground truth it is {true.key} "
+        f"({true.words}), and {len(pairs):,} validation images in all disagree. The labels seem "
+        f"to {guess}"
+    )
+
+
 def synset_labels(path: Path, names: list[str]) -> dict[str, int]:
     """Labels from a text of one synset a line, in the order of the sorted file names.
 
     Cloud TPU's validation layout (synset_labels.txt).
     """
-    with readable(path):
-        lines = path.read_text(encoding="utf-8").split()
+    lines = intake.text_of(path).split()
     if len(lines) != len(names):
         raise ValueError(f"{path} has {len(lines)} lines for {len(names)} images")
     unknown = [line for line in lines if line not in imagenet.label_of()]

@@ -6,12 +6,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from imagenet_tools import images, labels, raw, records, storage
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import RawImage, RawSplit
 from imagenet_tools.records.manifest import NAME
 
@@ -43,7 +45,7 @@ class SplitFacts:
 class Facts:
     """kind: "raw" or "records". bytes: of the images, measured (records) or estimated (raw).
     seconds: what a build would take here on all cores, from the sample's rate; None for records.
-    free: bytes free on the disk of the path."""
+    free: bytes free on the disk of the path. left_out: as RawSet has it."""
 
     path: str
     kind: str
@@ -57,6 +59,7 @@ class Facts:
     seconds: float | None
     boxes: str = ""
     digest: str = ""
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
@@ -89,6 +92,7 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
         free=_free(place),
         seconds=count / rate / (os.cpu_count() or 1),
         boxes=found.boxes_source,
+        left_out=found.left_out,
     )
 
 
@@ -96,9 +100,11 @@ def _raw_split(part: RawSplit, classes: tuple[raw.ClassInfo, ...], convention: s
     counts = np.bincount(part.labels, minlength=len(classes) + 1)[1:]
     step = max(1, len(part) // SAMPLE)
     sample = [part[index] for index in range(0, len(part), step)][:SAMPLE]
-    sizes, formats, problems, amount = [], dict[str, int](), [], 0
+    sizes, formats, problems, amount = [], dict[str, int](), list[str](), 0
     for image, read in zip(sample, raw.reads(sample), strict=True):
-        data = _bytes(image, read)
+        data = _bytes(image, read, problems)
+        if data is None:
+            continue
         amount += len(data)
         facts = images.inspect(data)
         name = f"{facts.format or 'unknown'} {facts.colorspace}".strip()
@@ -130,11 +136,18 @@ def _free(place: Path) -> int:
     return shutil.disk_usage(next(one for one in (local, *local.parents) if one.exists())).free
 
 
-def _bytes(image: RawImage, read: Callable[[], bytes]) -> bytes:
+def _bytes(image: RawImage, read: Callable[[], bytes], problems: list[str]) -> bytes | None:
+    """An image's bytes; None where it is damaged beyond reading, which is noted."""
     try:
         return read()
+    except DamagedData as error:
+        problems.append(f"{image.path}: {error}")
     except OSError as error:
-        raise OSError(f"{image.path} cannot be read: {error.strerror or error}") from error
+        problem = f"cannot be read: {error.strerror or error}"
+        if storage.is_remote(image.path):
+            raise OSError(f"{image.path} {problem}") from error
+        problems.append(f"{image.path}: {problem}")
+    return None
 
 
 def _records(place: Path) -> Facts:

@@ -47,7 +47,7 @@ def test_kaggles_annotations_go_before_its_csv(tmp_path: Path) -> None:
     (folder / "n01440764_0.xml").write_text(ANNOTATION)
     found = raw.detect(tmp_path)
     assert found.boxes_source == "CLS-LOC: boxes of 1 images"
-    assert found.splits["train"].boxes == {"n01440764_0": ((0.25, 0.0, 0.5, 0.5),)}
+    assert found.splits["train"].boxes == {"n01440764/n01440764_0.JPEG": ((0.25, 0.0, 0.5, 0.5),)}
 
 
 @pytest.mark.parametrize("asked", [False, True])

@@ -63,7 +63,7 @@ def test_damaged_and_missing_are_named(
     source = next((images / "train").rglob("*.JPEG")).read_bytes()
     (folder / "cut.JPEG").write_bytes(source[: len(source) // 2])
     train = inspected(tmp_path, capsys)["splits"]["train"]
-    assert train["expected"] == 2_281_167
+    assert train["expected"] == 1_281_167
     assert len(train["missing"]) == 999
     assert "cut.JPEG: truncated: no end marker" in train["problems"][0]
 

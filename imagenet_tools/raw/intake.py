@@ -1,0 +1,200 @@
+"""What an entry of a folder or an archive is, and the count of those that no record will hold.
+
+A name tells in nearly all cases; where it does not, the first bytes do. Every entry is taken or
+counted under a reason: nothing is passed over in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from imagenet_tools import images, storage
+from imagenet_tools.errors import DamagedData
+
+IMAGE_NAMES = (
+    *(".jpeg", ".jpg", ".jpe", ".jfif", ".png"),
+    *(".webp", ".gif", ".bmp", ".tif", ".tiff"),
+)
+# Not opened to see whether they are images: what they are, their names say.
+OTHER_NAMES = (
+    *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".html", ".yaml", ".yml", ".log"),
+    *(".py", ".sh", ".mat", ".npy", ".npz", ".pkl", ".pdf", ".parquet", ".tfrecord", ".db", ".ini"),
+    *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".md5", ".sha256", ".part"),
+)
+# Folders that systems and tools leave behind.
+JUNK = frozenset(("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir"))
+HEAD = 64  # bytes that tell the format of an image
+FIRST = 3  # names that stand for many
+OUTSIDE = "images outside a class folder"
+EMPTY, JUNK_FOLDERS, OTHER_FOLDERS = "folders without images", "junk folders", "other folders"
+LINKED_OUT = "links out of the raw folder"
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\3\4": "zip",
+}
+
+
+class Intake:
+    """Of one data set: the entries left out, by reason, and what else there is to say of it."""
+
+    def __init__(self) -> None:
+        self._left_out: dict[str, list[Any]] = {}
+        self._said: dict[str, list[Any]] = {}
+
+    def leave(self, reason: str, name: str) -> None:
+        """Count an entry that no record will hold."""
+        _count(self._left_out, reason, name)
+
+    def leave_all(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Count (reason, name) pairs."""
+        for reason, name in entries:
+            self.leave(reason, name)
+
+    def say(self, what: str, name: str = "") -> None:
+        """Note what a user should know of an entry that is taken, or of the whole."""
+        _count(self._said, what, name)
+
+    @property
+    def left_out(self) -> dict[str, dict[str, Any]]:
+        """Reason -> {"count": how many, "first": the first of their names}, sorted by reason."""
+        return {
+            reason: {"count": count, "first": first}
+            for reason, (count, first) in sorted(self._left_out.items())
+        }
+
+    def notes(self) -> list[str]:
+        """All of it in words, the entries left out last."""
+        said = []
+        for what, (count, names) in self._said.items():
+            shown = ", ".join(filter(None, names)) + (", ..." if count > len(names) else "")
+            said.append(f"{what}: {count:,} ({shown})" if any(names) else what)
+        return [*said, *left_out_words(self.left_out)]
+
+
+def _count(table: dict[str, list[Any]], what: str, name: str) -> None:
+    entry = table.setdefault(what, [0, []])
+    entry[0] += 1
+    if len(entry[1]) < FIRST:
+        entry[1].append(printable(name))
+
+
+def left_out_words(left_out: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """`left out: 3 files (.ppm 2, Thumbs.db 1)`, or nothing."""
+    if not left_out:
+        return
+    total = sum(one["count"] for one in left_out.values())
+    unit = "entries" if any(" " in reason for reason in left_out) else "file"
+    unit += "s" if total != 1 and unit == "file" else ""
+    ranked = sorted(left_out.items(), key=lambda item: (-item[1]["count"], item[0]))
+    shown = ", ".join(f"{reason} {one['count']:,}" for reason, one in ranked[:8])
+    more = f", {len(ranked) - 8} more reasons" if len(ranked) > 8 else ""
+    yield f"left out: {total:,} {unit} ({shown}{more}; first {ranked[0][1]['first'][0]})"
+
+
+def printable(name: str) -> str:
+    """A name that fits on a line and into UTF-8: control characters and stray bytes escaped."""
+    if name.isprintable():
+        return name
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def composed(name: str) -> str:
+    """A name in the composed form of Unicode (NFC); a Mac's archives have the other."""
+    return unicodedata.normalize("NFC", name)
+
+
+def spelling(name: str) -> str:
+    """What two names have in common that differ in case, spaces or the form of Unicode alone."""
+    return composed(composed(name).casefold()).strip()
+
+
+def is_junk(name: str) -> bool:
+    """True for what systems and tools leave behind: hidden files, a Mac's ._ files, caches."""
+    return name.startswith(".") or name in JUNK
+
+
+def by_name(name: str) -> bool | None:
+    """True for an image's name, False for another's, None where the name does not tell."""
+    lower = name.lower()
+    if lower.endswith(IMAGE_NAMES):
+        return not name.startswith(".")
+    if name.startswith(".") or lower.endswith(OTHER_NAMES) or name in JUNK:
+        return False
+    return None
+
+
+def is_image(head: bytes) -> bool:
+    """True where the first bytes of a file are those of an image that a record can hold."""
+    if head[:2] == b"BM":  # two letters that any text may begin with
+        return images.inspect(head).problem is None
+    return images.inspect(head).format != ""
+
+
+def reason(name: str) -> str:
+    """Under what a file that is no image is counted: its extension, or a name that all know."""
+    if name.startswith("._"):
+        return "._*"
+    if name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        return name
+    ending = os.path.splitext(name)[1].lower()
+    return printable(ending) if 1 < len(ending) <= 12 else "no extension"
+
+
+def head_of(path: str, size: int = HEAD) -> bytes:
+    """The first bytes of a regular file of at least this size, wherever it is."""
+    if storage.is_remote(path):
+        return storage.read(path, 0, min(size, HEAD))
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        return os.read(file, HEAD)
+    finally:
+        os.close(file)
+
+
+def special(mode: int) -> str | None:
+    """What stands in a file's place, by its mode; None for a regular file."""
+    kinds = (
+        (stat.S_ISREG, None),
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+    )
+    return next((name for test, name in kinds if test(mode)), "a device")
+
+
+def compression(head: bytes) -> str | None:
+    """The compression or container that a file begins as, None for none known."""
+    return next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise DamagedData, naming the file, where the block finds that it is no UTF-8 or no csv."""
+    try:
+        yield
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DamagedData(f"{path} is no readable text ({error})") from error
+
+
+def text_of(path: Path) -> str:
+    """A text that comes with raw data, without the mark that some editors put before it.
+
+    Raises DamagedData where it is no UTF-8, or no file.
+    """
+    if not storage.is_remote(path) and (kind := special(path.stat().st_mode)):
+        raise DamagedData(f"{path} is {kind}, not a file")
+    with readable(path):
+        return path.read_text(encoding="utf-8").removeprefix("\ufeff")

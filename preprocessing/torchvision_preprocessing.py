@@ -19,7 +19,11 @@ def value_range(image: tf.Tensor) -> tf.Tensor:
     - divided by 255, minus the mean 0.485, 0.456, 0.406, divided by the standard deviation 0.229,
       0.224, 0.225 (R G B): -2.12..2.64
     """
-    return (image / 255.0 - ops.channels(image, MEAN)) / ops.channels(image, DEVIATION)
+    factors = [1 / (255 * deviation) for deviation in DEVIATION]
+    shifts = [mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)]
+    if image.shape[-1] == 1:  # gray: by the luma of the deviations, not that of their inverses
+        return (image / 255.0 - ops.channels(image, MEAN)) / ops.channels(image, DEVIATION)
+    return image * ops.channels(image, factors) - ops.channels(image, shifts)
 
 
 torchvision = registry.register_parts(

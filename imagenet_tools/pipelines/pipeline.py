@@ -136,7 +136,8 @@ class Pipeline:
             return self._view(height, width, call)
 
         if (line := self._line(call)) is not None:
-            return rendering.render_jpeg(encoded, view, line)
+            drawn = rendering.render_jpeg(encoded, view, line)
+            return self._last(drawn, call) if self._covers(call) else drawn
         rendered = rendering.render_jpeg(encoded, view)
         # Only a mean image asks for the view again; the seed makes it the same one.
         asked = None
@@ -257,7 +258,8 @@ class Pipeline:
             return self._universal(self._gray(out, call), call)
         view = self._view(*pixels.size_of(image), call)
         if (line := self._line(call)) is not None:
-            return rendering.render_image(image, view, line)
+            drawn = rendering.render_image(image, view, line)
+            return self._last(drawn, call) if self._covers(call) else drawn
         return self._colour_and_range(rendering.render_image(image, view), view, call)
 
     def _view(self, height: tf.Tensor, width: tf.Tensor, call: Call) -> View:
@@ -270,7 +272,10 @@ class Pipeline:
 
     def _colour_and_range(self, image: tf.Tensor, view: View | None, call: Call) -> tf.Tensor:
         image = self._gray(self._colour(image, call), call)
-        out = self.parts["range"](image, keywords=call.keywords, view=view)
+        return self._last(self.parts["range"](image, keywords=call.keywords, view=view), call)
+
+    def _last(self, out: tf.Tensor, call: Call) -> tf.Tensor:
+        """What comes after the range."""
         if AFTER in self.parts:
             out = self.parts[AFTER](out, call.is_training, call.seed, keywords=call.keywords)
         return self._universal(out, call)
@@ -279,10 +284,20 @@ class Pipeline:
         """Colour and range of an image that is looked at as a whole."""
         return lambda image: self._colour_and_range(image, lines.whole_view(call.size), call)
 
+    def _covers(self, call: Call) -> bool:
+        """Whether something is drawn on what the network sees."""
+        return AFTER in self.parts and call.is_training
+
     def _line(self, call: Call) -> np.ndarray | None:
-        """What colour and range come to, for a compiled kernel; None where they are no line."""
-        if not compiled.in_use() or (AFTER in self.parts and call.is_training):
+        """What colour and range come to, for a compiled kernel; None where they are no line.
+
+        `multiply` is part of it, unless something comes between.
+        """
+        if not compiled.in_use():
             return None
+        if self._covers(call):
+            before = {kind: part for kind, part in self.parts.items() if kind != AFTER}
+            return Pipeline(before)._line(call)
         with tf.init_scope():  # now, not in the graph that is being built
             if not tf.executing_eagerly():  # a graph of TensorFlow 1 cannot say now
                 return None

@@ -244,3 +244,15 @@ def line_of(spec: str, is_training: bool) -> np.ndarray:
         image = np.zeros((300, 300, 3), np.uint8)
         registry.get(spec).preprocess_image(image, 224, 224, is_training, seed=(1, 2))
     return drawn[0]
+
+
+def test_what_is_erased_after_a_line_is_erased_all_the_same() -> None:
+    """The kernel draws the range, then the box is set to 0, then comes the factor."""
+    image = np.random.default_rng(1).integers(0, 256, (80, 90, 3)).astype(np.uint8)
+    pipeline = registry.get("vgg:resize_side_min=64,resize_side_max=64+erasing:p=1,multiply=2")
+    plain = pipeline.preprocess_image(image, 64, 64, True, seed=(5, 6)).numpy()
+    with compiled.use():
+        quick = pipeline.preprocess_image(image, 64, 64, True, seed=(5, 6)).numpy()
+    assert (plain == 0).all(axis=-1).mean() > 0.01
+    np.testing.assert_array_equal(plain == 0, quick == 0)
+    np.testing.assert_allclose(quick, plain, atol=0.05)

@@ -147,7 +147,7 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         found = passport.rows(report.diagnosis.passports)
         titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
         lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
-        table = Table("What was measured of each arm", ["", *found], lines)
+        table = Table("What was measured of each arm", ["measured", *found], lines)
         blocks.append(Fold("What was measured of each arm", [table]))
     if (folder / PREVIEW).exists():
         blocks.append(
@@ -176,7 +176,7 @@ def _steps(report: Report) -> list[Block | Fold]:
         [row[0], *(f"{text}{extra}" for text, extra in zip(row[1:], extras, strict=True))]
         for row, extras in zip(rows, settings, strict=True)
     ]
-    head = ["", *(arm.spec for arm in arms)]
+    head = ["part", *(arm.spec for arm in arms)]
     differ = [row for row in rows if len(set(row[1:])) > 1]
     alike = [row for row in rows if len(set(row[1:])) == 1]
     blocks: list[Block | Fold] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -119,12 +120,15 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     reported(made, tmp_path, command="imgtools compare-preproc alexnet inception")
     text = (tmp_path / "report.html").read_text()
     measure = (
-        "<script>document.title = JSON.stringify([document.documentElement.scrollWidth, "
+        "<script>document.querySelectorAll('table.sortable th button')[2].click();"
+        "document.title = JSON.stringify([document.documentElement.scrollWidth, "
         "innerWidth, [...document.querySelectorAll('nav a')].filter(a => "
-        "!document.querySelector(a.getAttribute('href'))).length])</script>"
+        "!document.querySelector(a.getAttribute('href'))).length, "
+        "[...document.querySelectorAll('table.sortable')[0].tBodies[0].rows].map("
+        "r => r.cells[2].textContent)])</script>"
     )
     copy = tmp_path / "measured.html"
-    copy.write_text(text.replace("</main>", f"</main>{measure}"))
+    copy.write_text(text.replace("</body>", f"{measure}</body>"))
     done = subprocess.run(
         [
             str(CHROMIUM), *OPTIONS, f"--user-data-dir={tmp_path / 'user'}",
@@ -133,7 +137,9 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in done.stderr
-    found = re.search(r"<title>\[(\d+),(\d+),(\d+)\]</title>", done.stdout)
+    found = re.search(r"<title>(\[.*?\])</title>", done.stdout)
     assert found is not None
-    wide, screen, dead = map(int, found.groups())
+    wide, screen, dead, sorted_by_top1 = json.loads(found[1])
     assert wide <= screen and dead == 0
+    assert len(sorted_by_top1) == 6 and sorted_by_top1 == sorted(sorted_by_top1, reverse=True)
+    assert "<title>alexnet seed 1: " in text  # what the pointer is told of a dot

@@ -83,10 +83,13 @@ def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         rows = [
             [one.name.partition(",")[0] or str(one.label), str(one.images),
              f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
-            for one in turned.changes[:CLASSES_SHOWN]
+            for one in turned.changes
         ]  # fmt: skip
         head = ["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"]
-        blocks.append(Table(f"Classes, {a} and {b}", head, rows))
+        blocks.append(Table(f"Classes, {a} and {b}", head, rows[:CLASSES_SHOWN], sortable=True))
+        if len(rows) > CLASSES_SHOWN:
+            every = Table(f"Every class, {a} and {b}", head, rows, sortable=True)
+            blocks.append(Fold(f"All {len(rows):,} classes", [every]))
         blocks.append(
             Text(
                 f"Top-1 of each class, the largest changes first; p is adjusted for the "

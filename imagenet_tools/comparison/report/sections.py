@@ -123,7 +123,7 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
         table = [["figure", *table[0][1:]], *table[1:]]
         table = [list(row) for row in zip(*table, strict=True)]
     name = "Accuracy by arm, mean and standard deviation over seeds"
-    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles)
+    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles, sortable=True)
     return [
         Table(name, table[0], table[1:]),
         Text(ACCURACY_NOTE, "note"),

@@ -72,3 +72,51 @@ def lists(root: Path) -> None:
 
 def folders(root: Path) -> None:
     write_folders(root)
+
+
+def tiny_imagenet(root: Path) -> None:
+    for name, (synset, data) in TRAIN.items():
+        place = root / "train" / synset / "images"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+    images = root / "val" / "images"
+    images.mkdir(parents=True)
+    truth = {name: labels.synsets()[label - 1] for name, label in VALIDATION.items()}
+    for name in truth:
+        (images / name).write_bytes(jpeg(200))
+    rows = "".join(f"{name}\t{synset}\t0\t3\t6\t9\n" for name, synset in truth.items())
+    (root / "val" / "val_annotations.txt").write_text(rows)
+    (root / "wnids.txt").write_text("\n".join([*SYNSETS, *truth.values()]) + "\n")
+    (root / "words.txt").write_text("n01440764\ttench, Tinca tinca\n")
+
+
+def parquet(root: Path) -> None:
+    """Needs pyarrow."""
+    import json
+
+    import pyarrow
+    import pyarrow.parquet
+
+    names = list(labels.words().values())
+    features = {"label": {"names": names, "_type": "ClassLabel"}, "image": {"_type": "Image"}}
+    train = [(data, labels.label_of()[synset] - 1) for synset, data in TRAIN.values()]
+    validation = [(jpeg(200), label - 1) for label in VALIDATION.values()]
+    (root / "data").mkdir()
+    for split, rows in (("train", train), ("validation", validation)):
+        images = [{"bytes": data, "path": None} for data, _ in rows]
+        table = pyarrow.table({"image": images, "label": [label for _, label in rows]})
+        info = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({"huggingface": info})
+        path = root / "data" / f"{split}-00000-of-00001.parquet"
+        pyarrow.parquet.write_table(table, path, row_group_size=4)
+
+
+# Of each layout of raw.LAYOUTS.
+MINIATURES = {
+    "archives": archives,
+    "kaggle": kaggle,
+    "parquet": parquet,
+    "tiny_imagenet": tiny_imagenet,
+    "lists": lists,
+    "class_folders": folders,
+}

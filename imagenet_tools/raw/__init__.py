@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 # In the order in which they are tried: the special before the general.
-LAYOUTS = ("archives", "kaggle", "parquet", "lists", "class_folders")
+LAYOUTS = ("archives", "kaggle", "parquet", "tiny_imagenet", "lists", "class_folders")
 LABELS = ("auto", "imagenet", "folders")
 MOST_BYTES = 1 << 30  # of an image: five bytes for each pixel that images.MAX_PIXELS allows
 TOO_LARGE = f"more than {MOST_BYTES:,} are no image"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tiny_layouts import (
+    MINIATURES,
     SYNSETS,
     TRAIN,
     VALIDATION,
@@ -16,6 +17,7 @@ from tiny_layouts import (
     jpeg,
     kaggle,
     lists,
+    tiny_imagenet,
     write_folders,
 )
 
@@ -23,7 +25,17 @@ from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
 
 
-@pytest.mark.parametrize("layout", [archives, kaggle, lists, folders])
+def test_a_layout_is_one_file_and_one_registration() -> None:
+    folder = Path(raw.__file__).parent
+    files = {path.stem for path in folder.glob("*.py") if "\nLOOKED_FOR = " in path.read_text()}
+    for name in files - set(raw.LAYOUTS):
+        pytest.fail(f"add {name!r} to LAYOUTS in {raw.__file__}, the special before the general")
+    for name in set(raw.LAYOUTS) - set(MINIATURES):
+        pytest.fail(f"add a miniature of {name!r} to MINIATURES in tests/tiny_layouts.py")
+    assert files == set(raw.LAYOUTS) == set(MINIATURES)
+
+
+@pytest.mark.parametrize("layout", [archives, kaggle, lists, folders, tiny_imagenet])
 def test_every_layout_gives_the_same_images(layout, tmp_path: Path) -> None:
     layout(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

@@ -40,16 +40,15 @@ def command(path: str, labels: str, as_json: bool) -> None:
 def _lines(facts: Any) -> Iterator[str]:
     yield facts.description
     yield f"  labels: {facts.label_convention}"
-    if facts.boxes:
-        yield f"  {facts.boxes}"
     for reason, entries in facts.left_out.items():
         more = ", ..." if entries["count"] > len(entries["first"]) else ""
         yield f"  left out, {reason}: {entries['count']:,} ({', '.join(entries['first'])}{more})"
     for name, part in facts.splits.items():
         against = f" of ImageNet's {part.expected:,}" if part.expected else ""
+        whose = "ImageNet's " if part.expected else ""
         yield (
             f"  {name}: {part.images:,} images{against}, {part.classes:,} of "
-            f"{facts.num_classes:,} classes, {part.fewest:,} to {part.most:,} a class"
+            f"{whose}{facts.num_classes:,} classes, {part.fewest:,} to {part.most:,} a class"
         )
         kinds = ", ".join(f"{count} {kind}" for kind, count in part.formats.items())
         size = f", median {part.width} x {part.height} px" if part.width else ""

@@ -61,7 +61,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         entries = _flat(root, folder, loose) if flat else _loose(folder, loose, numbering, seen)
         splits[split] = joined(part, columns(split, numbering.classes, entries))
         if flat and loose:
-            seen.say("(validation flat, labelled from ImageNet's list)")
+            seen.say("validation flat, labelled from ImageNet's list")
     used = {folder.name for folder in folders.values()}
     listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen)
     splits, source = boxes.load(options.boxes, root).attached(splits)

@@ -179,7 +179,7 @@ def numbered(
             first = next(at for at, label in enumerate(present) if at != label)
             begin = ", as if they counted from 1" if present[0] == 1 else ""
             seen.say(
-                f"{gaps:,} of the labels 0..{highest:,} have no image (first {first:,}{begin})"
+                f"{gaps:,} of the labels 0..{highest:,} without an image (first {first:,}{begin})"
             )
     elif highest >= len(names):
         raise ValueError(f"{source}: the label {highest:,}, but {len(names):,} classes are named")

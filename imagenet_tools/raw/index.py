@@ -295,7 +295,9 @@ class RawSet:
         counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
         return cls(
             layout=layout,
-            description="; ".join([f"{place}: {counts}", *seen.notes()]),
+            description="; ".join(
+                filter(None, [f"{place}: {counts}", boxes_source, *seen.notes()])
+            ),
             label_convention=label_convention,
             classes=classes,
             splits=splits,

@@ -35,12 +35,13 @@ FIRST = 3  # names that stand for many
 OUTSIDE = "images outside a class folder"
 EMPTY, JUNK_FOLDERS, OTHER_FOLDERS = "folders without images", "junk folders", "other folders"
 LINKED_OUT = "links out of the raw folder"
-_COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\3\4": "zip",
+_NO_TAR = {
+    b"\x1f\x8b": "compressed by gzip; uncompress it first",
+    b"BZh": "compressed by bzip2; uncompress it first",
+    b"\xfd7zXZ": "compressed by xz; uncompress it first",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; uncompress it first",
+    b"PK\3\4": "a zip archive",
+    b"<": "a page of the web (of the login, perhaps), not the download",
 }
 
 
@@ -92,13 +93,13 @@ def left_out_words(left_out: dict[str, dict[str, Any]]) -> Iterator[str]:
     """`left out: 3 files (.ppm 2, Thumbs.db 1)`, or nothing."""
     if not left_out:
         return
-    total = sum(one["count"] for one in left_out.values())
-    unit = "entries" if any(" " in reason for reason in left_out) else "file"
-    unit += "s" if total != 1 and unit == "file" else ""
+    total = sum(entry["count"] for entry in left_out.values())
+    one, many = ("entry", "entries") if any(" " in why for why in left_out) else ("file", "files")
     ranked = sorted(left_out.items(), key=lambda item: (-item[1]["count"], item[0]))
-    shown = ", ".join(f"{reason} {one['count']:,}" for reason, one in ranked[:8])
+    shown = ", ".join(f"{why} {entry['count']:,}" for why, entry in ranked[:8])
     more = f", {len(ranked) - 8} more reasons" if len(ranked) > 8 else ""
-    yield f"left out: {total:,} {unit} ({shown}{more}; first {ranked[0][1]['first'][0]})"
+    first = ranked[0][1]["first"][0]
+    yield f"left out: {total:,} {one if total == 1 else many} ({shown}{more}; first {first})"
 
 
 def printable(name: str) -> str:
@@ -175,9 +176,9 @@ def special(mode: int) -> str | None:
     return next((name for test, name in kinds if test(mode)), "a device")
 
 
-def compression(head: bytes) -> str | None:
-    """The compression or container that a file begins as, None for none known."""
-    return next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
+def no_tar(head: bytes) -> str | None:
+    """What a file is in place of a tar, by its first bytes; None for nothing known."""
+    return next((name for magic, name in _NO_TAR.items() if head.startswith(magic)), None)
 
 
 @contextlib.contextmanager
@@ -190,11 +191,18 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def text_of(path: Path) -> str:
-    """A text that comes with raw data, without the mark that some editors put before it.
+    """A text that comes with raw data, its lines ended by "\\n".
 
-    Raises DamagedData where it is no UTF-8, or no file.
+    UTF-8 or, where its first bytes say so, UTF-16; the mark that editors put first is dropped.
+    Raises DamagedData where it is neither, or no file.
     """
     if not storage.is_remote(path) and (kind := special(path.stat().st_mode)):
         raise DamagedData(f"{path} is {kind}, not a file")
     with readable(path):
-        return path.read_text(encoding="utf-8").removeprefix("\ufeff")
+        return decoded(path.read_bytes())
+
+
+def decoded(data: bytes, errors: str = "strict") -> str:
+    """The text of a file's bytes."""
+    coding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return data.decode(coding, errors).replace("\r\n", "\n").replace("\r", "\n")

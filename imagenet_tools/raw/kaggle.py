@@ -38,7 +38,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     if val.is_dir():
         solution = root / SOLUTION
         source = SOLUTION if solution.exists() else "ImageNet's shipped list"
-        seen.say(f"(validation labelled from {source})")
+        seen.say(f"validation labelled from {source}")
         splits["validation"] = columns("validation", infos, _val(val, solution, seen))
     listing.beside(root / IMAGES, {"train", "val"}, seen)
     splits, source = _boxes(root, options).attached(splits)

@@ -90,8 +90,8 @@ def _list_file(place: Path, split: str) -> Path | None:
 
 def _looks_right(path: Path) -> bool:
     """True where one of the first two rows has an image's name in it, and not alone."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        lines = [file.readline(4096) for _ in range(2)]
+    with path.open("rb") as file:
+        lines = intake.decoded(file.read(8192), "replace").split("\n", 2)[:2]
     names = (re.escape(name) for name in intake.IMAGE_NAMES)
     row = re.compile(rf"""({"|".join(names)})["']?[\s,;]+\S""", re.IGNORECASE)
     return any(row.search(line) for line in lines)
@@ -135,7 +135,8 @@ def _numbering(
     """The classes: as a file names them, else ImageNet's where paths say so, else the folders that
     the labels go with, else numbers."""
     rows = [row for one in lists.values() for row in one.rows]
-    source = ", ".join(one.path.name for one in lists.values())
+    highest = max((row.label, one.path, row.line) for one in lists.values() for row in one.rows)
+    source = f"{highest[1]}, line {highest[2]}"
     present = {row.label for row in rows}
     folders = defaultdict(set)
     for row in rows:
@@ -144,7 +145,7 @@ def _numbering(
     if named is not None:
         seen.say(f"classes named by {named[0].name}")
         return classes.numbered(present, options.labels, named[1], source, seen)
-    if options.labels != "folders" and _by_synsets(folders, source) | _by_truth(lists):
+    if options.labels != "folders" and _by_synsets(folders) | _by_truth(lists):
         names = classes.imagenet_classes()
         return classes.numbered(present, options.labels, names, source, seen)
     numbering = classes.numbered(present, options.labels, None, source, seen)
@@ -169,7 +170,7 @@ def _named(numbering: classes.Numbering, names: dict[int, str]) -> classes.Numbe
     return numbering if ours or not different else numbering._replace(classes=infos)
 
 
-def _by_synsets(folders: dict[str, set[int]], source: str) -> bool:
+def _by_synsets(folders: dict[str, set[int]]) -> bool:
     """True where folders are ImageNet's synsets and labels agree with their numbers.
 
     Raises ValueError where they do not agree.
@@ -182,7 +183,7 @@ def _by_synsets(folders: dict[str, set[int]], source: str) -> bool:
         from_one = all(imagenet.label_of()[key] == number for key, number in wrong)
         guess = "Do they count from 1?" if from_one else "Another order (Caffe's, the devkit's)?"
         raise ValueError(
-            f"{source}: the lists give {name} the label {label}; counted from 0 by sorted synset "
+            f"the lists give {name} the label {label}; counted from 0 by sorted synset "
             f"it is {imagenet.label_of()[name] - 1}. {guess} --labels folders takes the lists' own "
             "numbering"
         )
@@ -208,9 +209,14 @@ def _entries(one: ListFile, numbering: classes.Numbering, seen: Intake) -> Itera
     places = [os.path.join(one.folder, name) if name else one.folder for name in folders]
     listed = storage.ahead(_names_in, places, storage.is_remote(one.folder))
     for (folder, rows), place, names in zip(folders.items(), places, listed, strict=True):
-        present = names()
+        present, labels = names(), dict[str, int]()
         for row in rows:
             base = os.path.basename(row.name)
+            if labels.setdefault(base, row.label) != row.label:
+                raise ValueError(
+                    f"{one.path}, line {row.line}: {row.name} has the label {row.label}, and above "
+                    f"it has {labels[base]}"
+                )
             if base not in present:
                 seen.say(f"rows of {one.path.name} whose file is not there", row.name)
             label = numbering.label_of[str(row.label)]

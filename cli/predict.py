@@ -17,7 +17,14 @@ from imagenet_tools.cli.options import (
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="IMAGE...")
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="IMAGE...",
+    is_eager=True,  # a missing one is found before an option loads TensorFlow
+    type=click.Path(exists=True, allow_dash=True),
+)
 @checkpoint_options
 @click.option(
     "--data",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,8 +89,21 @@ def test_predict_takes_stdin_and_names_what_it_cannot_read(
     assert lines[0]["guesses"] == from_bytes["guesses"]
     assert from_bytes["source"] == "stdin"
     assert "not an image" in lines[1]["problem"]
-    assert cli_main.run(["predict", "--checkpoint", str(trained), str(tmp_path / "no.jpg")]) == 3
+    feed(f"{tmp_path / 'no.jpg'}\n".encode())
+    assert cli_main.run(["predict", "--checkpoint", str(trained), "-"]) == 3
     assert "no.jpg: No such file" in capsys.readouterr().err
+
+
+def test_a_missing_image_is_found_before_tensorflow_is_loaded(tmp_path: Path) -> None:
+    program = (
+        "import sys; from imagenet_tools.cli.main import run; code = run(sys.argv[1:]); "
+        "print(code, 'tensorflow' in sys.modules)"
+    )
+    arguments = ["predict", "--preprocessing", "inception", "--checkpoint", "x", "no.jpg"]
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.split() == ["2", "False"]
+    assert "no.jpg" in done.stderr
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])

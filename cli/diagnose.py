@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,9 @@ from imagenet_tools.cli.options import (
     needs_tensorflow,
     plugin_option,
 )
+
+if TYPE_CHECKING:
+    from imagenet_tools.diagnosis import Diagnosis
 
 
 @click.command()
@@ -27,6 +30,12 @@ from imagenet_tools.cli.options import (
 @click.option("--recipe", default="quick", show_default=True, help="A recipe's name or YAML file.")
 @click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
+@click.option(
+    "--mute",
+    multiple=True,
+    metavar="CODE",
+    help="A rule whose findings are set aside, by code or name; may be given several times.",
+)
 @plugin_option
 @json_option
 @needs_tensorflow
@@ -36,46 +45,57 @@ def command(
     recipe: str,
     image_size: int | None,
     static: bool,
+    mute: tuple[str, ...],
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Measure pipelines, alone and against each other, and say what is wrong in plain words.
 
     Range, scale, zoom, aspect, flips, channel order, aliasing, frozen draws and the like; then a
-    few training steps from the same start at three rates. Each finding says what it means.
+    few training steps from the same start at three rates. Each finding says what it means, and has
+    a code (docs/reference/diagnosis.md).
 
     \b
     Example:
       imgtools diagnose alexnet inception
       imgtools diagnose mine --plugin mine.py --data records
+      imgtools diagnose inception --mute IMG101 --mute aliasing
     """
     from imagenet_tools import diagnosis
+    from imagenet_tools.diagnosis import finding
 
+    try:
+        finding.muted(mute)
+    except LookupError as error:
+        raise click.BadParameter(str(error.args[0]), param_hint="--mute") from error
     found = diagnosis.diagnose(
-        pipelines, data, recipe=recipe, image_size=image_size, train=not static
+        pipelines, data, recipe=recipe, image_size=image_size, train=not static, mute=mute
     )
     if as_json:
         content = {
             "findings": [dataclasses.asdict(one) for one in found.findings],
-            "passports": found.passports,
+            "muted": [dataclasses.asdict(one) for one in found.muted],
+            "passports": {spec: one.as_json() for spec, one in found.passports.items()},
         }
         click.echo(json.dumps(content, indent=1))
         return
-    for line in table(found.passports):
+    for line in table(found):
         click.echo(line)
     click.echo("")
     for one in found.findings:
-        click.echo(f"{one.severity.upper():<8} {one.title} [{one.code}]")
+        click.echo(f"{one.severity.upper():<8} {one.title} [{one.code} {one.name}]")
         click.echo(f"         {one.explanation} {one.consequence}")
     if not found.findings:
         click.echo("Nothing found.")
+    if found.muted:
+        click.echo(f"Muted: {', '.join(f'{one.code} {one.name}' for one in found.muted)}.")
 
 
-def table(passports: dict[str, dict[str, Any]]) -> list[str]:
+def table(found: Diagnosis) -> list[str]:
     """The passports as lines, a column a pipeline."""
     from imagenet_tools.diagnosis import passport
 
-    rows = passport.rows(passports)
+    rows = passport.rows(found.passports)
     names = list(rows)
     titles = list(dict.fromkeys(title for lines in rows.values() for title in lines))
     width = max(map(len, titles)) + 2

@@ -1,128 +1,622 @@
-"""Pipelines with one planted fault each, for the tests of the diagnosis."""
+"""Pipelines with one planted fault each, and honest ones, for the tests of the diagnosis.
+
+FAULTS: name -> the code that must name it. A fault of several strengths is a pipeline for each, as
+name, name_1, name_2. HONEST: names of pipelines that must raise no alarm. register() registers all.
+"""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
 
-
-def sound(image, height, width, is_training, *, resize=None, crop=None):
-    """A careful pipeline: antialiased resize, crop, mirror, values of -1..1."""
-    image = (resize or shorter)(image, round(height * 8 / 7))
-    image = (crop or cut)(image, height, width, is_training)
-    if is_training:
-        image = tf.image.random_flip_left_right(image)
-    return image / 127.5 - 1.0
+FAULTS: dict[str, str] = {}
+HONEST: list[str] = []
+PIPELINES: dict[str, Callable[..., tf.Tensor]] = {}
+MEAN, STD = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
 
 
 def shorter(image, side, method="bilinear", antialias=True):
+    """The shorter side resized to `side`: float32 of 0..255."""
     image = tf.cast(image, tf.float32)
     shape = tf.cast(tf.shape(image)[:2], tf.float32)
     size = tf.maximum(tf.cast(tf.round(shape * side / tf.reduce_min(shape)), tf.int32), side)
-    return tf.image.resize(image, size, method=method, antialias=antialias)
+    out = tf.image.resize(image, size, method=method, antialias=antialias)
+    return tf.clip_by_value(tf.cast(out, tf.float32), 0, 255)
 
 
-def cut(image, height, width, is_training):
-    if is_training:
-        return tf.image.random_crop(image, [height, width, 3])
-    return tf.image.resize_with_crop_or_pad(image, height, width)
+def squash(image, side):
+    return tf.image.resize(tf.cast(image, tf.float32), [side, side], antialias=True)
 
 
-@registry.register("sound")
-def preprocess_sound(image, height, width, is_training):
-    return sound(image, height, width, is_training)
+def cut(image, size, train):
+    if train:
+        return tf.image.random_crop(image, [size, size, 3])
+    return tf.image.resize_with_crop_or_pad(image, size, size)
 
 
-@registry.register("cifar_padding")
-def cifar_padding(image, height, width, is_training):
-    image = tf.cast(image, tf.float32)
-    if is_training:
-        image = tf.pad(image, [[4, 4], [4, 4], [0, 0]])
-        image = tf.image.random_crop(image, [height, width, 3])
-        image = tf.image.random_flip_left_right(image)
-    else:
-        image = tf.image.resize_with_crop_or_pad(image, height, width)
+def flip(image, train):
+    return tf.image.random_flip_left_right(image) if train else image
+
+
+def unit(image):
     return image / 127.5 - 1.0
 
 
-@registry.register("padded_crop")
-def padded_crop(image, height, width, is_training):
-    def crop(image, height, width, is_training):
-        if not is_training:
-            return cut(image, height, width, False)
-        image = tf.image.resize_with_crop_or_pad(image, height, width)
-        image = tf.pad(image, [[4, 4], [4, 4], [0, 0]])
-        return tf.image.random_crop(image, [height, width, 3])
-
-    return sound(image, height, width, is_training, crop=crop)
+def sound(image, size, train, *, resize=shorter, crop=cut, mirror=flip, end=unit, margin=8 / 7):
+    """A careful pipeline: antialiased resize, crop, mirror, values of -1..1."""
+    image = resize(image, round(size * margin))
+    return end(mirror(crop(image, size, train), train))
 
 
-@registry.register("bytes_scale")
-def bytes_scale(image, height, width, is_training):
-    return (sound(image, height, width, is_training) + 1.0) * 127.5 - 117.0
+def area_crop(image, size, train, least=0.25):
+    """A crop of an area and aspect drawn at random, resized: inception's, with antialias."""
+    shape = tf.shape(image)
+    if train:
+        begin, extent, _ = tf.image.sample_distorted_bounding_box(
+            shape, tf.zeros([1, 0, 4]), area_range=(least, 1.0), min_object_covered=0.0,
+            aspect_ratio_range=(3 / 4, 4 / 3), use_image_if_no_bounding_boxes=True,
+        )  # fmt: skip
+        image = tf.slice(image, begin, extent)
+        return squash(image, size)
+    return cut(shorter(image, round(size * 8 / 7)), size, False)
 
 
-@registry.register("bgr_at_eval")
-def bgr_at_eval(image, height, width, is_training):
-    out = sound(image, height, width, is_training)
-    return out if is_training else out[..., ::-1]
+def fault(code, *strengths):
+    """body(image, size, train[, strength]) is a pipeline with this fault."""
+
+    def add(body):
+        for number, strength in enumerate(strengths or (None,)):
+            name = f"{body.__name__}_{number}" if number else body.__name__
+            FAULTS[name] = code
+            _add(name, body, () if strength is None else (strength,))
+        return body
+
+    return add
 
 
-@registry.register("no_mean_at_eval")
-def no_mean_at_eval(image, height, width, is_training):
-    out = sound(image, height, width, is_training)
-    return out if is_training else out + 1.0
+def honest(body):
+    """body(image, size, train) is a pipeline with nothing wrong."""
+    HONEST.append(body.__name__)
+    _add(body.__name__, body, ())
+    return body
 
 
-@registry.register("squash_at_eval")
-def squash_at_eval(image, height, width, is_training):
-    if is_training:
-        return sound(image, height, width, True)
-    squashed = tf.image.resize(tf.cast(image, tf.float32), [height, width], antialias=True)
-    return squashed / 127.5 - 1.0
+def _add(name, body, more):
+    def preprocess(image, height, width, is_training):
+        return body(image, height, is_training, *more)
+
+    PIPELINES[name] = preprocess
 
 
-@registry.register("nearest_resize")
-def nearest_resize(image, height, width, is_training):
-    def resize(image, side):
-        return tf.cast(shorter(image, side, "nearest", False), tf.float32)
-
-    return sound(image, height, width, is_training, resize=resize)
+def register():
+    """Register every pipeline of this file."""
+    for name, function in PIPELINES.items():
+        registry.register(name)(function)
 
 
-@registry.register("flip_vertical")
-def flip_vertical(image, height, width, is_training):
-    out = sound(image, height, width, is_training)
-    return tf.image.random_flip_up_down(out) if is_training else out
+# ---- what fails, and draws ----
 
 
-@registry.register("frozen_draws")
-def frozen_draws(image, height, width, is_training):
-    def crop(image, height, width, is_training):
-        y = random.randint(0, 10) if is_training else 5  # drawn in Python: once a graph
-        return tf.image.crop_to_bounding_box(image, y, y, height, width)
-
-    image = crop(shorter(image, round(height * 8 / 7)), height, width, is_training)
-    return image / 127.5 - 1.0
-
-
-@registry.register("large_crop")
-def large_crop(image, height, width, is_training):
+@fault("IMG003", 2, 1)
+def large_crop(image, size, train, factor):
     image = tf.cast(image, tf.float32)
-    top = tf.image.crop_to_bounding_box(image, 0, 0, 2 * height, 2 * width)
-    out = tf.image.resize(top, [height, width], antialias=True)
-    return (tf.image.random_flip_left_right(out) if is_training else out) / 127.5 - 1.0
+    top = tf.image.crop_to_bounding_box(image, 0, 0, factor * size, factor * size)
+    return unit(flip(tf.image.resize(top, [size, size], antialias=True), train))
 
 
-@registry.register("nan_for_grey")
-def nan_for_grey(image, height, width, is_training):
-    out = sound(image, height, width, is_training)
+@fault("IMG004")
+def nan_for_grey(image, size, train):
+    out = sound(image, size, train)
     return (out - tf.reduce_mean(out)) / tf.math.reduce_std(out)
 
 
-@registry.register("train_at_eval")
-def train_at_eval(image, height, width, is_training):
-    return sound(image, height, width, True)
+@fault("IMG004")
+def log_of_black(image, size, train):
+    return sound(image, size, train, end=lambda x: tf.math.log(x / 255.0))
+
+
+@fault("IMG004")
+def over_the_red(image, size, train):
+    return sound(image, size, train, end=lambda x: unit(x * 100 / tf.reduce_max(x[..., 0])))
+
+
+@fault("IMG004", 200, 240)
+def nan_for_light_images(image, size, train, level):
+    dark = tf.reduce_mean(tf.cast(image, tf.float32)) < level
+    return sound(image, size, train) / tf.where(dark, 1.0, 0.0 if not train else 1.0)
+
+
+@fault("IMG301")
+def train_at_eval(image, size, train):
+    return sound(image, size, True)
+
+
+@fault("IMG301", 0.02, 0.1)
+def jitter_at_eval(image, size, train, much):
+    return sound(image, size, train, end=lambda x: unit(tf.image.random_brightness(x, 255 * much)))
+
+
+@fault("IMG302")
+def frozen_draws(image, size, train):
+    def crop(image, size, train):
+        y = random.randint(0, 10) if train else 5  # drawn in Python: once a graph
+        return tf.image.crop_to_bounding_box(image, y, y, size, size)
+
+    return sound(image, size, train, crop=crop, mirror=lambda x, train: x)
+
+
+@fault("IMG302")
+def frozen_crop(image, size, train):
+    def crop(image, size, train):
+        y, x = (np.random.randint(0, 13), np.random.randint(0, 13)) if train else (7, 7)
+        return tf.image.crop_to_bounding_box(image, y, x, size, size)
+
+    return sound(image, size, train, crop=crop)
+
+
+@fault("IMG303")
+def nothing_drawn(image, size, train):
+    return sound(image, size, False, end=lambda x: unit(x if train else x * 0.99))
+
+
+@fault("IMG304")
+def all_mirrored(image, size, train):
+    return sound(image, size, train, mirror=lambda x, train: x[:, ::-1] if train else x)
+
+
+@fault("IMG305")
+def not_mirrored(image, size, train):
+    return sound(image, size, train, mirror=lambda x, train: x)
+
+
+# ---- geometry ----
+
+
+@fault("IMG101", 1.4, 2.0, 0.6)
+def zoomed_at_eval(image, size, train, factor):
+    return sound(image, size, train, margin=(8 / 7) * (1 if train else factor) * 1.5)
+
+
+@fault("IMG102")
+def squash_at_eval(image, size, train):
+    return sound(image, size, True) if train else unit(squash(image, size))
+
+
+@fault("IMG102")
+def squash_in_training(image, size, train):
+    return sound(image, size, train, resize=squash if train else shorter)
+
+
+@fault("IMG103")
+def cifar_padding(image, size, train):
+    image = tf.cast(image, tf.float32)
+    if train:
+        image = tf.pad(image, [[4, 4], [4, 4], [0, 0]])
+    return unit(flip(cut(image, size, train), train))
+
+
+@fault("IMG104", 4, 12)
+def padded_crop(image, size, train, pixels):
+    def crop(image, size, train):
+        if not train:
+            return cut(image, size, False)
+        image = tf.image.resize_with_crop_or_pad(image, size, size)
+        image = tf.pad(image, [[pixels, pixels], [pixels, pixels], [0, 0]])
+        return tf.image.random_crop(image, [size, size, 3])
+
+    return sound(image, size, train, crop=crop)
+
+
+@fault("IMG104")
+def letterbox_at_eval(image, size, train):
+    if train:
+        return sound(image, size, True)
+    return unit(tf.image.resize_with_pad(tf.cast(image, tf.float32), size, size, antialias=True))
+
+
+@fault("IMG104")
+def standardised_letterbox(image, size, train):
+    out = tf.image.resize_with_pad(tf.cast(image, tf.float32), size, size, antialias=True)
+    return tf.image.per_image_standardization(flip(out, train))
+
+
+@fault("IMG105")
+def flip_vertical(image, size, train):
+    out = sound(image, size, train)
+    return tf.image.random_flip_up_down(out) if train else out
+
+
+@fault("IMG105")
+def upside_down_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else out[::-1]
+
+
+@fault("IMG106")
+def mirrored_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else out[:, ::-1]
+
+
+@fault("IMG107")
+def rows_for_columns(image, size, train):
+    return tf.transpose(sound(image, size, train), [1, 0, 2])
+
+
+@fault("IMG107", 1, 3)
+def quarter_turn_at_eval(image, size, train, turns):
+    out = sound(image, size, train)
+    return out if train else tf.image.rot90(out, turns)
+
+
+@fault("IMG107")
+def quarter_turns(image, size, train):
+    out = sound(image, size, train)
+    return tf.image.rot90(out, tf.random.uniform([], 0, 4, tf.int32)) if train else out
+
+
+@fault("IMG108", 8 / 7, 1.5)
+def corner_at_eval(image, size, train, margin):
+    def crop(image, size, train):
+        return cut(image, size, True) if train else image[:size, :size]
+
+    return sound(image, size, train, crop=crop, margin=margin)
+
+
+@fault("IMG108", 8 / 7, 1.5)
+def corner_in_training(image, size, train, margin):
+    def crop(image, size, train):
+        return image[-size:, -size:] if train else cut(image, size, False)
+
+    return sound(image, size, train, crop=crop, margin=margin)
+
+
+@fault("IMG108")
+def narrow_draws(image, size, train):
+    def crop(image, size, train):
+        if not train:
+            return cut(image, size, False)
+        y, x = tf.unstack(tf.random.uniform([2], 0, 5, tf.int32))
+        return tf.image.crop_to_bounding_box(image, y, x, size, size)
+
+    return sound(image, size, train, crop=crop, margin=1.4)
+
+
+@fault("IMG109")
+def reshaped(image, size, train):
+    out = sound(image, size, train)
+    return tf.transpose(tf.reshape(out, [3, size, size]), [1, 2, 0])
+
+
+@fault("IMG111")
+def nearest_resize(image, size, train):
+    return sound(image, size, train, resize=lambda im, side: shorter(im, side, "nearest", False))
+
+
+@fault("IMG112")
+def aliased_resize(image, size, train):
+    return sound(image, size, train, resize=lambda im, side: shorter(im, side, antialias=False))
+
+
+@fault("IMG113", 2, 3)
+def resized_twice(image, size, train, factor):
+    def resize(image, side):
+        return shorter(shorter(image, side // factor), side)
+
+    return sound(image, size, train, resize=resize)
+
+
+@fault("IMG113", 2, 4)
+def blurred_at_eval(image, size, train, factor):
+    def resize(image, side):
+        return shorter(image if train else shorter(image, side // factor), side)
+
+    return sound(image, size, train, resize=resize)
+
+
+# ---- colours ----
+
+
+@fault("IMG201")
+def bgr_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else out[..., ::-1]
+
+
+@fault("IMG201")
+def grey_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else tf.tile(tf.image.rgb_to_grayscale(out), [1, 1, 3])
+
+
+@fault("IMG202")
+def bgr(image, size, train):
+    return sound(image, size, train)[..., ::-1]
+
+
+@fault("IMG203", 0, 2)
+def no_channel(image, size, train, channel):
+    return sound(image, size, train) * (1 - tf.one_hot(channel, 3))
+
+
+@fault("IMG204")
+def red_twice(image, size, train):
+    return tf.gather(sound(image, size, train), [0, 0, 2], axis=2)
+
+
+@fault("IMG206", 0.3, 2.0)
+def saturated_at_eval(image, size, train, factor):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(out if train else tf.image.adjust_saturation(out / 255, factor) * 255)
+
+
+@fault("IMG206", 0.08)
+def hue_at_eval(image, size, train, turn):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(out if train else tf.image.adjust_hue(out / 255, turn) * 255)
+
+
+@fault("IMG207")
+def negative_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else -out
+
+
+# ---- values ----
+
+
+@fault("IMG211")
+def no_mean_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else out + 1.0
+
+
+@fault("IMG211", 1 / 255, 1 / 127.5)
+def another_range_at_eval(image, size, train, scale):
+    out = sound(image, size, train, end=lambda x: x)
+    return (out - MEAN) / STD if train else out * scale
+
+
+@fault("IMG211", 0.45, 1.5, 2.2)
+def gamma_at_eval(image, size, train, gamma):
+    end = unit if train else lambda x: unit(255 * (x / 255) ** gamma)
+    return sound(image, size, train, end=end)
+
+
+@fault("IMG211", 0.6, 1.4)
+def contrast_at_eval(image, size, train, factor):
+    out = sound(image, size, train)
+    return out if train else tf.image.adjust_contrast(out, factor)
+
+
+@fault("IMG211")
+def normalised_twice_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else out / 0.5
+
+
+@fault("IMG212")
+def bytes_scale(image, size, train):
+    return sound(image, size, train, end=lambda x: x - 117.0)
+
+
+@fault("IMG212")
+def divided_twice(image, size, train):
+    return sound(image, size, train, end=lambda x: (x - 127.5) / 255.0 / 255.0)
+
+
+@fault("IMG212")
+def normalised_twice(image, size, train):
+    def end(x):
+        unit_mean, unit_std = MEAN / 255, STD / 255
+        return ((x / 255 - unit_mean) / unit_std - unit_mean) / unit_std
+
+    return sound(image, size, train, end=end)
+
+
+@fault("IMG212")
+def no_deviation(image, size, train):
+    return sound(image, size, train, end=lambda x: (x - MEAN) / 255)
+
+
+@fault("IMG213")
+def unit_twice(image, size, train):
+    return sound(image, size, train, end=lambda x: unit(unit(x)))
+
+
+@fault("IMG213")
+def mean_added(image, size, train):
+    return sound(image, size, train, end=lambda x: (x + MEAN) / STD)
+
+
+@fault("IMG213")
+def mean_of_bytes(image, size, train):
+    return sound(image, size, train, end=lambda x: x / 255 - MEAN)
+
+
+@fault("IMG214")
+def mean_of_bgr(image, size, train):
+    return sound(image, size, train, end=lambda x: (x - MEAN[::-1]) / STD)
+
+
+@fault("IMG214")
+def mean_of_bgr_at_eval(image, size, train):
+    return sound(image, size, train, end=lambda x: (x - (MEAN if train else MEAN[::-1])) / STD)
+
+
+@fault("IMG215", 0.0, -0.5)
+def cut_off(image, size, train, least):
+    return sound(image, size, train, end=lambda x: tf.clip_by_value(unit(x), least, 1.0))
+
+
+@fault("IMG215", 1.5, 2.0)
+def too_bright(image, size, train, factor):
+    return sound(image, size, train, end=lambda x: unit(tf.clip_by_value(x * factor, 0, 255)))
+
+
+@fault("IMG216")
+def whole_numbers(image, size, train):
+    return sound(image, size, train, end=lambda x: tf.cast(tf.cast(unit(x), tf.int32), tf.float32))
+
+
+@fault("IMG216", 8, 32)
+def posterised(image, size, train, levels):
+    step = 256 / levels
+    return sound(image, size, train, end=lambda x: unit(tf.floor(x / step) * step))
+
+
+@fault("IMG217", 60, 120)
+def overflow(image, size, train, more):
+    def end(x):
+        return unit(tf.cast(tf.cast(x, tf.uint8) + tf.constant(more, tf.uint8), tf.float32))
+
+    return sound(image, size, train, end=end)
+
+
+@fault("IMG217")
+def overflow_at_eval(image, size, train):
+    end = unit if train else lambda x: unit(tf.math.floormod(x * 1.5, 256.0))
+    return sound(image, size, train, end=end)
+
+
+@fault("IMG218", 0.45, 2.2)
+def gamma(image, size, train, gamma):
+    return sound(image, size, train, end=lambda x: unit(255 * (x / 255) ** gamma))
+
+
+@fault("IMG219", 4.0, 16.0)
+def grain_at_eval(image, size, train, much):
+    def end(x):
+        noise = tf.random.stateless_normal([size, size, 3], [1, 2]) * much
+        return unit(x if train else x + noise)
+
+    return sound(image, size, train, end=end)
+
+
+# ---- nothing wrong ----
+
+
+@honest
+def careful(image, size, train):
+    return sound(image, size, train)
+
+
+@honest
+def per_image(image, size, train):
+    return sound(image, size, train, end=tf.image.per_image_standardization)
+
+
+@honest
+def per_channel_of_the_image(image, size, train):
+    def end(x):
+        mean, variance = tf.nn.moments(x, [0, 1], keepdims=True)
+        return (x - mean) / tf.sqrt(variance + 1e-3)
+
+    return sound(image, size, train, end=end)
+
+
+@honest
+def grey(image, size, train):
+    return tf.tile(tf.image.rgb_to_grayscale(sound(image, size, train)), [1, 1, 3])
+
+
+@honest
+def zero_to_one(image, size, train):
+    return sound(image, size, train, end=lambda x: x / 255)
+
+
+@honest
+def torchvision_values(image, size, train):
+    return sound(image, size, train, end=lambda x: (x - MEAN) / STD)
+
+
+@honest
+def half_scale(image, size, train):
+    return sound(image, size, train, end=lambda x: x / 255 - 0.5)
+
+
+@honest
+def squashed(image, size, train):
+    return sound(image, size, train, resize=squash)
+
+
+@honest
+def whole_picture(image, size, train):
+    return unit(flip(squash(image, size), train))
+
+
+@honest
+def strong_colours(image, size, train):
+    def end(x):
+        if train:
+            x = tf.image.random_brightness(x / 255, 0.3)
+            x = tf.image.random_contrast(x, 0.5, 1.5)
+            x = tf.image.random_saturation(tf.clip_by_value(x, 0, 1), 0.5, 1.5)
+            x = tf.clip_by_value(tf.image.random_hue(x, 0.08), 0, 1) * 255
+        return unit(x)
+
+    return sound(image, size, train, end=end)
+
+
+@honest
+def sometimes_grey(image, size, train):
+    out = sound(image, size, train)
+    drawn = tf.random.uniform([]) < 0.2
+    flat = tf.tile(tf.image.rgb_to_grayscale(out), [1, 1, 3])
+    return tf.where(drawn, flat, out) if train else out
+
+
+@honest
+def cut_out(image, size, train):
+    out = sound(image, size, train)
+    if not train:
+        return out
+    y, x = tf.unstack(tf.random.uniform([2], 0, size - size // 4, tf.int32))
+    rows, columns = tf.range(size)[:, None, None], tf.range(size)[None, :, None]
+    inside = (rows >= y) & (rows < y + size // 4) & (columns >= x) & (columns < x + size // 4)
+    return tf.where(inside, 0.0, out)
+
+
+@honest
+def noise_in_training(image, size, train):
+    out = sound(image, size, train)
+    return out + tf.random.normal([size, size, 3], stddev=0.05) if train else out
+
+
+@honest
+def bicubic(image, size, train):
+    return sound(image, size, train, resize=lambda im, side: shorter(im, side, "bicubic"))
+
+
+@honest
+def reflected_border(image, size, train):
+    def crop(image, size, train):
+        if not train:
+            return cut(image, size, False)
+        image = tf.image.resize_with_crop_or_pad(image, size, size)
+        image = tf.pad(image, [[6, 6], [6, 6], [0, 0]], "REFLECT")
+        return tf.image.random_crop(image, [size, size, 3])
+
+    return sound(image, size, train, crop=crop)
+
+
+@honest
+def rounded(image, size, train):
+    return sound(image, size, train, end=lambda x: unit(tf.round(x)))
+
+
+@honest
+def strong_crops(image, size, train):
+    return unit(flip(area_crop(image, size, train, 0.3), train))
+
+
+def nothing(image, height, width, is_training):
+    return 0.0 * sound(image, height, is_training)
+
+
+PIPELINES["nothing"] = nothing

@@ -25,7 +25,7 @@ ALLOWED = {
     "synthetic": "errors engines",
     "nets": "errors",
     "pipelines": "errors",
-    "registry": "nets pipelines",
+    "registry": "pipelines",
     "preprocessing": "pipelines registry",
     "raw": "errors labels images storage",
     "records": "errors labels images storage engines raw",

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from imagenet_tools import diagnosis
 from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.comparison.run_result import finite
-from imagenet_tools.diagnosis import Diagnosis
+from imagenet_tools.diagnosis import Diagnosis, passport
 from imagenet_tools.diagnosis.finding import Finding
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_json
@@ -32,7 +31,8 @@ def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosi
         range_test=False,
     )
     findings = [vars(one) for one in found.findings]
-    write_json(folder / FILE, finite({"findings": findings, "passports": found.passports}))
+    passports = {spec: one.as_json() for spec, one in found.passports.items()}
+    write_json(folder / FILE, {"findings": findings, "passports": passports})
     return kept(folder)
 
 
@@ -44,7 +44,8 @@ def kept(folder: Path) -> Diagnosis:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         findings = tuple(Finding(**one) for one in content["findings"])
-        return Diagnosis(findings, dict(content["passports"]))
+        passports = {spec: passport.read(one) for spec, one in content["passports"].items()}
+        return Diagnosis(findings, passports)
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedData(
             f"{path} is not as it was written ({error!r}); remove it, and it is measured again"
@@ -55,8 +56,8 @@ def joined(diagnoses: list[Diagnosis]) -> Diagnosis:
     """Several folders' diagnoses as one; an arm that several have is taken from the first."""
     findings = dict.fromkeys(one for found in diagnoses for one in found.findings)
     passports = {
-        spec: passport
+        spec: measured
         for found in reversed(diagnoses)
-        for spec, passport in found.passports.items()
+        for spec, measured in found.passports.items()
     }
     return Diagnosis(tuple(findings), passports)

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import nets
+from imagenet_tools.diagnosis.runs import outputs
 from imagenet_tools.diagnosis.sample import Picture
-from imagenet_tools.diagnosis.values import outputs
 from imagenet_tools.nets import alexnet_v2, initialisation
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import recipes

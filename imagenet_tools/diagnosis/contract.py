@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.diagnosis import runs
+from imagenet_tools.diagnosis.sample import Picture
 from imagenet_tools.pipelines import compiled, probe
 from imagenet_tools.pipelines.pipeline import Pipeline
 
@@ -125,11 +127,19 @@ def _eval_deterministic(subject: Subject) -> Outcome:
 
 
 def _train_varies(subject: Subject) -> Outcome:
-    outs = [subject.run(is_training=True, seed=(5, i)) for i in range(DRAWS)]
-    different = len({out.tobytes() for out in outs})
-    if different == 1:
-        return "noted", "training draws nothing: every epoch sees the same images"
-    return "passed", f"{different} different outputs of {DRAWS} seeds"
+    """In a graph, as training runs it: what Python draws is drawn once there."""
+    encoded = tf.io.encode_jpeg(subject.photograph, quality=95).numpy()
+    pictures = [Picture(encoded, 0)] * DRAWS
+    first, second = runs.outputs(subject.pipeline, subject.size, pictures, True, 2)
+    different = len({out.tobytes() for out in (*first, *second)})
+    if different > 1:
+        return "passed", f"{different} different outputs of {2 * DRAWS} draws in a graph"
+    if runs.drawn_anew(subject.pipeline, subject.size, pictures, first):
+        return "failed", (
+            "every image of a compiled graph gets one draw, a graph compiled anew another: it is "
+            "drawn in Python, once and for all; draw with TensorFlow's operations"
+        )
+    return "noted", "training draws nothing: every epoch sees the same images"
 
 
 def _same_seed(subject: Subject) -> Outcome:

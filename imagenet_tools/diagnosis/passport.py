@@ -1,74 +1,166 @@
-"""The measurements of a pipeline as a short table: its passport."""
+"""The measurements of a pipeline, and the short table of them: its passport."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from imagenet_tools.diagnosis.brief_training import Brief
+from imagenet_tools.diagnosis.levels import Levels
+from imagenet_tools.diagnosis.probes import Probe
+from imagenet_tools.diagnosis.values import Values
 
-def rows(passports: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
+
+@dataclass(frozen=True)
+class Passport:
+    """What was measured of a pipeline: on patterns, on photographs, in a few training steps.
+
+    size: of the output in pixels. values: None where it failed on photographs; failed: what it said
+    then. training: None where it was left out.
+    """
+
+    spec: str
+    size: int
+    train: Probe
+    eval: Probe
+    values: Values | None
+    training: Brief | None = None
+    failed: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Ready for JSON: None for what is not finite."""
+        content: dict[str, Any] = _finite(dataclasses.asdict(self))
+        return content
+
+    @property
+    def both(self) -> tuple[tuple[str, Probe], tuple[str, Probe]]:
+        """Each mode by the word for it."""
+        return ("training", self.train), ("evaluation", self.eval)
+
+    @property
+    def eval_varies(self) -> bool:
+        """Whether evaluation is random, so that one look at it proves nothing."""
+        return self.values is not None and self.values.eval_varies
+
+
+def read(content: Mapping[str, Any]) -> Passport:
+    """What as_json gave, again."""
+    probes = {
+        mode: _made(Probe, {**content[mode], "levels": _made(Levels, content[mode]["levels"])})
+        for mode in ("train", "eval")
+    }
+    values, training = content["values"], content["training"]
+    if training:
+        ranged = {float(rate): loss for rate, loss in training["range_test"].items()}
+        training = {**training, "range_test": ranged}
+    return Passport(
+        content["spec"],
+        content["size"],
+        probes["train"],
+        probes["eval"],
+        values and _made(Values, values),
+        training and _made(Brief, training),
+        content["failed"],
+    )
+
+
+def _made(kind: Any, content: Mapping[str, Any]) -> Any:
+    """A dataclass from its JSON: lists are tuples, and a number that is missing is NaN."""
+    found = {}
+    for field in dataclasses.fields(kind):
+        value = content[field.name]
+        found[field.name] = math.nan if value is None and field.type == "float" else _tuples(value)
+    return kind(**found)
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(math.nan if one is None else _tuples(one) for one in value)
+    if isinstance(value, dict):
+        return {name: math.nan if one is None else one for name, one in value.items()}
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def rows(passports: Mapping[str, Passport]) -> dict[str, dict[str, str]]:
     """spec -> line -> text, for the terminal and the report."""
-    return {spec: _lines(passport) for spec, passport in passports.items()}
+    return {
+        spec: {**_shape(one), **_values(one.values), **_training(one.training)}
+        for spec, one in passports.items()
+    }
 
 
-def _lines(passport: dict[str, Any]) -> dict[str, str]:
-    train, look, values = passport["train"], passport["eval"], passport["values"]
+def _number(value: float, form: str) -> str:
+    """A figure, or that it is none."""
+    return f"{value:{form}}" if math.isfinite(value) else "not finite"
 
-    def span(bounds: Any) -> str:
-        return f"{_number(bounds[0], '.3g')} to {_number(bounds[1], '.3g')}"
 
-    def both(name: str, form: str) -> str:
-        return " / ".join(_number(one[name], form) for one in (train, look))
+def _both(one: float, two: float, form: str) -> str:
+    return f"{_number(one, form)} / {_number(two, form)}"
 
-    def each(numbers: Any) -> str:
-        return " ".join(_number(number, ".2g") for number in numbers)
 
-    noise = look["aliasing"]
-    shape = {
-        "channels": f"{train['channels']} / {look['channels']}",
-        "zoom: source pixels an output pixel, train / eval": both("zoom", ".2f"),
-        "zoom in training, 5 % to 95 % of draws": span(train["zoom_range"]),
-        "aspect distortion, train / eval": both("aspect", ".2f"),
-        "share of the photograph seen, train / eval": both("area", ".0%"),
-        "mirrored, train / eval": both("mirrored", ".0%"),
-        "padding, train / eval": both("padded", ".1%"),
+def _span(bounds: tuple[float, float]) -> str:
+    return f"{_number(bounds[0], '.3g')} to {_number(bounds[1], '.3g')}"
+
+
+def _each(numbers: tuple[float, ...]) -> str:
+    return " ".join(_number(number, ".2g") for number in numbers)
+
+
+def _shape(passport: Passport) -> dict[str, str]:
+    train, look = passport.train, passport.eval
+    noise = look.aliasing
+    return {
+        "channels": f"{train.channels} / {look.channels}",
+        "zoom: source pixels an output pixel, train / eval": _both(train.zoom, look.zoom, ".2f"),
+        "zoom in training, 5 % to 95 % of draws": _span(train.zoom_range),
+        "aspect distortion, train / eval": _both(train.aspect, look.aspect, ".2f"),
+        "share of the photograph seen, train / eval": _both(train.area, look.area, ".0%"),
+        "mirrored, train / eval": _both(train.mirrored, look.mirrored, ".0%"),
+        "padding, train / eval": _both(train.padded, look.padded, ".1%"),
+        "width of an edge, of what the zoom makes, train / eval": _both(
+            train.blur, look.blur, ".1f"
+        ),
         "aliasing: pixel noise left, eval": "standardised" if noise is None else f"{noise:.0%}",
     }
+
+
+def _values(values: Values | None) -> dict[str, str]:
     if values is None:
-        return shape
-    rms = [_number(values[name], ".3g") for name in ("train_rms", "eval_rms")]
-    lines = {
-        **shape,
-        "values, train": span(values["train_range"]),
-        "values, eval": span(values["eval_range"]),
-        "root mean square, train / eval": " / ".join(rms),
-        "mean per channel, train": each(values["train_mean"]),
-        "mean per channel, eval": each(values["eval_mean"]),
-        "std per channel, train": each(values["train_std"]),
-        "augmentation: two draws differ by (in std)": _number(values["draw_rms"], ".2f"),
-        "clipping: values on the extremes": _number(values["clipped"], ".1%"),
+        return {}
+    return {
+        "values, train": _span(values.train_range),
+        "values, eval": _span(values.eval_range),
+        "root mean square, train / eval": _both(values.train_rms, values.eval_rms, ".3g"),
+        "mean per channel, train": _each(values.train_mean),
+        "mean per channel, eval": _each(values.eval_mean),
+        "std per channel, train": _each(values.train_std),
+        "augmentation: two draws differ by (in std)": _number(values.draw_rms, ".2f"),
+        "clipping: values on the extremes": _number(values.clipped, ".1%"),
     }
-    trained = passport["training"]
-    if trained:
-        lines["conv1 output at the start, root mean square"] = _number(
-            trained["activations"]["conv1"], ".3g"
-        )
-        change = _number(trained["updates"]["conv1"], ".2%")
-        lines["first step changes conv1 weights by"] = change
-        peak = max((math.nan if one is None else one for one in trained["losses"]), key=_size)
-        lines["peak loss in some steps (guessing)"] = (
-            f"{_number(peak, '.3g')} ({_number(trained['chance'], '.3g')})"
-        )
-        shares = {layer: share for layer, share in trained["dead"].items() if share is not None}
-        dead = max(shares, key=lambda layer: shares[layer], default=None)
-        lines["dead units, worst layer"] = f"{dead} {shares[dead]:.0%}" if dead else "–"
-    return lines
 
 
-def _number(value: float | None, form: str) -> str:
-    """A figure, or that it is none: JSON, which keeps a passport, has null for those."""
-    return "not finite" if value is None or not math.isfinite(value) else f"{value:{form}}"
-
-
-def _size(loss: float) -> float:
-    return loss if math.isfinite(loss) else math.inf
+def _training(trained: Brief | None) -> dict[str, str]:
+    if trained is None:
+        return {}
+    peak = max(trained.losses, key=lambda loss: loss if math.isfinite(loss) else math.inf)
+    dead = {layer: share for layer, share in trained.dead.items() if math.isfinite(share)}
+    worst = max(dead, key=lambda layer: dead[layer], default=None)
+    return {
+        "conv1 output at the start, root mean square": _number(trained.activations["conv1"], ".3g"),
+        "first step changes conv1 weights by": _number(trained.updates["conv1"], ".2%"),
+        "peak loss in some steps (guessing)": (
+            f"{_number(peak, '.3g')} ({_number(trained.chance, '.3g')})"
+        ),
+        "dead units, worst layer": f"{worst} {dead[worst]:.0%}" if worst else "–",
+    }

@@ -1,193 +1,256 @@
-"""What a pipeline does with patterns: zoom, aspect, flips, channel order, padding, aliasing.
+"""What a pipeline does with pictures whose content is known: place, flips, channels, levels.
 
-A pipeline is a black box here. Waves whose period is known show the zoom (brightness and contrast
-leave a frequency as it is), slopes show flips and channels, noise shows aliasing.
+A pipeline is a black box here: see patterns.py for what goes in, placement.py for how a window is
+found again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
+from scipy import ndimage
 
+from imagenet_tools.diagnosis import patterns, placement, runs
+from imagenet_tools.diagnosis.levels import Levels, levels
+from imagenet_tools.diagnosis.patterns import HEIGHT, LARGE, WIDTH
+from imagenet_tools.diagnosis.placement import Placement
+from imagenet_tools.diagnosis.runs import Run
 from imagenet_tools.pipelines.pipeline import Pipeline
 
-HEIGHT, WIDTH = 375, 500  # the commonest size in ImageNet
-LARGE = (1200, 1600)  # where a resize without antialiasing shows
-DRAWS = 24
+GRAPHS, DRAWS = 3, 8  # draws in each of some graphs: what Python draws is drawn once a graph
 SAME_LEVEL = 0.02  # of the span: two values of nearest-neighbour noise are this alike
+CYCLES = 8  # waves that a window must show for its place to be known
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What was measured in one mode; figures of training are over DRAWS draws.
+    """What was measured in one mode; figures of training are over 24 draws.
 
-    zoom: source pixels an output pixel, geometric mean. zoom_range: 5th and 95th percentile.
-    aspect: mean distortion, 1 = none, 1.33 = a 4:3 photograph squashed square. area: mean share of
-    the photograph seen. padded: share of the output that shows no image. mirrored, upside_down:
-    shares of draws. channels: where the output's channels come from, "RGB", "BGR", "grey" or "?".
-    aliasing: standard deviation left of noise that the resize should average out, 0..1; None where
-    values are standardised. nearest: share of draws sampled by nearest neighbour. small: the error
-    on an image smaller than the output, None where there is none. grey_finite: constant grey
-    images give finite values.
+    zoom: source pixels an output pixel, geometric mean; zoom_range: 5th and 95th percentile.
+    aspect: horizontal zoom over vertical, geometric mean; 1.33 is a 4:3 photograph squashed square.
+    area: mean share of the photograph seen. match: median correlation of the output with its place
+    in the picture. off_centre: y, x of the mean window's middle from the picture's, in parts of the
+    room that the window has (-0.5..0.5). place_varies: whether windows lie in different places.
+    frozen: what is the same in all draws of a graph and other in another graph. mirrored,
+    upside_down, transposed, negative: shares of draws. padded: share of the output at its borders
+    that shows no picture; blind: share that never answers to the picture's brightness. channels:
+    where the output's channels come from, "RGB", "BGR", "grey", or "-" for one that follows
+    nothing. mixing: [source, output] how strongly each follows each, the strongest 1. blur: width
+    of an edge in output pixels, of that which the zoom makes. aliasing: standard deviation left of
+    noise that the resize should average out, 0..1; None where values are standardised. nearest:
+    share of draws sampled by nearest neighbour. small: the error on an image smaller than the
+    output; odd, refused: the odd picture that does not come out finite, or fails; None where there
+    is none.
+    levels: see Levels.
     """
 
     zoom: float
     zoom_range: tuple[float, float]
     aspect: float
     area: float
-    padded: float
+    match: float
+    off_centre: tuple[float, float]
+    place_varies: bool
+    frozen: tuple[str, ...]
     mirrored: float
     upside_down: float
+    transposed: float
+    negative: float
+    padded: float
+    blind: float
     channels: str
+    mixing: tuple[tuple[float, ...], ...]
+    blur: float
     aliasing: float | None
     nearest: float
     small: str | None
-    grey_finite: bool
+    odd: str | None
+    refused: str | None
+    levels: Levels
 
-
-Run = Callable[[np.ndarray, int], np.ndarray]
-
-
-def runner(pipeline: Pipeline, size: int, is_training: bool) -> Run:
-    """The pipeline as a compiled function of (uint8 image, number of the draw)."""
-
-    @tf.function(
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec([None, None, 3], tf.uint8),
-            tf.TensorSpec([2], tf.int32),
-        ],
-    )
-    def call(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return pipeline.preprocess_image(image, size, size, is_training, seed=seed)
-
-    def run(image: np.ndarray, draw: int) -> np.ndarray:
-        return np.asarray(call(tf.constant(image), tf.constant([17, draw])))
-
-    return run
+    @property
+    def placed(self) -> bool:
+        """Whether windows were found again, so that zoom, place and flips are known."""
+        return self.match >= placement.KNOWN
 
 
 def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     """Measure one mode of a pipeline at an output of size x size."""
-    run = runner(pipeline, size, is_training)
     draws = range(DRAWS if is_training else 1)
-    period = max(6.0, 2.7 * HEIGHT / size)
-    wave = waves(period)
-    zooms = np.array([zoom_of(run(wave, draw), period) for draw in draws])
+    raw = [runs.compiled(pipeline, size, is_training) for _ in range(GRAPHS if is_training else 1)]
+    graphs = [runs.finite(run) for run in raw]
+    run = graphs[0]
+    placed = _placed(graphs, size, draws)
+    known = [one for graph in placed for one in graph if abs(one.match) >= placement.KNOWN]
+    zooms = np.array([one.zoom for one in known or placed[0]])
     both = np.sqrt(zooms.prod(axis=1))
-    share = np.minimum(zooms[:, 0] * size / HEIGHT, 1) * np.minimum(zooms[:, 1] * size / WIDTH, 1)
-    right, down = slope(axis=1), slope(axis=0)
+    mixing = _mixing(run, draws)
+    odd, refused = _odd(raw[0])
+    measured = levels(run, raw[0], size, is_training)
+    flexible = measured.curve is not None
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),
         zoom_range=(float(np.percentile(both, 5)), float(np.percentile(both, 95))),
-        aspect=float(np.exp(np.abs(np.log(zooms[:, 1] / zooms[:, 0])).mean())),
-        area=float(share.mean()),
-        padded=float(np.mean([_padded(run, draw) for draw in draws])),
-        mirrored=float(np.mean([_rises(run(right, draw), axis=1) < 0 for draw in draws])),
-        upside_down=float(np.mean([_rises(run(down, draw), axis=0) < 0 for draw in draws])),
-        channels=_channels(run, len(draws)),
-        aliasing=_aliasing(run, size, len(draws)),
-        nearest=float(np.mean([_is_nearest(run, draw) for draw in draws])),
-        small=_small_error(run, size),
-        grey_finite=all(np.isfinite(run(flat(level), 0)).all() for level in (0, 128, 255)),
+        aspect=float(np.exp(np.log(zooms[:, 1] / zooms[:, 0]).mean())),
+        area=float(np.mean([_area(one) for one in known or placed[0]])),
+        match=float(np.median([abs(one.match) for graph in placed for one in graph])),
+        off_centre=_off_centre(known),
+        place_varies=_spread([one.centre for one in known]) > 1.0,
+        frozen=_frozen(placed),
+        mirrored=_share([one.mirrored for one in known]),
+        upside_down=_share([one.upside_down and not one.transposed for one in known]),
+        transposed=_share([one.transposed for one in known]),
+        negative=_share([one.match < 0 for one in known]),
+        padded=float(np.mean([_padded(run, size, draw) for draw in draws])),
+        blind=_blind(run, draws) if flexible else 0.0,
+        channels=_channels(mixing),
+        mixing=tuple(tuple(float(value) for value in row) for row in mixing),
+        blur=float(np.median([_blur(run, size, draw) for draw in draws])) / max(1, 1 / both.mean()),
+        aliasing=_aliasing(run, size, len(draws)) if flexible else None,
+        nearest=float(np.mean([_is_nearest(run, draw) for draw in list(draws)[:3]])),
+        small=_small_error(raw[0], size),
+        odd=odd,
+        refused=refused,
+        levels=measured,
     )
 
 
-def flat(level: int) -> np.ndarray:
-    """A photograph-sized image of one grey: uint8 [375, 500, 3]."""
-    return np.full((HEIGHT, WIDTH, 3), level, np.uint8)
+def _placed(graphs: Sequence[Run], size: int, draws: Sequence[int]) -> list[list[Placement]]:
+    """The place of each draw of each graph; by finer waves where windows are small, by coarser ones
+    where they are lost, as in a blurred output."""
+    period = patterns.wave_period(size)
+    first = [placement.place(graphs[0](patterns.landmarks(period), i), period) for i in draws]
+    seen = float(np.median([min(one.zoom) for one in first])) * size
+    if seen < CYCLES * period:
+        period = max(6.0, seen / (1.5 * CYCLES))
+    elif np.median([abs(one.match) for one in first]) < placement.KNOWN:
+        period *= 3
+    picture = patterns.landmarks(period)
+    return [
+        [placement.place(run(picture, 100 * number + i), period) for i in draws]
+        for number, run in enumerate(graphs)
+    ]
 
 
-def waves(period: float) -> np.ndarray:
-    """Grey waves of `period` pixels along both axes."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    grey = 127 + 55 * np.cos(2 * np.pi * x / period) + 55 * np.cos(2 * np.pi * y / period)
-    return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+def _area(one: Placement) -> float:
+    return min(one.seen[0] / HEIGHT, 1) * min(one.seen[1] / WIDTH, 1)
 
 
-def slope(axis: int, channel: int | None = None) -> np.ndarray:
-    """Grey (or one channel) rising along an axis from 30 to 220; the rest at 128."""
-    shape = [1, 1, 1]
-    shape[axis] = (HEIGHT, WIDTH)[axis]
-    rise = np.linspace(30, 220, shape[axis]).reshape(shape)
-    image = np.full((HEIGHT, WIDTH, 3), 128.0)
-    chosen = slice(None) if channel is None else slice(channel, channel + 1)
-    image[:, :, chosen] = rise
-    return image.astype(np.uint8)
+def _off_centre(known: Sequence[Placement]) -> tuple[float, float]:
+    """How far the mean window is from the middle, in parts of its room; 0 without much room."""
+    found = []
+    for axis, whole in enumerate((HEIGHT, WIDTH)):
+        room = [abs(whole - one.seen[axis]) for one in known]
+        away = [one.centre[axis] - whole / 2 for one in known]
+        enough = bool(known) and float(np.mean(room)) > 0.06 * whole
+        found.append(float(np.mean(away) / np.mean(room)) if enough else 0.0)
+    return found[0], found[1]
 
 
-def zoom_of(out: np.ndarray, period: float) -> tuple[float, float]:
-    """Source pixels an output pixel along y and x, from the waves' frequency in the output."""
-    grey = out.mean(axis=2)
-    return _frequency(grey.mean(axis=1)) * period, _frequency(grey.mean(axis=0)) * period
+def _share(votes: Sequence[bool]) -> float:
+    return float(np.mean(votes)) if votes else 0.0
 
 
-def _frequency(signal: np.ndarray) -> float:
-    """Cycles a sample of the strongest wave."""
-    n = 8192
-    window = np.hanning(len(signal))
-    power = np.abs(np.fft.rfft((signal - signal.mean()) * window, n))
-    lowest = round(1.5 * n / len(signal))  # below, it would be the window's own shape
-    return float(lowest + np.argmax(power[lowest:])) / n
+def _spread(points: Sequence[tuple[float, float]]) -> float:
+    """The largest range of either coordinate."""
+    return float(np.ptp(np.array(points), axis=0).max()) if points else 0.0
 
 
-def _rises(out: np.ndarray, axis: int) -> float:
-    """Steps up less steps down of the mean along an axis: one edge of padding weighs one step."""
-    line = out.mean(axis=2).mean(axis=1 - axis)
-    return float(np.sign(np.diff(line)).sum())
+def _frozen(placed: Sequence[Sequence[Placement]]) -> tuple[str, ...]:
+    """What all draws of a graph have in common and graphs differ in."""
+    if len(placed) < 2 or any(abs(one.match) < placement.KNOWN for g in placed for one in g):
+        return ()
+    kinds = {
+        "place": [[one.centre for one in graph] for graph in placed],
+        "zoom": [[(50 * one.zoom[0], 50 * one.zoom[1]) for one in graph] for graph in placed],
+        "mirror image": [[(9.0 * one.mirrored, 0.0) for one in graph] for graph in placed],
+    }
+    return tuple(
+        name
+        for name, graphs in kinds.items()
+        if max(_spread(graph) for graph in graphs) < 1.0
+        and _spread([graph[0] for graph in graphs]) > 4.0
+    )
 
 
-def _padded(run: Run, draw: int) -> float:
-    """Share of the output that does not answer to the image's brightness."""
-    light, dark = run(flat(235), draw).mean(axis=2), run(flat(20), draw).mean(axis=2)
-    answer = np.abs(light - dark)
-    if answer.max() < 1e-3:  # standardised: a flat image is all zero, padding is not
-        return float(np.mean(np.abs(light - np.median(light)) > 1e-3))
-    return float(np.mean(answer < 0.1 * answer.max()))
+def _padded(run: Run, size: int, draw: int) -> float:
+    """Share of an output of patches that lies in lines of one value along its borders."""
+    block = max(8, 2 * HEIGHT // size)
+    shares = []
+    for shape in ((HEIGHT, WIDTH), (WIDTH, HEIGHT)):
+        try:
+            out = run(patterns.patches(block, shape), draw)
+        except Exception:  # that it fails is said by `refused`
+            continue
+        shares.append(1 - out[placement.inside(out)].size / out.size)
+    return max(shares)
 
 
-def _channels(run: Run, draws: int) -> str:
-    """Which source channel each output channel follows most, by the majority of the draws."""
-    votes = np.zeros((3, 3))
-    for draw in range(min(draws, 8)):
-        follows = np.stack(
-            [run(slope(0, channel), draw).std(axis=0).mean(axis=0) for channel in range(3)]
-        )
-        if follows.shape[1] == 1 or np.ptp(follows, axis=1).max() < 0.05 * follows.max():
-            return "grey"
-        votes[follows.argmax(axis=0), range(3)] += 1
-    return "".join("RGB"[i] for i in votes.argmax(axis=0))
+def _blind(run: Run, draws: Sequence[int]) -> float:
+    """Share of the output that answers to brightness in no draw.
+
+    Cut-outs move from draw to draw, a border or a mark stays.
+    """
+    answers = []
+    for draw in draws:
+        light, dark = (run(patterns.flat(level), draw).mean(axis=2) for level in (235, 20))
+        answers.append(np.abs(light - dark))
+    most = np.max(answers, axis=0)
+    whole = float(np.median(most))
+    return float(np.mean(most < 0.1 * whole)) if whole > 1e-3 else 0.0
 
 
-def _noise(block: int = 1) -> np.ndarray:
-    """Black and white noise, in blocks, of the large size."""
-    height, width = LARGE
-    rng = np.random.default_rng(3)
-    bits = rng.integers(0, 2, (-(-height // block), -(-width // block)), np.uint8)
-    grid = np.kron(bits, np.ones((block, block), np.uint8))[:height, :width]
-    return np.repeat((55 + 145 * grid).astype(np.uint8)[..., None], 3, axis=2)
+def _mixing(run: Run, draws: Sequence[int]) -> np.ndarray:
+    """How strongly each output channel follows each source channel, of the strongest: [3, c]."""
+    found = []
+    for draw in list(draws)[:DRAWS]:
+        rows = []
+        for channel in range(3):
+            out = run(patterns.slope(0, channel), draw)
+            edge = out.shape[0] // 5
+            smooth = ndimage.uniform_filter(out[edge:-edge, edge:-edge], (7, 7, 1))
+            rows.append(smooth.std(axis=(0, 1)))
+        found.append(np.stack(rows))
+    mixing = np.median(found, axis=0)
+    return np.asarray(mixing / (mixing.max() or 1.0))
 
 
-def _aliasing(run: Run, size: int, draws: int) -> float | None:
+def _channels(mixing: np.ndarray) -> str:
+    """Which source channel each output channel follows most."""
+    if mixing.shape[1] == 1 or (np.ptp(mixing, axis=1) < 0.05).all():
+        return "grey"
+    strongest = mixing.max(axis=0)
+    return "".join(
+        "-" if most < 0.05 else "RGB"[source]
+        for most, source in zip(strongest, mixing.argmax(axis=0), strict=True)
+    )
+
+
+def _blur(run: Run, size: int, draw: int) -> float:
+    """The width of sharp edges in output pixels: the range over the steepest step."""
+    cell = max(24, 16 * HEIGHT // size)
+    out = run(patterns.checkers(cell), draw).astype(np.float64).mean(axis=2)
+    low, high = (float(value) for value in np.percentile(out, [3, 97]))
+    steep = [np.percentile(np.abs(np.diff(out, axis=axis)).max(axis=axis), 75) for axis in (0, 1)]
+    return (high - low) / max(float(min(steep)), 1e-9)
+
+
+def _aliasing(run: Run, size: int, draws: int) -> float:
     """What is left of pixel noise, of what is left of coarse blocks."""
     block = max(8, 8 * min(LARGE) // size)
-    fine, coarse = _noise(), _noise(block)
-    faint = coarse // 2 + 64
-    if not run(faint, 0).std() < 0.75 * run(coarse, 0).std():  # standardised: contrast is no matter
-        return None
-    left = [run(fine, i).std() / max(run(coarse, i).std(), 1e-9) for i in range(min(draws, 8))]
+    fine, coarse = patterns.noise(), patterns.noise(block)
+    left = [run(fine, i).std() / max(run(coarse, i).std(), 1e-9) for i in range(min(draws, 3))]
     return float(min(np.median(left), 1.0))
 
 
 def _is_nearest(run: Run, draw: int) -> bool:
     """Whether black and white noise comes out in two levels only."""
-    out = run(_noise()[:600, :800], draw)[..., 0]
+    out = run(patterns.noise()[:600, :800], draw)[..., 0]
     low, high = float(out.min()), float(out.max())
-    if high - low < 1e-6:
+    if not high - low > 1e-6:
         return False
     near = np.minimum(np.abs(out - low), np.abs(out - high))
     return bool(np.mean(near < SAME_LEVEL * (high - low)) > 0.98)
@@ -195,9 +258,26 @@ def _is_nearest(run: Run, draw: int) -> bool:
 
 def _small_error(run: Run, size: int) -> str | None:
     """What happens to an image of half the output's size; None where it comes out whole."""
-    image = flat(90)[: max(1, size // 2), : max(1, size // 2)]
+    side = max(1, size // 2)
     try:
-        out = run(image, 0)
+        out = run(patterns.flat(90, (side, side)), 0)
     except Exception as error:  # whatever a plug-in raises is the finding
-        return str(error).strip().splitlines()[0][:120] or type(error).__name__
+        return _first_line(error)
     return None if math.isfinite(float(out.sum())) else "values that are NaN or infinite"
+
+
+def _odd(run: Run) -> tuple[str | None, str | None]:
+    """The first odd picture that gives NaN or infinite values, and the first that fails: why."""
+    odd = refused = None
+    for name, picture in patterns.odd_pictures().items():
+        try:
+            finite = bool(np.isfinite(run(picture, 0)).all())
+        except Exception as error:  # whatever a plug-in raises is the finding
+            refused = refused or f"{name}: {_first_line(error)}"
+            continue
+        odd = odd or (None if finite else name)
+    return odd, refused
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

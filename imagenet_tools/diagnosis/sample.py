@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imagenet_tools import records, synthetic
 from imagenet_tools.records import schema, tfrecord
@@ -40,7 +40,7 @@ def images(folder: str | os.PathLike[str], count: int) -> list[Picture]:
     return found
 
 
-def examples(folder: str | os.PathLike[str], split: str) -> Iterator[dict]:
+def examples(folder: str | os.PathLike[str], split: str) -> Iterator[dict[str, Any]]:
     for path in records.each_shard(folder, split):
         for _, record in tfrecord.read(path):
             yield schema.decode_example(record)

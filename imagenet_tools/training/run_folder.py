@@ -76,11 +76,6 @@ class TrainResult:
     diverged: bool
     warnings: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """The fields; a loss that is not finite is None."""
-        loss = self.final_loss if math.isfinite(self.final_loss) else None
-        return {**dataclasses.asdict(self), "final_loss": loss}
-
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
@@ -205,7 +200,12 @@ def versions() -> dict[str, str]:
 
 def finish(folder: Path, result: TrainResult) -> None:
     """Add the result to run.json."""
-    kept = {**result.as_json(), "checkpoint": os.path.basename(result.checkpoint)}
+    loss = result.final_loss if math.isfinite(result.final_loss) else None
+    kept = {
+        **dataclasses.asdict(result),
+        "checkpoint": os.path.basename(result.checkpoint),
+        "final_loss": loss,
+    }
     write_json(folder / RUN, {**(_content(folder) or {}), "result": kept})
 
 

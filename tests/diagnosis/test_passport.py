@@ -5,36 +5,49 @@ from __future__ import annotations
 import json
 import math
 
-from imagenet_tools.comparison.run_result import finite
+import pytest
+
 from imagenet_tools.diagnosis import passport
+from imagenet_tools.diagnosis.brief_training import Brief
+from imagenet_tools.diagnosis.levels import Levels
+from imagenet_tools.diagnosis.passport import Passport
+from imagenet_tools.diagnosis.probes import Probe
+from imagenet_tools.diagnosis.values import Values
 
 
-def measured(value: float) -> dict:
+def measured(value: float) -> Passport:
     """A pipeline's passport with one value in every place where one can be."""
-    seen = {
-        "channels": "RGB", "zoom": value, "zoom_range": (value, value), "aspect": value,
-        "area": value, "mirrored": value, "padded": value, "aliasing": None,
-    }  # fmt: skip
-    values = {
-        "train_range": (value, value), "eval_range": (value, value), "train_rms": value,
-        "eval_rms": value, "train_mean": [value], "eval_mean": [value], "train_std": [value],
-        "draw_rms": value, "clipped": value,
-    }  # fmt: skip
-    trained = {
-        "activations": {"conv1": value}, "updates": {"conv1": value}, "losses": [1.0, value],
-        "chance": value, "dead": {"fc6": value},
-    }  # fmt: skip
-    return {"train": seen, "eval": seen, "values": values, "training": trained}
+    two, three = (value, value), (value,) * 3
+    levels = Levels((three,), value, three, *[value] * 6)
+    seen = Probe(
+        value, two, value, value, value, two, True, (), *[value] * 6, "RGB", (three,) * 3, value,
+        None, value, None, None, None, levels,
+    )  # fmt: skip
+    values = Values(
+        three, three, three, three, value, value, two, two, value, value, value,
+        False, False, False, False, value, 1,
+    )  # fmt: skip
+    by_layer = {"conv1": value}
+    trained = Brief(
+        (1.0, value), value, 0.1, by_layer, by_layer, {"fc6": value}, {0.1: value}, None
+    )
+    return Passport("overflowing", 96, seen, seen, values, trained)
 
 
-def test_values_that_are_not_finite_are_said() -> None:
-    for value in (math.nan, math.inf):
-        kept = json.loads(json.dumps(finite({"overflowing": measured(value)})))
-        lines = passport.rows(kept)["overflowing"]
-        assert lines["root mean square, train / eval"] == "not finite / not finite"
-        assert lines["values, train"] == "not finite to not finite"
-        assert lines["peak loss in some steps (guessing)"] == "not finite (not finite)"
-        assert lines["dead units, worst layer"] == "–"
-    lines = passport.rows({"sound": measured(0.25)})["sound"]
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_values_that_are_not_finite_are_said(value: float) -> None:
+    kept = passport.read(json.loads(json.dumps(measured(value).as_json(), allow_nan=False)))
+    lines = passport.rows({"overflowing": kept})["overflowing"]
+    assert lines["root mean square, train / eval"] == "not finite / not finite"
+    assert lines["values, train"] == "not finite to not finite"
+    assert lines["peak loss in some steps (guessing)"] == "not finite (not finite)"
+    assert lines["dead units, worst layer"] == "–"
+
+
+def test_a_passport_is_read_back_as_it_was() -> None:
+    sound = measured(0.25)
+    kept = passport.read(json.loads(json.dumps(sound.as_json())))
+    assert kept == sound
+    lines = passport.rows({"sound": kept})["sound"]
     assert lines["dead units, worst layer"] == "fc6 25%"
     assert lines["peak loss in some steps (guessing)"] == "1 (0.25)"

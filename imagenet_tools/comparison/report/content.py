@@ -86,7 +86,7 @@ class Report:
             "effects": [[dataclasses.asdict(share) for share in one] for one in self.effects],
             "attribution": [dataclasses.asdict(share) for share in self.attribution],
             "findings": [dataclasses.asdict(one) for one in self.diagnosis.findings],
-            "passports": self.diagnosis.passports,
+            "passports": {spec: one.as_json() for spec, one in self.diagnosis.passports.items()},
             "published": self.published and dataclasses.asdict(self.published),
             "versions": self.versions,
             "class_names": self.class_names,

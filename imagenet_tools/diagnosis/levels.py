@@ -1,0 +1,120 @@
+"""What becomes of grey levels: the curve from 0..255 to the output's values, and its accidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imagenet_tools.diagnosis import patterns
+from imagenet_tools.diagnosis.runs import Run
+
+LEVELS = tuple(range(0, 256, 15))
+DRAWS = 12
+SMOOTH = 4  # draws of smooth hills
+FEW = 48  # distinct values; five bits give 32, eight 256
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The curve of flat pictures, and what smooth hills show; of training, medians of draws.
+
+    curve: by level of LEVELS the value of each output channel; None where values are standardised,
+    so that a flat picture has none. doubt: standard error of a training curve, of its span. zero:
+    the grey level that becomes 0, by channel; None without a curve, infinite where it is flat.
+    bend: largest distance of the curve from a line, of its span. lost: share of the levels that
+    end on the curve's extremes. drop: the largest fall of a rising curve, of its span. wraps: share
+    of smooth hills' lines that fall from the highest value to the lowest at once. distinct:
+    different values in the output of such hills. grain: difference of neighbours in the output of a
+    flat picture, root mean square, of the curve's span.
+    """
+
+    curve: tuple[tuple[float, ...], ...] | None
+    doubt: float
+    zero: tuple[float, ...] | None
+    bend: float
+    lost: float
+    drop: float
+    wraps: float
+    distinct: float
+    grain: float
+
+
+def standardised(run: Run, is_training: bool) -> bool:
+    """Whether a picture's contrast is no matter: each is brought to a spread of its own."""
+    strong = patterns.noise(24, (patterns.HEIGHT, patterns.WIDTH))
+    draws = range(DRAWS if is_training else 1)
+    spreads = [[run(one, draw).std() for draw in draws] for one in (strong, strong // 2 + 64)]
+    strongly, faintly = np.median(spreads, axis=1)
+    return not faintly < 0.75 * strongly
+
+
+def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
+    """Measure one mode; raw: the run with what is not finite left in."""
+    draws = range(DRAWS if is_training else 1)
+    flats = [patterns.flat(level) for level in LEVELS]
+    values = np.array(
+        [[np.median(raw(flat, draw), axis=(0, 1)) for flat in flats] for draw in draws],
+        np.float64,
+    )
+    curve = np.median(values, axis=0)
+    hills = patterns.hills(patterns.wave_period(size))
+    smooth = [run(hills, draw) for draw in list(draws)[:SMOOTH]]
+    wraps = float(np.median([_wraps(out) for out in smooth]))
+    distinct = float(np.median([_distinct(out) for out in smooth]))
+    span = float(np.ptp(curve, axis=0).max())
+    if not np.isfinite(values).all() or standardised(run, is_training) or span == 0:
+        return Levels(None, 0.0, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0)
+    spread = values.std(axis=0).max() * 1.25 / np.sqrt(len(draws))
+    grain = float(np.median([_grain(run(patterns.flat(120), draw)) for draw in draws])) / span
+    sign = np.sign(curve[-1] - curve[0])
+    falls = np.maximum(-np.diff(curve * sign, axis=0), 0)
+    return Levels(
+        curve=tuple(tuple(float(value) for value in row) for row in curve),
+        doubt=float(spread / span),
+        zero=tuple(_zero(channel) for channel in curve.T),
+        bend=max(_bend(channel) for channel in curve.T) / span,
+        lost=max(_lost(channel) for channel in curve.T),
+        drop=float(falls.max() / span),
+        wraps=wraps,
+        distinct=distinct,
+        grain=grain,
+    )
+
+
+def _zero(channel: np.ndarray) -> float:
+    slope, start = np.polyfit(LEVELS, channel, 1)
+    return float(-start / slope) if abs(slope) > 1e-12 else float("inf")
+
+
+def _bend(channel: np.ndarray) -> float:
+    line = np.polyval(np.polyfit(LEVELS, channel, 1), LEVELS)
+    return float(np.abs(channel - line).max())
+
+
+def _lost(channel: np.ndarray) -> float:
+    """Share of the levels beside the outermost that have an outermost level's value."""
+    near = 1e-3 * float(np.ptp(channel))
+    if near == 0:
+        return 0.0
+    ends = [np.sum(np.abs(channel - end) <= near) - 1 for end in (channel[0], channel[-1])]
+    return float(sum(ends) / len(channel))
+
+
+def _distinct(out: np.ndarray) -> int:
+    return max(len(np.unique(channel)) for channel in np.moveaxis(out, -1, 0))
+
+
+def _wraps(out: np.ndarray) -> float:
+    """Share of the lines down smooth hills that fall (or rise) by all of the range in one step."""
+    edge = out.shape[0] // 6
+    inside = out[edge:-edge, edge:-edge].astype(np.float64)
+    whole = float(np.ptp(inside))
+    if whole == 0:
+        return 0.0
+    steps = np.abs(np.diff(inside, axis=0)).max(axis=0)  # [columns, channels]
+    return float(np.mean(steps > 0.7 * whole, axis=0).max())
+
+
+def _grain(out: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.diff(out.astype(np.float64), axis=1)[:, 2:-2] ** 2)))

@@ -1,0 +1,99 @@
+"""The test pictures of a diagnosis: what is in them is known, so what comes out can be measured."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from scipy import ndimage
+
+HEIGHT, WIDTH = 375, 500  # the commonest size in ImageNet
+LARGE = (1200, 1600)  # where a resize without antialiasing shows
+
+
+def flat(level: int | tuple[int, int, int], shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
+    """A picture of one grey, or of one colour: uint8 [height, width, 3]."""
+    return np.broadcast_to(np.array(level, np.uint8), (*shape, 3)).copy()
+
+
+def wave_period(size: int) -> float:
+    """Pixels of a wave that survives every usual resize to an output of this size."""
+    return max(6.0, 2.7 * HEIGHT / size)
+
+
+@cache
+def terrain(period: float) -> np.ndarray:
+    """Smooth hills, much coarser than waves of this period: float [375, 500], deviation about 1."""
+    noise = np.random.default_rng(11).standard_normal((HEIGHT, WIDTH))
+    hills = ndimage.gaussian_filter(noise, 0.6 * period)
+    return np.asarray(hills / hills.std())
+
+
+@cache
+def landmarks(period: float) -> np.ndarray:
+    """Terrain, by which any window is known, under waves along both axes, which show the zoom."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    waves = np.cos(2 * np.pi * x / period) + np.cos(2 * np.pi * y / period)
+    grey = 127 + 45 * np.tanh(0.7 * terrain(period)) + 38 * waves
+    return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def slope(axis: int, channel: int | None = None) -> np.ndarray:
+    """Grey (or one channel) rising along an axis from 30 to 220; the rest at 128."""
+    shape = [1, 1, 1]
+    shape[axis] = (HEIGHT, WIDTH)[axis]
+    rise = np.linspace(30, 220, shape[axis]).reshape(shape)
+    image = np.full((HEIGHT, WIDTH, 3), 128.0)
+    chosen = slice(None) if channel is None else slice(channel, channel + 1)
+    image[:, :, chosen] = rise
+    return image.astype(np.uint8)
+
+
+@cache
+def checkers(cell: int) -> np.ndarray:
+    """A chess board of cells of so many pixels, dark and light grey: sharp edges everywhere."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    board = (y // cell + x // cell) % 2
+    return np.repeat((60 + 140 * board).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@cache
+def noise(block: int = 1, shape: tuple[int, int] = LARGE) -> np.ndarray:
+    """Dark and light noise, in blocks of so many pixels."""
+    height, width = shape
+    rng = np.random.default_rng(3)
+    bits = rng.integers(0, 2, (-(-height // block), -(-width // block)), np.uint8)
+    grid = np.kron(bits, np.ones((block, block), np.uint8))[:height, :width]
+    return np.repeat((55 + 145 * grid).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@cache
+def patches(block: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
+    """Blocks of so many pixels, each of a grey of its own: no line is of one value."""
+    height, width = shape
+    rng = np.random.default_rng(5)
+    greys = rng.integers(40, 216, (-(-height // block), -(-width // block)), np.uint8)
+    grid = np.kron(greys, np.ones((block, block), np.uint8))[:height, :width]
+    return np.repeat(grid[..., None], 3, axis=2)
+
+
+@cache
+def hills(period: float) -> np.ndarray:
+    """Terrain alone, from black to white: smooth, and every window of it has most levels."""
+    grey = 127.5 + 60 * terrain(period)
+    return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def odd_pictures() -> dict[str, np.ndarray]:
+    """Pictures that real sets have a few of, and that careless arithmetic divides by zero on."""
+    spot, half = flat(0), flat(0)
+    spot[HEIGHT // 2, WIDTH // 2] = 255
+    half[:, WIDTH // 2 :] = 255
+    colours = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+    return {
+        **{f"grey of one level ({level})": flat(level) for level in (0, 128, 255)},
+        **{f"pure {name}": flat(colour) for name, colour in colours.items()},
+        "black with a white spot": spot,
+        "half black, half white": half,
+        "a portrait": noise(16, (WIDTH, HEIGHT)),
+    }

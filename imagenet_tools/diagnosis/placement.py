@@ -1,0 +1,143 @@
+"""Where an output lies in its picture: found again by its landmarks, however its values changed.
+
+The waves of patterns.landmarks give the zoom: brightness and contrast leave a frequency as it is.
+The terrain under them is then sought in the picture by normalised correlation, in the eight ways a
+picture can be turned and mirrored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy import ndimage, signal
+
+from imagenet_tools.diagnosis import patterns
+from imagenet_tools.diagnosis.patterns import HEIGHT, WIDTH
+
+KNOWN = 0.7  # a correlation from which on a place is taken as found
+SAMPLES = 25  # of the terrain in a window; fewer fit anywhere
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One output's place. zoom: source pixels an output pixel, along the picture's y and x.
+
+    centre, seen: y, x of the window's middle and its height, width, in source pixels, without
+    borders of one value. upside_down, mirrored, transposed: what was done to the window,
+    transposing last. match: the correlation at that place, -1..1, below zero where light is dark.
+    """
+
+    zoom: tuple[float, float]
+    centre: tuple[float, float]
+    seen: tuple[float, float]
+    upside_down: bool
+    mirrored: bool
+    transposed: bool
+    match: float
+
+
+def place(out: np.ndarray, period: float) -> Placement:
+    """Find an output [height, width, channels] of patterns.landmarks(period) in it."""
+    shown = inside(out)
+    grey = out[shown].astype(np.float64).mean(axis=2)
+    if min(grey.shape) < 8 or np.ptp(grey) == 0:
+        middle, seen = (HEIGHT / 2, WIDTH / 2), (float(out.shape[0]), float(out.shape[1]))
+        return Placement((1.0, 1.0), middle, seen, False, False, False, 0.0)
+    zoom = (frequency(grey.mean(axis=1)) * period, frequency(grey.mean(axis=0)) * period)
+    return _sought(grey, period, zoom)
+
+
+def inside(out: np.ndarray) -> tuple[slice, slice]:
+    """The part of an output without the lines of one value along its borders."""
+    near = 0.02 * float(np.ptp(out))
+    found = []
+    for axis in (1, 0):
+        lines = np.flatnonzero(np.ptp(out, axis=axis).max(axis=1) > near)
+        found.append(slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0, 0))
+    return found[0], found[1]
+
+
+def frequency(line: np.ndarray) -> float:
+    """Cycles a sample of the strongest wave, differences being weighed by their frequency."""
+    n = 8192
+    power = np.abs(np.fft.rfft((line - line.mean()) * np.hanning(len(line)), n))
+    power *= np.arange(len(power))  # terrain is strong where waves are slow
+    lowest = round(1.5 * n / len(line))  # below, it would be the window's own shape
+    return float(lowest + np.argmax(power[lowest:])) / n
+
+
+def _sought(grey: np.ndarray, period: float, zoom: tuple[float, float]) -> Placement:
+    """The best of the eight ways at a given zoom."""
+    step = period / 2
+    field, border = _field(period, step)
+    found = []
+    for transposed in (False, True):
+        turned = grey.T if transposed else grey
+        scale = zoom[::-1] if transposed else zoom
+        window = _window(turned, period, scale, step)
+        window = window[: field.shape[0], : field.shape[1]]
+        window = window - window.mean()
+        spread = _spread(field, window.shape)
+        for upside_down in (False, True):
+            for mirrored in (False, True):
+                tried = window[::-1] if upside_down else window
+                tried = tried[:, ::-1] if mirrored else tried
+                match, y, x = _matched(field, spread, tried)
+                centre = ((y - border) * step, (x - border) * step)
+                seen = (turned.shape[0] * scale[0], turned.shape[1] * scale[1])
+                found.append(
+                    Placement(scale, centre, seen, upside_down, mirrored, transposed, match)
+                )
+    return max(found, key=lambda one: abs(one.match))
+
+
+@cache
+def _field(period: float, step: float) -> tuple[np.ndarray, int]:
+    """The terrain on a grid of `step` pixels, with a border for windows that reach outside."""
+    whole = ndimage.gaussian_filter(np.tanh(0.7 * patterns.terrain(period)), 0.45 * period)
+    y, x = np.arange(step / 2, HEIGHT, step) - 0.5, np.arange(step / 2, WIDTH, step) - 0.5
+    grid = ndimage.map_coordinates(whole, np.meshgrid(y, x, indexing="ij"), order=1)
+    border = min(grid.shape) // 3
+    return np.pad(grid - grid.mean(), border), border
+
+
+def _window(grey: np.ndarray, period: float, zoom: tuple[float, float], step: float) -> np.ndarray:
+    """The output on the same grid, its waves smoothed away."""
+    smooth = ndimage.gaussian_filter(grey, [0.45 * period / one for one in zoom], mode="nearest")
+    sides = [
+        np.arange(step / one / 2, count, step / one) - 0.5
+        for count, one in zip(grey.shape, zoom, strict=True)
+    ]
+    return np.asarray(ndimage.map_coordinates(smooth, np.meshgrid(*sides, indexing="ij"), order=1))
+
+
+def _spread(field: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The norm of each part of the field of a window's size, less its mean."""
+    ones = np.ones(shape)
+    total = signal.fftconvolve(field, ones, "valid")
+    square = signal.fftconvolve(field**2, ones, "valid")
+    return np.asarray(np.sqrt(np.maximum(square - total**2 / ones.size, 1e-6 * square.max())))
+
+
+def _matched(
+    field: np.ndarray, spread: np.ndarray, window: np.ndarray
+) -> tuple[float, float, float]:
+    """The strongest normalised correlation, and the window's middle there in grid steps."""
+    height, width = window.shape
+    norm = np.sqrt(np.sum(window**2))
+    if window.size < SAMPLES or norm < 1e-12:
+        return 0.0, 0.0, 0.0
+    product = signal.fftconvolve(field, window[::-1, ::-1], "valid") / (spread * norm)
+    y, x = np.unravel_index(np.argmax(np.abs(product)), product.shape)
+    dy, dx = _between(np.abs(product[:, x]), int(y)), _between(np.abs(product[y]), int(x))
+    return float(product[y, x]), y + dy + height / 2, x + dx + width / 2
+
+
+def _between(line: np.ndarray, at: int) -> float:
+    """The top of a parabola through a peak and its neighbours, in steps from the peak."""
+    if not 0 < at < len(line) - 1:
+        return 0.0
+    left, top, right = line[at - 1 : at + 2]
+    return float(0.5 * (left - right) / min(left - 2 * top + right, -1e-12))

@@ -1,0 +1,5 @@
+"""The rules of the diagnosis, a room each; importing this registers them."""
+
+from imagenet_tools.diagnosis.rules import arms, colour, data, draws, geometry, training, values
+
+__all__ = ["arms", "colour", "data", "draws", "geometry", "training", "values"]

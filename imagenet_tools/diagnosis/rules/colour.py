@@ -1,0 +1,129 @@
+"""Which channel is which, and whether training and evaluation agree on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
+from imagenet_tools.diagnosis.passport import Passport
+
+MIXED = 0.3  # of the strongest response
+
+
+@rule(
+    "IMG201",
+    "channel-order",
+    detected="A slope in one channel alone shows which output channels follow it.",
+    matters="The net meets colours that it never saw; accuracy falls by several points.",
+    remedy="One order on both sides.",
+)
+def channel_order(passport: Passport) -> Iterator[Said]:
+    """Channels are in another order in training than at evaluation."""
+    train, look = passport.train.channels, passport.eval.channels
+    if train != look:
+        yield fail(
+            f"channels are {train} in training and {look} at evaluation",
+            "Each channel was found by a slope in it alone.",
+        )
+
+
+@rule(
+    "IMG202",
+    "channels",
+    detected="A slope in one channel alone shows which output channels follow it.",
+    matters="No matter from scratch; it is with pretrained weights.",
+    remedy="RGB is what TF-Slim's weights want.",
+)
+def channels(passport: Passport) -> Iterator[Said]:
+    """Channels come out in another order than RGB."""
+    train, look = passport.train.channels, passport.eval.channels
+    if train == look and sorted(look) == sorted("RGB") and look != "RGB":
+        yield note(f"channels come out as {look}", "The same in both modes.")
+
+
+@rule(
+    "IMG203",
+    "dead-channel",
+    detected="A channel of the output answers to no channel of the picture.",
+    matters="A third of the input is lost.",
+    remedy="Look for a channel that is overwritten, cut off or multiplied by zero.",
+)
+def dead_channel(passport: Passport) -> Iterator[Said]:
+    """A channel follows nothing."""
+    for mode, seen in passport.both:
+        if "-" in seen.channels:
+            number = seen.channels.index("-") + 1
+            yield fail(
+                f"channel {number} of the {mode} output follows nothing",
+                f"Channels come out as {seen.channels}.",
+            )
+
+
+@rule(
+    "IMG204",
+    "copied-channel",
+    detected="Two channels of the output follow the same channel of the picture.",
+    matters="A channel is lost, and the colours with it.",
+    remedy="Look for an index that stands twice.",
+)
+def copied_channel(passport: Passport) -> Iterator[Said]:
+    """Two channels are the same one."""
+    for mode, seen in passport.both:
+        named = [name for name in seen.channels if name in "RGB"]
+        if seen.channels != "grey" and len(set(named)) < len(named):
+            yield fail(
+                f"two channels of the {mode} output follow the same one",
+                f"Channels come out as {seen.channels}.",
+            )
+
+
+@rule(
+    "IMG205",
+    "grey",
+    detected="Three output channels follow each channel of the picture alike.",
+    matters="Colour tells classes apart; without it a net loses some points.",
+    remedy="If that is meant, use_grayscale=1 spares two channels.",
+)
+def grey(passport: Passport) -> Iterator[Said]:
+    """Colour is dropped."""
+    both = (passport.train, passport.eval)
+    if all(seen.channels == "grey" and len(seen.mixing[0]) == 3 for seen in both):
+        yield note("three channels of grey come out", "All follow the picture's alike.")
+
+
+@rule(
+    "IMG206",
+    "colour-mix",
+    detected="How strongly each output channel follows each channel of the picture: the median "
+    "draw of training against evaluation.",
+    matters="At evaluation colours are more or less saturated, or of another hue.",
+    remedy="Change colours in training only, around what they are.",
+)
+def colour_mix(passport: Passport) -> Iterator[Said]:
+    """Colours are mixed otherwise in training than at evaluation."""
+    train, look = np.array(passport.train.mixing), np.array(passport.eval.mixing)
+    if passport.train.channels != passport.eval.channels or train.shape != look.shape:
+        return
+    if np.abs(train - look).max() > MIXED and not passport.eval_varies:
+        yield warning(
+            "channels are mixed otherwise in training than at evaluation",
+            f"What a channel takes from another differs by up to {np.abs(train - look).max():.0%} "
+            "of the strongest.",
+        )
+
+
+@rule(
+    "IMG207",
+    "negative",
+    detected="The sign of the correlation of the output with its place in the picture.",
+    matters="Light is dark on one side: the net meets negatives of what it learnt.",
+    remedy="One sign on both sides.",
+)
+def negative(passport: Passport) -> Iterator[Said]:
+    """Training and evaluation are negatives of each other."""
+    train, look = passport.train.negative, passport.eval.negative
+    if abs(train - look) > 0.5:
+        mode = "training" if train > look else "evaluation"
+        yield fail(f"{mode} shows negatives", "Light places of the picture come out low.")

@@ -1,0 +1,240 @@
+"""Which part of a picture is seen, which way round, and how it is resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
+from imagenet_tools.diagnosis.levels import FEW
+from imagenet_tools.diagnosis.passport import Passport
+
+ZOOM_RATIO = 1.3  # inception's is 1.5
+ASPECT_RATIO = 1.1
+PADDED = 0.003
+OFF_CENTRE = 0.2  # of the window's room; 24 uniform draws have a deviation of 0.06
+TURNED = 0.08  # of draws: more than one of 24
+ALIASING = 0.35  # what a bilinear resize without antialiasing leaves of noise is about 0.6
+BLUR = 2.2  # widths; a resize with antialiasing has 1.3, a detour over half the size 2.7
+NEAREST = 0.9
+
+
+@rule(
+    "IMG101",
+    "zoom",
+    detected="The period of waves in the output, against theirs in the picture.",
+    matters="The net meets objects at another size than it was trained on: known to cost about a "
+    "point (FixRes).",
+    remedy="Evaluate at a tighter crop, or a larger size.",
+)
+def zoom(passport: Passport) -> Iterator[Said]:
+    """Objects are of another size in training than at evaluation."""
+    train, look = passport.train, passport.eval
+    ratio = look.zoom / train.zoom
+    if train.placed and look.placed and not 1 / ZOOM_RATIO <= ratio <= ZOOM_RATIO:
+        larger = "larger" if ratio > 1 else "smaller"
+        yield warning(
+            f"objects are {max(ratio, 1 / ratio):.2f} times {larger} in training than at "
+            "evaluation",
+            f"A training pixel covers {train.zoom:.2f} source pixels (geometric mean), an "
+            f"evaluation pixel {look.zoom:.2f}.",
+        )
+
+
+@rule(
+    "IMG102",
+    "aspect",
+    detected="The periods of waves along both axes of the output. A 4:3 photograph squashed to a "
+    "square is distorted 1.33 times.",
+    matters="Shapes at evaluation are not those of training.",
+    remedy="Squash on both sides or on neither.",
+)
+def aspect(passport: Passport) -> Iterator[Said]:
+    """Shapes are distorted otherwise in training than at evaluation."""
+    train, look = passport.train, passport.eval
+    known = train.placed and look.placed
+    if known and not 1 / ASPECT_RATIO <= look.aspect / train.aspect <= ASPECT_RATIO:
+        yield warning(
+            f"aspect is distorted {look.aspect:.2f} times at evaluation, {train.aspect:.2f} in "
+            "training",
+            "Horizontal over vertical zoom of a 4:3 photograph; draws around 1 cancel out.",
+        )
+
+
+@rule(
+    "IMG103",
+    "no-resize",
+    detected="An output pixel is a source pixel, and less than half of a photograph is seen.",
+    matters="Objects of photographs do not fit into the crop, as they do in CIFAR's images of 32 "
+    "pixels.",
+    remedy="Resize first.",
+)
+def no_resize(passport: Passport) -> Iterator[Said]:
+    """Photographs are cut without being resized."""
+    for mode, seen in passport.both:
+        as_it_is = abs(seen.zoom - 1) < 0.02 and abs(seen.aspect - 1) < 0.02
+        if seen.placed and as_it_is and seen.area < 0.5:
+            yield warning(
+                f"{mode} cuts {seen.area:.0%} of a photograph without resizing it",
+                "One output pixel is one source pixel.",
+            )
+
+
+@rule(
+    "IMG104",
+    "padding",
+    detected="Lines of one value along the borders of an output of noise, and places that never "
+    "answer to brightness.",
+    matters="The net learns the border.",
+    remedy="Pad nothing, or on both sides of the comparison.",
+)
+def padding(passport: Passport) -> Iterator[Said]:
+    """Part of the output shows no picture."""
+    for mode, seen in passport.both:
+        share = max(seen.padded, seen.blind)
+        if share > PADDED and seen.levels.distinct >= FEW:
+            yield warning(
+                f"{share:.1%} of the {mode} output is padding",
+                "Parts of the output do not answer to the picture.",
+            )
+
+
+@rule(
+    "IMG105",
+    "upside-down",
+    detected="The window is found again in the picture, in eight ways of turning it.",
+    matters="Photographs are not taken upside down; a vertical flip costs accuracy.",
+    remedy="Flip left and right only.",
+)
+def upside_down(passport: Passport) -> Iterator[Said]:
+    """Images are upside down."""
+    for mode, seen in passport.both:
+        if seen.upside_down > TURNED:
+            yield fail(
+                f"{seen.upside_down:.0%} of the {mode} images are upside down",
+                "The picture was found again upside down.",
+            )
+
+
+@rule(
+    "IMG106",
+    "mirrored-eval",
+    detected="The window is found again in the picture, in eight ways of turning it.",
+    matters="Text and faces are mirrored.",
+    remedy="Flip in training only.",
+)
+def mirrored_eval(passport: Passport) -> Iterator[Said]:
+    """Evaluation mirrors the images."""
+    if passport.eval.mirrored and not passport.eval.transposed and not passport.eval_varies:
+        yield fail("evaluation mirrors the images", "The picture was found again mirrored.")
+
+
+@rule(
+    "IMG107",
+    "transposed",
+    detected="The window is found again in the picture, in eight ways of turning it.",
+    matters="Height and width are swapped, or the image is turned by a right angle: no photograph "
+    "looks like that.",
+    remedy="TensorFlow's images are [height, width, channels]; sizes are given in that order.",
+)
+def transposed(passport: Passport) -> Iterator[Said]:
+    """Rows and columns are swapped."""
+    for mode, seen in passport.both:
+        if seen.transposed > TURNED:
+            yield fail(
+                f"{seen.transposed:.0%} of the {mode} images have rows for columns",
+                "The picture was found again with its axes swapped.",
+            )
+
+
+@rule(
+    "IMG108",
+    "off-centre",
+    detected="The middle of the windows, on average over the draws, against that of the picture.",
+    matters="Objects stand in the middle of photographs: a corner shows less of them, and training "
+    "that sees corners alone learns another place.",
+    remedy="Draw the corner from all of the room; evaluate the middle.",
+)
+def off_centre(passport: Passport) -> Iterator[Said]:
+    """Crops lie to one side."""
+    for mode, seen in passport.both:
+        y, x = seen.off_centre
+        if max(abs(y), abs(x)) > OFF_CENTRE and not (mode == "evaluation" and passport.eval_varies):
+            sides = ["bottom" if y > 0 else "top"] * (abs(y) > OFF_CENTRE)
+            sides += ["right" if x > 0 else "left"] * (abs(x) > OFF_CENTRE)
+            yield warning(
+                f"{mode} crops lie to the {' '.join(sides)}",
+                f"Off the middle by {y:+.0%} (down) and {x:+.0%} (right) of the room they have.",
+            )
+
+
+@rule(
+    "IMG109",
+    "scrambled",
+    detected="The correlation of the output with the part of the picture that it fits best.",
+    matters="What comes out does not look like the picture: rows and channels may be mixed up by a "
+    "reshape.",
+    remedy="Look at `imgtools preview`.",
+)
+def scrambled(passport: Passport) -> Iterator[Said]:
+    """The output does not resemble the picture."""
+    for mode, seen in passport.both:
+        other = seen.blur > BLUR or seen.levels.distinct < FEW or seen.levels.drop > 0.5
+        if not seen.placed and not other and seen.small is None:
+            yield fail(
+                f"the {mode} output does not resemble the picture",
+                f"Its best place in it has a correlation of {seen.match:.2f}.",
+            )
+
+
+@rule(
+    "IMG111",
+    "nearest",
+    detected="Noise of two levels comes out in two levels.",
+    matters="Aliasing; it costs about half a point.",
+    remedy="Resize bilinearly, with antialias=True.",
+)
+def nearest(passport: Passport) -> Iterator[Said]:
+    """The resize is by nearest neighbour."""
+    for mode, seen in passport.both:
+        resized = abs(seen.zoom - 1) > 0.02
+        if seen.nearest > NEAREST and resized and seen.levels.distinct >= FEW:
+            yield warning(
+                f"{mode} resizes by nearest neighbour",
+                "Noise of two levels came out in two levels.",
+            )
+
+
+@rule(
+    "IMG112",
+    "aliasing",
+    detected="Pixel noise in a large photograph (1600 x 1200): the resize should average it out.",
+    matters="It costs up to half a point on large photographs.",
+    remedy="tf.image.resize(..., antialias=True).",
+)
+def aliasing(passport: Passport) -> Iterator[Said]:
+    """The resize does not antialias."""
+    look = passport.eval
+    if look.aliasing is not None and look.aliasing > ALIASING and look.nearest <= NEAREST:
+        yield note(
+            "the resize does not antialias",
+            f"{look.aliasing:.0%} of pixel noise in a large photograph is left (none should be).",
+        )
+
+
+@rule(
+    "IMG113",
+    "blurred",
+    detected="The width of sharp edges in the output, against the width that the zoom alone makes; "
+    "in training, of the median draw.",
+    matters="Detail that the net could use is gone.",
+    remedy="Resize once, from the decoded image to the output.",
+)
+def blurred(passport: Passport) -> Iterator[Said]:
+    """The output is blurred."""
+    for mode, seen in passport.both:
+        if seen.blur > BLUR:
+            yield warning(
+                f"the {mode} output is blurred",
+                f"A sharp edge is {seen.blur:.1f} times as wide as the zoom makes it: resized "
+                "twice, or smoothed.",
+            )

@@ -1,0 +1,253 @@
+"""Which values come out: scale, centre, range, and the accidents of arithmetic."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
+from imagenet_tools.diagnosis.levels import FEW
+from imagenet_tools.diagnosis.passport import Passport
+from imagenet_tools.diagnosis.rules.geometry import PADDED
+from imagenet_tools.diagnosis.values import Values
+
+# Root mean square of the input for which recipes at rate 0.01 and Xavier's weights were made is
+# about 1; 0.55 is inception's, 68 that of 0..255 less the mean.
+SCALE = (0.3, 3.0)
+FAINT = 0.15  # below, nothing is learnt for long; down to it (-0.5..0.5) only slower
+MEAN_SHIFT = 0.5  # of the standard deviation
+RMS_RATIO = 1.4  # between training and evaluation
+SPREAD_RATIO = 1.35
+QUANTILES = 0.75  # of the deviation
+CURVES = 0.05  # of the span, and four standard errors
+CENTRE = (1.0, 2.2)  # |mean| over deviation: 1.7 for 0..1, 3.4 where a mean is added
+# The means that everybody subtracts, R G B of 0..255: VGG's and torchvision's.
+MEANS = ((123.68, 116.78, 103.94), (123.675, 116.28, 103.53), (122.68, 116.67, 104.01))
+SAME_MEAN = 1.2  # grey levels
+CLIPPED = 0.2
+LOST = 0.12  # of the grey levels
+WRAPS = 0.5  # of a ramp's lines
+DROP = 0.5  # of the curve's span
+BEND = 0.06
+GRAIN = 0.01
+
+
+def _curves(passport: Passport) -> tuple[float, float]:
+    """Mean distance of the two modes' curves, of the evaluation's span, and what is allowed."""
+    train, look = passport.train.levels, passport.eval.levels
+    if train.curve is None or look.curve is None:
+        return 0.0, CURVES
+    one, two = np.array(train.curve), np.array(look.curve)
+    if one.shape != two.shape:
+        return 0.0, CURVES
+    span = max(float(np.ptp(two)), 1e-9)
+    return float(np.abs(one - two).mean()) / span, max(CURVES, 4 * train.doubt)
+
+
+@rule(
+    "IMG211",
+    "train-eval-values",
+    detected="Curves of flat pictures from black to white (in training the median draw); means, "
+    "deviations and quantiles of the same photographs.",
+    matters="The net is evaluated on values that it was not trained on.",
+    remedy="A mean, a scale or a colour change is probably applied on one side only.",
+)
+def train_eval_values(passport: Passport) -> Iterator[Said]:
+    """Training and evaluation differ in their values."""
+    apart, allowed = _curves(passport)
+    same_channels = passport.train.channels == passport.eval.channels
+    if apart > allowed and same_channels and not passport.eval_varies:
+        yield fail(
+            "training and evaluation give the same grey other values",
+            f"On average over black to white they differ by {apart:.0%} of the span.",
+        )
+    elif max(passport.train.padded, passport.eval.padded) > PADDED:
+        return  # photographs differ by the border; curves do not
+    elif passport.values and (measured := _photographs(passport.values)):
+        yield fail("training and evaluation differ in their values", measured)
+
+
+def _photographs(values: Values) -> str | None:
+    shift = max(
+        abs(a - b) / max(s, 1e-9)
+        for a, b, s in zip(values.train_mean, values.eval_mean, values.eval_std, strict=True)
+    )
+    ratio = values.train_rms / max(values.eval_rms, 1e-9)
+    spread = np.mean(values.train_std) / max(float(np.mean(values.eval_std)), 1e-9)
+    fine = shift <= MEAN_SHIFT and 1 / RMS_RATIO <= ratio <= RMS_RATIO
+    if fine and 1 / SPREAD_RATIO <= spread <= SPREAD_RATIO and values.quantile_gap <= QUANTILES:
+        return None
+    return (
+        f"Channel means differ by up to {shift:.2f} standard deviations, quantiles by "
+        f"{values.quantile_gap:.2f}; root mean squares are {values.train_rms:.3g} and "
+        f"{values.eval_rms:.3g}."
+    )
+
+
+@rule(
+    "IMG212",
+    "scale",
+    detected=f"The root mean square over photographs in training, {SCALE[0]} to {SCALE[1]} being "
+    "what weights and rates of the usual recipes are made for.",
+    matters="The first layer's updates grow and shrink with it; a rate fit for unit scale kills "
+    "units, diverges or learns nothing.",
+    remedy="Divide by the deviation, once; or compare with --match-scale.",
+)
+def scale(passport: Passport) -> Iterator[Said]:
+    """The input's scale is far from 1."""
+    values = passport.values
+    if values is None or SCALE[0] <= values.train_rms <= SCALE[1]:
+        return
+    say = note if FAINT <= values.train_rms < SCALE[0] else warning
+    yield say(
+        f"input scale is {values.train_rms:.3g} (root mean square), not near 1",
+        f"Values run from {values.train_range[0]:.4g} to {values.train_range[1]:.4g}.",
+    )
+
+
+@rule(
+    "IMG213",
+    "centring",
+    detected="The mean over photographs, of the deviation: 0 where a mean is subtracted, 1.7 for "
+    "0..1, above 3 where a mean is added, or a normalisation is done twice or in another unit.",
+    matters="All weights of a filter are pushed the same way; the first layer learns slowly or its "
+    "units die.",
+    remedy="Subtract the mean, in the unit that the values have then, once.",
+)
+def centring(passport: Passport) -> Iterator[Said]:
+    """Values are not centred."""
+    if passport.values is None:
+        return
+    pairs = zip(passport.values.train_mean, passport.values.train_std, strict=True)
+    away = max((mean / max(std, 1e-9) for mean, std in pairs), key=abs)
+    if abs(away) > CENTRE[0]:
+        zero = passport.train.levels.zero
+        text = "" if zero is None else ", ".join(f"{level:.0f}" for level in zero)
+        say = warning if abs(away) > CENTRE[1] else note
+        yield say(
+            f"values lie {abs(away):.1f} deviations {'above' if away > 0 else 'below'} zero",
+            "Means over photographs." + (f" Zero is the grey level {text}." if text else ""),
+        )
+
+
+@rule(
+    "IMG214",
+    "mean-order",
+    detected="The grey level of each channel that becomes zero, against ImageNet's usual means in "
+    "the order of the channels.",
+    matters="Each channel is off by up to 20 grey levels; pretrained weights notice.",
+    remedy="Put the means in the order of the channels.",
+)
+def mean_order(passport: Passport) -> Iterator[Said]:
+    """Channels have each other's mean subtracted."""
+    for mode, seen in passport.both:
+        zero, names = seen.levels.zero, seen.channels
+        if zero is None or len(zero) != 3 or sorted(names) != sorted("RGB"):
+            continue
+        for means in MEANS:
+            right = [means["RGB".index(name)] for name in names]
+            swapped = [
+                list(order) for order in itertools.permutations(right) if list(order) != right
+            ]
+            near = min(np.abs(np.subtract(order, zero)).max() for order in swapped)
+            if near < SAME_MEAN < np.abs(np.subtract(right, zero)).max():
+                text = ", ".join(f"{level:.1f}" for level in zero)
+                yield warning(
+                    f"the means of channels are swapped ({mode})",
+                    f"Channels {names} are zero at {text}.",
+                )
+                break
+
+
+@rule(
+    "IMG215",
+    "clipping",
+    detected="The share of photographs' values on the extremes, and of grey levels that end there.",
+    matters="Detail in light and dark parts is lost.",
+    remedy="Cut off at the range that the values have by then; change colours less.",
+)
+def clipping(passport: Passport) -> Iterator[Said]:
+    """Values are cut off."""
+    for mode, seen in passport.both:
+        if seen.levels.lost > LOST and seen.levels.distinct >= FEW:
+            yield warning(
+                f"{seen.levels.lost:.0%} of the grey levels are cut off ({mode})",
+                "They come out as black or white do.",
+            )
+            return
+    if passport.values and passport.values.clipped > CLIPPED:
+        yield warning(
+            f"{passport.values.clipped:.0%} of the values lie on the extremes",
+            "Colour changes push them beyond the range, where they are cut off.",
+        )
+
+
+@rule(
+    "IMG216",
+    "few-levels",
+    detected="Different values in the output of smooth hills from black to white.",
+    matters="Slopes become steps; fine contrast is lost.",
+    remedy="Cast to float before dividing, and round nothing.",
+)
+def few_levels(passport: Passport) -> Iterator[Said]:
+    """Values have few levels."""
+    for mode, seen in passport.both:
+        if seen.levels.distinct < FEW:
+            yield fail(
+                f"the {mode} output has {seen.levels.distinct:.0f} levels",
+                "A smooth picture of 256 levels was put in.",
+            )
+
+
+@rule(
+    "IMG217",
+    "wraps",
+    detected="Smooth hills that break from the highest value to the lowest, and curves of grey "
+    "levels that fall.",
+    matters="Light parts come out dark: an overflow of uint8.",
+    remedy="Cast to float before adding or multiplying.",
+)
+def wraps(passport: Passport) -> Iterator[Said]:
+    """Values wrap around."""
+    for mode, seen in passport.both:
+        if seen.levels.drop > DROP or seen.levels.wraps > WRAPS:
+            yield fail(
+                f"values wrap around in {mode}",
+                "Where the picture becomes a little lighter, the output falls from its highest "
+                "value to its lowest.",
+            )
+
+
+@rule(
+    "IMG218",
+    "bend",
+    detected="The distance of the curve from black to white from a line.",
+    matters="Dark or light parts are stretched, as by a gamma; no matter where it is meant.",
+    remedy="Leave the values of the JPEG as they are, which is what other nets were trained on.",
+)
+def bend(passport: Passport) -> Iterator[Said]:
+    """Values are no line of the grey levels."""
+    look = passport.eval.levels
+    if look.bend > BEND and look.lost <= LOST and look.drop <= DROP:
+        yield note(
+            "values are no line of the grey levels",
+            f"The evaluation's are up to {look.bend:.0%} of the span off a line.",
+        )
+
+
+@rule(
+    "IMG219",
+    "grain",
+    detected="Differences of neighbours in the evaluation of a flat picture.",
+    matters="Noise that training may add is no part of an evaluation.",
+    remedy="Add noise where is_training is true.",
+)
+def grain(passport: Passport) -> Iterator[Said]:
+    """Evaluation adds a grain."""
+    if passport.eval.levels.grain > GRAIN and not passport.eval_varies:
+        yield warning(
+            "evaluation adds noise",
+            f"Neighbours differ by {passport.eval.levels.grain:.1%} of the span in a flat picture.",
+        )

@@ -1,0 +1,73 @@
+"""A pipeline as training runs it: compiled, so that what Python draws is drawn once a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools.diagnosis.sample import Picture
+from imagenet_tools.pipelines.pipeline import Pipeline, as_written
+from imagenet_tools.training import batches
+
+RETRACED = 4  # graphs compiled anew: one alone may draw what the first drew
+
+Run = Callable[[np.ndarray, int], np.ndarray]
+
+
+def compiled(pipeline: Pipeline, size: int, is_training: bool) -> Run:
+    """A graph of its own, as a function of (uint8 image, number of the draw)."""
+
+    def call(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return pipeline.preprocess_image(image, size, size, is_training, seed=seed)
+
+    signature = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([2], tf.int32)]
+    graph = tf.function(call, autograph=False, input_signature=signature)
+
+    def run(image: np.ndarray, draw: int) -> np.ndarray:
+        return np.asarray(graph(tf.constant(image), tf.constant([17, draw])))
+
+    return run
+
+
+def finite(run: Run) -> Run:
+    """The same with zeros for what is NaN or infinite, so that the rest can be measured."""
+
+    def tidy(image: np.ndarray, draw: int) -> np.ndarray:
+        return np.nan_to_num(run(image, draw), nan=0.0, posinf=0.0, neginf=0.0)
+
+    return tidy
+
+
+def outputs(
+    pipeline: Pipeline, size: int, pictures: Sequence[Picture], is_training: bool, epochs: int
+) -> list[np.ndarray]:
+    """Each epoch's outputs [images, size, size, channels], through one graph as in training."""
+    encoded = [picture.encoded for picture in pictures]
+
+    def load(data: tf.Tensor, number: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        seed = batches.draw_seed(0, epoch, tf.strings.as_string(number))
+        return pipeline.preprocess_encoded(data, size, size, is_training, seed=seed)
+
+    rows = [(e, i) for e in range(epochs) for i in range(len(encoded))]
+    stream = tf.data.Dataset.from_tensor_slices(
+        (
+            [encoded[i] for _, i in rows],
+            np.array([i for _, i in rows], np.int32),
+            np.array([e for e, _ in rows], np.int32),
+        )
+    )
+    found = np.stack([out.numpy() for out in stream.map(as_written(load), 2)])
+    return list(found.reshape(epochs, len(encoded), *found.shape[1:]))
+
+
+def drawn_anew(
+    pipeline: Pipeline, size: int, pictures: Sequence[Picture], first: np.ndarray
+) -> bool:
+    """Whether a graph compiled anew gives other outputs than `first`, those of a graph before."""
+    few = pictures[:2]
+    return any(
+        not np.array_equal(outputs(pipeline, size, few, True, 1)[0], first[: len(few)])
+        for _ in range(RETRACED)
+    )

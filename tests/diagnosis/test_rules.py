@@ -1,0 +1,69 @@
+"""The rules of the diagnosis: a door, a page written from them, a planted fault for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import faulty_preprocessing as planted
+import pytest
+
+from imagenet_tools import diagnosis
+from imagenet_tools.diagnosis import finding, page
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "diagnosis.md"
+# Rules that no pipeline of faulty_preprocessing.py is made for: of records, of the decoding, notes
+# that honest pipelines get, and those of the brief training (IMG4..) and of several arms (IMG5..).
+OTHERS = {"IMG001", "IMG002", "IMG005", "IMG205", "IMG306"}
+WORDS = {"detected": "d.", "matters": "m.", "remedy": "r."}
+
+
+@pytest.fixture(autouse=True)
+def rules_are_a_tests_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = dict(finding.RULES)
+    monkeypatch.setattr(finding, "RULES", rules)
+    monkeypatch.setattr(diagnosis, "RULES", rules)
+
+
+def test_a_rule_is_one_function() -> None:
+    finding.RULES.clear()
+
+    @finding.rule("LAB001", "many-arms", subject="arms", **WORDS)
+    def many_arms(passports: dict[str, object]) -> Iterator[finding.Said]:
+        """There are many arms."""
+        if len(passports) > 1:
+            yield finding.note(f"{len(passports)} arms", "Counted.")
+
+    assert diagnosis.judge({}) == []
+    (one,) = diagnosis.judge({"a": None, "b": None})  # type: ignore[dict-item]
+    assert (one.code, one.name, one.severity) == ("LAB001", "many-arms", "note")
+    assert (one.title, one.explanation, one.consequence) == ("2 arms", "Counted.", "m. r.")
+
+
+def test_codes_and_names_are_taken_once() -> None:
+    def nothing(passport: object) -> list[finding.Said]:
+        return []
+
+    finding.rule("LAB001", "blue", **WORDS)(nothing)
+    for code, name in (("LAB001", "green"), ("LAB002", "blue")):
+        with pytest.raises(ValueError, match="there is LAB001 blue already"):
+            finding.rule(code, name, **WORDS)(nothing)
+    with pytest.raises(ValueError, match="a rule is IMG123"):
+        finding.rule("x", "green", **WORDS)
+
+
+def test_rules_are_muted_by_code_or_name() -> None:
+    assert finding.muted(["IMG104", "zoom"]) == {"IMG104", "IMG101"}
+    with pytest.raises(LookupError, match="no rule zom. Did you mean zoom"):
+        finding.muted(["zom"])
+
+
+def test_every_rule_has_a_planted_fault() -> None:
+    wanted = {code for code in finding.RULES if code < "IMG4"} - OTHERS
+    assert wanted == set(planted.FAULTS.values()), "plant a fault in tests/faulty_preprocessing.py"
+
+
+def test_the_page_is_written_from_the_rules() -> None:
+    assert PAGE.read_text().strip() == page.text().strip(), (
+        "write it anew: python -m imagenet_tools.diagnosis.page > docs/reference/diagnosis.md"
+    )

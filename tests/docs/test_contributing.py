@@ -33,8 +33,12 @@ def tree(tmp_path: Path) -> Path:
         (tmp_path / "tree" / "imagenet_tools" / nested).symlink_to(f"../{nested}")
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, module in (("imgtools", "imagenet_tools"), ("pytest", "pytest")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+    for name, module in (
+        ("imgtools", "-m imagenet_tools"),
+        ("pytest", "-m pytest"),
+        ("python", ""),
+    ):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
         (programs / name).chmod(0o755)
     return tmp_path / "tree"
 

@@ -22,7 +22,8 @@ from imagenet_tools.cli.options import nearest
 GROUPS = {
     "Records": "inspect build-tfrecords verify-tfrecords repair-tfrecords finalize "
     "describe-records",
-    "Pipelines": "list-preproc describe-preproc new-pipeline check-preproc preview diagnose",
+    "Pipelines": "list-preproc describe-preproc new-pipeline check-preproc preview "
+    "explain-draw diagnose",
     "Training": "list-recipes list-models describe-model train eval predict export",
     "Comparison": "compare-preproc watch compare-runs list-runs plan",
     "TF-Slim": "slim-run slim-patch",

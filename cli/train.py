@@ -17,6 +17,10 @@ from imagenet_tools.cli.options import (
 )
 
 
+def _scopes(ctx: click.Context, parameter: click.Parameter, text: str) -> list[str]:
+    return [scope.strip() for scope in text.split(",") if scope.strip()]
+
+
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """One option a field of the recipe; only those given change it."""
     from imagenet_tools.training import recipes
@@ -102,9 +106,15 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--checkpoint-exclude-scopes",
     default="",
+    callback=_scopes,
     help="Scopes to leave at their fresh start, by commas.",
 )
-@click.option("--trainable-scopes", default="", help="Train these scopes only, by commas.")
+@click.option(
+    "--trainable-scopes",
+    default="",
+    callback=_scopes,
+    help="Train these scopes only, by commas.",
+)
 @click.option("--ignore-missing-vars", is_flag=True)
 @recipe_options
 @plugin_option
@@ -113,27 +123,11 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     data: str | None,
     train_dir: str | None,
-    preprocessing: str,
-    model: str,
     recipe: str,
     print_recipe: bool,
-    seed: int,
-    steps: int | None,
-    image_size: int | None,
-    labels_offset: int,
-    save_steps: int | None,
-    save_interval_secs: float,
-    keep: int,
-    log_steps: int,
-    deterministic: bool,
-    mixed_precision: bool,
-    checkpoint_path: str | None,
-    checkpoint_exclude_scopes: str,
-    trainable_scopes: str,
-    ignore_missing_vars: bool,
     plugins: tuple[str, ...],
     as_json: bool,
-    **changes: Any,
+    **settings: Any,
 ) -> int:
     """Train one net on records under one pipeline and one seed.
 
@@ -145,48 +139,23 @@ def command(
       imgtools train --recipe slim --print-recipe > my.yaml
       imgtools train --data records --train-dir runs/two --recipe my.yaml --learning-rate 0.005
     """
-    import dataclasses
-
     from imagenet_tools.training import recipes, run
 
-    chosen = recipes.recipe(recipe, **{n: v for n, v in changes.items() if v is not None})
+    fields = {name: settings.pop(name) for name in recipes.FIELDS if name != "image_size"}
+    chosen = recipes.recipe(recipe, **{n: v for n, v in fields.items() if v is not None})
     if print_recipe:
         click.echo(recipes.dump(chosen), nl=False)
         return 0
     if not data or not train_dir:
         raise click.UsageError("--data and --train-dir are needed")
-    result = run.train(
-        data,
-        train_dir,
-        preprocessing=preprocessing,
-        model=model,
-        recipe=chosen,
-        image_size=image_size,
-        seed=seed,
-        steps=steps,
-        labels_offset=labels_offset,
-        save_steps=save_steps,
-        save_interval_secs=save_interval_secs,
-        keep=keep,
-        log_steps=log_steps,
-        deterministic=deterministic,
-        mixed_precision=mixed_precision,
-        checkpoint_path=checkpoint_path,
-        checkpoint_exclude_scopes=_scopes(checkpoint_exclude_scopes),
-        trainable_scopes=_scopes(trainable_scopes),
-        ignore_missing_vars=ignore_missing_vars,
-    )
+    result = run.train(data, train_dir, recipe=chosen, **settings)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(result)))
+        click.echo(json.dumps(result.as_json()))
     else:
         click.echo(
             f"{result.steps:,} steps, {result.images_per_second:.0f} images/s, loss "
             f"{result.final_loss:.3f}\nCheckpoint: {result.checkpoint or 'none was written'}"
         )
     return 1 if result.diverged else 0
-
-
-def _scopes(text: str) -> list[str]:
-    return [scope.strip() for scope in text.split(",") if scope.strip()]

@@ -161,13 +161,15 @@ def failures() -> dict[str, str]:
 
 
 def load_plugin(path: str | Path) -> list[str]:
-    """Load a file that registers pipelines, and return their names.
+    """Load a file that registers pipelines or nets, and return the pipelines' names.
 
     A file that registers nothing but defines TF-Slim's preprocess_image is registered under the
     file's name (without _preprocessing). It may import modules that lie beside it; they count as
     part of it. What it prints goes to stderr. ImportError where it cannot be imported, ValueError
-    where it holds no pipeline or a name that is taken.
+    where it holds neither, or a name that is taken.
     """
+    from imagenet_tools.nets.net import known as nets
+
     global _before
     path = Path(path).resolve()
     # Before the plug-in, so that a name that is taken is the plug-in's error and not theirs.
@@ -186,10 +188,10 @@ def load_plugin(path: str | Path) -> list[str]:
     finally:
         _before = None
     added = [n for n, d in _definitions.items() if n not in registered or d.file == str(path)]
-    if not added:
+    if not added and not any(net.file == str(path) for net in nets().values()):
         raise ValueError(
             f"{path} registers no pipeline; decorate a function with "
-            f'@registry.register("name"), or define {PLAIN_NAME}'
+            f'@registry.register("name"), or define {PLAIN_NAME}; a net: @nets.register_net'
         )
     return added
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from imagenet_tools.pipelines.draws import noted, recording
 from imagenet_tools.preprocessing import ops, pixel_ops
 
 BINS = 31
@@ -63,6 +64,8 @@ def apply(
     turn: the draws' name.
     """
     index = ops.integer(seed, f"{turn}_operation", 0, len(NAMES) - 1)
+    if recording():
+        noted(f"{turn}_name", tf.gather(tf.constant(NAMES), index))
     sign = tf.where(ops.uniform(seed, f"{turn}_sign") <= 0.5, -1.0, 1.0)
     at = Strengths(*(tf.gather(tf.constant(values), bin) for values in table))
     slope, right, down, degrees, change = (sign * one for one in at[:5])

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.pipelines import compiled, views
-from imagenet_tools.pipelines.draws import sub_seed
+from imagenet_tools.pipelines.draws import noted, sub_seed
 
 # The luma weights of tf.image.rgb_to_grayscale, for what is subtracted from gray images.
 LUMA = (0.2989, 0.5870, 0.1140)
@@ -22,17 +22,18 @@ def uniform(
     seed: tf.Tensor, name: str, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()
 ) -> tf.Tensor:
     """Draw float32 from [low, high)."""
-    return tf.random.stateless_uniform(shape, sub_seed(seed, name), low, high)
+    return noted(name, tf.random.stateless_uniform(shape, sub_seed(seed, name), low, high))
 
 
 def integer(seed: tf.Tensor, name: str, low: int, high: int) -> tf.Tensor:
     """Draw an int32 from low..high, both included."""
-    return tf.random.stateless_uniform([], sub_seed(seed, name), low, high + 1, tf.int32)
+    value = tf.random.stateless_uniform([], sub_seed(seed, name), low, high + 1, tf.int32)
+    return noted(name, value)
 
 
 def normal(seed: tf.Tensor, name: str, shape: tuple[int, ...]) -> tf.Tensor:
     """Draw float32 from N(0, 1)."""
-    return tf.random.stateless_normal(shape, sub_seed(seed, name))
+    return noted(name, tf.random.stateless_normal(shape, sub_seed(seed, name)))
 
 
 def flip(seed: tf.Tensor) -> tf.Tensor:

@@ -25,7 +25,7 @@ ALLOWED = {
     "synthetic": "errors engines",
     "nets": "errors",
     "pipelines": "errors",
-    "registry": "pipelines",
+    "registry": "nets pipelines",
     "preprocessing": "pipelines registry",
     "raw": "errors labels images storage",
     "records": "errors labels images storage engines raw",

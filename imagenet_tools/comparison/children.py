@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import subprocess
 import threading
@@ -62,6 +63,8 @@ def cause(code: int, log: Path) -> str:
         return f"was killed by signal {-code} ({name}); see {log}"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     errors = [line.removeprefix(FAILED) for line in lines if line.startswith(FAILED)]
+    # Without a line of the worker's own, what Python says of a traceback.
+    errors = errors or [line for line in lines if re.match(r"[A-Za-z_.]+(Error|Exception): ", line)]
     if errors:
         return f"says at the end of {log}: {errors[-1]}"
     return f"ended with exit code {code} and without a word of its own; see {log}"

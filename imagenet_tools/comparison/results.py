@@ -147,6 +147,7 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
     failures: dict[int, str] = {}
     correct: dict[str, list[np.ndarray]] = {}
     own: list[scores.Predictions] = []
+    weights: dict[str, Path] = {}
     for seed in wanted:
         result = required(folder, plan, arm, seed)
         if result.failure:
@@ -161,6 +162,11 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
                 own.append(predictions)
+                if (there := weights.setdefault(meta.get("weights", str(file)), file)) != file:
+                    raise ValueError(
+                        f"{file} and {there} are of one run (weights {meta['weights'][:12]}); a "
+                        "copy is no second seed"
+                    )
     lost = tuple(failures), tuple(failures.values())
     if not own:
         nothing = np.zeros(0, np.int32)

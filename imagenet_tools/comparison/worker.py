@@ -26,7 +26,7 @@ from imagenet_tools.comparison.children import FAILED
 from imagenet_tools.comparison.plan import Arm, Plan, run_seed
 from imagenet_tools.comparison.plan_file import PLAN, read_plan
 from imagenet_tools.comparison.run_result import RunResult, finished, write_result
-from imagenet_tools.errors import DamagedData
+from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
 from imagenet_tools.pipelines.crosses import evaluated_under
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.storage import sync
@@ -193,7 +193,7 @@ def main() -> int:
         return INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        expected = isinstance(error, ValueError | OSError | LookupError)
+        expected = isinstance(error, ValueError | OSError | LookupError | PipelineFailed | Stopped)
         kind = "" if expected else f"{type(error).__name__}: "
         print(f"{FAILED}{kind}{' '.join(str(error).split())}", file=sys.stderr)
         return DAMAGED if isinstance(error, DamagedData) else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,7 +17,7 @@ from imagenet_tools import nets, records
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import label_check, metrics, trained_net
 from imagenet_tools.evaluation.scores import Predictions, doubts, score, write_predictions
-from imagenet_tools.training import batches
+from imagenet_tools.training import batches, damage
 
 # Images go through the net this many at a time, padded, whatever the batch size: matrix products
 # of another height add up in another order, which moved probabilities by up to 1.4e-6.
@@ -101,7 +102,8 @@ def evaluate(
     training, else what fits the net's number of logits. predictions: where to write them (.npz,
     arrays of Predictions and `meta`, a JSON string). An accuracy at chance is looked into; what
     was found is among the warnings, as are scores that are constant, saturated or not finite.
-    Raises DamagedData where weights are not finite or records cannot be read.
+    Raises DamagedData where weights are not finite or records cannot be read, PipelineFailed where
+    the pipeline fails on an image.
     """
     loaded = trained_net.load(
         checkpoint,
@@ -113,21 +115,17 @@ def evaluate(
     manifest = records.read_manifest(data)
     net, pipeline = loaded.net, loaded.pipeline
     offset = _offset(labels_offset, loaded.run, net.num_classes, manifest.num_classes)
-    stream = batches.batches(
-        data,
-        split,
-        pipeline,
-        batch_size=batch_size,
-        image_size=loaded.image_size,
-        is_training=False,
-        labels_offset=offset,
-        ten_crop=ten_crop,
-    )
+    records.check_sizes(data, split)
+    reading = batches.Reading(
+        data, split, (pipeline,), batch_size, loaded.image_size, is_training=False,
+        labels_offset=offset, ten_crop=ten_crop,
+    )  # fmt: skip
+    stream = reading.batches()
     total = manifest.splits[split].records
     if images is not None and images < total:
         total, stream = images, stream.unbatch().take(images).batch(batch_size)
     started = time.perf_counter()
-    found = predict_all(net, stream, total)
+    found = predict_all(net, damage.each(stream, reading), total)
     seconds = time.perf_counter() - started
     if predictions is not None:
         meta = {
@@ -177,7 +175,7 @@ def _not_finite(found: Predictions) -> dict[str, Any]:
     return {"not_finite": count, "first_not_finite": first}
 
 
-def predict_all(net: nets.Net, stream: tf.data.Dataset, total: int) -> Predictions:
+def predict_all(net: nets.Net, stream: Iterable[Any], total: int) -> Predictions:
     """Run the net over every batch of a stream and keep each image's prediction.
 
     Raises DamagedData for a label that is no class of the net.

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import zlib
+from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
+
+_recorded: contextvars.ContextVar[dict[str, np.ndarray] | None]
+_recorded = contextvars.ContextVar("draws by name, where somebody asked for them", default=None)
 
 
 def fresh_seed() -> tf.Tensor:
@@ -15,3 +22,27 @@ def fresh_seed() -> tf.Tensor:
 def sub_seed(seed: tf.Tensor, name: str) -> tf.Tensor:
     """The seed of one draw, by the draw's name: int32 [2]."""
     return tf.random.experimental.stateless_fold_in(seed, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[dict[str, np.ndarray]]:
+    """Yield the draws that are made inside this block, eagerly, by their names."""
+    by_name: dict[str, np.ndarray] = {}
+    token = _recorded.set(by_name)
+    try:
+        yield by_name
+    finally:
+        _recorded.reset(token)
+
+
+def recording() -> bool:
+    """Whether somebody asked for the draws."""
+    return _recorded.get() is not None
+
+
+def noted(name: str, value: tf.Tensor) -> tf.Tensor:
+    """The value of a draw, recorded where that was asked for."""
+    by_name = _recorded.get()
+    if by_name is not None and tf.executing_eagerly():
+        by_name[name] = value.numpy()
+    return value

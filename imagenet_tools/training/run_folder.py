@@ -76,6 +76,11 @@ class TrainResult:
     diverged: bool
     warnings: tuple[str, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """The fields; a loss that is not finite is None."""
+        loss = self.final_loss if math.isfinite(self.final_loss) else None
+        return {**dataclasses.asdict(self), "final_loss": loss}
+
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
@@ -200,12 +205,7 @@ def versions() -> dict[str, str]:
 
 def finish(folder: Path, result: TrainResult) -> None:
     """Add the result to run.json."""
-    loss = result.final_loss if math.isfinite(result.final_loss) else None
-    kept = {
-        **dataclasses.asdict(result),
-        "checkpoint": os.path.basename(result.checkpoint),
-        "final_loss": loss,
-    }
+    kept = {**result.as_json(), "checkpoint": os.path.basename(result.checkpoint)}
     write_json(folder / RUN, {**(_content(folder) or {}), "result": kept})
 
 

@@ -66,9 +66,8 @@ def documented_lines() -> list[str]:
     lines = []
     for page in pages:
         text = page.read_text().replace("\\\n", " ")
-        lines += [
-            match.group(1) for match in re.finditer(r"^\s*\$? ?(imgtools [^\n]*)$", text, re.M)
-        ]
+        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.M | re.S):
+            lines += re.findall(r"^\s*\$? ?(imgtools [^\n]*)$", block, re.M)
     return sorted(set(lines))
 
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_runs import made_up
 
 from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison import arms, run_files
 from imagenet_tools.comparison.files import judge_files
+from imagenet_tools.comparison.plan import make_plan
+from imagenet_tools.comparison.results import judge
 from imagenet_tools.evaluation import scores
 
 N = 300
@@ -110,3 +114,18 @@ def test_files_that_do_not_belong_are_refused(
     b = [predicted(tmp_path / f"y{run}", run) for run in (5, 6)]
     with pytest.raises(ValueError, match=message):
         judge_files(a, b)
+
+
+def test_a_run_copied_into_another_seeds_folder_is_refused(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    for seed in (1, 2):
+        file = run_files.run_folder(tmp_path, "inception", seed) / run_files.predictions_file(
+            "inception"
+        )
+        found, meta = scores.read_predictions(file)
+        scores.write_predictions(file, found, {**meta, "weights": "abcdef"})
+    with pytest.raises(ValueError, match=r"seed-2.*seed-1.*are of one run \(weights abcdef\)"):
+        judge(made, tmp_path)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from made_up_runs import made_up, reported
 from PIL import Image
 
+from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.report import blocks as blocks_
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -106,3 +109,37 @@ def test_the_browser_has_nothing_to_say(page: Path, tmp_path: Path, width: int) 
     assert shown.size == (width, 900)
     colours = shown.getcolors(1 << 20) or []
     assert any(colour == (0, 114, 178) and count > 500 for count, colour in colours)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> None:
+    """Every section of a real report: nothing sticks out of a narrow screen, every link leads."""
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    for run in made.runs():
+        made_up(made)(tmp_path, *run)
+    reported(made, tmp_path, command="imgtools compare-preproc alexnet inception")
+    text = (tmp_path / "report.html").read_text()
+    measure = (
+        "<script>document.querySelectorAll('table.sortable th button')[2].click();"
+        "document.title = JSON.stringify([document.documentElement.scrollWidth, "
+        "innerWidth, [...document.querySelectorAll('nav a')].filter(a => "
+        "!document.querySelector(a.getAttribute('href'))).length, "
+        "[...document.querySelectorAll('table.sortable')[0].tBodies[0].rows].map("
+        "r => r.cells[2].textContent)])</script>"
+    )
+    copy = tmp_path / "measured.html"
+    copy.write_text(text.replace("</body>", f"{measure}</body>"))
+    done = subprocess.run(
+        [
+            str(CHROMIUM), *OPTIONS, f"--user-data-dir={tmp_path / 'user'}",
+            "--window-size=500,900", "--dump-dom", copy.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    found = re.search(r"<title>(\[.*?\])</title>", done.stdout)
+    assert found is not None
+    wide, screen, dead, sorted_by_top1 = json.loads(found[1])
+    assert wide <= screen and dead == 0
+    assert len(sorted_by_top1) == 6 and sorted_by_top1 == sorted(sorted_by_top1, reverse=True)
+    assert "<title>alexnet seed 1: " in text  # what the pointer is told of a dot

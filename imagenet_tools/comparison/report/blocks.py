@@ -54,13 +54,15 @@ class Items:
 class Table:
     """Rows of cells, named for those who hear it; the first column heads the rows.
 
-    The others are figures unless `words`.
+    The others are figures unless `words`. sortable: by a click on a heading, where scripts run; a
+    long one can be searched, too.
     """
 
     name: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     words: bool = False
+    sortable: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,8 @@ def _table(block: Table) -> str:
     )
     name = html.escape(block.name)
     caption = f'<caption class="unseen">{name}</caption>'
-    table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    sortable = ' class="sortable"' if block.sortable else ""
+    table = f"<table{sortable}>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return _scrolled(table, name)
 
 

@@ -83,10 +83,13 @@ def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         rows = [
             [one.name.partition(",")[0] or str(one.label), str(one.images),
              f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
-            for one in turned.changes[:CLASSES_SHOWN]
+            for one in turned.changes
         ]  # fmt: skip
         head = ["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"]
-        blocks.append(Table(f"Classes, {a} and {b}", head, rows))
+        blocks.append(Table(f"Classes, {a} and {b}", head, rows[:CLASSES_SHOWN], sortable=True))
+        if len(rows) > CLASSES_SHOWN:
+            every = Table(f"Every class, {a} and {b}", head, rows, sortable=True)
+            blocks.append(Fold(f"All {len(rows):,} classes", [every]))
         blocks.append(
             Text(
                 f"Top-1 of each class, the largest changes first; p is adjusted for the "
@@ -147,7 +150,7 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         found = passport.rows(report.diagnosis.passports)
         titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
         lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
-        table = Table("What was measured of each arm", ["", *found], lines)
+        table = Table("What was measured of each arm", ["measured", *found], lines)
         blocks.append(Fold("What was measured of each arm", [table]))
     if (folder / PREVIEW).exists():
         blocks.append(
@@ -176,7 +179,7 @@ def _steps(report: Report) -> list[Block | Fold]:
         [row[0], *(f"{text}{extra}" for text, extra in zip(row[1:], extras, strict=True))]
         for row, extras in zip(rows, settings, strict=True)
     ]
-    head = ["", *(arm.spec for arm in arms)]
+    head = ["part", *(arm.spec for arm in arms)]
     differ = [row for row in rows if len(set(row[1:])) > 1]
     alike = [row for row in rows if len(set(row[1:])) == 1]
     blocks: list[Block | Fold] = []

@@ -6,11 +6,13 @@ that they follow its light and dark colours.
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,15 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _tip(text: str) -> str:
+    """The id of a mark that says this when the pointer rests on it."""
+    return f"tip:{urllib.parse.quote(text)}"
+
+
+def _title(found: re.Match[str]) -> str:
+    return f"<g><title>{html.escape(urllib.parse.unquote(found[1]))}</title>"
+
+
 def svg(figure: Figure) -> str:
     """The figure as inline SVG that takes the page's text colour and width."""
     import matplotlib
@@ -56,6 +67,7 @@ def svg(figure: Figure) -> str:
     text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
     text = re.sub(r'(<svg [^>]*?)height="[^"]*"', r"\1", text, count=1)
     text = re.sub(r"<text (?![^>]*fill)", '<text fill="currentColor" ', text)
+    text = re.sub(r'<g id="tip:([^"]*)">', _title, text)
     return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
 
 
@@ -63,20 +75,31 @@ def png(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor="white")
 
 
-def dots(names: Sequence[str], accuracies: Sequence[np.ndarray]) -> Figure:
-    """Top-1 of every run by arm: dots, the mean as a bar, and its 95 % interval over seeds."""
+def dots(arms: Mapping[str, Mapping[int, float]]) -> Figure:
+    """Top-1 of every run by arm: dots, the mean as a bar, and its 95 % interval over seeds.
+
+    arms: name -> seed -> percent.
+    """
     from scipy import stats
 
-    figure, axes = _figure(5, 0.8 + 0.42 * len(names))
-    for number, values in enumerate(accuracies):
-        row, colour = len(names) - 1 - number, COLOURS[number % len(COLOURS)]
+    figure, axes = _figure(5, 0.8 + 0.42 * len(arms))
+    for number, (name, runs) in enumerate(arms.items()):
+        row, colour = len(arms) - 1 - number, COLOURS[number % len(COLOURS)]
+        values = np.array(list(runs.values()))
         if len(values) > 1:
             half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
             span = [max(0.0, values.mean() - half), min(100.0, values.mean() + half)]
             axes.plot(span, [row, row], color=colour, linewidth=1.6, alpha=0.7)
         if len(values):
-            axes.plot(values.mean(), row, "|", color=colour, markersize=16, markeredgewidth=2.5)
-        axes.plot(values, [row] * len(values), "o", color=colour, markersize=6, alpha=0.75)
+            told = _tip(f"{name}, mean {values.mean():.2f} %")
+            axes.plot(
+                *(values.mean(), row, "|"),
+                color=colour, markersize=16, markeredgewidth=2.5, gid=told,
+            )  # fmt: skip
+        for seed, value in runs.items():
+            told = _tip(f"{name} seed {seed}: {value:.2f} %")
+            axes.plot(value, row, "o", color=colour, markersize=6, alpha=0.75, gid=told)
+    names = list(arms)
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel("top-1, % of the validation images")
@@ -94,11 +117,13 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
         names.append(f"{a.arm.spec} − {b.arm.spec}")
         for seed in contrast.shared_seeds:
             single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
-            axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8)
+            told = _tip(f"{names[-1]}, seed {seed}: {single:+.2f} points")
+            axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8, gid=told)
         if found.estimate is not None:
             axes.plot(found.interval, [row, row], color=COLOURS[0], linewidth=2.5)
         if a.seeds and b.seeds:
-            axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7)
+            told = _tip(f"{names[-1]}: {found.difference:+.2f} points")
+            axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7, gid=told)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
     axes.set_xlabel("← second better · points of top-1 · first better →")
@@ -152,7 +177,9 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
     judgement, plan = report.judgement, report.plan
     judged = [one for one in judgement.arms if one.arm in plan.judged]
     figures: dict[str, Callable[[], Figure]] = {
-        "runs": lambda: dots([one.arm.spec for one in judged], [one.accuracy() for one in judged]),
+        "runs": lambda: dots(
+            {one.arm.spec: dict(zip(one.seeds, one.accuracy(), strict=True)) for one in judged}
+        ),
         "difference": lambda: differences(judgement.contrasts, plan.margin),
         "curves": lambda: curves(judgement.folder, judged),
     }

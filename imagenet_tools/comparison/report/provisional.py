@@ -10,8 +10,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from imagenet_tools.comparison import progress
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.progress import RunState
@@ -26,8 +24,7 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
     """Write the page of a comparison under way; it loads itself anew."""
     found = progress.states(plan, folder, plan.runs())
     done = [one for one in found if one.done]
-    names = [arm.spec for arm in plan.judged]
-    accuracies = [_accuracies(done, arm.slug) for arm in plan.judged]
+    arms = {arm.spec: _accuracies(done, arm.slug) for arm in plan.judged}
     told = Text(
         f"Provisional: {progress.summary(plan, found)}. This page loads itself anew; the verdict "
         f"comes when the {len(plan.seeds)} seeds that were planned are done"
@@ -38,15 +35,15 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
         "",
         "Each dot is a run that has ended, the bar the mean of its arm.",
         "Top-1 accuracy of the runs so far, by arm.",
-        figures.svg(figures.dots(names, accuracies)),
+        figures.svg(figures.dots(arms)),
     )
     rows = [[f"{one.slug}, seed {one.seed}", one.line(plan.steps).partition(": ")[2]]
             for one in found]  # fmt: skip
     table = Table("Every run", ["run", "how far"], rows, words=True)
     sections = [Section("", [told, *([picture] if done else []), table])]
-    title = " vs ".join(names)
+    title = " vs ".join(arms)
     write_text(target, page(title, sections, folder, reload=RELOAD))
 
 
-def _accuracies(done: Sequence[RunState], slug: str) -> np.ndarray:
-    return np.array([one.top1 for one in done if one.slug == slug and math.isfinite(one.top1)])
+def _accuracies(done: Sequence[RunState], slug: str) -> dict[int, float]:
+    return {one.seed: one.top1 for one in done if one.slug == slug and math.isfinite(one.top1)}

@@ -120,10 +120,10 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
     heads = [head for head, _, _ in figures]
     table = [["arm", "seeds", *heads], *means]
     if len(arms) <= MOST_COLUMNS:
-        table = [["", *table[0][1:]], *table[1:]]
+        table = [["figure", *table[0][1:]], *table[1:]]
         table = [list(row) for row in zip(*table, strict=True)]
     name = "Accuracy by arm, mean and standard deviation over seeds"
-    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles)
+    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles, sortable=True)
     return [
         Table(name, table[0], table[1:]),
         Text(ACCURACY_NOTE, "note"),
@@ -202,7 +202,7 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
         *("from images", "correlation of seeds", "p, no difference", "TOST p", "first wins"),
     ]
     if len(rows) <= MOST_COLUMNS:
-        turned = [list(row) for row in zip(["", *head[1:]], *rows, strict=True)]
+        turned = [list(row) for row in zip(["figure", *head[1:]], *rows, strict=True)]
         head, rows = turned[0], turned[1:]
     name = "Each difference and where its uncertainty comes from"
     return [

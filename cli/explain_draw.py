@@ -1,0 +1,62 @@
+"""`imgtools explain-draw`: what a pipeline draws for one image of one epoch, as numbers."""
+
+from __future__ import annotations
+
+import click
+
+from imagenet_tools.cli.options import (
+    PreprocessingName,
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+)
+
+
+@click.command()
+@click.argument("name", type=PreprocessingName())
+@click.option("--image", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the run.")
+@click.option("--epoch", type=click.IntRange(0), default=0, show_default=True, help="From 0 on.")
+@click.option("--key", help="Of the record, as inspect shows it; without: the file's name.")
+@click.option(
+    "--size", type=click.IntRange(1), default=224, show_default=True, help="Output size in pixels."
+)
+@plugin_option
+@json_option
+@needs_tensorflow
+def command(
+    name: str,
+    image: str,
+    seed: int,
+    epoch: int,
+    key: str | None,
+    size: int,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say what a pipeline draws for an image in training: the crop, and every draw by its name.
+
+    The same seed, epoch and key draw the same in a run, whatever the parallelism.
+
+    \b
+    Example:
+      imgtools explain-draw alexnet+randaugment --image a.jpg --seed 1 --epoch 3
+    """
+    import os
+
+    from imagenet_tools import registry
+    from imagenet_tools.diagnosis import explain, preview
+
+    key = os.path.basename(image) if key is None else key
+    drawn = explain.explain(
+        registry.get(name), preview.read(image), size, seed=seed, epoch=epoch, key=key
+    )
+    if as_json:
+        import json
+
+        click.echo(json.dumps(drawn, indent=2))
+        return
+    click.echo(f"{drawn['spec']}, seed {seed}, epoch {epoch}, key {key}")
+    for title in ("view", "draws"):
+        for what, value in (drawn[title] or {}).items():
+            click.echo(f"  {title:5}  {what} {value}")

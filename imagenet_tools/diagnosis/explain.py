@@ -1,0 +1,58 @@
+"""What a pipeline draws for one image of one epoch, as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from imagenet_tools.pipelines import draws
+from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.pipelines.views import METHODS
+from imagenet_tools.training import batches
+
+# A draw of more numbers than this is told by its shape.
+SHOWN = 16
+
+
+def explain(
+    pipeline: Pipeline, image: np.ndarray, size: int, *, seed: int, epoch: int, key: str
+) -> dict[str, Any]:
+    """Return the view and the draws of a training image, ready for JSON.
+
+    image: uint8 [h, w, 3]. seed, epoch, key: a run's, an epoch from 0 on, a record's; training
+    draws the same. view: crop (y, x, height, width in the source), resize (height, width), method,
+    window (y, x in what is resized), flip; None for a plain function. draws: name -> a number or
+    several; a plain function's only where it draws with preprocessing.ops.
+    """
+    drawn = batches.draw_seed(seed, epoch, tf.constant(key))
+    view = None
+    if not pipeline.plain:
+        seen = pipeline.view(*image.shape[:2], size, size, True, seed=drawn)
+        method = seen.method if isinstance(seen.method, str) else METHODS[int(seen.method)]
+        view = {
+            "crop": seen.crop.numpy().tolist(),
+            "resize": seen.resize.numpy().tolist(),
+            "method": method,
+            "window": seen.window.numpy().tolist(),
+            "flip": bool(seen.flip),
+        }
+    with draws.recorded() as by_name:
+        pipeline.preprocess_image(tf.constant(image), size, size, True, seed=drawn)
+    return {
+        "spec": pipeline.spec,
+        "fingerprint": pipeline.fingerprint,
+        "seed": drawn.numpy().tolist(),
+        "view": view,
+        "draws": {name: _written(value) for name, value in by_name.items()},
+    }
+
+
+def _written(value: np.ndarray | bytes) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    numbers = np.asarray(value)
+    if numbers.size > SHOWN:
+        return f"{numbers.dtype} {list(numbers.shape)}"
+    return numbers.tolist()

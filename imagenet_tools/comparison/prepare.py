@@ -91,8 +91,10 @@ def unit_scale(
     for pipeline in pipelines:
         if "multiply" in pipeline.universal:
             raise ValueError(f"{pipeline.spec} sets multiply itself; it cannot be matched in scale")
-        rms = values.measure(pipeline, image_size, pictures).train_rms
-        factor = float(f"{1 / rms:.3g}")
+        measured = values.measure(pipeline, image_size, pictures)
+        if not measured.finite or not measured.train_rms:
+            raise ValueError(f"{pipeline.spec} gives values that are not finite, or zeros alone")
+        factor = float(f"{1 / measured.train_rms:.3g}")
         found.append(
             dataclasses.replace(pipeline, universal={**pipeline.universal, "multiply": factor})
         )

@@ -23,7 +23,7 @@ from imagenet_tools.comparison import arms, compare, diagnosed, run_files, store
 from imagenet_tools.comparison.plan import Arm, Plan, make_plan
 from imagenet_tools.comparison.plan_file import PLAN, write_plan
 from imagenet_tools.diagnosis import Diagnosis, sample
-from imagenet_tools.diagnosis.label_findings import label_findings
+from imagenet_tools.diagnosis.rules.data import labels
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.evaluation import evaluate, scores
@@ -328,7 +328,7 @@ def test_a_diagnosis_fetches_what_it_looks_at(s3: Any, data: str, server: Proxy)
     assert isinstance(pictures[0].encoded, bytes)
     fetched = {r.key for r in server.requests if r.method == "GET" and "-of-" in r.key}
     assert len(fetched) == 1
-    assert list(label_findings(data)) == []
+    assert list(labels(data)) == []
 
 
 def test_records_of_a_store_feed_the_input(data: str, tiny_records: Path) -> None:

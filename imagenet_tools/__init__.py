@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imagenet_tools.evaluation.prediction import predict as predict
     from imagenet_tools.evaluation.saved_model import export as export
     from imagenet_tools.records.builder import build_tfrecords as build_tfrecords
+    from imagenet_tools.records.descriptions import describe_records as describe_records
     from imagenet_tools.records.inspection import inspect as inspect
     from imagenet_tools.records.reader import open_records as open_records
     from imagenet_tools.records.repairer import repair_tfrecords as repair_tfrecords
@@ -41,6 +42,7 @@ _FUNCTIONS = {
     "verify_tfrecords": ("records.verifier", "verify"),
     "repair_tfrecords": ("records.repairer", "repair_tfrecords"),
     "open_records": ("records.reader", "open_records"),
+    "describe_records": ("records.descriptions", "describe_records"),
     "get_preprocessing": ("registry", "get"),
     "list_preproc": ("registry", "names"),
     "check_preproc": ("diagnosis.contract", "check"),

@@ -14,7 +14,14 @@ from imagenet_tools.comparison import arms, diagnosed, stored
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import read_plan
 from imagenet_tools.comparison.prepare import prepare
-from imagenet_tools.comparison.report import content, document, explanations, flips, provisional
+from imagenet_tools.comparison.report import (
+    content,
+    document,
+    explanations,
+    flips,
+    gallery,
+    provisional,
+)
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import Judgement, judge
 from imagenet_tools.comparison.run_result import finished
@@ -224,15 +231,16 @@ def _report(
     """Write the pictures and the report of a judgement, and keep them where the folder is."""
     plan, own = judgement.plan, judgement.folder
     _, changes = read_plan(own)
+    names = flips.class_names(data, plan.labels_offset)
     if main := next((one for one in judgement.contrasts if one.judged), None):
-        flips.write_sheet(main, data, own / flips.SHEET)
+        gallery.write(main, data, names, own)
     _write_preview(plan, data, own)
     report = content.make(
         judgement,
         command=command,
         changes=changes,
         diagnosis=diagnosed.measured(plan, own, data),
-        class_names=flips.class_names(data, plan.labels_offset),
+        class_names=names,
     )
     document.write(report, own)
     return stored.keep_report(folder, report)

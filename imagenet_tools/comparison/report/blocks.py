@@ -80,11 +80,31 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Card:
+    """An image of a gallery, a data URI, with two lines below it. name: its file's."""
+
+    image: str
+    first: str
+    second: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images with what is said of each; one picture of them all, `file`, for Markdown."""
+
+    file: str
+    caption: str
+    alt: str
+    cards: Sequence[Card]
+
+
+@dataclass(frozen=True)
 class Code:
     text: str
 
 
-Block = Text | Headlines | Items | Table | Picture | Code
+Block = Text | Headlines | Items | Table | Picture | Gallery | Code
 
 
 @dataclass(frozen=True)
@@ -137,7 +157,7 @@ def _markdown_block(block: Block) -> list[str]:
         align = ["---", *(["---"] if block.words else ["---:"]) * (len(block.head) - 1)]
         rows = [[_cell(text) for text in row] for row in (block.head, *block.rows)]
         return ["| " + " | ".join(row) + " |" for row in (rows[0], align, *rows[1:])]
-    if isinstance(block, Picture):
+    if isinstance(block, Picture | Gallery):
         return [f"![{_plain(block.alt)}]({block.file})", "", _plain(block.caption)]
     return ["```sh", block.text, "```"]
 
@@ -210,6 +230,8 @@ def _html_block(block: Block, folder: Path) -> str:
         if block.wide:
             picture = _scrolled(picture, alt)
         return f"<figure>{picture}<figcaption>{_words(block.caption)}</figcaption></figure>"
+    if isinstance(block, Gallery):
+        return _gallery(block)
     return f"<pre><code>{html.escape(block.text)}</code></pre>"
 
 
@@ -220,6 +242,16 @@ def _headline(block: Headline) -> str:
         f'<p class="bounds">{html.escape(block.bounds)}</p>'
         f'<p class="verdict">{_words(block.sentence)}</p></div>'
     )
+
+
+def _gallery(block: Gallery) -> str:
+    cards = "".join(
+        f'<figure><img alt="{html.escape(one.name)}" src="{html.escape(one.image)}">'
+        f"<figcaption><b>{html.escape(one.first)}</b><br>{html.escape(one.second)}</figcaption>"
+        "</figure>"
+        for one in block.cards
+    )
+    return f'<p class="note">{_words(block.caption)}</p><div class="gallery">{cards}</div>'
 
 
 def _table(block: Table) -> str:

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_tools.comparison.report import figures, flips, paper, sections
+from imagenet_tools.comparison.report import figures, gallery, paper, sections
 from imagenet_tools.comparison.report.blocks import markdown, page
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
@@ -21,7 +21,7 @@ MARKDOWN, HTML = "report.md", "report.html"
 def write(report: Report, folder: Path) -> None:
     """Write the figures, report.json, report.md, report.html, and what a paper takes.
 
-    The pictures of photographs, PREVIEW and flips.SHEET, are shown where they are in the folder.
+    The pictures of photographs, PREVIEW and the gallery's, are shown where they are in the folder.
     """
     drawn = figures.draw_all(report, folder)
     shown = sections.build_sections(report, folder, drawn)
@@ -34,7 +34,7 @@ def write(report: Report, folder: Path) -> None:
 
 def copy_pictures(source: Path, target: Path) -> None:
     """Bring the pictures of photographs, which take the records to draw, to another folder."""
-    for name in (PREVIEW, flips.SHEET):
+    for name in (PREVIEW, gallery.SHEET, gallery.FLIPS):
         if (source / name).exists() and source != target:
             shutil.copyfile(source / name, target / name)
 

@@ -9,8 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_tools.comparison.attribution import Share
-from imagenet_tools.comparison.report import flips
-from imagenet_tools.comparison.report.blocks import Block, Fold, Items, Picture, Table, Text
+from imagenet_tools.comparison.report import gallery
+from imagenet_tools.comparison.report.blocks import (
+    Block,
+    Card,
+    Fold,
+    Gallery,
+    Items,
+    Picture,
+    Table,
+    Text,
+)
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.run_files import COMMON
 from imagenet_tools.diagnosis import passport
@@ -98,10 +107,19 @@ def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
                 "note",
             )
         )
-    if (folder / flips.SHEET).exists():
+    if (folder / gallery.SHEET).exists():
         caption = "The first of these images, of the first difference."
         alt = "Photographs that every run of one arm has right and no run of the other."
-        blocks.append(Picture(flips.SHEET, caption, alt))
+        cards = tuple(
+            Card(
+                one.image,
+                f"{one.truth}, by {one.right}",
+                f"{one.wrong}: {one.said}",
+                one.key,
+            )
+            for one in gallery.read(folder)
+        )
+        blocks.append(Gallery(gallery.SHEET, caption, alt, cards))
     return blocks
 
 

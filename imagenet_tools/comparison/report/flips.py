@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from imagenet_tools import records
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.results import Contrast
-from imagenet_tools.records import schema, tfrecord
-
-SHEET = "flipped.png"
-SHOWN, COLUMNS, GAP, CAPTION = 96, 8, 6, 18
 
 
 @dataclass(frozen=True)
@@ -87,45 +80,6 @@ def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:
     a = contrast.a.correct[contrast.a.arm.slug]
     b = contrast.b.correct[contrast.b.arm.slug]
     return np.flatnonzero(a.all(0) & ~b.any(0)), np.flatnonzero(b.all(0) & ~a.any(0))
-
-
-def write_sheet(contrast: Contrast, data: str | os.PathLike[str], path: Path) -> None:
-    """Draw the first flipped images, A's on the first row and B's on the second."""
-    rows = [list(indices[:COLUMNS]) for indices in flipped(contrast)]
-    keys = {str(contrast.a.key[i]) for row in rows for i in row}
-    pictures = _pictures(data, keys)
-    names = (contrast.a.arm.spec, contrast.b.arm.spec)
-    height = 2 * (CAPTION + SHOWN + GAP)
-    page = Image.new("RGB", (COLUMNS * (SHOWN + GAP) + GAP, height), (255, 255, 255))
-    draw = ImageDraw.Draw(page)
-    for number, row in enumerate(rows):
-        top = number * (CAPTION + SHOWN + GAP)
-        own, other = names[number], names[1 - number]
-        draw.text((GAP, top + 3), f"right in every {own} run, in no {other} run", fill="#444444")
-        for column, index in enumerate(row):
-            picture = pictures.get(str(contrast.a.key[index]))
-            if picture is not None:
-                page.paste(picture, (GAP + column * (SHOWN + GAP), top + CAPTION))
-    buffer = io.BytesIO()
-    page.save(buffer, "PNG", optimize=True)
-    path.write_bytes(buffer.getvalue())
-
-
-def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:
-    """Thumbnails of the validation records with these keys."""
-    found: dict[str, Image.Image] = {}
-    for path in records.each_shard(data, "validation") if keys else []:
-        for _, record in tfrecord.read(path):
-            example = schema.decode_example(record)
-            key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
-            if key not in keys:
-                continue
-            picture = Image.fromarray(records.pixels(example))
-            picture.thumbnail((SHOWN, SHOWN))
-            found[key] = picture
-            if len(found) == len(keys):
-                return found
-    return found
 
 
 def class_names(data: str | os.PathLike[str], offset: int) -> Sequence[str]:

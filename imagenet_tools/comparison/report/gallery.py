@@ -1,0 +1,141 @@
+"""Images that every run of one arm has right and none of the other: shown with what each arm says.
+
+They are drawn from the records once, when the comparison ends, and kept beside the report: as one
+picture for report.md, and one by one for the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import io
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from imagenet_tools import records
+from imagenet_tools.comparison.report.flips import flipped
+from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.storage.write import write_json
+
+SHEET, FLIPS = "flipped.png", "flipped.json"
+COLUMNS = 8  # images of each arm
+PIXELS, SHOWN, GAP, CAPTION = 160, 96, 6, 18
+QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An image that one arm has right and the other wrong, in every run.
+
+    right, wrong: the arms' specs. truth: its class. said: what the runs of the other arm take it
+    for. image: a data URI.
+    """
+
+    key: str
+    right: str
+    wrong: str
+    truth: str
+    said: str
+    image: str
+
+
+def write(
+    contrast: Contrast, data: str | os.PathLike[str], names: Sequence[str], folder: Path
+) -> None:
+    """Write SHEET and FLIPS for a contrast; names: words by label."""
+    arms = (contrast.a, contrast.b)
+    rows = [list(indices[:COLUMNS]) for indices in flipped(contrast)]
+    keys = {str(contrast.a.key[index]) for row in rows for index in row}
+    pictures = _pictures(data, keys)
+    flips = [
+        Flip(
+            key=str(contrast.a.key[index]),
+            right=arms[number].arm.spec,
+            wrong=arms[1 - number].arm.spec,
+            truth=_word(names, int(contrast.a.label[index])),
+            said=_said(arms[1 - number], int(index), names),
+            image=_uri(pictures[str(contrast.a.key[index])]),
+        )
+        for number, row in enumerate(rows)
+        for index in row
+        if str(contrast.a.key[index]) in pictures
+    ]
+    write_json(folder / FLIPS, {"flips": [vars(flip) for flip in flips]})
+    specs = [arm.arm.spec for arm in arms]
+    _write_sheet(specs, [[pictures.get(str(contrast.a.key[i])) for i in row] for row in rows],
+                 folder / SHEET)  # fmt: skip
+
+
+def read(folder: Path) -> list[Flip]:
+    """The images that `write` kept; none where it was not called."""
+    path = folder / FLIPS
+    if not path.exists():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [Flip(**one) for one in content["flips"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedData(
+            f"{path} is not as it was written ({error!r}); remove it, and the same compare-preproc "
+            "command writes it again"
+        ) from None
+
+
+def _said(arm: ArmResults, index: int, names: Sequence[str]) -> str:
+    """What the runs of an arm take an image for: "church in 2 runs, tench in 1"."""
+    votes = collections.Counter(_word(names, int(label)) for label in arm.top1[:, index])
+    first, *others = votes.most_common()
+    told = [f"{first[0]} in {first[1]} run{'s' if first[1] > 1 else ''}"]
+    return ", ".join([*told, *(f"{word} in {count}" for word, count in others)])
+
+
+def _word(names: Sequence[str], label: int) -> str:
+    name = names[label].partition(",")[0] if 0 <= label < len(names) else ""
+    return name or f"class {label}"
+
+
+def _uri(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _write_sheet(
+    specs: Sequence[str], rows: Sequence[Sequence[Image.Image | None]], path: Path
+) -> None:
+    """One picture: what the first arm alone has right above what the second one has."""
+    height = 2 * (CAPTION + SHOWN + GAP)
+    page = Image.new("RGB", (COLUMNS * (SHOWN + GAP) + GAP, height), (255, 255, 255))
+    draw = ImageDraw.Draw(page)
+    for number, row in enumerate(rows):
+        top = number * (CAPTION + SHOWN + GAP)
+        words = f"right in every {specs[number]} run, in no {specs[1 - number]} run"
+        draw.text((GAP, top + 3), words, fill="#444444")
+        for column, picture in enumerate(row):
+            if picture is not None:
+                small = picture.copy()
+                small.thumbnail((SHOWN, SHOWN))
+                page.paste(small, (GAP + column * (SHOWN + GAP), top + CAPTION))
+    page.save(path, "PNG", optimize=True)
+
+
+def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:
+    """Thumbnails of the validation records with these keys."""
+    found: dict[str, Image.Image] = {}
+    for path in records.each_shard(data, "validation") if keys else ():
+        for _, record in tfrecord.read(path):
+            example = schema.decode_example(record)
+            key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
+            if key in keys:
+                found[key] = Image.fromarray(records.pixels(example))
+                found[key].thumbnail((PIXELS, PIXELS))
+                if len(found) == len(keys):
+                    return found
+    return found

@@ -1,0 +1,68 @@
+"""The gallery of images that one arm alone has right: which they are, and what the other says."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagenet_tools import records
+from imagenet_tools.comparison.plan import Arm, make_plan
+from imagenet_tools.comparison.report import blocks, gallery
+from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.verdicts import verdict
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import schema, tfrecord
+
+NAMES = ["background", "apple, a fruit", "pear", "plum"]
+
+
+def keys_of(data: Path) -> list[str]:
+    found = []
+    for path in records.each_shard(data, "validation"):
+        for _, record in tfrecord.read(path):
+            example = schema.decode_example(record)
+            names = (example[schema.SYNSET][0], example[schema.FILENAME][0])
+            found.append(b"/".join(names).decode())
+    return found
+
+
+def arm_results(arm: Arm, keys: list[str], top1: np.ndarray) -> ArmResults:
+    label = np.ones(len(keys), np.int32)
+    correct = {arm.slug: top1 == label}
+    return ArmResults(arm, (1, 2, 3), (), (), (), correct, np.array(keys), label, top1)
+
+
+def test_what_each_arm_says_of_an_image(tiny_records: Path, tmp_path: Path) -> None:
+    keys = keys_of(tiny_records)
+    a, b = np.full((3, len(keys)), 2), np.full((3, len(keys)), 2)
+    a[:, 0] = 1  # right in every run of A; B says pear, pear, plum
+    b[2, 0] = 3
+    b[:, 1] = 1
+    a[0, 1] = 1  # right in one run of A: no flip
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    one, other = (arm_results(arm, keys, top1) for arm, top1 in zip(made.arms, (a, b), strict=True))
+    right = one.correct["alexnet"], other.correct["inception"]
+    contrast = Contrast(one, other, verdict(*right, distinct=True))
+    gallery.write(contrast, tiny_records, NAMES, tmp_path)
+    (flip,) = gallery.read(tmp_path)
+    assert (flip.key, flip.right, flip.wrong) == (keys[0], "alexnet", "inception")
+    assert (flip.truth, flip.said) == ("apple", "pear in 2 runs, plum in 1")
+    kind, _, data = flip.image.partition(",")
+    assert kind == "data:image/jpeg;base64"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        assert max(picture.size) <= gallery.PIXELS
+    with Image.open(tmp_path / gallery.SHEET) as sheet:
+        assert sheet.size == (822, 240)
+    card = blocks.Card(flip.image, "apple <b>", "inception: pear", flip.key)
+    page = blocks.page(
+        "t", [blocks.Section("", [blocks.Gallery("f.png", "c", "a", [card])])], tmp_path
+    )
+    assert "<b>apple &lt;b&gt;</b><br>inception: pear" in page
+    (tmp_path / gallery.FLIPS).write_text("[]")
+    with pytest.raises(DamagedData, match=r"flipped\.json"):
+        gallery.read(tmp_path)

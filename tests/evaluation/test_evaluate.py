@@ -15,12 +15,13 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import evaluate, prediction, scores, trained_net
 from imagenet_tools.training import checkpoints
 
-FC8 = "alexnet_v2/fc8/weights"
+LAST = "tiny/fc2/weights"
+HOW: dict[str, Any] = {"preprocessing": "inception", "image_size": 32, "model": "tiny"}
 
 
 @pytest.fixture(scope="module")
-def weights() -> dict[str, np.ndarray]:
-    net = nets.create("alexnet_v2", 4, 67)
+def weights(tiny_net: str) -> dict[str, np.ndarray]:
+    net = nets.create(tiny_net, 4, 32)
     return {name: variable.numpy() for name, variable in net.variables.items()}
 
 
@@ -32,25 +33,25 @@ def untrained(weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathF
 
 
 def evaluated(data: Path, checkpoint: Path, **options: Any) -> evaluate.EvalResult:
-    return evaluate.evaluate(data, checkpoint, preprocessing="inception", image_size=67, **options)
+    return evaluate.evaluate(data, checkpoint, **{**HOW, **options})
 
 
 def test_weights_that_are_not_finite_are_refused_everywhere(
     weights: dict[str, np.ndarray], tiny_records: Path, tmp_path: Path
 ) -> None:
-    spoilt = weights[FC8].copy()
+    spoilt = weights[LAST].copy()
     spoilt.flat[3] = np.nan
-    checkpoints.write(tmp_path, 7, {**weights, FC8: spoilt})
-    with pytest.raises(DamagedData, match=f"1 of {spoilt.size:,} values of {FC8} are NaN"):
+    checkpoints.write(tmp_path, 7, {**weights, LAST: spoilt})
+    with pytest.raises(DamagedData, match=f"1 of {spoilt.size:,} values of {LAST} are NaN"):
         evaluated(tiny_records, tmp_path)
     with pytest.raises(DamagedData, match="NaN"):
-        next(prediction.predict(tmp_path, ["a.jpg"], preprocessing="inception", image_size=67))
+        next(prediction.predict(tmp_path, ["a.jpg"], **HOW))
 
 
 def test_a_last_layer_of_zeros_scores_nothing(
     weights: dict[str, np.ndarray], tiny_records: Path, tmp_path: Path
 ) -> None:
-    checkpoints.write(tmp_path, 7, {**weights, FC8: 0 * weights[FC8]})
+    checkpoints.write(tmp_path, 7, {**weights, LAST: 0 * weights[LAST]})
     result = evaluated(tiny_records, tmp_path)
     assert (result.top1, result.not_finite) == (0, 0)
     assert result.loss == pytest.approx(np.log(4))
@@ -62,7 +63,7 @@ def test_predictions_say_whose_they_are(
 ) -> None:
     metas = {}
     for name, step, change in (("one", 7, 0.0), ("copy", 8, 0.0), ("other", 7, 1.0)):
-        checkpoints.write(tmp_path / name, step, {**weights, FC8: weights[FC8] + change})
+        checkpoints.write(tmp_path / name, step, {**weights, LAST: weights[LAST] + change})
         file = tmp_path / f"{name}.npz"
         result = evaluated(tiny_records, tmp_path / name, predictions=file)
         _, metas[name] = scores.read_predictions(file)
@@ -122,7 +123,7 @@ def test_labels_that_no_class_has_and_missing_images_are_damage() -> None:
 
 
 def test_the_digest_is_of_the_weights_in_use(untrained: Path) -> None:
-    load = {"preprocessing": "inception", "image_size": 67}
+    load = HOW
     one, two = (trained_net.load(untrained, **load) for _ in range(2))
     assert one.weights == two.weights
     assert len(one.weights) == 64
@@ -132,7 +133,7 @@ def test_the_command_prints_every_figure(
     untrained: Path, tiny_records: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["eval", "--data", str(tiny_records), "--checkpoint", str(untrained)]
-    command += ["--preprocessing", "inception", "--image-size", "67"]
+    command += ["--preprocessing", "inception", "--image-size", "32", "--model", "tiny"]
     assert cli_main.run(command) == 0
     printed = capsys.readouterr().out
     assert "loss 1.3" in printed and "calibration error 0." in printed

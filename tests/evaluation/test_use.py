@@ -34,10 +34,12 @@ JPEG = synthetic.picture("disc-striped", "validation", 3)
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_records: Path, tiny_net: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
-    recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67)
-    imagenet_tools.train(tiny_records, folder, preprocessing="alexnet", recipe=recipe, steps=3)
+    recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=32)
+    imagenet_tools.train(
+        tiny_records, folder, preprocessing="alexnet", recipe=recipe, steps=3, model=tiny_net
+    )
     return folder
 
 
@@ -191,10 +193,12 @@ def test_nothing_that_fits_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_an_untrained_net_is_at_chance(tiny_records: Path, tmp_path: Path) -> None:
-    net = nets.create("alexnet_v2", 4, 67)
+def test_an_untrained_net_is_at_chance(tiny_records: Path, tiny_net: str, tmp_path: Path) -> None:
+    net = nets.create(tiny_net, 4, 32)
     checkpoints.write(tmp_path, 0, {name: v.numpy() for name, v in net.variables.items()})
-    result = evaluate.evaluate(tiny_records, tmp_path, preprocessing="inception", image_size=67)
+    result = evaluate.evaluate(
+        tiny_records, tmp_path, preprocessing="inception", model=tiny_net, image_size=32
+    )
     assert "accuracy is at chance, and stays there" in result.warnings[0]
 
 

@@ -57,10 +57,21 @@ def machine(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_from_a_store_into_a_store(
-    s3: Any, data: str, tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: Any,
+    data: str,
+    tiny_records: Path,
+    tiny_net: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same weights as with local folders; finished there, it is finished everywhere."""
-    settings = {"preprocessing": "alexnet", "recipe": RECIPE, "image_size": 67, "seed": 1}
+    settings = {
+        "preprocessing": "alexnet",
+        "recipe": RECIPE,
+        "image_size": 32,
+        "seed": 1,
+        "model": tiny_net,
+    }
     here = training.train(tiny_records, tmp_path / "run", **settings)
     there = training.train(data, "s3://bucket/run", **settings)
     assert there.final_loss == here.final_loss

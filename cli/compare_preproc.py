@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ from imagenet_tools.cli.options import (
     check_engine,
     engine_options,
     json_option,
+    nearest,
     needs_tensorflow,
     plugin_option,
 )
@@ -27,20 +27,45 @@ PROFILES = ("quick", "screen", "verdict", "replicate-slim")
 
 
 def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
-    """Take a YAML file's options as defaults; unknown ones are usage errors."""
+    """Take a YAML file's options as defaults; what they may not be is said with the line."""
     if path is None:
         return
-    import yaml
+    from imagenet_tools.storage import yaml_file
 
-    content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    if not isinstance(content, dict):
-        raise click.UsageError(f"{path} is no list of `option: value`")
-    known = {one.name for one in ctx.command.params} - {"config"}
-    settings = {str(name).replace("-", "_"): value for name, value in content.items()}
-    if unknown := sorted(set(settings) - known):
-        allowed = ", ".join(sorted(filter(None, known)))
-        raise click.UsageError(f"{path}: unknown {', '.join(unknown)}; it may hold {allowed}")
+    try:
+        document = yaml_file.read(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    known = {str(one.name): one for one in ctx.command.params if one.name != "config"}
+    settings = {}
+    for field, value in document.fields.items():
+        name = field.replace("-", "_")
+        if name not in known:
+            near = nearest(name, list(known))
+            raise click.UsageError(
+                f"{document.at(field)}unknown option {field}.{near} It may hold {', '.join(known)}"
+            )
+        try:
+            _check_type(known[name], value)
+            if name != "pipelines":  # plug-ins come first
+                known[name].type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            raise click.UsageError(f"{document.at(field)}{field}: {error.message}") from None
+        settings[name] = value
     ctx.default_map = {**(ctx.default_map or {}), **settings}
+
+
+def _check_type(option: click.Parameter, value: Any) -> None:
+    """Refuse what click would bend: true for 1, 3.5 for 3, nothing for the default."""
+    wants_flag = isinstance(option, click.Option) and option.is_flag
+    whole = isinstance(option.type, click.types.IntParamType)
+    if (
+        value is None
+        or isinstance(value, bool) != wants_flag
+        or (whole and not isinstance(value, int))
+    ):
+        wanted = "true or false" if wants_flag else "a whole number" if whole else "a value"
+        raise click.BadParameter(f"{value!r} is not {wanted}")
 
 
 @click.command()

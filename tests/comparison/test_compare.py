@@ -551,4 +551,15 @@ def test_config_file(
     assert "# 8 runs of" in capsys.readouterr().out
     file.write_text("marjin: 2\n")
     assert cli_main.run(["compare-preproc", "--config", str(file)]) == 2
-    assert "unknown marjin" in capsys.readouterr().err
+    assert "line 1: unknown option marjin. Did you mean margin?" in capsys.readouterr().err
+    for text, said in (
+        ("seeds: 2\nmargin: wide", "line 2: margin: 'wide' is not a valid float"),
+        ("seeds: 2.5", "line 1: seeds: 2.5 is not a whole number"),
+        ("seeds: true", "line 1: seeds: True is not a whole number"),
+        ("no-matrix: 1", "line 1: no-matrix: 1 is not true or false"),
+        ("pipelines: [alexnet, inception", "line 1: expected ',' or ']'"),
+        ("seeds: 2\nseeds: 3", "line 2: seeds is given twice, on line 1 already"),
+    ):
+        file.write_text(text)
+        assert cli_main.run(["compare-preproc", "--config", str(file)]) == 2
+        assert f"{file}, {said}" in capsys.readouterr().err

@@ -91,10 +91,10 @@ def _list_file(place: Path, split: str) -> Path | None:
 def _looks_right(path: Path) -> bool:
     """True where one of the first two rows has an image's name in it, and not alone."""
     with path.open("rb") as file:
-        lines = intake.decoded(file.read(8192), "replace").split("\n", 2)[:2]
+        lines = intake.decoded(file.read(8192), "replace").split("\n")
     names = (re.escape(name) for name in intake.IMAGE_NAMES)
     row = re.compile(rf"""({"|".join(names)})["']?[\s,;]+\S""", re.IGNORECASE)
-    return any(row.search(line) for line in lines)
+    return any(row.search(line) for line in [one for one in lines if one.strip()][:2])
 
 
 def _read(place: Path, path: Path, split: str) -> ListFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_layouts import TRAIN, kaggle, write_folders
+from tiny_layouts import TRAIN, jpeg, kaggle, write_folders
 
 from imagenet_tools import raw, records
 from imagenet_tools.records import schema, tfrecord
@@ -92,3 +92,57 @@ def test_boxes_for_parquet_are_refused(tmp_path: Path) -> None:
     (tmp_path / "train-0.parquet").write_bytes(b"PAR1")
     with pytest.raises(ValueError, match="--boxes go by file names"):
         raw.detect(tmp_path, boxes="boxes.csv")
+
+
+def boxed(root: Path, text: str | bytes, name: str = "bbox.csv") -> raw.RawSet:
+    """Two classes of images of 12 x 9 pixels, one name in both, with such a csv."""
+    for folder, file in (("ant", "a.jpg"), ("ant", "same.jpg"), ("bee", "same.jpg")):
+        (root / "train" / folder).mkdir(parents=True, exist_ok=True)
+        (root / "train" / folder / file).write_bytes(jpeg(1))
+    (root / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return raw.detect(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "words"),
+    [
+        ("\ufeffa.jpg,0.25,0,0.5,1\n", (0.25, 0, 0.5, 1), "boxes of 1 images"),
+        ("filename;xmin;ymin;xmax;ymax\r\na.jpg;0.25;0;0.5;1\r\n", (0.25, 0, 0.5, 1), "of 1"),
+        ("xmax,xmin,ymax,ymin,file\n.5,.25,1,0,ant/a.jpg\n", (0.25, 0, 0.5, 1), "of 1 images"),
+        ("a.jpg,0.5,0,0.25,1\n", (0.25, 0, 0.5, 1), "1 sides reversed"),
+        ("a.jpg,-1,0,0.5,1.5\n", (0, 0, 0.5, 1), "1 cut to its image"),
+        ("a.jpg,0.25,0,0.5,1\nz.jpg,0,0,1,1\n", (0.25, 0, 0.5, 1), "1 of 2 for images that are"),
+        ("a.jpg,0.25,0,0.5,1\na.jpg,0,0,0,1\n", (0.25, 0, 0.5, 1), "1 empty or outside its image"),
+        ("a.jpg,3,0,6,9\n", (3, 0, 6, 9), "boxes of 1 images"),
+    ],
+)
+def test_boxes_are_read_and_counted(text: str, box: tuple, words: str, tmp_path: Path) -> None:
+    found = boxed(tmp_path, text)
+    assert found.splits["train"].boxes == {"ant/a.jpg": (box,)}
+    assert words in found.boxes_source
+    assert found.boxes_source in found.description
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.jpg,nan,0,1,1\n", "line 1: a side of the box of a.jpg is not finite"),
+        ("a.jpg,0,0,inf,1\n", "line 1: a side of the box of a.jpg is not finite"),
+        ("a.jpg,3,0,6,9\na.jpg,0.5,0.1,0.7,0.8\n", "line 2: parts of an image, among boxes in"),
+        ("a.jpg,0,0,1\n", "line 1: 'a.jpg,0,0,1' is not `file name, xmin"),
+        ("same.jpg,0,0,1,1\n", "line 1: 2 images are called same.jpg .*name the class folder too"),
+    ],
+)
+def test_boxes_that_cannot_be_right_are_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"bbox\.csv, {message}"):
+        boxed(tmp_path, text)
+
+
+def test_a_box_belongs_to_class_and_file(tmp_path: Path) -> None:
+    found = boxed(tmp_path, "bee/same.jpg,0,0,0.5,1\ntrain/ant/same.jpg,0,0,1,0.5\n")
+    assert found.splits["train"].boxes == {
+        "bee/same.jpg": ((0, 0, 0.5, 1),),
+        "ant/same.jpg": ((0, 0, 1, 0.5),),
+    }
+    found = boxed(tmp_path, "bee/a.jpg,0,0,1,1\n")
+    assert "1 of 1 for images that are not here (bee/a.jpg)" in found.boxes_source

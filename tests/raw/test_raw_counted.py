@@ -1,0 +1,245 @@
+"""Every entry that is given is an image of the data set, or counted under a reason."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import socket
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_layouts import SYNSETS, VALIDATION, jpeg, tar, write_folders
+
+from imagenet_tools import raw, records
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw import intake
+from imagenet_tools.raw.index import RawSet
+
+QUICK = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+CLASSES = ("ant", "bee", "__MACOSX", ".git", "lost+found")
+NAMES = {  # a file's name -> whether it is an image's; None where the content tells
+    **{"a.jpg": True, "b.JPEG": True, "c.jfif": True, "d.Png": True},
+    **{"e": None, "f.jpg.1": None, "g.ppm": None, "h.dat": None},
+    **{"i.txt": False, "Thumbs.db": False, ".DS_Store": False, "._a.jpg": False},
+}
+FILES = st.tuples(
+    st.sampled_from(CLASSES),
+    st.sampled_from(("", "sub/", "sub/deep/", ".hidden/")),
+    st.sampled_from(sorted(NAMES)),
+)
+
+
+def counts(found: RawSet) -> dict[str, int]:
+    return {reason: entry["count"] for reason, entry in found.left_out.items()}
+
+
+def put(path: Path, data: bytes | str = b"") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+@QUICK
+@given(st.dictionaries(FILES, st.booleans(), max_size=25))
+def test_every_file_of_a_tree_is_taken_or_counted(files: dict) -> None:
+    """Files that hold an image (True) or a text under names that say so, lie or do not tell."""
+    with tempfile.TemporaryDirectory() as place:
+        train = Path(place) / "train"
+        put(train / "cow" / "moo.jpg", jpeg(1))
+        taken, inside_junk = {"cow/moo.jpg"}, 0
+        for (name, folder, file), image in files.items():
+            put(train / name / f"{folder}{file}", jpeg(2) if image else "words")
+            if name not in ("ant", "bee") or folder == ".hidden/":
+                inside_junk += 1
+            elif NAMES[file] or (NAMES[file] is None and image):
+                taken.add(f"{name}/{folder}{file}")
+        found = raw.detect(place)
+    part = found.splits["train"]
+    assert set(part.keys()) == taken
+    numbers = {name: at for at, name in enumerate(sorted({t.split("/")[0] for t in taken}), 1)}
+    for key, label in zip(part.keys(), part.labels.tolist(), strict=True):
+        assert label == numbers[key.split("/")[0]]
+    folders = {intake.EMPTY, intake.JUNK_FOLDERS}
+    counted = sum(count for reason, count in counts(found).items() if reason not in folders)
+    assert len(taken) + counted + inside_junk == len(files) + 1
+
+
+MEMBERS = st.lists(
+    st.tuples(
+        st.sampled_from(("", "./", "val/", "x" * 60 + "/" + "y" * 80 + "/")),
+        st.sampled_from(("image", "image", "text", "mac", "pipe", "folder")),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def archive(members: list[tuple[str, str]], form: int, start: int) -> bytes:
+    encoded = io.BytesIO()
+    with tarfile.open(fileobj=encoded, mode="w", format=form) as out:
+        for number, (prefix, kind) in enumerate(members, start):
+            name = {
+                "image": f"ILSVRC2012_val_{number:08d}.JPEG",
+                "mac": f"._ILSVRC2012_val_{number:08d}.JPEG",
+                "text": f"{number}.txt",
+            }.get(kind, f"{number}")
+            info = tarfile.TarInfo(prefix + name)
+            data = jpeg(number) if kind == "image" else b"words"
+            types = {"pipe": tarfile.FIFOTYPE, "folder": tarfile.DIRTYPE}
+            info.type = types.get(kind, tarfile.REGTYPE)
+            info.size = len(data) if info.isreg() else 0
+            out.addfile(info, io.BytesIO(data) if info.isreg() else None)
+    return encoded.getvalue()
+
+
+@QUICK
+@given(
+    MEMBERS,
+    MEMBERS,
+    st.sampled_from((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)),
+    st.sampled_from(("whole", "no end", "bytes after")),
+)
+def test_every_member_of_joined_tars_is_taken_or_counted(
+    first: list, second: list, form: int, end: str
+) -> None:
+    joined = archive(first, form, 1) + archive(second, form, 101)
+    joined = joined.rstrip(b"\0") if end == "no end" else joined
+    joined += bytes(-len(joined) % 512) + b"no tar" * 100 * (end == "bytes after")
+    kinds = [kind for _, kind in first + second]
+    with tempfile.TemporaryDirectory() as place:
+        put(Path(place) / "ILSVRC2012_img_val.tar", joined)
+        if "image" not in kinds:
+            with pytest.raises(ValueError, match="no image in validation"):
+                raw.detect(place)
+            return
+        found = raw.detect(place)
+        part = found.splits["validation"]
+        for image in part.take(range(len(part))):
+            number = int(image.filename[15:23])
+            assert raw.read(image) == jpeg(number)
+            assert image.label == raw.validation.shipped_label(image.filename)
+    assert len(part) == kinds.count("image")
+    wanted = {".txt": "text", "._*": "mac", "no regular files": "pipe"}
+    assert counts(found) == {
+        reason: kinds.count(kind) for reason, kind in wanted.items() if kind in kinds
+    }
+    assert "joined tars, read on" in found.description
+    assert ("no tar: 1" in found.description) == (end == "bytes after")
+
+
+def test_images_where_nobody_looks_are_taken_or_counted(tmp_path: Path) -> None:
+    for name in SYNSETS[:2]:
+        put(tmp_path / "train" / name / "a.jpg", jpeg(1))
+        put(tmp_path / "val" / name / "v.jpg", jpeg(2))
+    for name in VALIDATION:  # not sorted yet, and named as ImageNet's
+        put(tmp_path / "val" / name, jpeg(3))
+    put(tmp_path / "train" / f"{SYNSETS[1]}_7.JPEG", jpeg(4))
+    put(tmp_path / "train" / "loose.jpg", jpeg(5))
+    put(tmp_path / "test" / "1.jpg", jpeg(6))
+    put(tmp_path / "train" / "empty" / "notes.md", "x")
+    found = raw.detect(tmp_path)
+    assert found.num_classes == 1000
+    assert dict(zip(found.splits["train"].keys(), found.splits["train"].labels, strict=True)) == {
+        f"{SYNSETS[0]}/a.jpg": 1,
+        f"{SYNSETS[1]}/a.jpg": 2,
+        f"{SYNSETS[1]}/{SYNSETS[1]}_7.JPEG": 2,
+    }
+    labels = dict(zip(found.splits["validation"].filenames(), [1, 2, 66, 231], strict=False))
+    assert {name: labels[name] for name in VALIDATION} == VALIDATION
+    assert found.left_out == {
+        ".md": {"count": 1, "first": ["train/empty/notes.md"]},
+        intake.EMPTY: {"count": 1, "first": ["train/empty/"]},
+        intake.OUTSIDE: {"count": 1, "first": ["train/loose.jpg"]},
+        intake.OTHER_FOLDERS: {"count": 1, "first": ["test/"]},
+    }
+    assert "left out: 4 entries (" in found.description
+
+
+def test_two_names_of_a_split_are_refused(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    put(tmp_path / "validation" / "n01440764" / "a.jpg", jpeg(1))
+    with pytest.raises(ValueError, match="has val and validation, both names of the validation"):
+        raw.detect(tmp_path)
+
+
+def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "train" / "ant"
+    put(folder / "sound.jpg", jpeg(1))
+    os.mkfifo(folder / "pipe.jpg")
+    os.symlink("/dev/zero", folder / "zero.jpg")
+    os.symlink("nowhere", folder / "broken.jpg")
+    (folder / "folder.jpg").mkdir()
+    here = socket.socket(socket.AF_UNIX)
+    os.chdir(folder)  # a socket's path is short
+    here.bind("socket.jpg")
+    os.chdir("/")
+    here.close()
+    found = raw.detect(tmp_path)
+    assert counts(found) == {intake.EMPTY: 1}
+    assert "links out of the raw folder: 1 (train/ant/zero.jpg)" in found.description
+    skip = records.Settings(on_damaged="skip")
+    out = tmp_path / "out"
+    manifest = records.build(found, out, splits=("train",), workers=1, settings=skip)
+    assert {note["key"]: note["reason"].split(":")[0] for note in manifest.skipped} == {
+        "ant/broken.jpg": "cannot be read",
+        "ant/pipe.jpg": "a named pipe and no image",
+        "ant/socket.jpg": "a socket and no image",
+        "ant/zero.jpg": "a device and no image",
+    }
+    assert manifest.splits["train"].records == 1
+
+
+def test_an_image_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "train" / "ant" / "a.jpg", jpeg(1))
+    part = raw.detect(tmp_path).splits["train"]
+    monkeypatch.setattr(raw, "MOST_BYTES", 100)
+    with pytest.raises(DamagedData, match="bytes; more than"):
+        raw.read(part[0])
+
+
+def test_a_training_tar_packed_again(tmp_path: Path) -> None:
+    inner = {f"./{s}_{n}.JPEG": jpeg(n) for s in SYNSETS[:1] for n in range(2)}
+    members = {f"./train/{SYNSETS[0]}.tar": tar(inner), "./README": b"words"}
+    members |= {f"{SYNSETS[1]}/x_1.JPEG": jpeg(3), "other/y.JPEG": jpeg(4)}
+    put(tmp_path / "ILSVRC2012_img_train.tar", tar(members))
+    found = raw.detect(tmp_path)
+    assert sorted(found.splits["train"].keys()) == [
+        f"{SYNSETS[0]}/{SYNSETS[0]}_0.JPEG",
+        f"{SYNSETS[0]}/{SYNSETS[0]}_1.JPEG",
+        f"{SYNSETS[1]}/x_1.JPEG",
+    ]
+    assert counts(found) == {"no extension": 1, intake.OUTSIDE: 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (gzip.compress(b"x" * 5000), "is compressed by gzip"),
+        (b"<!DOCTYPE html>" + b"x" * 5000, "is a page of the web"),
+        (b"PK\3\4" + b"x" * 5000, "is a zip archive"),
+        (b"", "it is empty or no tar"),
+    ],
+)
+def test_what_is_no_tar_is_called_what_it_is(data: bytes, message: str, tmp_path: Path) -> None:
+    put(tmp_path / "ILSVRC2012_img_val.tar", data)
+    with pytest.raises(DamagedData, match=message):
+        raw.detect(tmp_path)
+
+
+def test_a_pax_size_is_read(tmp_path: Path) -> None:
+    """Above 8 GB the header's own field is not enough; here it says less than the PAX record."""
+    data = jpeg(1)
+    info = tarfile.TarInfo("ILSVRC2012_val_00000001.JPEG")
+    record = f"size={len(data)}\n"
+    record = f"{len(record) + 3} {record}"
+    extended = tarfile.TarInfo("PaxHeaders/x")
+    extended.type, extended.size = tarfile.XHDTYPE, len(record)
+    blocks = [extended.tobuf(), record.encode(), info.tobuf(), data]
+    padded = b"".join(block + bytes(-len(block) % 512) for block in blocks)
+    put(tmp_path / "ILSVRC2012_img_val.tar", padded + bytes(1024))
+    part = raw.detect(tmp_path).splits["validation"]
+    assert [raw.read(image) for image in part.take([0])] == [data]

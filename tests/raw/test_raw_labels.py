@@ -1,0 +1,223 @@
+"""Names and metadata that are there win; what is inferred is said and checked against the truth."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_layouts import SYNSETS, VALIDATION, jpeg
+
+from imagenet_tools import labels, raw, records
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.index import RawSet
+
+QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+
+
+def put(path: Path, data: bytes | str = b"") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def listed(place: Path, text: str | bytes, images: int = 4, labels: str = "auto") -> RawSet:
+    for number in range(images):
+        put(place / "im" / f"{number}.jpg", jpeg(number))
+    put(place / "train.txt", text)
+    return raw.detect(place, labels=labels)
+
+
+def label_of(found: RawSet) -> dict[str, int]:
+    part = found.splits["train"]
+    return dict(zip(part.filenames(), part.labels.tolist(), strict=True))
+
+
+@QUICK
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=12),
+    st.sampled_from((" ", "\t", "   ", ",", ", ", ";")),
+    st.sampled_from(("\n", "\r\n", "\n\n")),
+    st.sampled_from(("", '"', "'")),
+    st.sampled_from(("utf-8", "utf-8-sig", "utf-16")),
+    st.booleans(),
+)
+def test_a_list_is_read_however_it_was_written(
+    given_labels: list[int], separator: str, ending: str, quote: str, coding: str, heading: bool
+) -> None:
+    rows = [f"{quote}im/{n}.jpg{quote}{separator}{label}" for n, label in enumerate(given_labels)]
+    rows = [f"filename{separator}label"] * heading + rows
+    with tempfile.TemporaryDirectory() as place:
+        text = (ending.join(rows) + ending).encode(coding)
+        found = listed(Path(place), text, len(given_labels) + 1)
+    assert label_of(found) == {f"{n}.jpg": label + 1 for n, label in enumerate(given_labels)}
+    assert len({info.key for info in found.classes}) == max(given_labels) + 1
+    unlisted = f"im/{len(given_labels)}.jpg"
+    assert found.left_out == {"not in train.txt": {"count": 1, "first": [unlisted]}}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("im/1.jpg \N{SUPERSCRIPT TWO}", "line 2: .* is not `path label`"),
+        ("im/1.jpg " + "1" * 10_000, "line 2: .* is not `path label`"),
+        ("im/1.jpg -1", "line 2: .* is not `path label`"),
+        ("im/1.jpg 1.0", "line 2: .* is not `path label`"),
+        ("im/1\0.jpg 1", r"line 2: 'im/1\\\\x00.jpg' is no file's name"),
+        ("im/0.jpg 1", "line 2: im/0.jpg has the label 1, and above it has 0"),
+        ("im/1.jpg 5000000", "line 2: the label 5,000,000 is no number of a class"),
+        ("im/1.jpg 1000000000000", "line 2: the label 1,000,000,000,000 is no number of"),
+        ("im/1.jpg 999999", "line 2: the label 999,999 is no number of a class: 2 labels occur"),
+    ],
+)
+def test_a_wrong_row_is_named_by_file_and_line(row: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"train\.txt, {message}"):
+        listed(tmp_path, f"im/0.jpg 0\n{row}\n")
+
+
+def test_labels_with_holes_are_said(tmp_path: Path) -> None:
+    found = listed(tmp_path / "holes", "im/0.jpg 0\nim/1.jpg 7\n")
+    assert "6 of the labels 0..7 without an image (first 1)" in found.description
+    found = listed(tmp_path / "one", "im/0.jpg 1\nim/1.jpg 2\n")
+    assert "1 of the labels 0..2 without an image (first 0, as if they counted from 1)" in (
+        found.description
+    )
+    assert label_of(found) == {"0.jpg": 2, "1.jpg": 3}
+
+
+def test_rows_without_a_file_are_damaged_images(tmp_path: Path) -> None:
+    found = listed(tmp_path, "im/0.jpg 0\nim/8.jpg 1\nim/9.jpg 1\nim/1.jpg 1\n")
+    assert "whose file is not there: 2 (im/8.jpg, im/9.jpg)" in found.description
+    with pytest.raises(DamagedData, match=r"im/8\.jpg: cannot be read(.|\n)*im/9\.jpg: cannot"):
+        records.build(found, tmp_path / "out", splits=("train",), workers=1)
+
+
+def test_a_thousand_labels_are_not_yet_imagenet(tmp_path: Path) -> None:
+    found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 999\n")
+    assert found.label_convention.startswith("as given: 0..999")
+    assert [found.classes[at].key for at in (0, 999)] == ["0", "999"]
+    found = raw.detect(tmp_path, labels="imagenet")
+    assert found.classes[999].key == labels.synsets()[999]
+
+
+def test_a_file_of_classes_names_them(tmp_path: Path) -> None:
+    put(tmp_path / "own" / "classes.txt", "bird\nfish\nemu\n")
+    found = listed(tmp_path / "own", "im/0.jpg 0\nim/1.jpg 1\n")
+    assert [info.key for info in found.classes] == ["bird", "fish", "emu"]
+    assert "classes named by classes.txt" in found.description
+    put(tmp_path / "theirs" / "synset_words.txt", "n01443537 goldfish\nn01440764 tench\n")
+    found = listed(tmp_path / "theirs", "im/0.jpg 0\nim/1.jpg 1\n")
+    assert label_of(found) == {"0.jpg": 2, "1.jpg": 1}
+    put(tmp_path / "own" / "classes.txt", "bird\n")
+    with pytest.raises(ValueError, match="the label 1, but 1 classes are named"):
+        raw.detect(tmp_path / "own")
+
+
+@pytest.mark.parametrize(
+    ("shift", "message"), [(0, ""), (1, "seem to count from 1"), (500, "be in another order")]
+)
+def test_lists_of_validation_images_are_checked(shift: int, message: str, tmp_path: Path) -> None:
+    for name in VALIDATION:
+        put(tmp_path / "val" / name, jpeg(1))
+    rows = [f"{name} {(label - 1 + shift) % 1000}\n" for name, label in VALIDATION.items()]
+    put(tmp_path / "val.txt", "".join(rows))
+    if message:
+        with pytest.raises(ValueError, match=message):
+            raw.detect(tmp_path)
+        assert raw.detect(tmp_path, labels="folders").label_convention.startswith("as given")
+    else:
+        part = raw.detect(tmp_path).splits["validation"]
+        assert dict(zip(part.filenames(), part.labels.tolist(), strict=True)) == VALIDATION
+
+
+def test_one_name_in_two_spellings_is_one_class(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    put(tmp_path / "train" / composed / "a.jpg", jpeg(1))
+    put(tmp_path / "val" / apart / "b.jpg", jpeg(2))
+    found = raw.detect(tmp_path)
+    assert [info.key for info in found.classes] == [composed]
+    put(tmp_path / "val" / "Caf\u00e9" / "b.jpg", jpeg(2))
+    with pytest.raises(ValueError, match="differ in case or spaces alone"):
+        raw.detect(tmp_path)
+
+
+def test_names_of_any_bytes_are_built(tmp_path: Path) -> None:
+    for name in (b"caf\xe9", b"two\nlines", b"tea"):
+        folder = bytes(tmp_path) + b"/train/" + name
+        Path(folder.decode("utf-8", "surrogateescape")).mkdir(parents=True)
+        Path((folder + b"/\xff.jpg").decode("utf-8", "surrogateescape")).write_bytes(jpeg(1))
+    found = raw.detect(tmp_path)
+    records.build(found, tmp_path / "out", splits=("train",), workers=1)
+    assert (tmp_path / "out" / "labels.txt").read_text().splitlines() == [
+        *("0:background", "1:caf\\xe9", "2:tea", "3:two\\nlines")
+    ]
+
+
+@pytest.mark.parametrize("junk", ["__MACOSX", "lost+found", ".git", "empty"])
+def test_junk_does_not_change_the_numbering(junk: str, tmp_path: Path) -> None:
+    for name in SYNSETS[:2]:
+        put(tmp_path / "train" / name / "a.jpg", jpeg(1))
+    (tmp_path / "train" / junk).mkdir()
+    assert raw.detect(tmp_path).splits["train"].labels.tolist() == [1, 2]
+
+
+def test_folders_without_splits_may_be_the_validation_split(tmp_path: Path) -> None:
+    """ImageNet-A and -R: synsets of their own; -V2: ImageNet's numbers from 0."""
+    for name in SYNSETS:
+        put(tmp_path / "a" / name / "x.jpg", jpeg(1))
+    found = raw.detect(tmp_path / "a").only(["validation"])
+    images = found.splits["validation"].take([0, 1, 2])
+    assert [image.split for image in images] == ["validation"] * 3
+    assert [image.label for image in images] == [labels.label_of()[name] for name in SYNSETS]
+    for name in ("0", "2", "10"):
+        put(tmp_path / "v2" / name / "x.jpeg", jpeg(1))
+    with pytest.raises(ValueError, match="--labels imagenet takes them as ImageNet's classes"):
+        raw.detect(tmp_path / "v2")
+    found = raw.detect(tmp_path / "v2", labels="imagenet")
+    assert sorted(found.splits["train"].labels.tolist()) == [1, 3, 11]
+
+
+def parquet(
+    folder: Path, column: Any, names: list[str] | None = None, file: str = "train-0"
+) -> Any:
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet as files
+
+    folder.mkdir()
+    table = pyarrow.table({"image": [jpeg(n) for n in range(len(column))], "label": column})
+    info = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    if names:
+        table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
+    files.write_table(table, folder / f"{file}.parquet")
+    return folder
+
+
+def test_parquet_has_its_names(tmp_path: Path) -> None:
+    found = raw.detect(parquet(tmp_path / "own", [2, 0], ["cat", "dog", "emu"]))
+    assert [info.key for info in found.classes] == ["cat", "dog", "emu"]
+    assert found.splits["train"].labels.tolist() == [3, 1]
+    found = raw.detect(parquet(tmp_path / "theirs", [999], list(labels.words().values())))
+    assert found.splits["train"].key(0).startswith("n15075141/")
+    found = raw.detect(parquet(tmp_path / "texts", ["dog", "cat", "dog"]))
+    assert found.splits["train"].labels.tolist() == [2, 1, 2]
+    assert raw.read(found.splits["train"][1]) == jpeg(1)
+    found = raw.detect(parquet(tmp_path / "series", [0, 1], file="train-00001-of-00003"))
+    assert "not there: 2 (train-00000-of-00003.parquet, train-00002" in found.description
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([0.0, 1.0], "its labels are of type double"),
+        ([True, False], "its labels are of type bool"),
+        ([0, None], "has images without a label"),
+        ([0, 10**12], "the label 1,000,000,000,000 is no number of a class"),
+    ],
+)
+def test_labels_of_parquet_that_are_none(column: list, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        raw.detect(parquet(tmp_path / "own", column))

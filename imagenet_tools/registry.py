@@ -109,16 +109,19 @@ def register_part(
     version: int = 1,
     source: str = "",
     later: tuple[str, ...] = (),
+    moves: bool = False,
 ) -> Callable[[Function], Function]:
     """Register one part alone, as a decorator: alexnet+NAME then is alexnet with that part.
 
     kind: "geometry", "colour" or "range", as register_parts describes them; or "after":
     after(image, is_training, seed, ...) -> image, on what the network sees, for training.
+    moves: it moves, covers or inverts pixels on purpose, which `diagnose` is not to take for a
+    fault of the geometry.
     """
 
     def decorate(function: Function) -> Function:
         summary = plugins.underlying(function).__doc__ or ""
-        _add(name, {kind: function}, _caller(), version, summary, source, later=later)
+        _add(name, {kind: function}, _caller(), version, summary, source, None, later, moves)
         return function
 
     kind = specs.SPELLINGS.get(kind, kind)
@@ -251,6 +254,7 @@ def _add(
     source: str,
     defaults: Mapping[str, Any] | None = None,
     later: tuple[str, ...] = (),
+    moves: bool = False,
 ) -> Pipeline:
     from imagenet_tools.pipelines.pipeline import Pipeline
 
@@ -261,6 +265,7 @@ def _add(
     definition = Definition(
         name, dict(functions), defaults, version, first, source, str(path), place[1],
         "" if shipped else plugins.digest(path, functions, helpers), frozenset(later),
+        moves,
     )  # fmt: skip
     known = {p for kind in functions for p in definition.parameters(kind)}
     if stray := sorted({*defaults, *later} - known):

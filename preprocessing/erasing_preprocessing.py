@@ -14,7 +14,10 @@ ATTEMPTS = 10
 
 
 @registry.register_part(
-    "erasing", "after", source="torchvision 0.28, transforms/v2/_augment.py, RandomErasing"
+    "erasing",
+    "after",
+    source="torchvision 0.28, transforms/v2/_augment.py, RandomErasing",
+    moves=True,
 )
 def erasing(
     image: tf.Tensor,

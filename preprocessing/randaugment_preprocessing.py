@@ -11,7 +11,10 @@ from imagenet_tools.preprocessing import augment_ops, pixel_ops
 
 
 @registry.register_part(
-    "randaugment", "colour", source="torchvision 0.28, transforms/v2/_auto_augment.py, RandAugment"
+    "randaugment",
+    "colour",
+    source="torchvision 0.28, transforms/v2/_auto_augment.py, RandAugment",
+    moves=True,
 )
 def randaugment(
     image: tf.Tensor,

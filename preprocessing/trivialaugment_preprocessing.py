@@ -14,6 +14,7 @@ from imagenet_tools.preprocessing import augment_ops, ops, pixel_ops
     "trivialaugment",
     "colour",
     source="torchvision 0.28, transforms/v2/_auto_augment.py, TrivialAugmentWide",
+    moves=True,
 )
 def trivialaugment(
     image: tf.Tensor,

@@ -74,7 +74,8 @@ def diagnose(
 
 def measure(pipeline: Pipeline, size: int, pictures: Sequence[sample.Picture]) -> Passport:
     """The passport of a pipeline, without the brief training."""
-    train, look = (probes.probe(pipeline, size, mode) for mode in (True, False))
+    still = pipeline.at_rest()  # what moves pixels on purpose is no fault of the geometry
+    train, look = (probes.probe(still, size, mode) for mode in (True, False))
     measured = failed = None
     try:
         measured = values.measure(pipeline, size, pictures)

@@ -139,7 +139,8 @@ class Definition:
     change of what comes out. digest: of the source file, for plug-ins; "" for built-ins, whose
     version speaks for them. file, line: where it was registered. source: papers and code that
     the constants come from. later: parameters that came after results were published; their
-    defaults are what was done before, and stay out of the fingerprint.
+    defaults are what was done before, and stay out of the fingerprint. moves: a colour, or what
+    comes after the range, moves, covers or inverts pixels on purpose.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Definition:
     line: int
     digest: str
     later: frozenset[str] = frozenset()
+    moves: bool = False
 
     @property
     def plain(self) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.pipelines import compiled, description, draws, lines, pixels, probe, rendering
-from imagenet_tools.pipelines.parts import AFTER, IGNORED, PLAIN, UNIVERSAL, Part
+from imagenet_tools.pipelines.parts import AFTER, IGNORED, PLAIN, UNIVERSAL, Part, unchanged
 from imagenet_tools.pipelines.views import View, five_views
 
 # A plain function has no resized plane to cut ten crops from: AlexNet's 256 for 224.
@@ -71,6 +71,20 @@ class Pipeline:
     def summary(self) -> str:
         """What it is, in a line; for a cross, what is whose."""
         return description.summary(self.parts)
+
+    def at_rest(self) -> Pipeline:
+        """The pipeline without the parts that move, cover or invert pixels on purpose.
+
+        What its geometry does can be measured with patterns; they would be taken for faults.
+        """
+        parts = dict(self.parts)
+        for kind, part in self.parts.items():
+            if part.definition.moves and kind == AFTER:
+                del parts[kind]
+            elif part.definition.moves:
+                still = replace(part.definition, functions={kind: unchanged})
+                parts[kind] = Part(still, kind)
+        return replace(self, parts=parts)
 
     def describe(self) -> dict[str, Any]:
         """Return steps, parameters, value range, source and fingerprint, ready for JSON.

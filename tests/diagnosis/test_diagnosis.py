@@ -28,6 +28,10 @@ BUILT_IN = {
     "vgg": {"scale", "zoom", "aliasing"},
     "cifarnet": {"no-resize"},
     "lenet": {"no-resize", "no-augmentation"},
+    "torchvision": {"aspect"},
+    # Parts that move, cover or invert pixels on purpose.
+    "alexnet+randaugment": set(),
+    "alexnet+trivialaugment+erasing:p=1": set(),
 }
 # Some of each table; the others are among the slow tests.
 QUICK = ("bgr_at_eval", "padded_crop", "frozen_crop", "mean_of_bgr", "quarter_turn_at_eval")

@@ -95,5 +95,6 @@ def reported(made: Plan, folder: Path, **more: Any) -> content.Report:
 def undiagnosed(folder: Path) -> Path:
     """A comparison's folder whose diagnosis is there already; measuring takes ten seconds."""
     folder.mkdir(exist_ok=True)
-    write_json(folder / diagnosed.FILE, {"findings": [], "passports": {}})
+    content = {"version": diagnosed.VERSION, "findings": [], "passports": {}}
+    write_json(folder / diagnosed.FILE, content)
     return folder

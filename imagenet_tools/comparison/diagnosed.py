@@ -14,13 +14,14 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_json
 
 FILE = "diagnosis.json"
+VERSION = 2  # 1 had findings without a rule, and other passports
 IMAGES = 32
 
 
 def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosis:
     """The arms' diagnosis: what is kept in the folder, else measured and kept there."""
-    if (folder / FILE).exists():
-        return kept(folder)
+    if (there := _kept(folder)) is not None:
+        return there
     found = diagnosis.diagnose(
         [arm.spec for arm in plan.judged],
         None if plan.synthetic else data,
@@ -32,21 +33,29 @@ def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosi
     )
     findings = [vars(one) for one in found.findings]
     passports = {spec: one.as_json() for spec, one in found.passports.items()}
-    write_json(folder / FILE, {"findings": findings, "passports": passports})
+    content = {"version": VERSION, "findings": findings, "passports": passports}
+    write_json(folder / FILE, content)
     return kept(folder)
 
 
 def kept(folder: Path) -> Diagnosis:
     """What `measured` kept in the folder; nothing where it was not called."""
+    return _kept(folder) or Diagnosis((), {})
+
+
+def _kept(folder: Path) -> Diagnosis | None:
+    """What is kept; None where there is nothing, or another version's."""
     path = folder / FILE
     if not path.exists():
-        return Diagnosis((), {})
+        return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("version") != VERSION:
+            return None
         findings = tuple(Finding(**one) for one in content["findings"])
         passports = {spec: passport.read(one) for spec, one in content["passports"].items()}
         return Diagnosis(findings, passports)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedData(
             f"{path} is not as it was written ({error!r}); remove it, and it is measured again"
         ) from None

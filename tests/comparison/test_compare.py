@@ -19,16 +19,16 @@ import yaml
 from made_up_runs import diverging, launched, made_up, reported, undiagnosed
 
 import imagenet_tools
-from imagenet_tools import registry
+from imagenet_tools import diagnosis, registry
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, compare, prepare, run_files, stored, worker
+from imagenet_tools.comparison import arms, compare, diagnosed, prepare, run_files, stored, worker
 from imagenet_tools.comparison.children import Children
 from imagenet_tools.comparison.plan import Arm, make_plan, run_seed
 from imagenet_tools.comparison.plan_file import read_plan, write_plan
 from imagenet_tools.comparison.report import content, opening, published
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import finished, read_result, write_result
-from imagenet_tools.diagnosis import sample, values
+from imagenet_tools.diagnosis import Diagnosis, Finding, sample, values
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.storage.write import write_json
 
@@ -239,6 +239,24 @@ def test_a_result_of_older_code_is_not_mixed_in(tiny_records: Path, tmp_path: Pa
     started: list[tuple[str, int]] = []
     arms.run_all(made, tmp_path, tiny_records, launch=launched(made, {}, started))
     assert started == [("inception", 2)]
+
+
+def test_a_diagnosis_of_older_code_is_measured_anew(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    finding = Finding("IMG101", "scale", "vgg", "warning", "large", "values of 255", "match it")
+    found = Diagnosis((finding,), {})
+    monkeypatch.setattr(diagnosis, "diagnose", lambda *_, **__: found)
+    old = {"code": "scale", "arm": "vgg"}
+    (tmp_path / diagnosed.FILE).write_text(json.dumps({"findings": [old], "passports": {}}))
+    assert diagnosed.kept(tmp_path).findings == ()
+    assert diagnosed.measured(made, tmp_path, tiny_records).findings == (finding,)
+    monkeypatch.setattr(diagnosis, "diagnose", None)
+    assert diagnosed.measured(made, tmp_path, tiny_records).findings == (finding,)
+    (tmp_path / diagnosed.FILE).write_text("[")
+    with pytest.raises(DamagedData, match=r"diagnosis\.json"):
+        diagnosed.kept(tmp_path)
 
 
 def test_a_damaged_result_is_named(tiny_records: Path, tmp_path: Path) -> None:

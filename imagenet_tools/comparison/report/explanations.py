@@ -161,7 +161,8 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
     blocks: list[Block | Fold] = [*_steps(report)]
     if report.diagnosis.findings:
         told = [
-            f"{one.title}. {one.explanation} {one.consequence}" for one in report.diagnosis.findings
+            f"{one.code} {one.title}. {one.explanation} {one.consequence}"
+            for one in report.diagnosis.findings
         ]
         blocks.append(Items("What the diagnosis found:", told, "note"))
     if report.diagnosis.passports:

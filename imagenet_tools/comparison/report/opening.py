@@ -170,7 +170,7 @@ def _warnings(report: Report) -> list[Block | Fold]:
         )
     found += [Text(f"{text}.", "warning") for text in report.warnings]
     told = [
-        f"{one.title}. {one.consequence}"
+        f"{one.code} {one.title}. {one.consequence}"
         for one in report.diagnosis.findings
         if one.severity in ("fail", "warning")
     ]

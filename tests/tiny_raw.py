@@ -62,11 +62,11 @@ def make_many(
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file under the folder but locks: relative name -> bytes."""
+    """Every file under the folder but locks and the times of raw files: relative name -> bytes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".imgtools-lock"
+        if path.is_file() and path.name not in (".imgtools-lock", ".imgtools-sources")
     }
 
 

@@ -24,7 +24,7 @@ from imagenet_tools.records.shard import ShardResult, ShardTask, write_note
 
 STEP = "write shards"
 # What a note that cannot be used raises, or one that is not there.
-NO_NOTE = (OSError, ValueError, TypeError, KeyError)
+NO_NOTE = (OSError, ValueError)
 
 
 def pipeline_options(text: str = "") -> Any:
@@ -82,10 +82,10 @@ def run(
 
 
 def _write(function: Callable[[ShardTask], ShardResult], path: str) -> None:
-    """Do the task of this file, at a worker, unless an earlier attempt has done it."""
+    """Do the task of this file, at a worker."""
     task = _load(path)
     try:
-        result = journal.once(function, task)
+        result = function(task)
         if result.shard is None:  # for damage, which the driver is to list
             write_note(str(task.note_path), result, task.settings)
     except OSError as error:

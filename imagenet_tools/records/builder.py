@@ -22,9 +22,18 @@ from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw.index import SPLITS, Images, RawSet
-from imagenet_tools.records import finish
-from imagenet_tools.records import journal as journals
+from imagenet_tools.records import finish, sources
+from imagenet_tools.records.journal import (
+    locked,
+    note_path,
+    once,
+    open_journal,
+    remove,
+    remove_leftovers,
+    taken_over,
+)
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
+from imagenet_tools.records.outline import Outline, described, outline_of
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 from imagenet_tools.records.shards import check_sizes
@@ -37,6 +46,7 @@ from imagenet_tools.records.shuffle import (
 )
 
 INDEXES = ("dali",)
+NAMED = 10  # changed images that are listed
 # What runs build_shard over tasks in so many processes: processes.run, or ray_cluster.run.
 Engine = Callable[..., Iterator[tuple[ShardTask, Callable[[], ShardResult]]]]
 
@@ -76,12 +86,12 @@ def build(
         settings=settings,
         index=index,
     )
-    with journals.locked(folder):
+    with locked(folder):
         if (folder / NAME).exists():
-            manifest = _finished(job)
+            manifest = _finished(job, workers)
             if job.outline.index:
                 finish.write_indexes(folder, manifest, again=False)
-            journals.remove(folder)
+            remove(folder)
             return manifest
         return finish.finish(folder, job.outline, _write_missing(job, workers, engine))
 
@@ -124,9 +134,9 @@ def build_slice(
     """
     folder = storage.place(out)
     job = _plan(raw_set, folder, **planned)
-    with journals.locked(folder, part):
+    with locked(folder, part):
         if (folder / NAME).exists():
-            _finished(job)
+            _finished(job, workers)
             return len(_own(job, part))
         results = _write_missing(job, workers, engine, part)
         finish.refuse_damaged(results)
@@ -141,7 +151,7 @@ class Job:
     folder: Path
     plans: list[SplitPlan]
     settings: Settings
-    outline: finish.Outline
+    outline: Outline
 
 
 def _plan(
@@ -161,7 +171,7 @@ def _plan(
     asked = {"train": train_shards, "validation": validation_shards}
     plans = make_plans(raw_set, asked, seed)
     wanted = plan_id(raw_set, plans, seed, settings)
-    outline = finish.outline_of(raw_set, plans, seed, wanted, settings, index is not None)
+    outline = outline_of(raw_set, plans, seed, wanted, settings, index is not None)
     return Job(raw_set, folder, plans, settings, outline)
 
 
@@ -191,16 +201,17 @@ def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settin
     return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
 
 
-def _finished(job: Job) -> Manifest:
-    """The manifest of a folder that is complete already."""
-    folder, settings, wanted = job.folder, job.settings, job.outline.plan
+def _finished(job: Job, workers: int | None) -> Manifest:
+    """The manifest of a folder that is complete already, and is what was asked for."""
+    folder, settings = job.folder, job.settings
     manifest = read_manifest(folder)
-    if manifest.plan != wanted:
+    if manifest.plan != job.outline.plan:
         raise ValueError(
-            f"{folder} holds records of other data or settings (plan {manifest.plan[:8]}, asked "
-            f"for {wanted[:8]}); choose another --out, or remove the folder"
+            f"{folder} holds records of other data or settings: "
+            f"{described(manifest).difference(job.outline)}; choose another --out, or remove the "
+            "folder"
         )
-    if not settings.covered_by(manifest.options, not (manifest.skipped or manifest.repaired)):
+    if not settings.covered_by(manifest.settings, not (manifest.skipped or manifest.repaired)):
         checked = (
             f"verify={manifest.options['verify']}, on_damaged={manifest.options['on_damaged']}"
         )
@@ -210,38 +221,52 @@ def _finished(job: Job) -> Manifest:
         )
     for split in manifest.splits:
         check_sizes(folder, split)
+    _refuse_changed(job, workers)
     return manifest
+
+
+def _refuse_changed(job: Job, workers: int | None) -> None:
+    """Compare the raw files with those that finished shards were made of."""
+    noted = sources.read_stamps(job.folder)
+    shards = (
+        sources.Made(str(job.folder / file), images, job.settings, noted[file])
+        for file, images in shard_contents(job.raw_set, job.plans, noted)
+    )
+    stamps, changed = dict(noted), list[str]()
+    with tqdm(total=len(noted), desc="comparing raw files", unit="shard", disable=None) as bar:
+        for made, outcome in processes.run(sources.compare, shards, _workers(workers, len(noted))):
+            stamps[os.path.basename(made.path)], keys = outcome()
+            changed += keys
+            bar.update()
+    if changed:
+        named = ", ".join(sorted(changed)[:NAMED]) + (", ..." if len(changed) > NAMED else "")
+        raise ValueError(
+            f"{job.folder} is complete, but {len(changed):,} raw image(s) are no longer those it "
+            f"was built from: {named}; to build it again choose another --out, or remove the folder"
+        )
+    if stamps != noted:
+        sources.write_stamps(job.folder, stamps)
+
+
+def _workers(asked: int | None, tasks: int) -> int:
+    return min(asked or processes.cores(), tasks)
 
 
 def _write_missing(
     job: Job, workers: int | None, engine: Engine, part: Slice | None = None
 ) -> dict[str, ShardResult]:
     """Write the shards that no former run finished; return the results of all of the slice."""
-    raw_set, folder, settings = job.raw_set, job.folder, job.settings
-    journal = journals.open_journal(folder, job.outline.plan, part)
-    finish.write_outline(journal, job.outline)
+    folder = job.folder
+    journal = open_journal(folder, job.outline, part)
     if job.outline.index:
         (folder / finish.INDEX).mkdir(exist_ok=True)
-    files, results, missing = dict.fromkeys(_own(job, part)), {}, []
-    journals.remove_leftovers(folder, files)
-    for file, done in journals.all_done_before(journal, files, settings):
-        if done is None:
-            missing.append(file)
-        else:
-            results[file] = done
+    files = dict.fromkeys(_own(job, part))
+    remove_leftovers(folder, files)
+    results = _taken_over(job, journal, files, workers)
+    missing = [file for file in files if file not in results]
+    settings = job.settings
     if settings.store == "original" and settings.max_side is None and not storage.is_remote(folder):
-        _refuse_full_disk(raw_set, folder, len(missing) / len(job.outline.files()))
-    tasks = (
-        ShardTask(
-            path=str(folder / file),
-            images=images,
-            words=images.words,
-            settings=settings,
-            note_path=str(journals.note_path(journal, file)),
-            index_path=finish.index_path(folder, file) if job.outline.index else None,
-        )
-        for file, images in shard_contents(raw_set, job.plans, missing)
-    )
+        _refuse_full_disk(job.raw_set, folder, len(missing) / len(job.outline.files()))
     total = sum(
         len(plan.members(shard))
         for plan in job.plans
@@ -253,12 +278,51 @@ def _write_missing(
         with tqdm(
             total=total, initial=kept, desc="writing records", unit="image", disable=None
         ) as bar:
+            tasks = _tasks(job, journal, missing)
             for task, result in run_tasks(tasks, workers, len(missing), engine):
                 results[os.path.basename(task.path)] = result
                 bar.update(len(task.images))
     finally:
-        journals.remove_leftovers(folder, files)
+        remove_leftovers(folder, files)
     return results
+
+
+def _tasks(job: Job, journal: Path, files: Collection[str]) -> Iterator[ShardTask]:
+    for file, images in shard_contents(job.raw_set, job.plans, files):
+        yield ShardTask(
+            path=str(job.folder / file),
+            images=images,
+            words=images.words,
+            settings=job.settings,
+            note_path=str(note_path(journal, file)),
+            index_path=finish.index_path(job.folder, file) if job.outline.index else None,
+        )
+
+
+def _taken_over(
+    job: Job, journal: Path, files: Collection[str], workers: int | None
+) -> dict[str, ShardResult]:
+    """The results of the shards that a former run finished."""
+    there = [file for file in storage.sizes(job.folder) if file in files]
+    tasks = _tasks(job, journal, there)
+    results = {}
+    with tqdm(total=len(there), desc="reading what is there", unit="shard", disable=None) as bar:
+        for task, outcome in _each(taken_over, tasks, job.folder, _workers(workers, len(there))):
+            if (result := outcome()) is not None:
+                results[os.path.basename(task.path)] = result
+            bar.update()
+    return results
+
+
+def _each(
+    function: Callable[[ShardTask], Any], tasks: Iterable[ShardTask], folder: Path, workers: int
+) -> Iterator[tuple[ShardTask, Callable[[], Any]]]:
+    """In processes where a disk is read, in threads where a store is asked."""
+    if not storage.is_remote(folder):
+        yield from processes.run(function, tasks, workers)
+        return
+    listed = list(tasks)
+    yield from zip(listed, storage.ahead(function, listed, True), strict=True)
 
 
 def shard_contents(
@@ -279,9 +343,7 @@ def run_tasks(
     """Build the shards in processes; what befalls one becomes an error that names it."""
     counted, name = processes.Counted(tasks, count), "the first shard"
     try:
-        for task, outcome in engine(
-            partial(journals.once, build_shard), counted, min(workers or processes.cores(), count)
-        ):
+        for task, outcome in engine(partial(once, build_shard), counted, _workers(workers, count)):
             name = os.path.basename(task.path)
             try:
                 result = outcome()

@@ -6,7 +6,6 @@ A folder a data set, named by its digest, below storage.cache_folder(); processe
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -87,7 +86,7 @@ def _download(url: str, target: Path, shard: Shard) -> None:
     try:
         for _ in range(2):
             stores.download(url, str(target))
-            problem = _problem(target, shard)
+            problem = tfrecord.mismatch(target, shard.records, shard.digest)
             if problem is None:
                 return
     except FileNotFoundError:
@@ -97,14 +96,3 @@ def _download(url: str, target: Path, shard: Shard) -> None:
         f"{url}: {problem}; to write it again: imgtools repair-tfrecords "
         f"{url.rpartition('/')[0]} --raw RAW"
     )
-
-
-def _problem(path: Path, shard: Shard) -> str | None:
-    digest, count = hashlib.sha256(), 0
-    for count, framed in enumerate(tfrecord.scan(path), 1):
-        if framed.problem:
-            return f"record {count - 1} at byte {framed.offset:,}: {framed.problem}"
-        digest.update(framed.frame)
-    if (count, digest.hexdigest()) != (shard.records, shard.digest):
-        return "its records are not those that the manifest's digest was taken of"
-    return None

@@ -2,91 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
-from imagenet_tools.raw.index import RawSet
-from imagenet_tools.records import journal as journals
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema, sources, tfrecord
+from imagenet_tools.records.journal import (
+    FOLDER,
+    OUTLINE,
+    finished,
+    locked,
+    note_path,
+    read_outline,
+    remove,
+    remove_leftovers,
+    slice_counts,
+)
 from imagenet_tools.records.manifest import (
     NAME,
     Manifest,
     Split,
     read_manifest,
-    shard_name,
     write_manifest,
 )
-from imagenet_tools.records.prepare import Settings
-from imagenet_tools.records.shard import Note, ShardResult, write_index
-from imagenet_tools.records.shuffle import SplitPlan
-from imagenet_tools.storage.write import write_json, write_text
+from imagenet_tools.records.outline import Outline
+from imagenet_tools.records.shard import Note, ShardResult, ShardTask, write_index
+from imagenet_tools.storage.write import write_text
 
-OUTLINE = "outline.json"  # in the journal
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`
 LABELS = "labels.txt"
 NAMED = 10  # missing shards that are listed
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What a build will be, known before its first shard: all that a manifest says but the shards.
-
-    shards: split -> number of files. counts: split -> class key -> images listed.
-    """
-
-    layout: str
-    label_convention: str
-    classes: list[list[str]]
-    shards: dict[str, int]
-    counts: dict[str, dict[str, int]]
-    seed: int
-    plan: str
-    index: bool
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def files(self) -> list[str]:
-        """Every shard's name, in order."""
-        return [
-            shard_name(split, shard, count)
-            for split, count in self.shards.items()
-            for shard in range(count)
-        ]
-
-
-def outline_of(
-    raw_set: RawSet, plans: list[SplitPlan], seed: int, plan: str, settings: Settings, index: bool
-) -> Outline:
-    """Describe a build that was planned."""
-    import numpy as np
-
-    counts = {}
-    for part in (raw_set.splits[split.split] for split in plans):
-        found = np.bincount(part.labels, minlength=len(raw_set.classes) + 1)[1:]
-        keys = (info.key for info in raw_set.classes)
-        counts[part.name] = {key: int(n) for key, n in zip(keys, found, strict=True) if n}
-    return Outline(
-        layout=raw_set.layout,
-        label_convention=raw_set.label_convention,
-        classes=[[info.key, info.words] for info in raw_set.classes],
-        shards={split.split: split.shards for split in plans},
-        counts=counts,
-        seed=seed,
-        plan=plan,
-        index=index,
-        options=asdict(settings),
-    )
-
-
-def write_outline(journal: Path, outline: Outline) -> None:
-    write_json(journal / OUTLINE, vars(outline))
 
 
 def finalize(folder: str | os.PathLike[str]) -> Manifest:
@@ -96,26 +45,30 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
     where the folder holds no build. A folder that is complete already is returned as it is.
     """
     place = storage.place(folder)
-    journal = place / journals.FOLDER
+    journal = place / FOLDER
     if not (journal / OUTLINE).exists():
         if (place / NAME).exists():
             return read_manifest(place)
         raise ValueError(f"{place} holds neither a build nor finished records")
-    with journals.locked(place):
-        outline = Outline(**json.loads((journal / OUTLINE).read_text()))
-        settings = Settings(**outline.options)
-        done = dict(journals.all_done_before(journal, outline.files(), settings))
-        results = {file: result for file, result in done.items() if result is not None}
-        if len(results) < len(done):
-            missing = [file for file, result in done.items() if result is None]
-            raise Unfinished(_gaps(journal, missing, list(done)))
+    with locked(place):
+        outline = read_outline(journal)
+        files = outline.files()
+        tasks = [
+            ShardTask(str(place / file), (), {}, outline.settings, str(note_path(journal, file)))
+            for file in files
+        ]
+        done = zip(files, storage.ahead(finished, tasks, storage.is_remote(place)), strict=True)
+        results = {file: result for file, found in done if (result := found()) is not None}
+        missing = [file for file in files if file not in results]
+        if missing:
+            raise Unfinished(_gaps(journal, missing, files))
         return finish(place, outline, results)
 
 
 def _gaps(journal: Path, missing: list[str], files: list[str]) -> str:
     named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
     text = f"{len(missing)} of {len(files)} shards are missing: {named}"
-    counts = journals.slice_counts(journal)
+    counts = slice_counts(journal)
     if len(counts) != 1:
         return text
     numbers = sorted({files.index(file) % counts[0] for file in missing})
@@ -131,11 +84,12 @@ def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -
     """
     manifest = _gather(outline, results)
     write_text(folder / LABELS, labels_txt(manifest))
+    sources.write_stamps(folder, {file: one.sources for file, one in results.items()})
     write_manifest(folder, manifest)
     if outline.index:
         write_indexes(folder, manifest, again=False)
-        journals.remove_leftovers(folder / INDEX)
-    journals.remove(folder)
+        remove_leftovers(folder / INDEX)
+    remove(folder)
     return manifest
 
 
@@ -162,8 +116,8 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         classes=tuple((key, words) for key, words in outline.classes),
         splits=splits,
         seed=outline.seed,
-        store=outline.options["store"],
-        max_side=outline.options["max_side"],
+        store=outline.settings.store,
+        max_side=outline.settings.max_side,
         plan=outline.plan,
         tool=__version__,
         schema=schema.SCHEMA_VERSION,
@@ -201,7 +155,8 @@ def _list_damaged(damaged: list[Note]) -> str:
 def labels_txt(manifest: Manifest) -> str:
     """TF-Slim's labels.txt: `0:background`, then a line a class."""
     lines = ["0:background"]
-    lines += [f"{label}:{words}" for label, (_, words) in enumerate(manifest.classes, 1)]
+    words = (" ".join(words.split()) for _, words in manifest.classes)  # no line of its own
+    lines += [f"{label}:{one}" for label, one in enumerate(words, 1)]
     return "\n".join(lines) + "\n"
 
 

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
-from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.records.manifest import Shard
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import sources
+from imagenet_tools.records.outline import Outline
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask
+from imagenet_tools.records.tfrecord import mismatch
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
 FOLDER = ".imgtools-journal"
+OUTLINE = "outline.json"
 LOCK = ".imgtools-lock"
 SLICES = "slices-of-"
 
@@ -60,7 +62,7 @@ def _lock(held: contextlib.ExitStack, path: Path, kind: int) -> None:
     fcntl.flock(lock, kind | fcntl.LOCK_NB)
 
 
-def open_journal(folder: Path, plan: str, part: Slice | None = None) -> Path:
+def open_journal(folder: Path, outline: Outline, part: Slice | None = None) -> Path:
     """Return the folder of notes for this plan, begun or taken up again.
 
     Raises ValueError where `folder` holds records of another plan, or of another hand.
@@ -68,18 +70,30 @@ def open_journal(folder: Path, plan: str, part: Slice | None = None) -> Path:
     journal = folder / FOLDER
     stamp = journal / "plan.json"
     if stamp.exists():
-        if json.loads(stamp.read_text()).get("plan") != plan:
+        if json_file.read(stamp).get("plan") != outline.plan:
+            former = read_outline(journal)
             raise ValueError(
-                f"{folder} holds an unfinished build of other data or settings; choose another "
-                "--out, or remove the folder"
+                f"{folder} holds an unfinished build of other data or settings: "
+                f"{former.difference(outline)}; choose another --out, or remove the folder"
             )
     else:
         _refuse_strangers(folder, stamp)
         journal.mkdir(exist_ok=True)
-        write_json(stamp, {"plan": plan})
+        write_json(stamp, {"plan": outline.plan})
+    write_json(journal / OUTLINE, vars(outline))
     if part:
         (journal / f"{SLICES}{part.count}").touch()
     return journal
+
+
+def read_outline(journal: Path) -> Outline:
+    """What the build of a journal will be. Raises DamagedData where it cannot be understood."""
+    content = json_file.read(journal / OUTLINE)
+    try:
+        outline: Outline = json_file.as_type(content, Outline)
+    except ValueError as error:
+        raise DamagedData(f"{journal / OUTLINE} lacks or mistakes something: {error}") from error
+    return outline
 
 
 def slice_counts(journal: Path) -> list[int]:
@@ -115,57 +129,53 @@ def note_path(journal: Path, file: str) -> Path:
     return journal / f"{file}.json"
 
 
-def read_note(path: str | os.PathLike[str]) -> tuple[ShardResult, dict[str, Any]]:
+def read_note(path: str | os.PathLike[str]) -> tuple[ShardResult, Settings]:
     """A noted result and the settings it was written under; its shard may be gone since.
 
-    Raises OSError, or ValueError, TypeError and KeyError where it is no such note.
+    Raises OSError, or ValueError where it is no such note.
     """
-    content = json.loads(storage.place(path).read_text())
-    shard = content["shard"] and Shard(**content["shard"])
-    return ShardResult(shard, content["notes"], content["saved"]), content["settings"]
+    content = json_file.read(storage.place(path))
+    settings = json_file.as_type(content.pop("settings", None), Settings, "settings")
+    return json_file.as_type(content, ShardResult), settings
 
 
-def finished(journal: Path, file: str, settings: Settings) -> ShardResult | None:
-    """The result of a shard that stands there whole, written under settings that cover these."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        result, former = read_note(note_path(journal, file))
+def finished(task: ShardTask) -> ShardResult | None:
+    """What was noted of a shard that stands there, written under settings that cover the task's,
+    from raw files that are still the same (where the task has images)."""
+    if task.note_path is None:
+        return None
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        result, former = read_note(task.note_path)
         clean = not (result.notes["skipped"] or result.notes["repaired"])
-        size = (journal.parent / file).stat().st_size
-        if result.shard and size == result.shard.bytes and settings.covered_by(former, clean):
+        whole = result.shard and storage.size(task.path) == result.shard.bytes
+        covered = task.settings.covered_by(former, clean)
+        same = not task.images or sources.same(task.images, result.sources)
+        if whole and covered and same:
             return result
     return None
 
 
 def once(function: Callable[[ShardTask], ShardResult], task: ShardTask) -> ShardResult:
     """Do a task, unless an earlier attempt at it has put its shard in place: then what it noted."""
-    if task.note_path is None:
-        return function(task)
-    folder = storage.place(task.note_path).parent
-    return finished(folder, os.path.basename(task.path), task.settings) or function(task)
+    return finished(task) or function(task)
 
 
-def done_before(journal: Path, file: str, settings: Settings) -> ShardResult | None:
-    """The result of a shard that a former run finished.
+def taken_over(task: ShardTask) -> ShardResult | None:
+    """The result of a shard that a former run finished, every byte of which was read (not a
+    store's, which were checked when they arrived there).
 
     Otherwise None, and what stands under the name is removed, lest a note and a shard of two
     runs stand together.
     """
-    result = finished(journal, file, settings)
-    if result is None:
-        (journal.parent / file).unlink(missing_ok=True)
-    return result
-
-
-def all_done_before(
-    journal: Path, files: Iterable[str], settings: Settings
-) -> Iterator[tuple[str, ShardResult | None]]:
-    """`done_before` of each file."""
-    files = list(files)
-    look = partial(done_before, journal, settings=settings)
-    for file, found in zip(
-        files, storage.ahead(look, files, storage.is_remote(journal)), strict=True
-    ):
-        yield file, found()
+    result = finished(task)
+    if result and result.shard and not storage.is_remote(task.path):
+        with contextlib.suppress(OSError):
+            if mismatch(task.path, result.shard.records, result.shard.digest) is None:
+                return result
+    elif result:
+        return result
+    storage.place(task.path).unlink(missing_ok=True)
+    return None
 
 
 def remove(folder: Path) -> None:

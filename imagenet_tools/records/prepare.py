@@ -6,7 +6,7 @@ import io
 import subprocess
 import sys
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from imagenet_tools import images
@@ -50,16 +50,13 @@ class Settings:
         """The settings that change the bytes written for an undamaged image."""
         return {name: getattr(self, name) for name in ("max_side", "store", "slim_compat")}
 
-    def covered_by(self, former: dict[str, Any], clean: bool) -> bool:
+    def covered_by(self, former: Settings, clean: bool) -> bool:
         """True where what was written under the former settings may stand for these.
 
         clean: nothing was skipped or repaired then, so that only the depth of checking matters.
         """
-        if former == asdict(self):
-            return True
-        checked = VERIFY.index(former["verify"]) >= VERIFY.index(self.verify)
-        same = all(former[name] == value for name, value in self.output().items())
-        return clean and checked and same
+        checked = VERIFY.index(former.verify) >= VERIFY.index(self.verify)
+        return former == self or (clean and checked and former.output() == self.output())
 
 
 class Prepared(NamedTuple):

@@ -15,7 +15,7 @@ from imagenet_tools import raw, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.images import inspect
 from imagenet_tools.raw.boxes import Box, PixelBox
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema, sources, tfrecord
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.prepare import Prepared, Settings, prepare
 from imagenet_tools.storage.write import write_json
@@ -50,12 +50,14 @@ class ShardResult:
     """What became of a task. shard is None where damage left it unwritten.
 
     notes: for each of NOTES the images concerned, with the reason. saved: bytes by which the
-    stored images are smaller than the raw ones (negative: larger).
+    stored images are smaller than the raw ones (negative: larger). sources: the stamp of the raw
+    files, from before they were read.
     """
 
     shard: Shard | None
     notes: dict[str, list[Note]]
     saved: int = 0
+    sources: str = ""
 
 
 def build_shard(task: ShardTask) -> ShardResult:
@@ -100,6 +102,7 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
         images = tuple(task.images)
+        stamp = sources.stamp(images)
         for image, fetch in zip(images, raw.reads(images, keep=True), strict=True):
             found = _prepare(image, fetch, task.settings, notes)
             if found is None or notes["damaged"]:  # the rest is read to list all damage
@@ -119,7 +122,7 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     finally:
         os.close(out)
     shard = Shard(name, len(sizes), sum(sizes), digest.hexdigest(), len(present))
-    return ShardResult(shard, notes, saved), sizes
+    return ShardResult(shard, notes, saved, stamp), sizes
 
 
 def _write_all(out: int, parts: list[bytes], size: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 from collections.abc import Iterator
@@ -75,6 +76,18 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
         if found.problem:
             raise DamagedData(f"{path}: record {number} at byte {found.offset:,}: {found.problem}")
         yield found.offset, found.data
+
+
+def mismatch(path: str | os.PathLike[str], records: int, digest: str) -> str | None:
+    """Read a file through; return why it is not one of so many records and this digest, or None."""
+    total, count = hashlib.sha256(), 0
+    for count, found in enumerate(scan(path), 1):
+        if found.problem:
+            return f"record {count - 1} at byte {found.offset:,}: {found.problem}"
+        total.update(found.frame)
+    if (count, total.hexdigest()) != (records, digest):
+        return "its records are not those that the manifest's digest was taken of"
+    return None
 
 
 def sizes(path: str | os.PathLike[str]) -> Iterator[int]:

@@ -52,7 +52,10 @@ def test_slices_in_any_order_make_the_same_bytes(
     assert write(images, tmp_path, "0/3") == 3  # once more: nothing to do
     manifest = records.finalize(tmp_path)
     assert contents(tmp_path) == whole
-    assert sorted(path.name for path in tmp_path.glob(".*")) == [".imgtools-lock"]
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [
+        ".imgtools-lock",
+        ".imgtools-sources",
+    ]
     assert records.finalize(tmp_path) == manifest
     assert write(images, tmp_path, "1/3") == 2  # a straggler finds the folder complete
 

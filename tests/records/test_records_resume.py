@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_raw import build, contents, make_raw
+from tiny_raw import build, contents, encoded, make_raw, picture
 
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
@@ -71,14 +71,93 @@ def test_a_shard_cut_after_its_note_is_written_again(
 ) -> None:
     build(found, tmp_path / "whole")
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr("imagenet_tools.records.finish.write_manifest", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            build(found, out)
+    stopped(found, out, monkeypatch)
     (out / "train-00001-of-00004").write_bytes(b"cut")
     (out / "train-00002-of-00004").unlink()
     build(found, out)
     assert contents(out) == contents(tmp_path / "whole")
+
+
+def stopped(found: RawSet, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that stops before its manifest."""
+    with monkeypatch.context() as patch:
+        patch.setattr("imagenet_tools.records.finish.write_manifest", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build(found, out)
+
+
+def replaced(path: Path, seed: int = 77) -> None:
+    """Another image under the same name, of the same size and time."""
+    before = path.stat()
+    data = encoded(picture(seed))[: before.st_size - 2]
+    path.write_bytes(data + bytes(before.st_size - 2 - len(data)) + b"\xff\xd9")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_a_shard_changed_at_the_same_size_is_written_again(
+    found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(found, tmp_path / "whole")
+    out = tmp_path / "out"
+    stopped(found, out, monkeypatch)
+    path = out / "train-00001-of-00004"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    (out / "train-00002-of-00004").write_bytes(bytes((out / "train-00002-of-00004").stat().st_size))
+    build(found, out, workers=2)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_an_image_replaced_before_a_build_goes_on_is_in_the_records(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(images, tmp_path / "raw")
+    found, out = raw.detect(copy), tmp_path / "out"
+    stopped(found, out, monkeypatch)
+    replaced(copy / "train" / "ant" / "ant_train_3.JPEG")
+    build(found, out)
+    build(found, tmp_path / "fresh")
+    assert contents(out) == contents(tmp_path / "fresh")
+    monkeypatch.setattr(BUILD, "build_shard", lambda task: 1 / 0)
+    build(found, out)  # complete already
+
+
+def test_an_image_replaced_after_a_build_is_named(images: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(images, tmp_path / "raw")
+    path = copy / "train" / "ant" / "ant_train_3.JPEG"
+    good = path.read_bytes()
+    path.write_bytes(b"")
+    skip = records.Settings(on_damaged="skip")
+    for content in (good, good[:-2] + b"\0\0\xff\xd9"):  # as it was left out; as it was taken
+        found, out = raw.detect(copy), tmp_path / "out"
+        build(found, out, settings=skip)
+        before = contents(out)
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"1 raw image.*ant/ant_train_3\.JPEG.*choose another"):
+            build(found, out, settings=skip)
+        assert contents(out) == before
+        shutil.rmtree(out)
+    build(found, out)
+    path.touch()  # the same content under another time: read, and good
+    build(found, out, workers=2)
+    (out / ".imgtools-sources").unlink()  # as of older versions
+    build(found, out)
+
+
+def test_the_setting_that_is_another_is_named(found: RawSet, tmp_path: Path) -> None:
+    build(found, tmp_path / "out")
+    for words, options in (
+        ("seed 0, asked for 3", {"seed": 3}),
+        (
+            "train shards 4, asked for 5; validation shards 2, asked for 1",
+            {"train_shards": 5, "validation_shards": 1},
+        ),
+        ("max_side None, asked for 16", {"settings": records.Settings(max_side=16)}),
+        ("validation shards 2, asked for 0", {"splits": ("train",)}),
+    ):
+        with pytest.raises(ValueError, match=f"other data or settings: {words}"):
+            build(found, tmp_path / "out", **options)
 
 
 def test_other_data_or_settings_never_mix(found: RawSet, tmp_path: Path) -> None:

@@ -54,9 +54,10 @@ def built(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def stored(s3: Any, folder: str) -> dict[str, bytes]:
-    """Every object below a folder of the bucket."""
+    """Every object below a folder of the bucket, but the times of raw files (as `contents`)."""
     root = f"{s3.bucket}/{folder}/"
-    return {name.removeprefix(root): s3.cat_file(name) for name in s3.find(root)}
+    names = [name for name in s3.find(root) if not name.endswith("/.imgtools-sources")]
+    return {name.removeprefix(root): s3.cat_file(name) for name in names}
 
 
 def shards_of(folder: Path) -> set[str]:

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imagenet_tools import registry
+from imagenet_tools import nets, registry
 from imagenet_tools.diagnosis import brief_training, probes, rules, sample, values
 from imagenet_tools.diagnosis.finding import RULES, SEVERITIES, Finding, muted
 from imagenet_tools.diagnosis.passport import Passport
@@ -41,7 +41,7 @@ def diagnose(
     *,
     recipe: recipes.Recipe | str = "quick",
     image_size: int | None = None,
-    model: str = "alexnet_v2",
+    model: str = nets.DEFAULT,
     images: int = 64,
     train: bool = True,
     range_test: bool = True,
@@ -64,8 +64,10 @@ def diagnose(
         pipeline = registry.get(spec)
         passports[spec] = measure(pipeline, size, pictures)
         seen = passports[spec].values
-        if train and model == "alexnet_v2" and seen and seen.finite:
-            brief = brief_training.train_briefly(pipeline, recipe, size, pictures, range_test)
+        if train and seen and seen.finite:
+            brief = brief_training.train_briefly(
+                pipeline, recipe, size, pictures, range_test, model
+            )
             passports[spec] = dataclasses.replace(passports[spec], training=brief)
     found = judge(passports, data)
     loud = tuple(one for one in found if one.code not in quiet)

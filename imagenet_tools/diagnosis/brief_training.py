@@ -12,7 +12,7 @@ import tensorflow as tf
 from imagenet_tools import nets
 from imagenet_tools.diagnosis.runs import outputs
 from imagenet_tools.diagnosis.sample import Picture
-from imagenet_tools.nets import alexnet_v2, initialisation
+from imagenet_tools.nets import initialisation
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import recipes
 from imagenet_tools.training.step import Trainer
@@ -49,12 +49,17 @@ def train_briefly(
     size: int,
     pictures: Sequence[Picture],
     range_test: bool,
+    model: str,
 ) -> Brief:
-    """Train alexnet_v2 for a few steps on these pictures under a pipeline."""
+    """Train a net for a few steps on these pictures under a pipeline."""
     (images,) = outputs(pipeline, size, pictures, True, 1)
     classes = max(picture.label for picture in pictures) + 1
     labels = np.array([picture.label for picture in pictures], np.int32)
-    session = _Session(recipe, size, classes, images, labels)
+    net = nets.create(
+        model, classes, size, seed=0, initialisation=recipe.initialisation,
+        dropout_keep_prob=recipe.dropout_keep_prob,
+    )  # fmt: skip
+    session = _Session(net, recipe, images, labels)
     losses, updates = session.run(recipe.learning_rate, STEPS)
     dead, activations = session.dead(), session.activations
     ranged, best = {}, None
@@ -78,18 +83,9 @@ class _Session:
     """One net that is set back to its start for every rate."""
 
     def __init__(
-        self,
-        recipe: recipes.Recipe,
-        size: int,
-        classes: int,
-        images: np.ndarray,
-        labels: np.ndarray,
+        self, net: nets.Net, recipe: recipes.Recipe, images: np.ndarray, labels: np.ndarray
     ) -> None:
-        self.images, self.labels = images, labels
-        self.net = nets.create(
-            "alexnet_v2", classes, size, seed=0, initialisation=recipe.initialisation,
-            dropout_keep_prob=recipe.dropout_keep_prob,
-        )  # fmt: skip
+        self.net, self.images, self.labels = net, images, labels
         if recipe.initialisation == "lsuv":
             initialisation.lsuv(self.net, tf.constant(images[:BATCH]))
         self.start = {name: variable.numpy() for name, variable in self.net.variables.items()}
@@ -97,14 +93,16 @@ class _Session:
         self.slots = {
             name: variable.numpy() for name, variable in self.trainer.optimizer.slots.items()
         }
+        self._outputs = tf.function(self.net.activations, autograph=False)
         self.activations = {
-            layer: float(np.sqrt(np.mean(np.square(value)))) for layer, value in self._tap().items()
+            layer: float(np.sqrt(np.mean(np.square(value))))
+            for layer, value in self._layers().items()
         }
 
-    def _tap(self) -> dict[str, np.ndarray]:
-        tap: dict[str, tf.Tensor] = {}
-        alexnet_v2.forward(self.net.variables, tf.constant(self.images[:BATCH]), tap=tap)
-        return {layer: value.numpy() for layer, value in tap.items()}
+    def _layers(self) -> dict[str, np.ndarray]:
+        """Each layer's outputs on a batch before the activation, in the net's order."""
+        outputs = self._outputs(tf.constant(self.images[:BATCH]))
+        return {_layer(name): value.numpy() for name, value in outputs.items()}
 
     def run(self, rate: float, steps: int) -> tuple[list[float], dict[str, float]]:
         """Losses of some steps from the start, and the first step's relative updates."""
@@ -130,14 +128,19 @@ class _Session:
         for name in self.net.regularized:
             before = self.start[name]
             change = np.linalg.norm(self.net.variables[name].numpy() - before)
-            found[name.split("/")[-2]] = float(change / np.linalg.norm(before))
+            found[_layer(name)] = float(change / np.linalg.norm(before))
         return found
 
     def dead(self) -> dict[str, float]:
         """Share of units of each hidden layer that stay at or below zero on a batch."""
         found = {}
-        for layer, value in self._tap().items():
-            if layer != "fc8":
-                highest = value.reshape(-1, value.shape[-1]).max(axis=0)
-                found[layer] = float(np.mean(~(highest > 0)))
+        *hidden, _ = self._layers().items()
+        for layer, value in hidden:
+            highest = value.reshape(-1, value.shape[-1]).max(axis=0)
+            found[layer] = float(np.mean(~(highest > 0)))
         return found
+
+
+def _layer(weights: str) -> str:
+    """A layer by the name of its weights: "conv1" for alexnet_v2/conv1/weights."""
+    return weights.partition("/")[2].rpartition("/")[0]

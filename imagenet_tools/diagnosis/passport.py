@@ -156,9 +156,12 @@ def _training(trained: Brief | None) -> dict[str, str]:
     peak = max(trained.losses, key=lambda loss: loss if math.isfinite(loss) else math.inf)
     dead = {layer: share for layer, share in trained.dead.items() if math.isfinite(share)}
     worst = max(dead, key=lambda layer: dead[layer], default=None)
+    first = next(iter(trained.activations))
     return {
-        "conv1 output at the start, root mean square": _number(trained.activations["conv1"], ".3g"),
-        "first step changes conv1 weights by": _number(trained.updates["conv1"], ".2%"),
+        f"{first} output at the start, root mean square": _number(
+            trained.activations[first], ".3g"
+        ),
+        f"first step changes {first} weights by": _number(trained.updates[first], ".2%"),
         "peak loss in some steps (guessing)": (
             f"{_number(peak, '.3g')} ({_number(trained.chance, '.3g')})"
         ),

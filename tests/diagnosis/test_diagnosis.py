@@ -140,3 +140,15 @@ def test_curves_and_figures_of_a_flat_output_are_finite(pictures: list[sample.Pi
     measured = diagnosis.measure(registry.get("nothing"), SIZE, pictures)
     assert "IMG216" in {one.code for one in diagnosis.judge({"nothing": measured})}
     assert np.isfinite(measured.eval.zoom) and not math.isnan(measured.eval.blur)
+
+
+def test_any_net_is_trained_briefly(tiny_net: str) -> None:
+    found = diagnosis.diagnose(
+        ["alexnet"], recipe="quick", image_size=32, model=tiny_net, images=32, range_test=False
+    )
+    trained = found.passports["alexnet"].training
+    assert trained is not None and len(trained.losses) == 20
+    assert list(trained.activations) == ["conv1", "conv2", "fc1", "fc2"]
+    assert all(abs(value - 1.0) < 0.2 for value in trained.activations.values())  # LSUV's start
+    assert list(trained.dead) == ["conv1", "conv2", "fc1"]
+    assert 0 < trained.updates["conv1"] < 1

@@ -13,6 +13,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -215,7 +216,7 @@ def in_segments() -> dict[str, Kind]:
 def sound() -> list[bytes]:
     """Images of most ways in which JPEGs are encoded."""
     rng, found = np.random.default_rng(0), []
-    ways = [
+    ways: list[dict[str, Any]] = [
         *({"subsampling": one} for one in ("4:4:4", "4:2:2", "4:2:0")),
         *({"progressive": True, "subsampling": one} for one in ("4:4:4", "4:2:0")),
         *({"restart_marker_blocks": 4}, {"optimize": True}, {"quality": 30}, {"quality": 100}),

@@ -199,4 +199,4 @@ def _add_object(rng: np.random.Generator, ground: np.ndarray, kind: Kind) -> np.
 def _colour(hue: float, value: float, saturation: float = 0.55) -> np.ndarray:
     """HSV to RGB in 0..1 for one colour (three cosine-free ramps, the usual hexcone)."""
     ramp = np.clip(np.abs((hue * 6 + np.array([0.0, 4.0, 2.0])) % 6 - 3) - 1, 0, 1)
-    return value * (1 - saturation + saturation * ramp)
+    return np.asarray(value * (1 - saturation + saturation * ramp))

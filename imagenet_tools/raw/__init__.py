@@ -113,7 +113,7 @@ def read(image: RawImage, keep: bool = False) -> bytes:
     """
     if image.row >= 0:
         parquet = importlib.import_module("imagenet_tools.raw.parquet")
-        return parquet.read_row(image, keep)
+        return bytes(parquet.read_row(image, keep))
     if image.size > MOST_BYTES:
         raise DamagedData(f"{image.path}: {image.filename} has {image.size:,} bytes; {TOO_LARGE}")
     if storage.is_remote(image.path):

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from imagenet_tools.storage.urls import AnyPath as AnyPath
 from imagenet_tools.storage.urls import is_remote as is_remote
@@ -50,8 +50,7 @@ def place(path: AnyPath) -> Path:
         return Path(text)
     from imagenet_tools.storage.remote_path import RemotePath
 
-    remote: Any = RemotePath(text)
-    return remote
+    return cast(Path, RemotePath(text))
 
 
 def cache_folder() -> Path:

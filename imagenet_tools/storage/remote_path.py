@@ -108,7 +108,7 @@ class RemotePath:
         return stores.read(self.url)
 
     def read_text(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self.open("r", encoding=encoding, errors=errors).read()
+        return str(self.open("r", encoding=encoding, errors=errors).read())
 
     def open(
         self,

@@ -46,10 +46,11 @@ def _lines(facts: Any) -> Iterator[str]:
     for name, part in facts.splits.items():
         against = f" of ImageNet's {part.expected:,}" if part.expected else ""
         whose = "ImageNet's " if part.expected else ""
-        yield (
-            f"  {name}: {part.images:,} images{against}, {part.classes:,} of "
-            f"{whose}{facts.num_classes:,} classes, {part.fewest:,} to {part.most:,} a class"
+        classes = (
+            f", {part.classes:,} of {whose}{facts.num_classes:,} classes, {part.fewest:,} to "
+            f"{part.most:,} a class"
         )
+        yield f"  {name}: {part.images:,} images{against}{classes if part.classes else ''}"
         kinds = ", ".join(f"{count} {kind}" for kind, count in part.formats.items())
         size = f", median {part.width} x {part.height} px" if part.width else ""
         yield f"    {part.mean_bytes / 1024:.0f} KiB an image{size}; {kinds}"
@@ -65,7 +66,8 @@ def _lines(facts: Any) -> Iterator[str]:
     )
     free = f"{facts.free / 2**30:,.0f} GiB are free"
     if facts.seconds is None:
-        yield f"  {amount}; digest {facts.digest[:16]}"
+        digest = f"digest {facts.digest[:16]}" if facts.digest else "no digest"
+        yield f"  {amount}; {digest}"
     else:
         needed = " THAT IS NOT ENOUGH." if facts.free < facts.bytes else ""
         yield f"  records: about {amount} and {_duration(facts.seconds)}; {free}.{needed}"

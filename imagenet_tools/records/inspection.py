@@ -15,6 +15,7 @@ import numpy as np
 from imagenet_tools import images, labels, raw, records, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import RawImage, RawSplit
+from imagenet_tools.records import foreign
 from imagenet_tools.records.manifest import NAME
 
 SAMPLE = 200  # images whose bytes are read, spread evenly over a split
@@ -45,6 +46,7 @@ class SplitFacts:
 class Facts:
     """kind: "raw" or "records". bytes: of the images, measured (records) or estimated (raw).
     seconds: what a build would take here on all cores, from the sample's rate; None for records.
+    Records without a manifest say neither classes (0 here) nor a digest ("").
     free: bytes free on the disk of the path. left_out: as RawSet has it."""
 
     path: str
@@ -70,6 +72,8 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     place = storage.place(path)
     if (place / NAME).is_file():
         return _records(place)
+    if not storage.is_remote(place) and (other := foreign.find(place)):
+        return _foreign(place, other)
     found = raw.detect(place, labels=labels_as)
     started = time.perf_counter()
     splits = {
@@ -182,4 +186,36 @@ def _records(place: Path) -> Facts:
         free=_free(place),
         seconds=None,
         digest=manifest.digest,
+    )
+
+
+def _foreign(place: Path, other: foreign.Foreign) -> Facts:
+    """Of records without a manifest: what their names, lengths and first record tell."""
+    splits = {
+        name: SplitFacts(
+            images=part.records,
+            classes=0,
+            missing=(),
+            expected=None,
+            fewest=0,
+            most=0,
+            mean_bytes=part.bytes / max(part.records, 1),
+            width=0,
+            height=0,
+            formats={"records": part.records},
+            problems=part.problems,
+        )
+        for name, part in other.splits.items()
+    }
+    return Facts(
+        path=str(place),
+        kind="records",
+        layout=other.tool,
+        description=other.description,
+        label_convention=other.convention,
+        num_classes=0,
+        splits=splits,
+        bytes=sum(part.bytes for part in other.splits.values()),
+        free=_free(place),
+        seconds=None,
     )

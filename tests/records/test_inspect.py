@@ -80,3 +80,26 @@ def test_records(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli_main.run(["inspect", str(tmp_path)]) == 2
     assert "Found: an empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "tool"), [("features.json", "TFDS"), ("notes.txt", "TF-Slim")])
+def test_records_without_a_manifest_are_told(
+    name: str, tool: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    records.build(raw.detect(images), out, workers=1, train_shards=2)
+    (out / records.NAME).unlink()
+    (out / name).write_text("{}")
+    facts = inspected(out, capsys)
+    assert (
+        f"{tool}'s records, without a manifest: 2 train shards, 1 validation"
+        in (facts["description"])
+    )
+    assert facts["splits"]["validation"]["images"] == 4
+    assert facts["splits"]["train"]["problems"] == []
+    (out / "train-00001-of-00002").unlink()
+    assert cli_main.run(["inspect", str(out)]) == 0
+    assert "1 of 2 shards are missing (00001 ...)" in capsys.readouterr().out
+    (out / "train-00000-of-00002").write_bytes(b"\x1f\x8b" * 50)
+    assert cli_main.run(["inspect", str(out)]) == 3
+    assert "is compressed by gzip" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+"""Folders of records without a manifest: TF-Slim's own, TFDS's, or another tool's."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import schema, tfrecord
+
+# train-00000-of-01024, imagenet2012-train.tfrecord-00000-of-01024, train.tfrecord
+NAME = re.compile(r"(?P<name>.+?)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})|.+\.tfrecords?")
+TFDS = ("features.json", "dataset_info.json")  # one of which TFDS writes beside its records
+CONVENTIONS = {
+    "TF-Slim": "TF-Slim's, as it seems: from 1, 0 = background",
+    "TFDS": "TFDS's, as it seems: from 0, no background",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The shards of a split: how many, their records and bytes, what is wrong with them."""
+
+    shards: int
+    records: int
+    bytes: int
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """tool: "TF-Slim", "TFDS" or "" for another. features: of the first record."""
+
+    tool: str
+    convention: str
+    features: tuple[str, ...]
+    splits: dict[str, Part]
+
+    @property
+    def description(self) -> str:
+        shards = ", ".join(f"{part.shards:,} {name} shards" for name, part in self.splits.items())
+        whose = f"{self.tool}'s records" if self.tool else "records of another tool"
+        keys = ", ".join(self.features[:6]) + (", ..." if len(self.features) > 6 else "")
+        return f"{whose}, without a manifest: {shards}; features {keys or 'none'}"
+
+
+def find(folder: Path) -> Foreign | None:
+    """What a local folder holds, from its names, the records' lengths and its first record.
+
+    None where no file is named as records are. Raises DamagedData where the first is none.
+    """
+    if not folder.is_dir():
+        return None
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    shards = [name for name in names if NAME.fullmatch(name)]
+    if not shards:
+        return None
+    example = _first(folder / shards[0])
+    tool = ""
+    if any(name in names for name in TFDS):
+        tool = "TFDS"
+    elif schema.LABEL in example:
+        tool = "TF-Slim"
+    by_split = defaultdict(list)
+    for name in shards:
+        by_split[_split(name)].append(name)
+    splits = {split: _part(folder, own) for split, own in sorted(by_split.items())}
+    convention = CONVENTIONS.get(tool, "not said")
+    return Foreign(tool, convention, tuple(sorted(example)), splits)
+
+
+def _split(name: str) -> str:
+    found = NAME.fullmatch(name)
+    stem = (found and found["name"]) or name
+    return re.sub(r"\.tfrecords?$", "", stem).rsplit("-", 1)[-1]
+
+
+def _first(path: Path) -> dict[str, list[object]]:
+    """The features of a file's first record."""
+    with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            raise DamagedData(
+                f"{path} is compressed by gzip; records are read uncompressed: uncompress them"
+            )
+    try:
+        _, data = next(tfrecord.read(path))
+        return schema.decode_example(data)
+    except StopIteration:
+        return {}
+    except (ValueError, IndexError) as error:
+        raise DamagedData(f"{path} holds no tf.train.Example ({error})") from error
+
+
+def _part(folder: Path, names: list[str]) -> Part:
+    records, size, problems = 0, 0, []
+    for name in names:
+        lengths = list(tfrecord.sizes(folder / name))
+        records += len(lengths)
+        size += sum(lengths)
+        if sum(lengths) != os.path.getsize(folder / name):
+            problems.append(f"{folder / name}: it ends within a record")
+    series = [found for name in names if (found := NAME.fullmatch(name)) and found["total"]]
+    for total in sorted({found["total"] for found in series}):
+        there = {int(found["number"]) for found in series if found["total"] == total}
+        gone = sorted(set(range(int(total))) - there)
+        if gone:
+            first = ", ".join(f"{number:05d}" for number in gone[:3])
+            problems.append(f"{len(gone):,} of {int(total):,} shards are missing ({first} ...)")
+    return Part(len(names), records, size, tuple(problems))

@@ -139,9 +139,10 @@ def by_name(name: str) -> bool | None:
 
 def is_image(head: bytes) -> bool:
     """True where the first bytes of a file are those of an image that a record can hold."""
-    if head[:2] == b"BM":  # two letters that any text may begin with
-        return images.inspect(head).problem is None
-    return images.inspect(head).format != ""
+    facts = images.inspect(head)
+    if facts.format in ("BMP", "PPM"):  # two letters that any text may begin with
+        return facts.problem is None
+    return facts.format != ""
 
 
 def reason(name: str) -> str:

@@ -159,6 +159,11 @@ def test_images_where_nobody_looks_are_taken_or_counted(tmp_path: Path) -> None:
     assert "left out: 4 entries (" in found.description
 
 
+@pytest.mark.parametrize("text", [b"BMW is a car", b"P6 is a plan", b"GIFts", b""])
+def test_words_are_no_image_whatever_they_begin_with(text: bytes) -> None:
+    assert not intake.is_image(text + b" and more words" * 10 if text else text)
+
+
 def test_two_names_of_a_split_are_refused(tmp_path: Path) -> None:
     write_folders(tmp_path)
     put(tmp_path / "validation" / "n01440764" / "a.jpg", jpeg(1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import math
@@ -35,6 +36,7 @@ from imagenet_tools.training import checkpoints
 RUN, METRICS = "run.json", "metrics.jsonl"
 CLASSES = "classes.tsv"  # label 1..N, key (synset) and words of each class
 WRITER = ".writer"  # locked by the process that trains here, and says which one it is
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of network disks: then none is held
 _WEIGHTS = re.compile(r"model\.ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
 
 
@@ -125,6 +127,9 @@ def _held(path: Path, folder: Path) -> Iterator[Any]:
                     f"{folder}: another run is being trained here ({lock.read() or 'just begun'}); "
                     "wait for it, or choose another folder"
                 ) from None
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
             # The one that held it before may have removed it since it was opened here.
             try:
                 there = os.stat(path).st_ino == os.fstat(lock.fileno()).st_ino

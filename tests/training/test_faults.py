@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import tensorflow as tf
 from imagenet_tools import records, registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
+from imagenet_tools.evaluation import evaluate
 from imagenet_tools.pipelines import rendering
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import checkpoints, recipes, run_folder
@@ -66,7 +68,7 @@ def test_the_loss_is_the_mean_over_the_interval(data: Path, tmp_path: Path) -> N
 
 
 def test_weights_that_are_not_finite_after_the_last_update(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Trainer, "learning_rate", lambda self, step: math.inf)
     result = train(data, tmp_path, steps=1)
@@ -74,7 +76,12 @@ def test_weights_that_are_not_finite_after_the_last_update(
     assert (result.diverged, result.checkpoint) == (True, "")
     assert "tiny/" in result.warnings[0] and "not finite at step 1" in result.warnings[0]
     assert checkpoints.latest(tmp_path) is None
-    assert train(data, tmp_path, steps=1).diverged  # as it is written
+    again = train(data, tmp_path, steps=1)  # as it is written
+    assert again.diverged
+    command = ["train", "--data", str(data), "--train-dir", str(tmp_path / "b"), "--model", "tiny"]
+    command += ["--image-size", "32", "--batch-size", "8", "--preprocessing", "alexnet", "--json"]
+    assert cli_main.run([*command, "--max-number-of-steps", "2", "--initialisation", "he"]) == 1
+    assert json.loads(capsys.readouterr().out)["final_loss"] is None
 
 
 def test_a_good_checkpoint_stays_the_newest(
@@ -145,6 +152,16 @@ def test_one_run_writes_in_a_folder(data: Path, tmp_path: Path) -> None:
     (tmp_path / "dead" / run_folder.WRITER).write_text("process 1")  # it was killed
     assert train(data, tmp_path / "dead", steps=1).steps == 1
     assert not (tmp_path / "dead" / run_folder.WRITER).exists()
+
+
+def test_a_disk_without_locks_is_no_hindrance(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(run_folder.fcntl, "flock", refused)
+    assert train(data, tmp_path / "run", steps=1).steps == 1
 
 
 def test_no_run_in_a_folder_of_records(data: Path) -> None:
@@ -301,6 +318,16 @@ def test_an_image_that_cannot_be_decoded_is_named(copy: Path, tmp_path: Path) ->
         train(copy, tmp_path / "run")
 
 
+def test_an_evaluation_names_them_too(trained: Path, copy: Path) -> None:
+    shard = Path(records.shard_paths(copy, "validation")[1])
+    key = rewritten(shard, 1)
+    with pytest.raises(DamagedData, match=rf"{shard.name}: record 1 \({key}\): its image is not"):
+        evaluate.evaluate(copy, trained, batch_size=4)
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(DamagedData, match=f"{shard.name}: it has .* bytes where"):
+        evaluate.evaluate(copy, trained)
+
+
 def brightest(folder: Path) -> tuple[str, float]:
     """The key of the training image with the highest mean, and a bound that it alone exceeds."""
     means = {}
@@ -333,7 +360,9 @@ def test_a_pipeline_that_gives_nan_is_named_with_the_image(data: Path, tmp_path:
         train(data, tmp_path / "whole", preprocessing="gives_nan", recipe=whole)
 
 
-def test_a_pipeline_that_fails_is_named_with_the_image(data: Path, tmp_path: Path) -> None:
+def test_a_pipeline_that_fails_is_named_with_the_image(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     key, bound = brightest(data)
 
     @registry.register("fails_on_one")
@@ -344,4 +373,9 @@ def test_a_pipeline_that_fails_is_named_with_the_image(data: Path, tmp_path: Pat
             return tf.image.resize(image, [output_height, output_width]) / 128.0
 
     with pytest.raises(PipelineFailed, match=f"fails_on_one failed on image {key}, record "):
-        train(data, tmp_path, preprocessing="fails_on_one")
+        train(data, tmp_path / "run", preprocessing="fails_on_one")
+    command = ["train", "--data", str(data), "--train-dir", str(tmp_path / "cli"), "--model"]
+    command += ["tiny", "--image-size", "32", "--batch-size", "8", "--preprocessing"]
+    assert cli_main.run([*command, "fails_on_one"]) == 1
+    said = capsys.readouterr().err
+    assert f"failed on image {key}" in said and "not expected" not in said

@@ -84,6 +84,10 @@ def test_what_to_do_next_is_no_deviation(tiny_records: Path, tmp_path: Path) -> 
     assert "all of them new" in words
     later = make_plan(("alexnet", "inception"), tiny_records, seeds=2, first_seed=4)
     assert later.seeds == (4, 5)
+    guessing = {"alexnet": 1 / 4, "inception": 1 / 4}
+    arms.run_all(made, tmp_path / "g", tiny_records, launch=made_up(made, **guessing))
+    _, again = opening.next_step(content.make(judge(made, tmp_path / "g"), command=command))
+    assert again == "imgtools diagnose alexnet inception --data records"
     assert opening.headline(report.judgement.contrasts[0]).badge == "inconclusive"
 
 

@@ -204,27 +204,6 @@ class Pipeline:
                 out.append(self._colour_and_range(rendered, view, call))
         return tf.stack(out)
 
-    def fault(
-        self,
-        image: Any,
-        output_height: int,
-        output_width: int,
-        is_training: bool = False,
-        *,
-        seed: Any = None,
-    ) -> str | None:
-        """Say what goes wrong with one image under these draws, in a line; None if nothing does.
-
-        For who met an error or a value that is not finite in a batch, and wants the image named.
-        image: JPEG bytes, or uint8 [height, width, 3].
-        """
-        run = self.preprocess_encoded if isinstance(image, bytes) else self.preprocess_image
-        try:
-            out = run(image, output_height, output_width, is_training, seed=seed)
-        except Exception as error:
-            return probe.last_word(error)
-        return probe.not_finite(np.asarray(out)) or None
-
     def channel_ends(self) -> np.ndarray | None:
         """Return what 0 and 255 become in each channel, float32 [2, channels].
 

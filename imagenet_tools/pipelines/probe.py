@@ -37,8 +37,8 @@ def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.T
         raise ValueError(f"{name} did not end within {LIMIT:g} s on {what}") from None
     except Exception as error:
         raise ValueError(f"{name} failed on {what}: {last_word(error)}") from error
-    if wrong := not_finite(out):
-        raise ValueError(f"{name} gave {wrong} on a first probe")
+    if bad := int(np.size(out) - np.isfinite(out).sum()):
+        raise ValueError(f"{name} gave {bad} values that are NaN or infinite on a first probe")
     _done.add(key)
 
 
@@ -72,12 +72,6 @@ def _within(seconds: float, run: Callable[[], np.ndarray]) -> np.ndarray:
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return np.asarray(outcome[0])
-
-
-def not_finite(out: np.ndarray) -> str:
-    """What is wrong with values, in words; "" where all are finite."""
-    bad = int(np.size(out) - np.isfinite(out).sum())
-    return f"{bad} values that are NaN or infinite" if bad else ""
 
 
 def last_word(error: BaseException) -> str:

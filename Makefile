@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-.PHONY: demo test test-slow test-beam test-frameworks test-matrix test-load docs lint wheel-check bench clean
+.PHONY: demo test test-slow test-beam test-frameworks test-matrix test-load docs lint mutants wheel-check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
@@ -39,6 +39,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Changes one thing at a time in what a verdict is computed by, and says which change no test finds.
+mutants: $(VENV)/.dev
+	$(BIN)/pip install -q --disable-pip-version-check mutmut
+	$(BIN)/python -m mutmut run --max-children 2
+	$(BIN)/python -m mutmut results
+
 wheel-check: $(VENV)/.dev
 	$(BIN)/python tests/wheel_check.py
 
@@ -46,7 +52,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv .venv-* .nox build dist *.egg-info
+	rm -rf .venv .venv-* .nox mutants build dist *.egg-info
 
 $(VENV)/.runtime: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

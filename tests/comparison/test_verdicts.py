@@ -1,0 +1,224 @@
+"""A verdict to the letter, and its arithmetic by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from statistics import mean, variance
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from imagenet_tools import comparison
+from imagenet_tools.comparison import power, statistics, verdicts
+
+A = np.array([[1, 1, 1, 0, 1, 0], [1, 1, 0, 0, 1, 1]], bool)
+B = np.array([[1, 0, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 1]], bool)
+
+
+def test_a_difference_by_hand() -> None:
+    found = statistics.difference(A, B)
+    runs_a, runs_b = ([100 * mean(map(int, run)) for run in arm] for arm in (A, B))
+    assert found.value == pytest.approx(mean(runs_a) - mean(runs_b))
+    assert (found.mean_a, found.mean_b) == pytest.approx((mean(runs_a), mean(runs_b)))
+    assert (found.sd_a**2, found.sd_b**2) == pytest.approx((variance(runs_a), variance(runs_b)))
+    seeds = variance(runs_a) / 2 + variance(runs_b) / 3
+    assert found.seed_variance == pytest.approx(seeds)
+    p_a, p_b = ([mean(map(int, image)) for image in arm.T] for arm in (A, B))
+    churn = mean(p * (1 - p) for p in p_a) / 1 + mean(p * (1 - p) for p in p_b) / 2
+    assert found.churn == pytest.approx(1e4 * churn / 6)
+    spread = variance([a - b for a, b in zip(p_a, p_b, strict=True)])
+    images = 1e4 * (max(0, spread - churn) / 6 + 2 / 36)
+    assert found.image_variance == pytest.approx(images)
+    assert found.se == pytest.approx(math.sqrt(seeds + images))
+    assert found.run_variance == pytest.approx(variance(runs_a) + variance(runs_b) + 1e4 * 2 / 36)
+    half = stats.t.ppf(0.975, found.df) * found.se
+    assert found.interval() == pytest.approx((found.value - half, found.value + half))
+    assert found.p == pytest.approx(2 * stats.t.sf(found.value / found.se, found.df))
+
+
+def test_degrees_of_freedom_by_hand() -> None:
+    def second(a: float, b: float) -> float:
+        return (a + b) ** 2 / (a**2 / 6 + b**2 / 4) - 2
+
+    # 5 and 3 seeds: factor 1.7 * (4 / 2) ^ (2.25 / 2).
+    factor = 1.7 * 2**1.125
+    for a, b in ((1.0, 1.0), (1.0, 3.0)):
+        wanted = min(max(min(second(factor * a, b), second(a, factor * b)), 2), 6)
+        assert statistics.seed_degrees(a, b, 5, 3) == pytest.approx(wanted)
+    assert statistics.seed_degrees(0.0, 0.0, 5, 3) == 2
+    careful = (1 + 10 / 4**2) * 3
+    assert statistics.total_degrees(3.0, 4.0, 2.0, 1000) == pytest.approx(
+        4 * ((careful + 2) / careful) ** 2
+    )
+    assert statistics.total_degrees(3.0, 4.0, 2.0, 6) == 5
+    assert statistics.total_degrees(0.0, 4.0, 2.0, 1000) == 999
+
+
+def test_a_chance_by_hand() -> None:
+    """One prior of the mixture alone is a t of one more degree of freedom."""
+    value, run, seed, df = 2.0, 1.5, 0.5, 4.0
+    parts, weights = [], []
+    for wider, often in zip(statistics.WIDER, statistics.HOW_OFTEN, strict=True):
+        prior = (1.5 * wider) ** 2 / 2 * run
+        drawn = prior / (prior + seed)
+        scale = (df * run + value**2 * run / (prior + seed)) / (df + 1)
+        t = value * drawn / math.sqrt(scale * (1 + drawn * seed / run))
+        parts.append(stats.t.cdf(t, df + 1))
+        weights.append(often / math.sqrt(prior + seed) * scale ** (-(df + 1) / 2))
+    wanted = np.average(parts, weights=weights)
+    assert statistics.chance_to_win(value, run, seed, df) == pytest.approx(wanted)
+    assert sum(statistics.HOW_OFTEN) == pytest.approx(1)
+
+
+def known(**changes: Any) -> verdicts.Verdict:
+    """A verdict that could go either way, to be put in words."""
+    rng = np.random.default_rng(0)
+    made = comparison.verdict(rng.random((3, 400)) < 0.6, rng.random((3, 400)) < 0.6)
+    plain = {"difference": 1.234, "interval": (-0.5, 2.968), "images_more": None}
+    return replace(made, **{"kind": "inconclusive", **plain, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"kind": "A better", "interval": (0.1, 2.368), "chance_a_beats_b": 0.914},
+            "x is better than y by 1.23 points of top-1 (95 % interval +0.10 to +2.37; 3 + 3 seeds,"
+            " 400 images). A fresh x run beats a fresh y run with probability 0.91",
+        ),
+        (
+            {"kind": "B better", "difference": -1.234, "interval": (-2.368, -0.1),
+             "chance_a_beats_b": 0.001},
+            "y is better than x by 1.23 points of top-1 (95 % interval +0.10 to +2.37; 3 + 3 seeds,"
+            " 400 images). A fresh y run beats a fresh x run with probability above 0.99",
+        ),
+        (
+            {"kind": "equivalent", "margin": 4.0},
+            "x and y are equivalent within 4 points of top-1 (difference +1.23, 95 % interval "
+            "-0.50 to +2.97; 3 + 3 seeds, 400 images)",
+        ),
+        (
+            {"seeds_more": 4},
+            "Inconclusive: x less y is +1.23 points of top-1 (95 % interval -0.50 to +2.97; 3 + 3 "
+            "seeds, 400 images); about 4 more seeds an arm would probably settle it",
+        ),
+        (
+            {"seeds_more": 1, "interval": (0.1, 2.4), "p": 0.0321, "alpha": 0.0425},
+            "Inconclusive: x less y is +1.23 points of top-1 (95 % interval +0.10 to +2.40; 3 + 3 "
+            "seeds, 400 images); p = 0.032 is not below the level of 0.0425 here; about 1 more seed"
+            " an arm would probably settle it",
+        ),
+        (
+            {"seeds_more": None},
+            "Inconclusive: x less y is +1.23 points of top-1 (95 % interval -0.50 to +2.97; 3 + 3 "
+            "seeds, 400 images); more than 200 more seeds would be needed",
+        ),
+        (
+            {"images_more": 2345},
+            "Inconclusive: x less y is +1.23 points of top-1 (95 % interval -0.50 to +2.97; 3 + 3 "
+            "seeds, 400 images); 400 images are too few, however many seeds: about 2,345 more "
+            "images would probably settle it",
+        ),
+        (
+            {"images": 49, "images_more": 1, "interval": (0.1, 2.4)},
+            "Inconclusive: x less y is +1.23 points of top-1 (95 % interval +0.10 to +2.40; 3 + 3 "
+            "seeds, 49 images); 49 images are too few for a verdict, which takes 50",
+        ),
+    ],
+)  # fmt: skip
+def test_sentences(changes: dict[str, Any], sentence: str) -> None:
+    assert verdicts.say(known(**changes), ("x", "y")) == sentence
+
+
+def test_other_sentences() -> None:
+    one = comparison.verdict(A[:1], B[:2], names=("x", "y"), alpha=0.01)
+    assert one.sentence == (
+        "Inconclusive: one seed an arm cannot tell x from y (difference +33.33 points on 6 images, "
+        "of these checkpoints only); run 3 seeds or more"
+    )
+    assert (one.difference, one.seeds, one.images) == (pytest.approx(100 / 3), (1, 2), 6)
+    assert (one.kind, one.p, one.equivalence_p, one.chance_a_beats_b) == ("inconclusive", 1, 1, 0.5)
+    assert (one.alpha, one.later, one.margin, one.seeds_more) == (0.01, 0.01, 0.5, 2)
+    assert (one.estimate, len(one.checkpoints)) == (None, 1)
+    lost = verdicts.all_diverged(("x", "y"), (0, 2), 300, 0.5, 0.05)
+    assert lost.sentence == (
+        "Inconclusive: every run of x diverged, so there is no accuracy to compare; `imgtools "
+        "diagnose` says why, a lower rate or --match-scale may help"
+    )
+    assert verdicts.all_diverged(("x", "y"), (0, 0), 3, 0.5, 0.05).sentence.startswith(
+        "Inconclusive: every run of x and y diverged"
+    )
+    assert math.isnan(lost.difference) and math.isnan(lost.chance_a_beats_b)
+    assert (lost.kind, lost.images, lost.seeds) == ("inconclusive", 300, (0, 2))
+    guess = verdicts.nothing_learned(known(kind="equivalent", seeds_more=3), ("x", "y"), 1000)
+    assert guess.sentence == (
+        "Inconclusive: every run of x and y guesses among 1,000 classes (difference +1.23 points), "
+        "so this says nothing of the pipelines; `imgtools diagnose` says why, a longer schedule or "
+        "another rate may help"
+    )
+    assert (guess.kind, guess.seeds_more, guess.images_more) == ("inconclusive", None, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.99, "0.99"), (0.9951, "above 0.99"), (0.01, "0.01"), (0.0049, "below 0.01"), (0.5, "0.50")],
+)
+def test_chances_in_words(value: float, words: str) -> None:
+    assert verdicts.chance(value) == words
+
+
+def test_two_seeds_are_judged_and_levels_decide() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.random((2, 2000)) < 0.9, rng.random((2, 2000)) < 0.1
+    assert comparison.verdict(a, b).kind == "A better"
+    assert verdicts.decide(1.0, 0.04, 0.2, 0.05) == "A better"
+    assert verdicts.decide(-1.0, 0.04, 0.2, 0.05) == "B better"
+    assert verdicts.decide(1.0, 0.05, 0.05, 0.05) == "inconclusive"
+    assert verdicts.decide(1.0, 0.01, 0.04, 0.05) == "equivalent"
+
+
+def test_errors_say_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match=r"^a difference between pipelines needs 2 seeds an arm"):
+        statistics.difference(A[:1], B)
+    with pytest.raises(ValueError, match=r"^a difference .* needs 2 images or more, not 1$"):
+        statistics.difference(A[:, :1], B[:, :1])
+    with pytest.raises(ValueError, match=r"^correct must be a boolean .*, not float64$"):
+        comparison.verdict(A.astype(float), B.astype(float))
+    with pytest.raises(ValueError, match=r"^margin is -1 points; it must be above 0$"):
+        comparison.verdict(A, B, -1)
+
+
+def test_seeds_to_add() -> None:
+    estimate = replace(
+        statistics.difference(A, B), value=0.3, sd_a=0.2, sd_b=0.4, image_variance=0.01
+    )
+    sd = math.sqrt((0.2**2 + 0.4**2) / 2)
+    needed = power.seeds_needed(0.5, round(sd, 3), 0.1, alpha=0.02)
+    assert needed is not None
+    assert verdicts.more_seeds(estimate, 0.5, 3, 0.02) == needed - 3
+    assert verdicts.more_seeds(estimate, 0.5, needed + 5, 0.02) == 1
+    assert verdicts.more_seeds(replace(estimate, sd_a=90.0), 0.5, 3, 0.02) is None
+    larger = power.seeds_needed(0.9, round(sd, 3), 0.1, alpha=0.02)
+    assert larger is not None
+    assert verdicts.more_seeds(replace(estimate, value=-0.9), 0.5, 2, 0.02) == max(1, larger - 2)
+
+
+def test_power_by_simulation() -> None:
+    rng, draws = np.random.default_rng(4), 40_000
+    a, b = rng.normal(1.5, 1, (draws, 4)), rng.normal(0, 1, (draws, 4))
+    images = rng.normal(0, 0.5, draws)
+    of_a, of_b = a.var(1, ddof=1) / 4, b.var(1, ddof=1) / 4
+    df = statistics.total_degrees(
+        of_a + of_b, statistics.seed_degrees(of_a, of_b, 4, 4), 0.25, 10**4
+    )
+    t = (a.mean(1) - b.mean(1) + images) / np.sqrt(of_a + of_b + 0.25)
+    for alpha in (0.05, 0.01):
+        found = np.mean(2 * stats.t.sf(np.abs(t), df) < alpha)
+        # 40,000 draws know it to within 0.25 points.
+        assert power.power(1.5, 4, 1.0, 0.5, alpha) == pytest.approx(found, abs=0.0075)
+    assert power.power(0.0, 4, 0.0) == 0 and power.power(0.1, 4, 0.0) == 1
+    assert power.power(-1.5, 4, 1.0, 0.5) == power.power(1.5, 4, 1.0, 0.5)
+    assert power.seeds_needed(1.0, 1.0, 0.5) is None  # other images alone hide it

@@ -197,6 +197,7 @@ def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
         "skipped": manifest.skipped,
         "repaired": manifest.repaired,
         "converted": manifest.converted,
+        "left_out": {reason: entry.count for reason, entry in manifest.left_out.items()},
         "digest": manifest.digest,
         "seconds": round(seconds, 3),
     }

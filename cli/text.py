@@ -67,6 +67,9 @@ def build_summary(out: str, manifest: Manifest) -> Iterator[str]:
         factor = (size + manifest.saved) / size
         words = f"{factor:.2f} x smaller" if factor >= 1 else f"{1 / factor:.2f} x larger"
         yield f"  {words} than with the files' own bytes ({manifest.saved / 2**20:+,.1f} MiB saved)"
+    if manifest.left_out:
+        counts = ", ".join(f"{reason} {one.count:,}" for reason, one in manifest.left_out.items())
+        yield f"  left out of the raw data: {counts}; names are in imgtools_manifest.json"
     for kind in ("converted", "repaired", "skipped"):
         if notes := getattr(manifest, kind):
             yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"

@@ -126,6 +126,7 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         converted=notes("converted"),
         saved=sum(result.saved for result in results.values()),
         options=outline.options,
+        left_out=outline.left_out,
     )
 
 

@@ -46,8 +46,17 @@ class Split:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Entries of the raw data that no record holds, for one reason: how many, the first names."""
+
+    count: int
+    first: list[str]
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """What was built, from what, and how. classes[i] is (key, words) of label i + 1."""
+    """What was built, from what, and how. classes[i] is (key, words) of label i + 1. left_out:
+    reason -> what of the raw data was never listed for it."""
 
     layout: str
     label_convention: str
@@ -64,6 +73,7 @@ class Manifest:
     converted: tuple[dict[str, str], ...] = ()
     saved: int = 0  # bytes by which the images are smaller than the raw ones (negative: larger)
     options: dict[str, Any] = field(default_factory=dict)  # prepare.Settings, as asked for
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:

@@ -208,11 +208,15 @@ def encode_head(
     )
 
 
-def write_index(path: str, sizes: list[int]) -> None:
-    """Write DALI's index: offset and size of each record, one a line (tfrecord2idx's format)."""
+def index_text(sizes: list[int]) -> str:
+    """DALI's index: offset and size of each record, one a line (tfrecord2idx's format)."""
     starts = itertools.accumulate(sizes, initial=0)
-    lines = "".join(f"{start} {size}\n" for start, size in zip(starts, sizes, strict=False))
+    return "".join(f"{start} {size}\n" for start, size in zip(starts, sizes, strict=False))
+
+
+def write_index(path: str, sizes: list[int]) -> None:
+    """Write DALI's index."""
     folder, name = os.path.split(path)
     temporary = storage.staging(folder) / f".tmp-{name}.{secrets.token_hex(4)}"
-    temporary.write_text(lines, encoding="ascii")
+    temporary.write_text(index_text(sizes), encoding="ascii")
     storage.publish(temporary, path)

@@ -15,6 +15,8 @@ import google_crc32c
 from imagenet_tools import images, storage
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.manifest import Shard
+from imagenet_tools.records.shard import index_text
+from imagenet_tools.records.shuffle import hashes_of
 
 
 class Finding(NamedTuple):
@@ -41,6 +43,7 @@ class ShardCheck:
     index_path: str | None
     decode: bool
     slim_constants: bool
+    seed: int | None = None  # of the shuffle, where it is known
 
 
 @dataclass
@@ -56,7 +59,7 @@ class ShardFacts:
 def check_shard(check: ShardCheck) -> ShardFacts:
     """Read one shard through and return what it holds and what is wrong with it."""
     facts, name = ShardFacts(), os.path.basename(check.path)
-    digest, sizes, contents = hashlib.sha256(), [], []
+    digest, sizes, contents, keys = hashlib.sha256(), [], [], []
     try:
         with storage.local_copy(check.path) as path:
             storage.size(path)  # a fifo is refused, not waited for
@@ -71,6 +74,7 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                 if not framed.problem:
                     facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
                 contents.append(_content(example))
+                keys.append(_key(example))
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
@@ -90,9 +94,26 @@ def check_shard(check: ShardCheck) -> ShardFacts:
         )
         facts.findings.append(Finding(name, -1, "", reason))
         facts.intact = False
+    elif expected is not None and sum(sizes) != expected.bytes:
+        reason = f"{sum(sizes):,} bytes where the manifest says {expected.bytes:,}"
+        facts.findings.append(Finding(name, -1, "", reason))
+    if check.seed is not None and facts.intact and not _shuffled(keys, check.seed):
+        reason = f"its records are not in the order of the manifest's seed, {check.seed}"
+        facts.findings.append(Finding(name, -1, "", reason))
     if check.index_path and facts.intact:
         facts.findings += _index_findings(name, check.index_path, sizes)
     return facts
+
+
+def _key(example: dict[str, list[Any]]) -> str:
+    parts = (example.get(key, [b""])[:1] for key in (schema.SYNSET, schema.FILENAME))
+    names = (part[0] if part and isinstance(part[0], bytes) else b"" for part in parts)
+    return b"/".join(names).decode("utf-8", "surrogateescape")
+
+
+def _shuffled(keys: list[str], seed: int) -> bool:
+    hashes = list(hashes_of(keys, seed))
+    return hashes == sorted(hashes)
 
 
 def _examine(framed: tfrecord.Framed, check: ShardCheck) -> tuple[dict[str, list[Any]], list[str]]:
@@ -112,8 +133,10 @@ def text(example: dict[str, list[Any]], key: str) -> str:
 
 
 def _label(example: dict[str, list[Any]]) -> int:
-    value = example.get(schema.LABEL, [-1])[:1]
-    return value[0] if value and isinstance(value[0], int) else -1
+    for value in example.get(schema.LABEL, ())[:1]:
+        if isinstance(value, int):
+            return value
+    return -1
 
 
 def _content(example: dict[str, list[Any]]) -> int:
@@ -167,9 +190,9 @@ def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator
 
 def _index_findings(name: str, path: str, sizes: list[int]) -> list[Finding]:
     try:
-        lines = storage.place(path).read_text(encoding="ascii").split()
+        if not storage.is_remote(path):
+            storage.size(path)
+        held = storage.place(path).read_text(encoding="ascii")
     except (OSError, ValueError):
-        lines = []
-    if [int(size) for size in lines[1::2] if size.isdigit()] == sizes:
-        return []
-    return [Finding(name, -1, "", f"{path} is no index of it")]
+        held = ""
+    return [] if held == index_text(sizes) else [Finding(name, -1, "", f"{path} is no index of it")]

@@ -84,15 +84,16 @@ def key_hashes(keys: Iterable[str], seed: int, count: int) -> np.ndarray:
     """Return a 64-bit hash of each key under the seed."""
     import numpy as np
 
+    return np.fromiter(hashes_of(keys, seed), np.uint64, count)
+
+
+def hashes_of(keys: Iterable[str], seed: int) -> Iterator[int]:
+    """As key_hashes, one by one."""
     prefix = hashlib.blake2b(f"imgtools {seed}\n".encode(), digest_size=8)
-
-    def digests() -> Iterator[int]:
-        for key in keys:
-            state = prefix.copy()
-            state.update(key.encode("utf-8", "surrogateescape"))
-            yield int.from_bytes(state.digest(), "big")
-
-    return np.fromiter(digests(), np.uint64, count)
+    for key in keys:
+        state = prefix.copy()
+        state.update(key.encode("utf-8", "surrogateescape"))
+        yield int.from_bytes(state.digest(), "big")
 
 
 def _refuse_duplicates(part: RawSplit, hashes: np.ndarray, order: np.ndarray) -> None:

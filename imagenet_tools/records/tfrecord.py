@@ -12,6 +12,7 @@ import google_crc32c
 
 from imagenet_tools.errors import DamagedData
 
+GZIP = "the file is compressed by gzip; uncompress it first"
 OVERHEAD = 16  # bytes a record costs beside its data
 _MASK = 0xA282EAD8  # TensorFlow's (core/lib/hash/crc32c.h)
 _LENGTH, _CRC = struct.Struct("<Q").pack, struct.Struct("<I").pack
@@ -52,18 +53,20 @@ def scan(path: str | os.PathLike[str]) -> Iterator[Framed]:
                 return
             length, crc = struct.unpack("<QI", before)
             if masked(google_crc32c.value(before[:8])) != crc:
-                yield Framed(offset, b"", before, "the CRC of its length does not hold")
+                packed = offset == 0 and before.startswith(b"\x1f\x8b")
+                wrong = "the CRC of its length does not hold"
+                yield Framed(offset, b"", before, GZIP if packed else wrong)
                 return
             # Never asked for more than the file has: a length with a valid CRC may still lie.
             data = file.read(min(length, left))
             after = file.read(4)
             if len(data) < length or len(after) < 4:
-                problem = f"truncated: {length:,} bytes wanted, {len(data):,} are there"
-                yield Framed(offset, data, before + after, problem)
+                cut = f"truncated: {length:,} bytes wanted, {len(data):,} are there"
+                yield Framed(offset, data, before + after, cut)
                 return
             holds = masked(google_crc32c.value(data)) == struct.unpack("<I", after)[0]
-            wrong = None if holds else "the CRC of its data does not hold"
-            yield Framed(offset, data, before + after, wrong)
+            problem = None if holds else "the CRC of its data does not hold"
+            yield Framed(offset, data, before + after, problem)
             offset += length + OVERHEAD
 
 

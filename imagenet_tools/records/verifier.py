@@ -98,6 +98,7 @@ def _check_all(
             classes=tuple(key for key, _ in manifest.classes) if manifest else (),
             index_path=index_path(place, name) if indexed else None,
             decode=decode,
+            seed=manifest.seed if manifest else None,
             slim_constants=manifest is None or manifest.options["slim_compat"],
         )
         for name in names

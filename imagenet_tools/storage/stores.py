@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 
 # Five tries over some ten seconds, beside those that a store's own library makes.
 TRIES, WAIT, LONGEST = 5, 0.7, 20.0
+LONGEST_TEXT = 400  # characters of a server's message that are shown
 PIECE = 16 * 2**20  # bytes of one request of a download
 # S3 takes up to 5 GB in one request, which then has an MD5 as its ETag. A part is held in memory.
 PART = 128 * 2**20
@@ -112,10 +113,17 @@ def ask(what: str, call: Callable[[], Result]) -> Result:
 
 
 def _reason(error: Exception) -> str:
-    text = redact(str(error)).strip()
+    text = _one_line(redact(str(error)))
     if isinstance(error, _Mismatch):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    """What a server said, fit for a message: a line of bounded length, nothing in it that a
+    terminal would obey."""
+    line = "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
+    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]} ..."
 
 
 def info(url: str, all_of_it: bool = False) -> dict[str, Any]:

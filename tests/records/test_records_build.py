@@ -230,3 +230,18 @@ def test_a_task_survives_pickling(found: RawSet) -> None:
     words = {image.synset: "words" for image in images}
     task = ShardTask("/out/x", images, words, records.Settings(max_side=64), digest="d")
     assert pickle.loads(pickle.dumps(task)) == task
+
+
+def test_what_was_left_out_stands_in_the_manifest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_raw(tmp_path / "raw")
+    for name in ("notes.txt", "more.txt"):
+        (folder / "train" / "ant" / name).write_text("x")
+    line = ["build-tfrecords", "--raw", str(folder), "--out", str(tmp_path / "out")]
+    for _ in range(2):  # built, and complete already
+        assert cli_main.run([*line, "--workers", "1"]) == 0
+        assert "left out of the raw data: .txt 2" in capsys.readouterr().out
+    left_out = records.read_manifest(tmp_path / "out").left_out
+    assert {reason: one.count for reason, one in left_out.items()} == {".txt": 2}
+    assert len(left_out[".txt"].first) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -149,8 +150,8 @@ def test_a_record_that_is_no_example(folder: Path) -> None:
 def test_only_decoding_finds_damage_inside_a_sound_structure(tmp_path: Path) -> None:
     place = make_raw(tmp_path / "raw", classes=("ant",), train=1, validation=1)
     data = bytearray(encoded(picture(1)))
-    at = data.index(b"\xff\xc4")
-    data[at + 5 : at + 21] = bytes([255] * 16)  # a Huffman table that cannot be
+    at = len(data) - 100
+    data[at : at + 60] = bytes(60)
     (place / "train" / "ant" / "ant_train_0.JPEG").write_bytes(data)
     out = tmp_path / "out"
     records.build(raw.detect(place), out, workers=1)
@@ -169,6 +170,31 @@ def test_images_common_to_two_splits(tmp_path: Path) -> None:
     assert finding.name == "bee_train_4.JPEG"
     assert "the same image as validation-00000-of-00001" in finding.reason
     assert "cat_val_1.JPEG" in finding.reason
+
+
+def test_a_seed_and_sizes_that_are_not_the_records_are_named(folder: Path) -> None:
+    tamper(folder, lambda content: content.update(seed=5))
+    reasons = {str(one) for one in check(folder).findings}
+    assert f"{SHARD}: its records are not in the order of the manifest's seed, 5" in reasons
+    tamper(folder, lambda content: (content.update(seed=0), first(content).update(bytes=7)))
+    (finding,) = check(folder).findings
+    assert "bytes where the manifest says 7" in finding.reason
+
+
+def test_records_compressed_by_gzip_are_called_that(folder: Path) -> None:
+    path = folder / SHARD
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert check(folder).findings[0].reason == "the file is compressed by gzip; uncompress it first"
+
+
+def test_offsets_of_an_index_are_checked_and_mended(images: Path, folder: Path) -> None:
+    index = folder / "index" / f"{SHARD}.idx"
+    sound = index.read_text()
+    index.write_text(sound.replace("0 ", "1 ", 1))
+    (finding,) = check(folder).findings
+    assert (finding.file, finding.reason) == (SHARD, f"{index} is no index of it")
+    assert not records.repair(folder, raw.detect(images), workers=1).after.findings
+    assert index.read_text() == sound
 
 
 def test_labels_txt_and_index_are_checked(folder: Path) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
+from imagenet_tools.raw.boxes import Box
 from imagenet_tools.raw.index import RawSet, RawSplit
 from imagenet_tools.records.manifest import shard_name
 
@@ -116,10 +118,19 @@ def fingerprint(raw_set: RawSet, plans: list[SplitPlan], settings: dict[str, obj
     """
     total = hashlib.sha256(repr(sorted(settings.items())).encode())
     total.update(repr([tuple(info) for info in raw_set.classes]).encode())
+    boxes = repr(sorted(_boxes(raw_set).items())).encode()
     for plan in sorted(plans, key=lambda plan: plan.split):
         total.update(f"{plan.split} {plan.shards} {plan.digest}\n".encode())
-        total.update(repr(sorted(raw_set.splits[plan.split].boxes.items())).encode())
+        total.update(boxes)
     return total.hexdigest()[:32]
+
+
+def _boxes(raw_set: RawSet) -> dict[str, tuple[Box, ...]]:
+    """The boxes of all splits by the stems of their images, as version 0.1.0 had them, so that its
+    folders are known again; by their keys where two images have one stem."""
+    found = {key: own for part in raw_set.splits.values() for key, own in part.boxes.items()}
+    by_stem = {os.path.splitext(os.path.basename(key))[0]: own for key, own in found.items()}
+    return by_stem if len(by_stem) == len(found) else found
 
 
 def estimate_bytes(part: RawSplit, sample: int = 400) -> int:

@@ -33,6 +33,8 @@ def each(stream: Iterable[Any], reading: Reading, start_step: int = 0) -> Iterat
             batch = next(batches)
         except StopIteration:
             return
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(error.message.partition("\n")[0]) from error
         except tf.errors.OpError as error:
             raise explained(error, reading, step) from error
         yield batch

@@ -64,9 +64,15 @@ class Trainer:
         return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.steps)
 
     def update(self, batch: Mapping[str, tf.Tensor], rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """One update from this worker's images and labels; the loss before it."""
+        """One update from this worker's images and labels; the loss before it.
+
+        Raises MemoryError where TensorFlow finds no room.
+        """
         images, labels = self.devices.split(batch["image"]), self.devices.split(batch["label"])
-        return self.step(images, labels, rate, step)
+        try:
+            return self.step(images, labels, rate, step)
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(error.message.partition("\n")[0]) from error
 
     def _step(
         self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor

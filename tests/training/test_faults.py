@@ -95,6 +95,18 @@ def test_a_good_checkpoint_stays_the_newest(
     assert checkpoints.not_finite(checkpoints.read(tmp_path).tensors) == []
 
 
+def test_memory_that_ends_inside_tensorflow_is_said_like_any(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        message = "OOM when allocating tensor with shape[8,9] and type float\n\t [[node]]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(Trainer, "_step", full)
+    with pytest.raises(MemoryError, match=r"^OOM when allocating tensor with .* type float$"):
+        train(data, tmp_path)
+
+
 # The folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import warnings
@@ -64,10 +65,13 @@ def _of_jpeg(data: bytes, facts: ImageFacts, strict: bool) -> Image.Image:
         pixels = simplejpeg.decode_jpeg(data, colours, strict=strict)
     except ValueError as error:
         raise ValueError(f"does not decode ({error})") from error
-    if facts.channels == 1:
-        return Image.fromarray(pixels[..., 0])
-    if facts.channels == 3:
-        return Image.fromarray(pixels)
+    if facts.channels != 4:
+        image = Image.fromarray(pixels[..., 0] if facts.channels == 1 else pixels)
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # It goes into a smaller JPEG that is made of this one.
+            image.info["comment"] = Image.open(io.BytesIO(data)).info["comment"]
+        return image
     stored = pixels.astype(np.uint16)
     if not facts.adobe:
         stored = 255 - stored

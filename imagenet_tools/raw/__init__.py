@@ -71,6 +71,8 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
         found = layout.find(place, options)
         if found is not None:
             _refuse_empty(found)
+            if boxes is not None and not found.boxes_source:
+                raise ValueError(f"--boxes {boxes}: {found.layout} takes no boxes")
             return _named_gaps(replace(found, looked_for=layout.LOOKED_FOR))
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(

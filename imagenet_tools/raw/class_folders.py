@@ -41,7 +41,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     seen = Intake()
     places = {split: listing.split_folder(root, split) for split in SPLITS}
     folders = {split: folder for split, folder in places.items() if folder}
-    inside = {split: listing.entries(folder) for split, folder in folders.items()}
+    real = listing.real(root)
+    inside = {split: listing.entries(folder, real) for split, folder in folders.items()}
     sorted_parts = {
         split: _listed(folder, split, inside[split].folders, seen)
         for split, folder in folders.items()
@@ -52,6 +53,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     for split, folder in folders.items():
         part = _labelled(*sorted_parts[split], numbering)
         loose = inside[split].images
+        for link in inside[split].links:
+            seen.say(intake.LINKED_OUT, f"{folder.name}/{link}")
         seen.leave_all((why, f"{folder.name}/{name}") for why, name in inside[split].left_out)
         flat = split == "validation" and not len(part)
         if flat and loose:

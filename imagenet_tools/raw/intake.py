@@ -168,8 +168,9 @@ def head_of(path: str, size: int = HEAD) -> bytes:
 
 def special(mode: int) -> str | None:
     """What stands in a file's place, by its mode; None for a regular file."""
+    if stat.S_ISREG(mode):
+        return None
     kinds = (
-        (stat.S_ISREG, None),
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISFIFO, "a named pipe"),
         (stat.S_ISSOCK, "a socket"),

@@ -43,23 +43,28 @@ def entries(folder: str | os.PathLike[str], root: str = "") -> Listed:
             size = 0 if kind == "folder" else one.stat().st_size
             _tell(found, path, one.name, kind, size)
     else:
+        inside = ""
         with os.scandir(folder) as listing:
             for entry in listing:
+                if entry.is_file(follow_symlinks=False) and intake.by_name(entry.name):
+                    found.images.append(entry.name)  # nearly all are; the rest costs more
+                    continue
                 linked = entry.is_symlink()
-                _tell(found, entry.path, entry.name, _kind(entry, folder, linked))
-                if linked and root and _leads_out(entry.path, root):
+                inside = inside or (os.path.realpath(folder) if linked else "")
+                _tell(found, entry.path, entry.name, _kind(entry, inside if linked else ""))
+                if linked and root and _leads_out(entry.path, inside, root):
                     found.links.append(entry.name)
     for names in found:
         names.sort()
     return found
 
 
-def _kind(entry: os.DirEntry[str], folder: str | os.PathLike[str], linked: bool) -> str:
-    """folder, file, or what else it is; what kind of link in words where it leads nowhere."""
+def _kind(entry: os.DirEntry[str], inside: str) -> str:
+    """folder, file, or what else it is; "broken links" where it leads nowhere. inside: of a link,
+    the folder that it is in."""
     try:
         if entry.is_dir():
-            inside = f"{os.path.realpath(folder)}/"
-            if linked and inside.startswith(f"{os.path.realpath(entry.path)}/"):
+            if inside and f"{inside}/".startswith(f"{os.path.realpath(entry.path)}/"):
                 raise ValueError(f"{entry.path}: a symlink that leads back to a folder it is in")
             return "folder"
         if entry.is_file():
@@ -92,9 +97,14 @@ def _tell(found: Listed, path: str, name: str, kind: str, size: int = intake.HEA
         found.left_out.append((reason, name))
 
 
-def _leads_out(path: str, root: str) -> bool:
-    target = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+def _leads_out(path: str, inside: str, root: str) -> bool:
+    target = os.path.normpath(os.path.join(inside, os.readlink(path)))
     return not f"{target}/".startswith(f"{root}/")
+
+
+def real(folder: Path) -> str:
+    """The folder that links may not leave without a word; "" in a store, which has none."""
+    return "" if storage.is_remote(folder) else os.path.realpath(folder)
 
 
 def split_folder(root: Path, split: str) -> Path | None:
@@ -117,7 +127,9 @@ def split_folder(root: Path, split: str) -> Path | None:
 
 def beside(root: Path, used: set[str], seen: Intake) -> None:
     """Count what lies in the root of a data set beside what its layout uses."""
-    for name in (listed := entries(root)).folders:
+    for link in (listed := entries(root, real(root))).links:
+        seen.say(intake.LINKED_OUT, link)
+    for name in listed.folders:
         if name not in used:
             seen.leave(intake.OTHER_FOLDERS, f"{name}/")
     for reason, name in listed.left_out:
@@ -144,7 +156,7 @@ def class_images(folder: str, root: str = "") -> Listed:
 def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> Iterator[Entry]:
     """The images of each class folder in turn; their labels are 1 for the first of the names, ...,
     whichever of them hold images (see index.renumbered)."""
-    root = "" if storage.is_remote(folder) else os.path.realpath(os.path.dirname(folder))
+    root = real(folder.parent)
     with tqdm(desc=f"listing {split}", unit="image", disable=None) as bar:
         containers = [os.path.join(folder, name) for name in names]
         listed = storage.ahead(

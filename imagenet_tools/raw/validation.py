@@ -44,6 +44,8 @@ def flat_entries(folder: Path, names: Iterable[str]) -> Iterator[Entry]:
 def disagreement(part: RawSplit) -> str:
     """Which ILSVRC2012_val images of a split that is numbered as ImageNet have other labels than
     the list shipped with us, in words; "" where none has."""
+    if b"ILSVRC2012_val_" not in part.names:
+        return ""
     pairs = [
         (name, label, truth)
         for name, label in zip(part.filenames(), part.labels.tolist(), strict=True)

@@ -171,7 +171,7 @@ def test_two_names_of_a_split_are_refused(tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
-def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
+def test_what_is_no_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "train" / "ant"
     put(folder / "sound.jpg", jpeg(1))
     os.mkfifo(folder / "pipe.jpg")
@@ -179,9 +179,8 @@ def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
     os.symlink("nowhere", folder / "broken.jpg")
     (folder / "folder.jpg").mkdir()
     here = socket.socket(socket.AF_UNIX)
-    os.chdir(folder)  # a socket's path is short
+    monkeypatch.chdir(folder)  # a socket's path is short
     here.bind("socket.jpg")
-    os.chdir("/")
     here.close()
     found = raw.detect(tmp_path)
     assert counts(found) == {intake.EMPTY: 1}
@@ -196,6 +195,25 @@ def test_what_is_no_file_is_never_opened(tmp_path: Path) -> None:
         "ant/zero.jpg": "a device and no image",
     }
     assert manifest.splits["train"].records == 1
+
+
+def test_links_are_followed_and_said_where_they_lead_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "elsewhere" / "bee" / "b.jpg", jpeg(1))
+    put(tmp_path / "raw" / "train" / "ant" / "a.jpg", jpeg(2))
+    put(tmp_path / "raw" / "val" / "ant" / "v.jpg", jpeg(3))
+    train = Path("raw", "train")
+    (train / "ant" / "inside.jpg").symlink_to("../../val/ant/v.jpg")
+    assert "out of the raw folder" not in raw.detect("raw").description
+    (train / "ant" / "out.jpg").symlink_to("../../../elsewhere/bee/b.jpg")
+    (train / "bee").symlink_to(tmp_path / "elsewhere" / "bee")
+    found = raw.detect("raw")
+    assert list(found.splits["train"].keys()) == [
+        *("ant/a.jpg", "ant/inside.jpg", "ant/out.jpg", "bee/b.jpg")
+    ]
+    assert "links out of the raw folder: 2 (train/ant/out.jpg, train/bee)" in found.description
 
 
 def test_an_image_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,8 @@ def _cut(plane: tf.Tensor, view: View) -> tf.Tensor:
     inside = plane[low[0] : high[0], low[1] : high[1]]
     before = low - view.window
     after = tf.constant(view.size) - before - (high - low)
-    return tf.pad(inside, tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0))
+    padded = tf.pad(inside, tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0))
+    return tf.ensure_shape(padded, [None, None, plane.shape[-1]])  # tf.pad forgets the channels
 
 
 def _never_flipped(view: View) -> bool:

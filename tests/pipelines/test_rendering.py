@@ -246,6 +246,18 @@ def line_of(spec: str, is_training: bool) -> np.ndarray:
     return drawn[0]
 
 
+@pytest.mark.parametrize("spec", ["alexnet", "alexnet+randaugment+erasing:p=1", "timm"])
+@pytest.mark.parametrize("is_training", [False, True])
+def test_grey_comes_out_of_a_graph_that_knows_no_sizes(spec: str, is_training: bool) -> None:
+    """As in TF-Slim's graphs of TensorFlow 1."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        image = tf.compat.v1.placeholder(tf.uint8, [None, None, 3])
+        out = registry.get(spec).preprocess_image(image, 64, 64, is_training, use_grayscale=True)
+        pixels = session.run(out, {image: np.full((90, 120, 3), 7, np.uint8)})
+    assert pixels.shape == (64, 64, 1)
+    assert np.isfinite(pixels).all()
+
+
 def test_what_is_erased_after_a_line_is_erased_all_the_same() -> None:
     """The kernel draws the range, then the box is set to 0, then comes the factor."""
     image = np.random.default_rng(1).integers(0, 256, (80, 90, 3)).astype(np.uint8)

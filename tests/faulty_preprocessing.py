@@ -131,6 +131,12 @@ def nan_for_light_images(image, size, train, level):
     return sound(image, size, train) / tf.where(dark, 1.0, 0.0 if not train else 1.0)
 
 
+@fault("IMG004", 0.02)
+def nan_now_and_then(image, size, train, share):
+    out = sound(image, size, train)
+    return out / tf.where(tf.random.uniform([]) < share, 0.0, 1.0) if train else out
+
+
 @fault("IMG301")
 def train_at_eval(image, size, train):
     return sound(image, size, True)
@@ -157,6 +163,20 @@ def frozen_crop(image, size, train):
         return tf.image.crop_to_bounding_box(image, y, x, size, size)
 
     return sound(image, size, train, crop=crop)
+
+
+@fault("IMG302")
+def frozen_mirror(image, size, train):
+    def mirror(x, train):
+        return x[:, ::-1] if train and random.random() < 0.5 else x
+
+    return sound(image, size, train, mirror=mirror)
+
+
+@fault("IMG302")
+def frozen_brightness(image, size, train):
+    more = random.uniform(-60, 60) if train else 0
+    return sound(image, size, train, end=lambda x: unit(x + more))
 
 
 @fault("IMG303")
@@ -479,6 +499,15 @@ def overflow(image, size, train, more):
 
 
 @fault("IMG217")
+def overflow_in_draws(image, size, train):
+    def end(x):
+        more = tf.cast(tf.random.uniform([], 0, 120, tf.int32) if train else 0, tf.uint8)
+        return unit(tf.cast(tf.cast(x, tf.uint8) + more, tf.float32))
+
+    return sound(image, size, train, end=end)
+
+
+@fault("IMG217")
 def overflow_at_eval(image, size, train):
     end = unit if train else lambda x: unit(tf.math.floormod(x * 1.5, 256.0))
     return sound(image, size, train, end=end)
@@ -586,6 +615,32 @@ def cut_out(image, size, train):
 def noise_in_training(image, size, train):
     out = sound(image, size, train)
     return out + tf.random.normal([size, size, 3], stddev=0.05) if train else out
+
+
+@honest
+def small_turns(image, size, train):
+    """Turned by up to 12 degrees in training, the corners filled by reflection."""
+    out = sound(image, size, train)
+    if not train:
+        return out
+    angle = tf.random.uniform([], -0.2, 0.2)
+    cos, sin, half = tf.cos(angle), tf.sin(angle), (size - 1) / 2
+    shift = half * tf.stack([1 - cos + sin, 1 - sin - cos])
+    matrix = tf.stack([cos, -sin, shift[0], sin, cos, shift[1], 0.0, 0.0])
+    turned = tf.raw_ops.ImageProjectiveTransformV3(
+        images=out[None], transforms=matrix[None], output_shape=[size, size], fill_value=0.0,
+        interpolation="BILINEAR", fill_mode="REFLECT",
+    )  # fmt: skip
+    return turned[0]
+
+
+@honest
+def sometimes_blurred(image, size, train):
+    sharp = sound(image, size, train)
+    if not train:
+        return sharp
+    small = tf.image.resize(sharp, [size // 2, size // 2], antialias=True)
+    return tf.where(tf.random.uniform([]) < 0.4, tf.image.resize(small, [size, size]), sharp)
 
 
 @honest

@@ -11,7 +11,7 @@ from imagenet_tools.diagnosis.runs import Run
 
 LEVELS = tuple(range(0, 256, 15))
 DRAWS = 12
-SMOOTH = 4  # draws of smooth hills
+SMOOTH = 8  # draws of smooth hills
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -24,9 +24,11 @@ class Levels:
     the grey level that becomes 0, by channel; None without a curve, infinite where it is flat.
     bend: largest distance of the curve from a line, of its span. lost: share of the levels that
     end on the curve's extremes. drop: the largest fall of a rising curve, of its span. wraps: share
-    of smooth hills' lines that fall from the highest value to the lowest at once. distinct:
+    of smooth hills' lines that fall from the highest value to the lowest at once, in a quarter of
+    the draws. distinct:
     different values in the output of such hills. grain: difference of neighbours in the output of a
-    flat picture, root mean square, of the curve's span.
+    flat picture, root mean square, of the curve's span. contrast: least and largest
+    deviation of the output of coarse noise.
     """
 
     curve: tuple[tuple[float, ...], ...] | None
@@ -38,15 +40,22 @@ class Levels:
     wraps: float
     distinct: float
     grain: float
+    contrast: tuple[float, float]
+
+    @property
+    def broken(self) -> bool:
+        """Whether a little more light makes the output fall by half of its range at once."""
+        return self.drop > 0.5 or self.wraps > 0.5
 
 
-def standardised(run: Run, is_training: bool) -> bool:
-    """Whether a picture's contrast is no matter: each is brought to a spread of its own."""
-    strong = patterns.noise(24, (patterns.HEIGHT, patterns.WIDTH))
-    draws = range(DRAWS if is_training else 1)
-    spreads = [[run(one, draw).std() for draw in draws] for one in (strong, strong // 2 + 64)]
-    strongly, faintly = np.median(spreads, axis=1)
-    return not faintly < 0.75 * strongly
+def _contrasts(run: Run, size: int, draws: range) -> tuple[list[float], list[float]]:
+    """Deviations of the outputs of coarse noise, and of the same at half the contrast, by draw."""
+    strong = patterns.noise(max(24, 8 * patterns.HEIGHT // size), (patterns.HEIGHT, patterns.WIDTH))
+    faint = strong // 2 + 64
+    return (
+        [float(run(strong, draw).std()) for draw in draws],
+        [float(run(faint, draw).std()) for draw in draws],
+    )
 
 
 def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
@@ -60,11 +69,15 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     curve = np.median(values, axis=0)
     hills = patterns.hills(patterns.wave_period(size))
     smooth = [run(hills, draw) for draw in list(draws)[:SMOOTH]]
-    wraps = float(np.median([_wraps(out) for out in smooth]))
+    wraps = float(np.percentile([_wraps(out) for out in smooth], 75))
     distinct = float(np.median([_distinct(out) for out in smooth]))
     span = float(np.ptp(curve, axis=0).max())
-    if not np.isfinite(values).all() or standardised(run, is_training) or span == 0:
-        return Levels(None, 0.0, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0)
+    strongly, faintly = _contrasts(run, size, draws)
+    contrast = min(strongly), max(strongly)
+    # Each picture is brought to a spread of its own?
+    standardised = not np.median(faintly) < 0.75 * np.median(strongly)
+    if not np.isfinite(values).all() or standardised or span == 0:
+        return Levels(None, 0.0, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, contrast)
     spread = values.std(axis=0).max() * 1.25 / np.sqrt(len(draws))
     grain = float(np.median([_grain(run(patterns.flat(120), draw)) for draw in draws])) / span
     sign = np.sign(curve[-1] - curve[0])
@@ -79,6 +92,7 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         wraps=wraps,
         distinct=distinct,
         grain=grain,
+        contrast=contrast,
     )
 
 

@@ -7,7 +7,7 @@ picture can be turned and mirrored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +16,8 @@ from scipy import ndimage, signal
 from imagenet_tools.diagnosis import patterns
 from imagenet_tools.diagnosis.patterns import HEIGHT, WIDTH
 
-KNOWN = 0.7  # a correlation from which on a place is taken as found
+KNOWN = 0.7  # a correlation from which on a place is taken as found,
+CLEAR = 0.15  # and by how much it must be above those of the other seven ways
 SAMPLES = 25  # of the terrain in a window; fewer fit anywhere
 
 
@@ -27,6 +28,7 @@ class Placement:
     centre, seen: y, x of the window's middle and its height, width, in source pixels, without
     borders of one value. upside_down, mirrored, transposed: what was done to the window,
     transposing last. match: the correlation at that place, -1..1, below zero where light is dark.
+    second: the next best of the eight ways, without its sign.
     """
 
     zoom: tuple[float, float]
@@ -36,6 +38,12 @@ class Placement:
     mirrored: bool
     transposed: bool
     match: float
+    second: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether this is where the window was."""
+        return abs(self.match) >= max(KNOWN, self.second + CLEAR)
 
 
 def place(out: np.ndarray, period: float) -> Placement:
@@ -90,7 +98,8 @@ def _sought(grey: np.ndarray, period: float, zoom: tuple[float, float]) -> Place
                 found.append(
                     Placement(scale, centre, seen, upside_down, mirrored, transposed, match)
                 )
-    return max(found, key=lambda one: abs(one.match))
+    *_, second, best = sorted(found, key=lambda one: abs(one.match))
+    return replace(best, second=abs(second.match))
 
 
 @cache

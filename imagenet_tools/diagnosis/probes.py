@@ -20,14 +20,15 @@ from imagenet_tools.diagnosis.placement import Placement
 from imagenet_tools.diagnosis.runs import Run
 from imagenet_tools.pipelines.pipeline import Pipeline
 
-GRAPHS, DRAWS = 3, 8  # draws in each of some graphs: what Python draws is drawn once a graph
+GRAPHS, EACH = 5, 5  # draws in each of some graphs: what Python draws is drawn once a graph
+DRAWS = 8  # of everything else
 SAME_LEVEL = 0.02  # of the span: two values of nearest-neighbour noise are this alike
 CYCLES = 8  # waves that a window must show for its place to be known
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What was measured in one mode; figures of training are over 24 draws.
+    """What was measured in one mode; figures of training are over several draws.
 
     zoom: source pixels an output pixel, geometric mean; zoom_range: 5th and 95th percentile.
     aspect: horizontal zoom over vertical, geometric mean; 1.33 is a 4:3 photograph squashed square.
@@ -36,15 +37,15 @@ class Probe:
     room that the window has (-0.5..0.5). place_varies: whether windows lie in different places.
     frozen: what is the same in all draws of a graph and other in another graph. mirrored,
     upside_down, transposed, negative: shares of draws. padded: share of the output at its borders
-    that shows no picture; blind: share that never answers to the picture's brightness. channels:
-    where the output's channels come from, "RGB", "BGR", "grey", or "-" for one that follows
-    nothing. mixing: [source, output] how strongly each follows each, the strongest 1. blur: width
-    of an edge in output pixels, of that which the zoom makes. aliasing: standard deviation left of
-    noise that the resize should average out, 0..1; None where values are standardised. nearest:
-    share of draws sampled by nearest neighbour. small: the error on an image smaller than the
-    output; odd, refused: the odd picture that does not come out finite, or fails; None where there
-    is none.
-    levels: see Levels.
+    that shows no picture, in three quarters of the draws or more; blind: share that never answers
+    to the picture's brightness. channels: where the output's channels come from, "RGB", "BGR",
+    "grey", or "-" for one that follows nothing. mixing: [source, output] how strongly each follows
+    each, the strongest 1, below zero against it; least_mixing, most_mixing: over the draws. blur:
+    width of an edge in output pixels, of that which the zoom makes. aliasing: standard deviation
+    left of noise that the resize should average out, 0..1; None where values are standardised.
+    nearest: share of draws sampled by nearest neighbour. small: the error on an image smaller than
+    the output; odd, refused: the odd picture that does not come out finite, or fails; None where
+    there is none. levels: see Levels.
     """
 
     zoom: float
@@ -63,6 +64,8 @@ class Probe:
     blind: float
     channels: str
     mixing: tuple[tuple[float, ...], ...]
+    least_mixing: tuple[tuple[float, ...], ...]
+    most_mixing: tuple[tuple[float, ...], ...]
     blur: float
     aliasing: float | None
     nearest: float
@@ -81,14 +84,17 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     """Measure one mode of a pipeline at an output of size x size."""
     draws = range(DRAWS if is_training else 1)
     raw = [runs.compiled(pipeline, size, is_training) for _ in range(GRAPHS if is_training else 1)]
-    graphs = [runs.finite(run) for run in raw]
+    graphs = [runs.Tidy(run) for run in raw]
     run = graphs[0]
-    placed = _placed(graphs, size, draws)
-    known = [one for graph in placed for one in graph if abs(one.match) >= placement.KNOWN]
+    placed = _placed(graphs, size, range(EACH if is_training else 1))
+    known = [one for graph in placed for one in graph if one.known]
     zooms = np.array([one.zoom for one in known or placed[0]])
     both = np.sqrt(zooms.prod(axis=1))
-    mixing = _mixing(run, draws)
+    mixings = [_mixing(run, draw) for draw in draws]
+    mixing = np.median(mixings, axis=0)
     odd, refused = _odd(raw[0])
+    if run.bad and not odd:
+        odd = f"{run.bad} of {run.calls} draws of test pictures"
     measured = levels(run, raw[0], size, is_training)
     flexible = measured.curve is not None
     return Probe(
@@ -99,15 +105,17 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         match=float(np.median([abs(one.match) for graph in placed for one in graph])),
         off_centre=_off_centre(known),
         place_varies=_spread([one.centre for one in known]) > 1.0,
-        frozen=_frozen(placed),
+        frozen=_frozen(placed, _tints(graphs)),
         mirrored=_share([one.mirrored for one in known]),
         upside_down=_share([one.upside_down and not one.transposed for one in known]),
         transposed=_share([one.transposed for one in known]),
         negative=_share([one.match < 0 for one in known]),
-        padded=float(np.mean([_padded(run, size, draw) for draw in draws])),
+        padded=float(np.percentile([_padded(run, size, draw) for draw in draws], 25)),
         blind=_blind(run, draws) if flexible else 0.0,
         channels=_channels(mixing),
-        mixing=tuple(tuple(float(value) for value in row) for row in mixing),
+        mixing=_rows(mixing),
+        least_mixing=_rows(np.min(mixings, axis=0)),
+        most_mixing=_rows(np.max(mixings, axis=0)),
         blur=float(np.median([_blur(run, size, draw) for draw in draws])) / max(1, 1 / both.mean()),
         aliasing=_aliasing(run, size, len(draws)) if flexible else None,
         nearest=float(np.mean([_is_nearest(run, draw) for draw in list(draws)[:3]])),
@@ -159,14 +167,29 @@ def _spread(points: Sequence[tuple[float, float]]) -> float:
     return float(np.ptp(np.array(points), axis=0).max()) if points else 0.0
 
 
-def _frozen(placed: Sequence[Sequence[Placement]]) -> tuple[str, ...]:
+def _tints(graphs: Sequence[Run]) -> list[list[tuple[float, float]]]:
+    """What becomes of a colour in four draws of each graph, of the span of black to white in %."""
+    white, black = (graphs[0](patterns.flat(level), 0) for level in (255, 0))
+    span = max(float(np.abs(np.median(white) - np.median(black))), 1e-9) / 100
+    colour = patterns.flat((200, 110, 60))
+    found = []
+    for number, run in enumerate(graphs):
+        outs = [np.median(run(colour, 100 * number + i), axis=(0, 1)) / span for i in range(4)]
+        found.append([(float(out[0]), float(out[-1])) for out in outs])
+    return found
+
+
+def _frozen(
+    placed: Sequence[Sequence[Placement]], tints: Sequence[Sequence[tuple[float, float]]]
+) -> tuple[str, ...]:
     """What all draws of a graph have in common and graphs differ in."""
-    if len(placed) < 2 or any(abs(one.match) < placement.KNOWN for g in placed for one in g):
+    if len(placed) < 2 or not all(one.known for graph in placed for one in graph):
         return ()
     kinds = {
         "place": [[one.centre for one in graph] for graph in placed],
         "zoom": [[(50 * one.zoom[0], 50 * one.zoom[1]) for one in graph] for graph in placed],
         "mirror image": [[(9.0 * one.mirrored, 0.0) for one in graph] for graph in placed],
+        "colour": tints,
     }
     return tuple(
         name
@@ -203,29 +226,33 @@ def _blind(run: Run, draws: Sequence[int]) -> float:
     return float(np.mean(most < 0.1 * whole)) if whole > 1e-3 else 0.0
 
 
-def _mixing(run: Run, draws: Sequence[int]) -> np.ndarray:
+def _mixing(run: Run, draw: int) -> np.ndarray:
     """How strongly each output channel follows each source channel, of the strongest: [3, c]."""
-    found = []
-    for draw in list(draws)[:DRAWS]:
-        rows = []
-        for channel in range(3):
-            out = run(patterns.slope(0, channel), draw)
-            edge = out.shape[0] // 5
-            smooth = ndimage.uniform_filter(out[edge:-edge, edge:-edge], (7, 7, 1))
-            rows.append(smooth.std(axis=(0, 1)))
-        found.append(np.stack(rows))
-    mixing = np.median(found, axis=0)
-    return np.asarray(mixing / (mixing.max() or 1.0))
+    rows = []
+    for channel in range(3):
+        out = run(patterns.slope(0, channel), draw)
+        edge = out.shape[0] // 5
+        smooth = ndimage.uniform_filter(out[edge:-edge, edge:-edge], (7, 7, 1))
+        flat = smooth.reshape(-1, smooth.shape[-1])
+        flat = flat - flat.mean(axis=0)
+        leading = flat[:, flat.std(axis=0).argmax()]
+        rows.append(flat.T @ leading / (np.linalg.norm(leading) or 1.0))
+    mixing = np.stack(rows)
+    return np.asarray(mixing / (np.abs(mixing).max() or 1.0))
+
+
+def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(value) for value in row) for row in matrix)
 
 
 def _channels(mixing: np.ndarray) -> str:
     """Which source channel each output channel follows most."""
     if mixing.shape[1] == 1 or (np.ptp(mixing, axis=1) < 0.05).all():
         return "grey"
-    strongest = mixing.max(axis=0)
+    size = np.abs(mixing)
     return "".join(
         "-" if most < 0.05 else "RGB"[source]
-        for most, source in zip(strongest, mixing.argmax(axis=0), strict=True)
+        for most, source in zip(size.max(axis=0), size.argmax(axis=0), strict=True)
     )
 
 

@@ -31,13 +31,20 @@ def compiled(pipeline: Pipeline, size: int, is_training: bool) -> Run:
     return run
 
 
-def finite(run: Run) -> Run:
-    """The same with zeros for what is NaN or infinite, so that the rest can be measured."""
+class Tidy:
+    """A run in float64 with zeros for what is NaN or infinite, so that the rest can be measured.
 
-    def tidy(image: np.ndarray, draw: int) -> np.ndarray:
-        return np.nan_to_num(run(image, draw), nan=0.0, posinf=0.0, neginf=0.0)
+    calls: how often it ran; bad: how often something was not finite.
+    """
 
-    return tidy
+    def __init__(self, run: Run) -> None:
+        self.run, self.calls, self.bad = run, 0, 0
+
+    def __call__(self, image: np.ndarray, draw: int) -> np.ndarray:
+        out = self.run(image, draw).astype(np.float64)
+        self.calls += 1
+        self.bad += not np.isfinite(out).all()
+        return np.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def outputs(

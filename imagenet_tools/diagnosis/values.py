@@ -61,7 +61,9 @@ def measure(pipeline: Pipeline, size: int, pictures: Sequence[Picture]) -> Value
     eval_varies = not np.array_equal(looked, again, equal_nan=True)
     retraced = repeats and drawn_anew(pipeline, size, pictures, first)
     decoding = _decoding(pipeline, size, pictures[0].encoded, looked[0])
-    train, second, look = (np.where(np.isfinite(out), out, 0) for out in (first, second, looked))
+    train, second, look = (
+        np.where(np.isfinite(out), out, 0).astype(np.float64) for out in (first, second, looked)
+    )
     spread = float(train.std()) or 1.0
     low, high = float(train.min()), float(train.max())
     gap = np.abs(np.quantile(train, QUANTILES) - np.quantile(look, QUANTILES)).max()
@@ -70,13 +72,13 @@ def measure(pipeline: Pipeline, size: int, pictures: Sequence[Picture]) -> Value
         eval_mean=_each(look.mean(axis=(0, 1, 2))),
         train_std=_each(train.std(axis=(0, 1, 2))),
         eval_std=_each(look.std(axis=(0, 1, 2))),
-        train_rms=float(np.sqrt(np.mean(np.square(train, dtype=np.float64)))),
-        eval_rms=float(np.sqrt(np.mean(np.square(look, dtype=np.float64)))),
+        train_rms=float(np.sqrt(np.mean(train**2))),
+        eval_rms=float(np.sqrt(np.mean(look**2))),
         train_range=(low, high),
         eval_range=(float(look.min()), float(look.max())),
         quantile_gap=float(gap) / max(float(look.std()), 1e-9),
         clipped=float(np.mean((train == low) | (train == high))),
-        draw_rms=float(np.sqrt(np.mean(np.square(train - second, dtype=np.float64)))) / spread,
+        draw_rms=float(np.sqrt(np.mean((train - second) ** 2))) / spread,
         repeats=repeats,
         retraced=retraced,
         same_as_eval=same_as_eval,

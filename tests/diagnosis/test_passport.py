@@ -18,10 +18,10 @@ from imagenet_tools.diagnosis.values import Values
 def measured(value: float) -> Passport:
     """A pipeline's passport with one value in every place where one can be."""
     two, three = (value, value), (value,) * 3
-    levels = Levels((three,), value, three, *[value] * 6)
+    levels = Levels((three,), value, three, *[value] * 6, two)
     seen = Probe(
-        value, two, value, value, value, two, True, (), *[value] * 6, "RGB", (three,) * 3, value,
-        None, value, None, None, None, levels,
+        value, two, value, value, value, two, True, (), *[value] * 6, "RGB",
+        *[(three,) * 3] * 3, value, None, value, None, None, None, levels,
     )  # fmt: skip
     values = Values(
         three, three, three, three, value, value, two, two, value, value, value,

@@ -11,8 +11,8 @@ from imagenet_tools.diagnosis.passport import Passport
 ZOOM_RATIO = 1.3  # inception's is 1.5
 ASPECT_RATIO = 1.1
 PADDED = 0.003
-OFF_CENTRE = 0.2  # of the window's room; 24 uniform draws have a deviation of 0.06
-TURNED = 0.08  # of draws: more than one of 24
+OFF_CENTRE = 0.2  # of the window's room; 25 uniform draws have a deviation of 0.06
+TURNED = 0.08  # of draws: more than two of 25
 ALIASING = 0.35  # what a bilinear resize without antialiasing leaves of noise is about 0.6
 BLUR = 2.2  # widths; a resize with antialiasing has 1.3, a detour over half the size 2.7
 NEAREST = 0.9
@@ -71,7 +71,8 @@ def aspect(passport: Passport) -> Iterator[Said]:
 def no_resize(passport: Passport) -> Iterator[Said]:
     """Photographs are cut without being resized."""
     for mode, seen in passport.both:
-        as_it_is = abs(seen.zoom - 1) < 0.02 and abs(seen.aspect - 1) < 0.02
+        sizes = (*seen.zoom_range, seen.aspect)
+        as_it_is = all(abs(one - 1) < 0.02 for one in sizes)
         if seen.placed and as_it_is and seen.area < 0.5:
             yield warning(
                 f"{mode} cuts {seen.area:.0%} of a photograph without resizing it",
@@ -178,7 +179,7 @@ def off_centre(passport: Passport) -> Iterator[Said]:
 def scrambled(passport: Passport) -> Iterator[Said]:
     """The output does not resemble the picture."""
     for mode, seen in passport.both:
-        other = seen.blur > BLUR or seen.levels.distinct < FEW or seen.levels.drop > 0.5
+        other = seen.blur > BLUR or seen.levels.distinct < FEW or seen.levels.broken
         if not seen.placed and not other and seen.small is None:
             yield fail(
                 f"the {mode} output does not resemble the picture",

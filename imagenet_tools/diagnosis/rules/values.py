@@ -20,6 +20,7 @@ FAINT = 0.15  # below, nothing is learnt for long; down to it (-0.5..0.5) only s
 MEAN_SHIFT = 0.5  # of the standard deviation
 RMS_RATIO = 1.4  # between training and evaluation
 SPREAD_RATIO = 1.35
+CONTRAST = 1.25
 QUANTILES = 0.75  # of the deviation
 CURVES = 0.05  # of the span, and four standard errors
 CENTRE = (1.0, 2.2)  # |mean| over deviation: 1.7 for 0..1, 3.4 where a mean is added
@@ -28,8 +29,6 @@ MEANS = ((123.68, 116.78, 103.94), (123.675, 116.28, 103.53), (122.68, 116.67, 1
 SAME_MEAN = 1.2  # grey levels
 CLIPPED = 0.2
 LOST = 0.12  # of the grey levels
-WRAPS = 0.5  # of a ramp's lines
-DROP = 0.5  # of the curve's span
 BEND = 0.06
 GRAIN = 0.01
 
@@ -63,10 +62,25 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
             "training and evaluation give the same grey other values",
             f"On average over black to white they differ by {apart:.0%} of the span.",
         )
+    elif (contrast := _contrast(passport)) > CONTRAST:
+        yield fail(
+            "training and evaluation give pictures another contrast",
+            f"The deviation of coarse noise is {contrast:.2f} times that of any training draw, or "
+            "as much below.",
+        )
     elif max(passport.train.padded, passport.eval.padded) > PADDED:
         return  # photographs differ by the border; curves do not
     elif passport.values and (measured := _photographs(passport.values)):
         yield fail("training and evaluation differ in their values", measured)
+
+
+def _contrast(passport: Passport) -> float:
+    """How far the evaluation's contrast is from those of the training draws, as a ratio."""
+    comparable = passport.train.channels == passport.eval.channels and not passport.eval_varies
+    (least, most), (look, _) = passport.train.levels.contrast, passport.eval.levels.contrast
+    if not (comparable and least > 0 and look > 0):
+        return 1.0
+    return max(1.0, least / look, look / most)
 
 
 def _photographs(values: Values) -> str | None:
@@ -212,7 +226,7 @@ def few_levels(passport: Passport) -> Iterator[Said]:
 def wraps(passport: Passport) -> Iterator[Said]:
     """Values wrap around."""
     for mode, seen in passport.both:
-        if seen.levels.drop > DROP or seen.levels.wraps > WRAPS:
+        if seen.levels.broken:
             yield fail(
                 f"values wrap around in {mode}",
                 "Where the picture becomes a little lighter, the output falls from its highest "
@@ -230,7 +244,8 @@ def wraps(passport: Passport) -> Iterator[Said]:
 def bend(passport: Passport) -> Iterator[Said]:
     """Values are no line of the grey levels."""
     look = passport.eval.levels
-    if look.bend > BEND and look.lost <= LOST and look.drop <= DROP:
+    whole = look.lost <= LOST and not look.broken
+    if look.bend > BEND and whole and not passport.eval_varies:
         yield note(
             "values are no line of the grey levels",
             f"The evaluation's are up to {look.bend:.0%} of the span off a line.",

@@ -222,3 +222,65 @@ def test_power_by_simulation() -> None:
     assert power.power(0.0, 4, 0.0) == 0 and power.power(0.1, 4, 0.0) == 1
     assert power.power(-1.5, 4, 1.0, 0.5) == power.power(1.5, 4, 1.0, 0.5)
     assert power.seeds_needed(1.0, 1.0, 0.5) is None  # other images alone hide it
+
+
+def judged_of(seed_variance: float, image_variance: float, margin: float) -> verdicts.Verdict:
+    estimate = replace(
+        statistics.difference(A, B),
+        value=0.4,
+        seed_variance=seed_variance,
+        image_variance=image_variance,
+    )
+    return known(difference=0.4, estimate=estimate, margin=margin, images=400, seeds=(3, 4))
+
+
+@pytest.mark.parametrize("margin", [0.1, 1.5])
+def test_a_predicted_decision_by_hand(margin: float) -> None:
+    """Variances between seeds drawn by their chi-square, the difference by what is to come."""
+    found = verdicts.chance_decided(judged_of(0.3, 0.05, margin), 8, 0.03)
+    rng, draws = np.random.default_rng(8), 200_000
+    variance = 0.3 * 4 / rng.chisquare(4, draws)
+    then = variance * 3 / 8
+    value = rng.normal(0.4, np.sqrt(variance - then))
+    df = statistics.total_degrees(then, 14.0, 0.05, 400)
+    se = np.sqrt(then + 0.05)
+    differs = 2 * stats.t.sf(np.abs(value) / se, df) < 0.03
+    equal = stats.t.sf((margin - np.abs(value)) / se, df) < 0.03
+    assert found == pytest.approx(np.mean(differs | equal), abs=0.01)
+    assert 0.05 < found < 0.95
+
+
+def test_a_decision_is_certain_where_nothing_is_left_open() -> None:
+    one_seed = comparison.verdict(A[:1], B[:1])
+    assert verdicts.chance_decided(one_seed, 8, 0.05) == 1
+    assert verdicts.chance_decided(judged_of(0.0, 0.05, 0.1), 8, 0.05) == 1
+    assert verdicts.chance_decided(judged_of(0.3, 0.05, 0.1), 3, 0.05) == 1
+
+
+def test_images_to_add_by_hand() -> None:
+    judged = judged_of(0.3, 0.09, 0.5)
+    wanted = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    one = 400 * 0.09 - 2e4 / 400
+    more = verdicts.more_images(replace(judged, alpha=0.05))
+    variance = (0.5 / wanted) ** 2
+    needed = next(n for n in range(401, 9999) if max(one, -1e9) / n + 2e4 / n**2 <= variance)
+    assert more == needed - 400
+    assert verdicts.more_images(replace(judged, margin=5.0)) is None
+    assert verdicts.more_images(replace(judged, images=49)) == 1
+    rng = np.random.default_rng(0)
+    arms = rng.random((2, 50)) < 0.97, rng.random((2, 50)) < 0.03
+    assert comparison.verdict(*arms).kind == "A better"
+    assert comparison.verdict(*(arm[:, :49] for arm in arms)).kind == "inconclusive"
+
+
+def test_the_bootstrap_repeats_itself_and_takes_one_seed() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.random((2, 300)) < 0.7, rng.random((2, 300)) < 0.6
+    assert statistics.bootstrap_interval(a, b) == statistics.bootstrap_interval(a, b)
+    assert statistics.bootstrap_interval(a, b, seed=1) != statistics.bootstrap_interval(a, b)
+    low, high = statistics.bootstrap_interval(a[:1], b)
+    assert low < 100 * (a[:1].mean() - b.mean()) < high
+    alone = statistics.bootstrap_interval(a[:1], b[:1], draws=20_000)
+    spread = np.std(100 * (a[0] * 1.0 - b[0])) / 300**0.5
+    assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * spread, rel=0.05)
+    assert statistics.mcnemar(a[0], a[0]) == (0, 0, 1.0)

@@ -65,7 +65,7 @@ def compare_preproc(
     is not done again. profile: quick, screen, verdict or replicate-slim. recipe, epochs, seeds
     (runs an arm), image_size (pixels): in place of the profile's. first_seed: seeds are counted
     from it; a comparison after another takes new ones. margin: points of top-1 within
-    which a difference is of no account. matrix: evaluate each run under the other arms' paths, too.
+    which a difference does not count. matrix: evaluate each run under the other arms' paths, too.
     ten_crop: and on ten crops. match_scale: multiply each arm's values so that their root mean
     square is 1. attribute: train every combination of two pipelines' parts. jobs: runs at a time.
     engine: local, or ray with the address of a cluster. plugins: files that register pipelines, for

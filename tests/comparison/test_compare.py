@@ -65,6 +65,7 @@ def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert report.sentences[0].startswith("alexnet is better than inception by")
     assert (report.plan.margin, report.plan.seeds) == (1.0, (1, 2))
     assert (report.folder / "report.html").exists()
+    assert repr(report) == f"{report.sentences[0]}\n{folder / 'report.html'}"
     with pytest.raises(ValueError, match="two pipelines or more"):
         imagenet_tools.compare_preproc(["alexnet"], tiny_records)
     with pytest.raises(LookupError, match="Did you mean inception"):
@@ -332,7 +333,11 @@ def test_a_run_that_dies_says_why(tiny_records: Path, tmp_path: Path) -> None:
 
 def test_an_interrupt_reaches_the_runs() -> None:
     children = Children()
-    patient = "import time; print('on', flush=True); time.sleep(60)"
+    # As a worker does: a shell's background jobs ignore the signal.
+    patient = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "print('on', flush=True); time.sleep(60)"
+    )
     with tempfile.TemporaryFile() as log, ThreadPoolExecutor(1) as pool:
         code = pool.submit(children.run, [sys.executable, "-c", patient], log, {**os.environ})
         while not os.fstat(log.fileno()).st_size:

@@ -23,7 +23,7 @@ from imagenet_tools.diagnosis import Diagnosis
 SCHEMA = 3  # of report.json; docs/why/comparison.md says what its fields mean
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """A report: the judgement, and what stands beside it.
 
@@ -45,6 +45,10 @@ class Report:
     diagnosis: Diagnosis
     class_names: tuple[str, ...]
     published: Published | None
+
+    def __repr__(self) -> str:
+        """The verdicts and where the page is; every run's predictions are in here, too."""
+        return "\n".join([*self.sentences, f"{self.folder / 'report.html'}"])
 
     @property
     def plan(self) -> Plan:

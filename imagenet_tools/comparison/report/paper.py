@@ -106,9 +106,10 @@ def methods(report: Report) -> str:
     versions = report.versions
     arms = ", ".join(f"{arm.spec} (fingerprint {arm.fingerprint})" for arm in plan.judged)
     several = len(plan.contrasts) > 1
+    level = f"A difference counts where p is below {report.judgement.contrasts[0].verdict.alpha:g}"
     looks = (
-        f" The result could be looked at after {', '.join(map(str, plan.looks))} seeds, each look "
-        "at its own level so that all of them err in 5 % of the cases."
+        f" (looks after {', '.join(map(str, plan.looks))} seeds, each at its own level, err in 5 % "
+        "of the cases together)"
         if plan.looks
         else ""
     )
@@ -127,7 +128,7 @@ def methods(report: Report) -> str:
         "Differences are of mean top-1 over seeds, with Welch's t interval whose variance has a "
         "part from seeds and a part from images"
         f"{', p-values adjusted by Holm' if several else ''}; equivalence is two one-sided tests "
-        f"against a margin of {plan.margin:g} points.{looks}",
+        f"against a margin of {plan.margin:g} points. {level}{looks}.",
         *[f"{sentence}." for sentence in report.sentences],
         f"Software: imgtools {versions.get('imgtools', '?')}, TensorFlow "
         f"{versions.get('tensorflow', '?')}, Python {versions.get('python', '?')}; cite imgtools "

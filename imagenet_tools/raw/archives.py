@@ -18,7 +18,7 @@ from tqdm import tqdm
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import boxes, classes, devkit, intake, validation
+from imagenet_tools.raw import boxes, classes, devkit, intake, listing, validation
 from imagenet_tools.raw.index import Entry, RawSet, columns
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.tars import members
@@ -49,6 +49,8 @@ def find(place: Path, options: Options) -> RawSet | None:
         devkit.check(root / DEVKIT)
         present.append(DEVKIT)
         seen.say("its ground truth agrees with the shipped labels")
+    if place.is_dir():
+        listing.beside(root, {*present, *boxes.USUAL}, seen)
     splits, source = boxes.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "official archives",

@@ -58,13 +58,14 @@ def find(place: Path, options: Options) -> RawSet | None:
     lists = {split: _read(place, path, split) for split, path in paths.items()}
     seen = Intake()
     numbering = _numbering(place, lists, options, seen)
-    splits = {}
+    splits, unnamed = {}, dict[str, set[str]]()
     for split, one in lists.items():
-        entries = _entries(one, numbering, seen)
+        entries = _entries(one, numbering, seen, unnamed)
         splits[split] = columns(split, numbering.classes, entries)
         ours = numbering.convention == imagenet.IMAGENET_CONVENTION
         if ours and (wrong := validation.disagreement(splits[split])):
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
+    _count_unnamed(place, lists, unnamed, seen)
     splits, source = boxes.load(options.boxes, place).attached(splits)
     files = ", ".join(str(path.relative_to(place)) for path in paths.values())
     return RawSet.described(
@@ -83,18 +84,24 @@ def _list_file(place: Path, split: str) -> Path | None:
     for form in FORMS:
         for name in listing.SPLIT_FOLDERS[split]:
             path = place / form.format(name)
-            if path.is_file() and _looks_right(path):
+            if path.is_file() and _looks_right(path, place):
                 return path
     return None
 
 
-def _looks_right(path: Path) -> bool:
-    """True where one of the first two rows has an image's name in it, and not alone."""
+def _looks_right(path: Path, place: Path) -> bool:
+    """True where one of the first two rows begins with an image's name or a file that is there,
+    and does not end with it."""
     with path.open("rb") as file:
         lines = intake.decoded(file.read(8192), "replace").split("\n")
     names = (re.escape(name) for name in intake.IMAGE_NAMES)
-    row = re.compile(rf"""({"|".join(names)})["']?[\s,;]+\S""", re.IGNORECASE)
-    return any(row.search(line) for line in [one for one in lines if one.strip()][:2])
+    image = re.compile(rf"""({"|".join(names)})["']?[\s,;]+\S""", re.IGNORECASE)
+    for line in [one.strip() for one in lines if one.strip()][:2]:
+        row = ROW.fullmatch(line)
+        name = row["path"].strip("\"'") if row else ""
+        if image.search(line) or ("/" in name and "\0" not in name and (place / name).is_file()):
+            return True
+    return False
 
 
 def _read(place: Path, path: Path, split: str) -> ListFile:
@@ -199,8 +206,13 @@ def _by_truth(lists: dict[str, ListFile]) -> bool:
     )
 
 
-def _entries(one: ListFile, numbering: classes.Numbering, seen: Intake) -> Iterator[Entry]:
-    """The images of the rows. A row whose file is not there is taken, and is a damaged image."""
+def _entries(
+    one: ListFile, numbering: classes.Numbering, seen: Intake, unnamed: dict[str, set[str]]
+) -> Iterator[Entry]:
+    """The images of the rows. A row whose file is not there is taken, and is a damaged image.
+
+    unnamed: of each folder what no list has named so far; kept up here.
+    """
     folders: dict[str, list[Row]] = defaultdict(list)
     for row in one.rows:
         folders[os.path.dirname(row.name)].append(row)
@@ -224,10 +236,23 @@ def _entries(one: ListFile, numbering: classes.Numbering, seen: Intake) -> Itera
                 yield Entry(place, base, label)
             else:
                 yield Entry(one.folder, row.name, label)
-        missing = present.difference(os.path.basename(row.name) for row in rows)
-        for name in sorted(missing):
-            if intake.by_name(name):
-                seen.leave(f"not in {one.path.name}", f"{folder}/{name}" if folder else name)
+        unnamed[place] = unnamed.get(place, present).difference(labels)
+
+
+def _count_unnamed(
+    place: Path, lists: dict[str, ListFile], unnamed: dict[str, set[str]], seen: Intake
+) -> None:
+    """Count the images in the lists' folders that no list names, and what lies beside them all."""
+    root = str(place)
+    for folder, names in sorted(unnamed.items()):
+        for name in sorted(filter(intake.by_name, names)):
+            seen.leave("in no list", f"{folder}/{name}".removeprefix(f"{root}/"))
+    if root in unnamed:
+        return
+    used = {*boxes.USUAL, *classes.NAMES_FILES}
+    for path in [*unnamed, *(str(one.path) for one in lists.values())]:
+        used.add(path.removeprefix(f"{root}/").split("/")[0])
+    listing.beside(place, used, seen)
 
 
 def _names_in(folder: str) -> set[str]:

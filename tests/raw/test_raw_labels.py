@@ -57,7 +57,18 @@ def test_a_list_is_read_however_it_was_written(
     assert label_of(found) == {f"{n}.jpg": label + 1 for n, label in enumerate(given_labels)}
     assert len({info.key for info in found.classes}) == max(given_labels) + 1
     unlisted = f"im/{len(given_labels)}.jpg"
-    assert found.left_out == {"not in train.txt": {"count": 1, "first": [unlisted]}}
+    assert found.left_out == {"in no list": {"count": 1, "first": [unlisted]}}
+
+
+def test_images_of_both_lists_in_one_folder_are_all_named(tmp_path: Path) -> None:
+    put(tmp_path / "val.txt", "im/2 1\nim/3.jpg 1\n")
+    put(tmp_path / "im" / "2", jpeg(2))
+    found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")
+    assert list(found.splits["validation"].filenames()) == ["2", "3.jpg"]
+    assert found.left_out == {"in no list": {"count": 1, "first": ["im/2.jpg"]}}
+    put(tmp_path / "more" / "x.jpg", jpeg(5))
+    put(tmp_path / "notes.md", "words")
+    assert raw.detect(tmp_path).left_out.keys() == {"in no list", "other folders", ".md"}
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,13 @@ def command(
     raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
     done = records.repair(folder, raw_set, decode=decode, workers=workers)
     if as_json:
-        found = [finding._asdict() for finding in done.before.findings]
+        found = [finding._asdict() for finding in done.before.problems]
         content = {"found": found, "rebuilt": done.rebuilt, **report_json(folder, done.after)}
         click.echo(json.dumps(content, indent=1))
     else:
-        for finding in done.before.findings:
+        for finding in done.before.problems:
             click.echo(f"found: {finding}")
         for file in done.rebuilt:
             click.echo(f"written again: {file}")
         click.echo(report_text(folder, done.after, decode))
-    return DAMAGED if done.after.findings else 0
+    return DAMAGED if done.after.problems else 0

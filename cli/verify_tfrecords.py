@@ -10,7 +10,7 @@ import click
 from imagenet_tools.cli.options import Place, json_option, workers_option
 
 if TYPE_CHECKING:
-    from imagenet_tools.records import Report
+    from imagenet_tools.records import Verification
 
 DAMAGED = 3  # the exit code
 
@@ -38,23 +38,23 @@ def command(folder: str, decode: bool, workers: int | None, as_json: bool) -> in
         click.echo(json.dumps(report_json(folder, report), indent=1))
     else:
         click.echo(report_text(folder, report, decode))
-    return DAMAGED if report.findings else 0
+    return DAMAGED if report.problems else 0
 
 
-def report_json(folder: str, report: Report) -> dict[str, Any]:
+def report_json(folder: str, report: Verification) -> dict[str, Any]:
     return {
         "folder": folder,
         "described_by_manifest": report.described,
         "records": report.records,
-        "findings": [finding._asdict() for finding in report.findings],
+        "findings": [problem._asdict() for problem in report.problems],
         "broken_shards": report.broken,
     }
 
 
-def report_text(folder: str, report: Report, decode: bool) -> str:
+def report_text(folder: str, report: Verification, decode: bool) -> str:
     counts = ", ".join(f"{count:,} {split}" for split, count in report.records.items())
-    lines = [str(finding) for finding in report.findings]
-    wrong = f"{len(report.findings):,} thing(s) wrong" if report.findings else "nothing wrong"
+    lines = [str(problem) for problem in report.problems]
+    wrong = f"{len(report.problems):,} thing(s) wrong" if report.problems else "nothing wrong"
     lines.append(f"{folder}: {counts} records read, {wrong}")
     if not report.described:
         lines.append("no manifest: counts, digests and class names could not be compared")

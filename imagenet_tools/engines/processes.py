@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import resource
 import signal
 import sys
 import threading
@@ -53,6 +54,7 @@ def warm(module: str) -> None:
     Workers are forks of one small process that has imported what they need, and never of the
     caller, with its memory, threads and locks. It ends with the caller.
     """
+    _check_limit(1)
     context = get_context("forkserver")
     context.set_forkserver_preload([module])
     with _starting():
@@ -75,6 +77,7 @@ def run(
         return
     works = workers <= MANY
     children = workers - 1 if works else workers
+    _check_limit(children)
     warm(function.func.__module__ if isinstance(function, partial) else function.__module__)
     pool = ProcessPoolExecutor(
         children,
@@ -116,6 +119,17 @@ def run(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _check_limit(workers: int) -> None:
+    """Raise OSError where the pipes to so many workers are more than a process may have open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 32 + 8 * workers
+    if 0 <= limit < wanted:
+        raise OSError(
+            f"a process may have {limit} files open here and {workers} worker(s) take some "
+            f"{wanted}; raise the limit (ulimit -n 1024), or give --workers 1"
+        )
 
 
 def _interrupted(pool: ProcessPoolExecutor, started: Mapping[int, BaseProcess]) -> bool:

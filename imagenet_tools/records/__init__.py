@@ -6,15 +6,16 @@ from imagenet_tools.records.finish import finalize
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repairer import Repair, repair
+from imagenet_tools.records.shard_check import RecordProblem
 from imagenet_tools.records.shards import check_sizes, each_shard, shard_paths
-from imagenet_tools.records.verifier import Finding, Report, verify
+from imagenet_tools.records.verifier import Verification, verify
 
 __all__ = [
     "NAME",
-    "Finding",
+    "RecordProblem",
     "Manifest",
     "Repair",
-    "Report",
+    "Verification",
     "Settings",
     "build",
     "build_slice",

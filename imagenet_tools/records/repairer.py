@@ -14,7 +14,7 @@ from imagenet_tools.records.builder import make_plans, plan_id, run_tasks, shard
 from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.records.shard import ShardTask
-from imagenet_tools.records.verifier import Report, verify
+from imagenet_tools.records.verifier import Verification, verify
 from imagenet_tools.storage.write import write_text
 
 
@@ -23,8 +23,8 @@ class Repair:
     """rebuilt: the shards written again; before and after: what verify found."""
 
     rebuilt: tuple[str, ...]
-    before: Report
-    after: Report
+    before: Verification
+    after: Verification
 
 
 def repair_tfrecords(
@@ -71,7 +71,7 @@ def repair(
         )
     with journal.locked(place):
         before = verify(place, decode=decode, workers=workers)
-        if not before.findings:
+        if not before.problems:
             return Repair((), before, before)
         if folders := [file for file in before.broken if (place / file).is_dir()]:
             raise ValueError(f"{place / folders[0]} is a folder; move it away, then repair again")

@@ -19,7 +19,7 @@ from imagenet_tools.records.shard import index_text
 from imagenet_tools.records.shuffle import hashes_of
 
 
-class Finding(NamedTuple):
+class RecordProblem(NamedTuple):
     """Something wrong. record is its number in the file (-1: the file); name the raw image's."""
 
     file: str
@@ -50,7 +50,7 @@ class ShardCheck:
 class ShardFacts:
     """What a shard turned out to hold. contents: a 64-bit hash of each image's bytes."""
 
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[RecordProblem] = field(default_factory=list)
     intact: bool = True
     synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
     contents: array[int] = field(default_factory=lambda: array("Q"))
@@ -70,7 +70,9 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                 source = text(example, schema.FILENAME)
                 if framed.problem:
                     facts.intact = False
-                facts.findings += [Finding(name, number, source, reason) for reason in reasons]
+                facts.problems += [
+                    RecordProblem(name, number, source, reason) for reason in reasons
+                ]
                 if not framed.problem:
                     facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
                 contents.append(_content(example))
@@ -78,7 +80,7 @@ def check_shard(check: ShardCheck) -> ShardFacts:
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
-        facts.findings.append(Finding(name, -1, "", reason))
+        facts.problems.append(RecordProblem(name, -1, "", reason))
         facts.intact = False
         return facts
     facts.contents = array("Q", contents)
@@ -92,16 +94,16 @@ def check_shard(check: ShardCheck) -> ShardFacts:
             if len(sizes) != expected.records
             else "its records are not those that the manifest's digest was taken of"
         )
-        facts.findings.append(Finding(name, -1, "", reason))
+        facts.problems.append(RecordProblem(name, -1, "", reason))
         facts.intact = False
     elif expected is not None and sum(sizes) != expected.bytes:
         reason = f"{sum(sizes):,} bytes where the manifest says {expected.bytes:,}"
-        facts.findings.append(Finding(name, -1, "", reason))
+        facts.problems.append(RecordProblem(name, -1, "", reason))
     if check.seed is not None and facts.intact and not _shuffled(keys, check.seed):
         reason = f"its records are not in the order of the manifest's seed, {check.seed}"
-        facts.findings.append(Finding(name, -1, "", reason))
+        facts.problems.append(RecordProblem(name, -1, "", reason))
     if check.index_path and facts.intact:
-        facts.findings += _index_findings(name, check.index_path, sizes)
+        facts.problems += _index_problems(name, check.index_path, sizes)
     return facts
 
 
@@ -144,7 +146,8 @@ def _content(example: dict[str, list[Any]]) -> int:
     encoded = example.get(schema.ENCODED, [b""])[:1]
     if not encoded or not isinstance(encoded[0], bytes) or not encoded[0]:
         return 0
-    return google_crc32c.value(encoded[0]) << 32 | len(encoded[0]) & 0xFFFFFFFF
+    crc: int = google_crc32c.value(encoded[0])
+    return crc << 32 | len(encoded[0]) & 0xFFFFFFFF
 
 
 def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
@@ -188,11 +191,15 @@ def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator
         yield problem
 
 
-def _index_findings(name: str, path: str, sizes: list[int]) -> list[Finding]:
+def _index_problems(name: str, path: str, sizes: list[int]) -> list[RecordProblem]:
     try:
         if not storage.is_remote(path):
             storage.size(path)
         held = storage.place(path).read_text(encoding="ascii")
     except (OSError, ValueError):
         held = ""
-    return [] if held == index_text(sizes) else [Finding(name, -1, "", f"{path} is no index of it")]
+    return (
+        []
+        if held == index_text(sizes)
+        else [RecordProblem(name, -1, "", f"{path} is no index of it")]
+    )

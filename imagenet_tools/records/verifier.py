@@ -21,7 +21,13 @@ from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import journal, schema, tfrecord
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name
-from imagenet_tools.records.shard_check import Finding, ShardCheck, ShardFacts, check_shard, text
+from imagenet_tools.records.shard_check import (
+    RecordProblem,
+    ShardCheck,
+    ShardFacts,
+    check_shard,
+    text,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,18 +36,18 @@ SHARD_NAME = re.compile(r"(train|validation)-(\d{5})-of-(\d{5})")
 
 
 @dataclass(frozen=True)
-class Report:
+class Verification:
     """What was checked and what was found. broken: shards that are not what was once written."""
 
     records: dict[str, int]
-    findings: tuple[Finding, ...]
+    problems: tuple[RecordProblem, ...]
     broken: tuple[str, ...]
     described: bool  # by a manifest
 
 
 def verify(
     folder: str | os.PathLike[str], *, decode: bool = False, workers: int | None = None
-) -> Report:
+) -> Verification:
     """Check every shard: both CRCs of each record, counts and digests against the manifest, the
     schema, labels, image headers (with decode every pixel), and images common to two splits.
 
@@ -54,15 +60,15 @@ def verify(
         manifest = None
     names = _expected_files(place, manifest)
     facts = dict(_check_all(place, manifest, names, decode, workers))
-    findings = [finding for name in names for finding in facts[name].findings]
-    findings += _folder_findings(place, manifest, names)
-    findings += _count_findings(manifest, facts) if manifest else _label_findings(facts)
-    findings += _duplicates(place, facts)
+    problems = [problem for name in names for problem in facts[name].problems]
+    problems += _folder_problems(place, manifest, names)
+    problems += _count_problems(manifest, facts) if manifest else _label_problems(facts)
+    problems += _duplicates(place, facts)
     totals = {split: 0 for split in SPLITS if any(name.startswith(split) for name in names)}
     for name in names:
         totals[_split(name)] += sum(facts[name].synsets.values())
     broken = tuple(name for name in names if not facts[name].intact)
-    return Report(totals, tuple(findings), broken, manifest is not None)
+    return Verification(totals, tuple(problems), broken, manifest is not None)
 
 
 def _split(file: str) -> str:
@@ -114,11 +120,13 @@ def _check_all(
             yield os.path.basename(check.path), facts
 
 
-def _folder_findings(place: Path, manifest: Manifest | None, names: list[str]) -> list[Finding]:
+def _folder_problems(
+    place: Path, manifest: Manifest | None, names: list[str]
+) -> list[RecordProblem]:
     """Files that a reader's glob would take for records, and labels.txt."""
     known = set(names)
-    findings = [
-        Finding(
+    problems = [
+        RecordProblem(
             path.name, -1, "", "a reader's glob takes it for a shard of this set, which it is not"
         )
         for split in SPLITS
@@ -131,13 +139,15 @@ def _folder_findings(place: Path, manifest: Manifest | None, names: list[str]) -
         except (OSError, ValueError):
             same = False
         if not same:
-            findings.append(Finding(LABELS, -1, "", "is missing or not what the manifest says"))
-    return findings
+            problems.append(
+                RecordProblem(LABELS, -1, "", "is missing or not what the manifest says")
+            )
+    return problems
 
 
-def _count_findings(manifest: Manifest, facts: dict[str, ShardFacts]) -> list[Finding]:
+def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> list[RecordProblem]:
     """Classes whose records are not as many as the manifest says, in splits that are whole."""
-    findings = []
+    problems = []
     for split, part in manifest.splits.items():
         held = [facts[shard.file] for shard in part.shards]
         if not all(one.intact for one in held):
@@ -150,24 +160,26 @@ def _count_findings(manifest: Manifest, facts: dict[str, ShardFacts]) -> list[Fi
             told, count = part.class_counts.get(key, 0), counts[key]
             if told != count:
                 reason = f"class {key} has {count:,} records; the manifest says {told:,}"
-                findings.append(Finding(NAME, -1, split, reason))
-    return findings
+                problems.append(RecordProblem(NAME, -1, split, reason))
+    return problems
 
 
-def _label_findings(facts: dict[str, ShardFacts]) -> list[Finding]:
+def _label_problems(facts: dict[str, ShardFacts]) -> list[RecordProblem]:
     """Without a manifest: a synset must have one label everywhere, and a label one synset."""
     pairs = sorted({pair for one in facts.values() for pair in one.synsets})
-    findings = []
+    problems = []
     for at, what in ((0, "label"), (1, "synset")):
         seen = Counter(pair[at] for pair in pairs)
         for value, count in seen.items():
             if count > 1:
                 others = [pair[1 - at] for pair in pairs if pair[at] == value]
-                findings.append(Finding("all shards", -1, "", f"{what} {value} means {others[:5]}"))
-    return findings
+                problems.append(
+                    RecordProblem("all shards", -1, "", f"{what} {value} means {others[:5]}")
+                )
+    return problems
 
 
-def _duplicates(place: Path, facts: dict[str, ShardFacts]) -> list[Finding]:
+def _duplicates(place: Path, facts: dict[str, ShardFacts]) -> list[RecordProblem]:
     """Images of one split whose very bytes are in another: equal hashes, then equal bytes."""
     import numpy as np
 
@@ -179,15 +191,15 @@ def _duplicates(place: Path, facts: dict[str, ShardFacts]) -> list[Finding]:
         )
         where[split] = (hashes, [(name, len(facts[name].contents)) for name in files])
     common = np.intersect1d(where["train"][0], where["validation"][0])
-    findings = []
+    problems = []
     for value in common[common != 0]:
         first, second = (_located(*where[split], value) for split in SPLITS)
         one, other = (_record(place, *found) for found in (first, second))
         if one.get(schema.ENCODED) == other.get(schema.ENCODED):
             reason = f"the same image as {second[0]} record {second[1]}"
             source = f" ({text(other, schema.FILENAME)})"
-            findings.append(Finding(*first, text(one, schema.FILENAME), reason + source))
-    return findings
+            problems.append(RecordProblem(*first, text(one, schema.FILENAME), reason + source))
+    return problems
 
 
 def _located(hashes: np.ndarray, files: list[tuple[str, int]], value: np.uint64) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 from concurrent.futures.process import BrokenProcessPool
 
@@ -53,3 +54,16 @@ def test_a_worker_that_died_of_control_c_is_an_interrupt(
     with pytest.raises(error):
         for _, outcome in processes.run(killed, [number] * 40, 2):
             outcome()
+
+
+def test_a_low_limit_of_open_files_is_named() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, limits[1]))
+    try:
+        with pytest.raises(OSError, match="may have 16 files open here.*ulimit -n 1024"):
+            list(processes.run(seen, range(6), 2))
+        assert [outcome()[0] for _, outcome in processes.run(seen, range(2), 1)] == [
+            os.getpid()
+        ] * 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

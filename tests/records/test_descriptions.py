@@ -44,7 +44,7 @@ def test_what_tfds_asks_for(folder: Path) -> None:
     assert features[schema.LABEL]["classLabel"] == {"numClasses": "4"}
     names = (folder / "image.class.label.labels.txt").read_text().split()
     assert names == ["background", *(key for key, _ in manifest.classes)]
-    assert records.verify(folder, workers=1).findings == ()
+    assert records.verify(folder, workers=1).problems == ()
 
 
 def test_a_class_may_be_called_background_and_pixels_may_be_raw(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_the_index_is_made_once_and_again_for_other_shards(
     first = list(open_records(folder))
     path = folder / offsets.file_name("train")
     assert path.stat().st_size == 32 + 8 * COUNT
-    assert records.verify(folder, workers=1).findings == ()
+    assert records.verify(folder, workers=1).problems == ()
 
     def never(*_: object) -> None:
         raise AssertionError("listed again")

@@ -54,7 +54,7 @@ def test_damage_is_skipped_and_listed(damaged: Path, tmp_path: Path) -> None:
     ]
     assert manifest.splits["train"].class_counts == {"ant": 7, "bee": 7, "cat": 8}
     assert manifest.splits["validation"].records == 8
-    assert not records.verify(tmp_path / "out", decode=True, workers=1).findings
+    assert not records.verify(tmp_path / "out", decode=True, workers=1).problems
 
 
 def test_damage_is_repaired_where_pixels_are_left(damaged: Path, tmp_path: Path) -> None:

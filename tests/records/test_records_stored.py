@@ -85,7 +85,7 @@ def test_raw_pixels_are_the_decoded_image(images: Path, found: RawSet, tmp_path:
         expected = image.resize(size, Image.Resampling.BILINEAR).tobytes()
     assert example[schema.ENCODED] == [expected]
     assert (example[schema.WIDTH][0], example[schema.HEIGHT][0]) == size
-    assert not records.verify(tmp_path, decode=True, workers=1).findings
+    assert not records.verify(tmp_path, decode=True, workers=1).problems
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_grey_images_are_called_what_they_are_or_what_tf_slim_calls_them(
     (example,) = examples(tmp_path / "out", "train")
     assert (example[schema.COLORSPACE], example[schema.CHANNELS]) == ([colorspace], [channels])
     assert example[schema.ENCODED] == [grey]
-    assert not records.verify(tmp_path / "out", workers=1).findings
+    assert not records.verify(tmp_path / "out", workers=1).problems
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def folder(built: Path, tmp_path: Path) -> Path:
     return shutil.copytree(built, tmp_path / "records")
 
 
-def check(folder: Path, decode: bool = False) -> records.Report:
+def check(folder: Path, decode: bool = False) -> records.Verification:
     return records.verify(folder, decode=decode, workers=1)
 
 
@@ -56,7 +56,7 @@ def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
 
 def test_sound_records_have_no_findings(folder: Path) -> None:
     report = check(folder, decode=True)
-    assert report == records.Report({"train": 24, "validation": 9}, (), (), True)
+    assert report == records.Verification({"train": 24, "validation": 9}, (), (), True)
     assert records.verify(folder, workers=2) == report
 
 
@@ -68,7 +68,7 @@ def test_a_flipped_bit_is_named_by_shard_record_and_file(folder: Path) -> None:
     data[offsets[3] - 40] ^= 1
     path.write_bytes(data)
     report = check(folder)
-    (finding,) = report.findings
+    (finding,) = report.problems
     assert (finding.file, finding.record, finding.name) == (SHARD, 2, names[2].decode())
     assert finding.reason == "the CRC of its data does not hold"
     assert report.broken == (SHARD,)
@@ -80,21 +80,21 @@ def test_a_cut_shard(folder: Path, kept: int) -> None:
     path.write_bytes(path.read_bytes()[:kept])
     report = check(folder)
     assert report.broken == (SHARD,)
-    assert all(finding.file == SHARD for finding in report.findings)
-    assert "the manifest says 8" in report.findings[-1].reason
+    assert all(finding.file == SHARD for finding in report.problems)
+    assert "the manifest says 8" in report.problems[-1].reason
 
 
 def test_records_that_were_exchanged_have_another_digest(folder: Path) -> None:
     rewrite(folder / SHARD, lambda held: held[::-1])
     report = check(folder)
     assert report.broken == (SHARD,)
-    assert "digest" in report.findings[0].reason
+    assert "digest" in report.problems[0].reason
 
 
 def test_a_missing_shard_and_a_stranger(folder: Path) -> None:
     (folder / SHARD).rename(folder / "train-00001-of-00003.bak")
     report = check(folder)
-    reasons = {finding.file: finding.reason for finding in report.findings}
+    reasons = {finding.file: finding.reason for finding in report.problems}
     assert reasons[SHARD] == "it is missing"
     assert "a reader's glob takes it" in reasons["train-00001-of-00003.bak"]
 
@@ -137,14 +137,14 @@ def test_each_mistake_in_a_record_is_named(
         return [tampered(example), *held[1:]]
 
     rewrite(folder / SHARD, change)
-    first = check(folder).findings[0]
+    first = check(folder).problems[0]
     assert (first.file, first.record, first.name) == (SHARD, 0, "changed.JPEG")
     assert reason in first.reason
 
 
 def test_a_record_that_is_no_example(folder: Path) -> None:
     rewrite(folder / SHARD, lambda held: [b"\xff\xff", *held[1:]])
-    assert "not a tf.train.Example" in check(folder).findings[0].reason
+    assert "not a tf.train.Example" in check(folder).problems[0].reason
 
 
 def test_only_decoding_finds_damage_inside_a_sound_structure(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_only_decoding_finds_damage_inside_a_sound_structure(tmp_path: Path) -> 
     (place / "train" / "ant" / "ant_train_0.JPEG").write_bytes(data)
     out = tmp_path / "out"
     records.build(raw.detect(place), out, workers=1)
-    assert not check(out).findings
-    (finding,) = check(out, decode=True).findings
+    assert not check(out).problems
+    (finding,) = check(out, decode=True).problems
     assert finding.name == "ant_train_0.JPEG" and "does not decode" in finding.reason
     assert check(out, decode=True).broken == ()  # no rebuilding mends what was built so
 
@@ -166,7 +166,7 @@ def test_images_common_to_two_splits(tmp_path: Path) -> None:
     shutil.copy(place / "train/bee/bee_train_4.JPEG", place / "val/cat/cat_val_1.JPEG")
     out = tmp_path / "out"
     records.build(raw.detect(place), out, workers=1)
-    (finding,) = check(out).findings
+    (finding,) = check(out).problems
     assert finding.name == "bee_train_4.JPEG"
     assert "the same image as validation-00000-of-00001" in finding.reason
     assert "cat_val_1.JPEG" in finding.reason
@@ -174,26 +174,26 @@ def test_images_common_to_two_splits(tmp_path: Path) -> None:
 
 def test_a_seed_and_sizes_that_are_not_the_records_are_named(folder: Path) -> None:
     tamper(folder, lambda content: content.update(seed=5))
-    reasons = {str(one) for one in check(folder).findings}
+    reasons = {str(one) for one in check(folder).problems}
     assert f"{SHARD}: its records are not in the order of the manifest's seed, 5" in reasons
     tamper(folder, lambda content: (content.update(seed=0), first(content).update(bytes=7)))
-    (finding,) = check(folder).findings
+    (finding,) = check(folder).problems
     assert "bytes where the manifest says 7" in finding.reason
 
 
 def test_records_compressed_by_gzip_are_called_that(folder: Path) -> None:
     path = folder / SHARD
     path.write_bytes(gzip.compress(path.read_bytes()))
-    assert check(folder).findings[0].reason == "the file is compressed by gzip; uncompress it first"
+    assert check(folder).problems[0].reason == "the file is compressed by gzip; uncompress it first"
 
 
 def test_offsets_of_an_index_are_checked_and_mended(images: Path, folder: Path) -> None:
     index = folder / "index" / f"{SHARD}.idx"
     sound = index.read_text()
     index.write_text(sound.replace("0 ", "1 ", 1))
-    (finding,) = check(folder).findings
+    (finding,) = check(folder).problems
     assert (finding.file, finding.reason) == (SHARD, f"{index} is no index of it")
-    assert not records.repair(folder, raw.detect(images), workers=1).after.findings
+    assert not records.repair(folder, raw.detect(images), workers=1).after.problems
     assert index.read_text() == sound
 
 
@@ -202,20 +202,20 @@ def test_labels_txt_and_index_are_checked(folder: Path) -> None:
     index = folder / "index" / f"{SHARD}.idx"
     index.write_text(index.read_text().replace("0 ", "1 ", 1))
     index.write_text(index.read_text().splitlines()[0] + "\n")
-    files = [finding.file for finding in check(folder).findings]
+    files = [finding.file for finding in check(folder).problems]
     assert files == [SHARD, "labels.txt"]
 
 
 def test_tf_slims_own_records_are_checked_without_a_manifest(shared: Path, tmp_path: Path) -> None:
     theirs = shared / "golden" / "slim_records"
     report = check(theirs, decode=True)
-    assert report == records.Report({"train": 12, "validation": 6}, (), (), False)
+    assert report == records.Verification({"train": 12, "validation": 6}, (), (), False)
     place = tmp_path / "slim"
     place.mkdir()
     for path in theirs.glob("*-of-*"):
         (place / path.name).write_bytes(path.read_bytes())
     (place / "train-00001-of-00002").unlink()
-    (finding,) = check(place).findings
+    (finding,) = check(place).problems
     assert (finding.file, finding.reason) == ("train-00001-of-00002", "it is missing")
 
 
@@ -310,7 +310,7 @@ def test_sizes_tell_what_is_no_shard_of_this_folder(folder: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(DamagedData, match=f"{SHARD}: it is a fifo"):
         records.check_sizes(folder, "train")
-    assert [one.reason for one in check(folder).findings] == ["it cannot be read (it is a fifo)"]
+    assert [one.reason for one in check(folder).problems] == ["it cannot be read (it is a fifo)"]
     records.check_sizes(folder, "validation")
 
 
@@ -324,12 +324,12 @@ def test_repair_writes_only_broken_shards_again(images: Path, built: Path, folde
     (folder / "index" / "train-00000-of-00003.idx").write_text("0 1\n")
     done = records.repair(folder, raw.detect(images), workers=1)
     assert done.rebuilt == (SHARD, "validation-00000-of-00002")
-    assert len(done.before.findings) == 4 and not done.after.findings
+    assert len(done.before.problems) == 4 and not done.after.problems
     assert contents(folder) == contents(built)
     kept = {path for path, inode in sound.items() if path.stat().st_ino == inode}
     assert {path.name for path in set(sound) - kept} <= set(done.rebuilt)
     again = records.repair(folder, raw.detect(images), workers=1)
-    assert again.rebuilt == () and not again.before.findings
+    assert again.rebuilt == () and not again.before.problems
 
 
 def test_repair_refuses_other_raw_images(images: Path, folder: Path, tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_a_build_in_memory(memory, tmp_path: Path) -> None:
     stored = {name: memory.cat_file(name) for name in memory.find("/out")}
     assert stored == expected
     report = records.verify("memory://out", workers=1)
-    assert (report.findings, report.records) == ((), {"train": 24, "validation": 9})
+    assert (report.problems, report.records) == ((), {"train": 24, "validation": 9})
 
 
 def test_a_store_that_mangles_is_caught_by_reading_back(

@@ -47,8 +47,9 @@ def _files(root: Path, split: str) -> list[Path]:
         paths = [*root.glob(f"{name}[-_.]*parquet")]
         if (root / name).is_dir():
             paths += (root / name).glob("*.parquet")
-        if paths := [path for path in paths if path.name.endswith(".parquet")]:
-            found[name] = sorted(paths)
+        files = [path for path in paths if path.name.endswith(".parquet") and path.is_file()]
+        if files:
+            found[name] = sorted(files)
     if len(found) > 1:
         raise ValueError(
             f"{root} has files of {' and '.join(found)}, both names of the {split} split; move "

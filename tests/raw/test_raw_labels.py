@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import unicodedata
 from pathlib import Path
@@ -232,3 +233,11 @@ def test_parquet_has_its_names(tmp_path: Path) -> None:
 def test_labels_of_parquet_that_are_none(column: list, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         raw.detect(parquet(tmp_path / "own", column))
+
+
+def test_a_pipe_among_parquet_files_is_not_opened(tmp_path: Path) -> None:
+    folder = parquet(tmp_path / "own", [0, 1])
+    os.mkfifo(folder / "train-1.parquet")
+    found = raw.detect(folder)
+    assert len(found.splits["train"]) == 2
+    assert found.left_out["named pipe"] == {"count": 1, "first": ["train-1.parquet"]}

@@ -159,8 +159,7 @@ def command(
     """Train and evaluate a net under each pipeline, and say which one is better.
 
     Every pipeline is an arm: several seeds each, the same start, data order and shared draws, the
-    last checkpoint, every validation image once. Writes report.html, report.md and report.json.
-    The same command resumes an interrupted comparison.
+    last checkpoint, every validation image once. The same command resumes after an interrupt.
 
     \b
     Example:
@@ -194,26 +193,26 @@ def command(
         attribute=attribute,
     )
     if plan_only:
-        _print_plan(prepared.plan, as_json)
-        return 0
+        return _print_plan(prepared.plan, as_json)
     with compare.launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
         run: dict[str, Any] = {"jobs": at_once, "plugins": plugins, "launch": launch}
         if run_slice is not None:
-            _print_slice(prepared, run_slice, compare.run_slice(*prepared, run_slice, **run))
-            return 0
+            count = compare.run_slice(*prepared, run_slice, **run)
+            return _print_slice(prepared, run_slice, count)
         report = compare.carry_out(*prepared, command=text.command_line(), **run)
     text.print_report(report, as_json)
     return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
 
 
-def _print_slice(prepared: Prepared, part: Slice, count: int) -> None:
+def _print_slice(prepared: Prepared, part: Slice, count: int) -> int:
     click.echo(
         f"{prepared.folder}: slice {part}, {count} runs\n"
         f"  when every slice is done: imgtools finalize {prepared.folder} --data {prepared.data}"
     )
+    return 0
 
 
-def _print_plan(plan: Plan, as_json: bool) -> None:
+def _print_plan(plan: Plan, as_json: bool) -> int:
     """The plan as YAML or JSON, with its cost: the training images, and hours at known speeds."""
     import json
 
@@ -226,10 +225,11 @@ def _print_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         figures = {"images_trained": plan.images_trained, "cpu_hours": seconds / 3600}
         click.echo(json.dumps({**content, "cost": figures}, indent=1))
-        return
+        return 0
     click.echo(yaml.safe_dump(content, sort_keys=False).rstrip())
     most = ", fewer where a look decides," if plan.looks else ""
     click.echo(
         f"# {len(plan.runs())} runs of {plan.steps:,} steps{most} and {plan.images_trained:,} "
         f"images to train on.\n# {cost.of_plan(plan)}."
     )
+    return 0

@@ -164,7 +164,7 @@ def failures() -> dict[str, str]:
 
 
 def load_plugin(path: str | Path) -> list[str]:
-    """Load a file that registers pipelines or nets, and return the pipelines' names.
+    """Load a file that registers pipelines, nets, rules or metrics; return the pipelines' names.
 
     A file that registers nothing but defines TF-Slim's preprocess_image is registered under the
     file's name (without _preprocessing). It may import modules that lie beside it; they count as
@@ -191,7 +191,8 @@ def load_plugin(path: str | Path) -> list[str]:
     finally:
         _before = None
     added = [n for n, d in _definitions.items() if n not in registered or d.file == str(path)]
-    if not added and not any(net.file == str(path) for net in nets().values()):
+    others = {net.file for net in nets().values()} | plugins.BROUGHT
+    if not added and str(path) not in others:
         raise ValueError(
             f"{path} registers no pipeline; decorate a function with "
             f'@registry.register("name"), or define {PLAIN_NAME}; a net: @nets.register_net'

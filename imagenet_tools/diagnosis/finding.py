@@ -15,10 +15,13 @@ A rule of a plug-in (`--plugin`) takes part like one of the package.
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from imagenet_tools.pipelines import plugins
 
 SEVERITIES = ("fail", "warning", "note")
 
@@ -78,6 +81,7 @@ class Rule:
     remedy: str
     subject: str
     check: Check
+    file: str
 
     def findings(self, given: Any, arm: str) -> list[Finding]:
         """What the rule finds in what it is given."""
@@ -103,17 +107,20 @@ def rule(
 
     subject: "pipeline" (the function is given a Passport), "arms" (all of them by spec) or "data"
     (a folder of records). detected, matters, remedy: sentences for the rule's page. ValueError for
-    a code that is no letters and digits, or a code or name that is taken.
+    a code that is no letters and digits, or a code or name that another file's rule has.
     """
     if not re.fullmatch(r"[A-Z]{2,8}\d{3}", code) or subject not in SUBJECTS:
         raise ValueError(f"a rule is IMG123 about one of {SUBJECTS}; got {code!r}, {subject!r}")
 
     def register(check: Check) -> Check:
+        file = inspect.getfile(check)
         for one in RULES.values():
-            if one.code == code or one.name == name:
+            same = one.code == code and one.name == name and one.file == file  # loaded again
+            if not same and (one.code == code or one.name == name):
                 raise ValueError(f"rule {code} {name}: there is {one.code} {one.name} already")
         title = (check.__doc__ or name).strip().splitlines()[0].rstrip(".")
-        RULES[code] = Rule(code, name, title, detected, matters, remedy, subject, check)
+        RULES[code] = Rule(code, name, title, detected, matters, remedy, subject, check, file)
+        plugins.BROUGHT.add(file)
         return check
 
     return register

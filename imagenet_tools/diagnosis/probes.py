@@ -32,9 +32,10 @@ class Probe:
 
     zoom: source pixels an output pixel, geometric mean; zoom_range: 5th and 95th percentile.
     aspect: horizontal zoom over vertical, geometric mean; 1.33 is a 4:3 photograph squashed square.
-    area: mean share of the photograph seen. match: median correlation of the output with its place
-    in the picture. off_centre: y, x of the mean window's middle from the picture's, in parts of the
-    room that the window has (-0.5..0.5). place_varies: whether windows lie in different places.
+    area: mean share of the photograph seen. match: correlation of the output with its place in the
+    picture, in a good draw (the 90th percentile). off_centre: y, x of the mean window's middle from
+    the picture's, in parts of the room that the window has (-0.5..0.5). place_varies: whether
+    windows lie in different places.
     frozen: what is the same in all draws of a graph and other in another graph. mirrored,
     upside_down, transposed, negative: shares of draws. padded: share of the output at its borders
     that shows no picture, in three quarters of the draws or more; blind: share that never answers
@@ -95,14 +96,14 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     odd, refused = _odd(raw[0])
     if run.bad and not odd:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
-    measured = levels(run, raw[0], size, is_training)
+    measured = levels(run, run.exact, size, is_training)
     flexible = measured.curve is not None
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),
         zoom_range=(float(np.percentile(both, 5)), float(np.percentile(both, 95))),
         aspect=float(np.exp(np.log(zooms[:, 1] / zooms[:, 0]).mean())),
         area=float(np.mean([_area(one) for one in known or placed[0]])),
-        match=float(np.median([abs(one.match) for graph in placed for one in graph])),
+        match=float(np.percentile([abs(one.match) for graph in placed for one in graph], 90)),
         off_centre=_off_centre(known),
         place_varies=_spread([one.centre for one in known]) > 1.0,
         frozen=_frozen(placed, _tints(graphs)),

@@ -9,6 +9,7 @@ It then stands in EvalResult.metrics, in what `imgtools eval` prints and in its 
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imagenet_tools.evaluation.scores import Predictions
+from imagenet_tools.pipelines import plugins
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def metric(
         if name in METRICS:
             raise ValueError(f"there is a metric {name} already ({METRICS[name].title})")
         METRICS[name] = Metric(name, title, digits, function)
+        plugins.BROUGHT.add(inspect.getfile(function))
         return function
 
     return register

@@ -19,6 +19,10 @@ from typing import Any
 _OURS = ("imagenet_tools", "preprocessing")
 
 
+# Files that registered something at a door above the pipelines: a rule, a metric.
+BROUGHT: set[str] = set()
+
+
 def execute(path: Path) -> ModuleType:
     """Run a file as a module of its own; what it raises comes through."""
     module = ModuleType(f"imgtools_plugin_{zlib.crc32(str(path).encode()):08x}_{path.stem}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import faulty_preprocessing as planted
 import pytest
 
-from imagenet_tools import diagnosis
+from imagenet_tools import diagnosis, registry
 from imagenet_tools.diagnosis import finding, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "diagnosis.md"
@@ -50,6 +50,17 @@ def test_codes_and_names_are_taken_once() -> None:
             finding.rule(code, name, **WORDS)(nothing)
     with pytest.raises(ValueError, match="a rule is IMG123"):
         finding.rule("x", "green", **WORDS)
+
+
+def test_a_plug_in_may_hold_a_rule_alone(tmp_path: Path) -> None:
+    file = tmp_path / "lab.py"
+    file.write_text(
+        "from imagenet_tools.diagnosis.finding import note, rule\n"
+        "@rule('LAB001', 'lab', detected='d.', matters='m.', remedy='r.')\n"
+        "def lab(passport):\n    'The lab has a word.'\n    yield note('a word', 'Said.')\n"
+    )
+    assert registry.load_plugin(file) == registry.load_plugin(file) == []
+    assert finding.RULES["LAB001"].title == "The lab has a word"
 
 
 def test_rules_are_muted_by_code_or_name() -> None:

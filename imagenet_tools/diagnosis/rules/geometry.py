@@ -179,8 +179,9 @@ def off_centre(passport: Passport) -> Iterator[Said]:
 def scrambled(passport: Passport) -> Iterator[Said]:
     """The output does not resemble the picture."""
     for mode, seen in passport.both:
-        other = seen.blur > BLUR or seen.levels.distinct < FEW or seen.levels.broken
-        if not seen.placed and not other and seen.small is None:
+        known = seen.levels.curve is not None and seen.levels.drop <= 0.5  # else it is an overflow
+        sharp = seen.blur <= BLUR and seen.levels.distinct >= FEW
+        if not seen.placed and sharp and (known or not seen.levels.broken) and seen.small is None:
             yield fail(
                 f"the {mode} output does not resemble the picture",
                 f"Its best place in it has a correlation of {seen.match:.2f}.",

@@ -23,7 +23,8 @@ SPREAD_RATIO = 1.35
 CONTRAST = 1.25
 QUANTILES = 0.75  # of the deviation
 CURVES = 0.05  # of the span, and four standard errors
-CENTRE = (1.0, 2.2)  # |mean| over deviation: 1.7 for 0..1, 3.4 where a mean is added
+CENTRE = (1.0, 3.0)  # |mean| over deviation: 1.7 for 0..1, 3.4 where a mean is added
+OUTSIDE = (-20.0, 275.0)  # grey levels that are none
 # The means that everybody subtracts, R G B of 0..255: VGG's and torchvision's.
 MEANS = ((123.68, 116.78, 103.94), (123.675, 116.28, 103.53), (122.68, 116.67, 104.01))
 SAME_MEAN = 1.2  # grey levels
@@ -138,8 +139,9 @@ def centring(passport: Passport) -> Iterator[Said]:
     away = max((mean / max(std, 1e-9) for mean, std in pairs), key=abs)
     if abs(away) > CENTRE[0]:
         zero = passport.train.levels.zero
+        wild = zero is not None and any(not OUTSIDE[0] <= one <= OUTSIDE[1] for one in zero)
         text = "" if zero is None else ", ".join(f"{level:.0f}" for level in zero)
-        say = warning if abs(away) > CENTRE[1] else note
+        say = warning if wild or (zero is None and abs(away) > CENTRE[1]) else note
         yield say(
             f"values lie {abs(away):.1f} deviations {'above' if away > 0 else 'below'} zero",
             "Means over photographs." + (f" Zero is the grey level {text}." if text else ""),

@@ -48,7 +48,8 @@ class Tidy:
         return out
 
     def __call__(self, image: np.ndarray, draw: int) -> np.ndarray:
-        return np.nan_to_num(self.exact(image, draw), nan=0.0, posinf=0.0, neginf=0.0)
+        out = self.exact(image, draw)
+        return np.asarray(np.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def outputs(

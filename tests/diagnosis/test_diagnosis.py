@@ -28,7 +28,7 @@ BUILT_IN = {
     "vgg": {"scale", "zoom", "aliasing"},
     "cifarnet": {"no-resize"},
     "lenet": {"no-resize", "no-augmentation"},
-    "torchvision": {"aspect"},
+    "torchvision": set(),
     # Parts that move, cover or invert pixels on purpose.
     "alexnet+randaugment": set(),
     "alexnet+trivialaugment+erasing:p=1": set(),

@@ -520,7 +520,7 @@ def test_wrong_keys_and_missing_buckets_are_said_at_once(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     stores._filesystem.cache_clear()
     type(s3).clear_instance_cache()
-    assert run(["inspect", f"s3://{s3.bucket}/raw"]) == 2
+    assert run(["inspect", f"s3://{s3.bucket}/raw"]) == 1
     assert "credentials come from the store's own settings" in capfd.readouterr().err
     type(s3).clear_instance_cache()
 

@@ -251,7 +251,8 @@ def _unlearned(plan: Plan, contrast: Contrast) -> Contrast:
         return contrast
     if any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
         return contrast
-    judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), plan.num_classes)
+    there = len(np.unique(a.label))
+    judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), there)
     return replace(contrast, verdict=judged, unlearned=True)
 
 

@@ -139,6 +139,24 @@ def _taps(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
+def _reach(columns: np.ndarray, taps: int, width: int) -> tuple[int, int]:
+    """The first column of the source that is read, and the one after the last."""
+    low, high = width, 0
+    for first in columns:
+        if first >= 0:
+            low, high = min(low, first), max(high, first + taps)
+    return low, min(high, width)
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _lanes(line: np.ndarray) -> np.ndarray:
+    """Gain and offset of R, G and B, float32 [2, LANES]; the lane that is over repeats R's."""
+    colours = np.empty((2, LANES), np.float32)
+    colours[:, :3], colours[:, 3] = line, line[:, 0]
+    return colours
+
+
+@njit(nogil=True, cache=True, fastmath=True)
 def sample(
     pixels: np.ndarray,
     origin: Pair,
@@ -171,16 +189,11 @@ def sample(
     if flip:
         columns, weights = columns[::-1].copy(), weights[::-1].copy()
     taps = weights.shape[1]
-    low, high = pixels.shape[1], 0
-    for x in range(width):
-        if columns[x] >= 0:
-            low, high = min(low, columns[x]), max(high, columns[x] + taps)
-    high = min(high, pixels.shape[1])
+    low, high = _reach(columns, taps, pixels.shape[1])
     size = 3 * max(high - low, 0)
     # A pixel outside the plane has no weights: where it reads does not matter.
     places = 3 * (np.maximum(columns, low) - low)
-    colours = np.empty((2, LANES), np.float32)
-    colours[:, :3], colours[:, 3] = line, line[:, 0]
+    colours = _lanes(line)
     gain = _load(colours[0], 0)
     bias = _load(colours[1], 0)
     # Down first, over whole rows of the source; then along the row. Both have room for the lanes

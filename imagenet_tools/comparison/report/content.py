@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from imagenet_tools import __version__
 from imagenet_tools.comparison import attribution, looks, results
 from imagenet_tools.comparison.attribution import Share
@@ -186,7 +188,7 @@ def _at_chance(plan: Plan, arms: Sequence[ArmResults]) -> list[str]:
         if stuck := arm.guessing(plan):
             found.append(
                 f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
-                f"chance of {plan.num_classes} classes, they learned nothing"
+                f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
             )
     return found
 

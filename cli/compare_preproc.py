@@ -78,7 +78,7 @@ def _check_type(option: click.Parameter, value: Any) -> None:
 @click.option("--out", type=Place(file_okay=False), help="Default: runs/<a>-vs-<b>.")
 @click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
 @click.option("--recipe", help="A recipe's name or YAML file, in place of the profile's.")
-@click.option("--epochs", type=float, help="In place of the recipe's.")
+@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="In place of the recipe's.")
 @click.option("--seeds", type=click.IntRange(1), help="Runs an arm, in place of the profile's.")
 @click.option(
     "--first-seed",
@@ -89,7 +89,7 @@ def _check_type(option: click.Parameter, value: Any) -> None:
 )
 @click.option(
     "--margin",
-    type=float,
+    type=click.FloatRange(0, min_open=True),
     default=0.5,
     show_default=True,
     help="Points of top-1 within which a difference does not count.",
@@ -174,7 +174,7 @@ def command(
     check_engine(engine, address)
     if run_slice is not None and data is None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
-    if data is None:
+    if data is None and len(pipelines) > 1:
         click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
     prepared = prepare.prepare(
         pipelines,

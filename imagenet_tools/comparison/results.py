@@ -251,8 +251,7 @@ def _unlearned(plan: Plan, contrast: Contrast) -> Contrast:
         return contrast
     if any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
         return contrast
-    there = len(np.unique(a.label))
-    judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), there)
+    judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), plan.num_classes)
     return replace(contrast, verdict=judged, unlearned=True)
 
 

@@ -50,7 +50,8 @@ def run(
             ended = [_attempt(function, task) for task in pickle.loads(packed)]
             return ended, time.monotonic() - begun
 
-        name = getattr(function, "__name__", "task")
+        named = function.args[0] if isinstance(function, partial) and function.args else function
+        name = getattr(named, "__name__", "task")
         remote = ray.remote(max_retries=RETRIES, num_cpus=1)(work).options(name=name)
         left = operator.length_hint(tasks, sys.maxsize)
         waiting, size = iter(tasks), 1

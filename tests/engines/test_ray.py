@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tiny_raw import contents, make_many, make_raw
 from imagenet_tools import raw, records, storage
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.records import journal
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'imgtools[ray]'")
@@ -242,7 +244,7 @@ def test_a_repeated_message_writes_no_shard_twice(images: Path, tmp_path: Path) 
         return result
 
     def engine(_: Any, tasks: Any, workers: int) -> Any:
-        return ray_cluster.run(dies_once, tasks, workers)
+        return ray_cluster.run(partial(journal.once, dies_once), tasks, workers)  # as a build does
 
     out = tmp_path / "out"
     with ray_cluster.connected(None, 1):

@@ -72,7 +72,7 @@ def test_one_split_is_finalized_verified_and_repaired(images: Path, tmp_path: Pa
         part = Slice(number, 2)
         records.build_slice(found, out, part, splits=["train"], train_shards=3, workers=1)
     assert list(records.finalize(out).splits) == ["train"]
-    assert records.verify(out, workers=1) == records.Report({"train": 24}, (), (), True)
+    assert records.verify(out, workers=1) == records.Verification({"train": 24}, (), (), True)
     whole = contents(out)
     (out / "train-00001-of-00003").write_bytes(b"broken")
     # The raw data has both splits; those of the records count.

@@ -47,8 +47,3 @@ def synsets() -> tuple[str, ...]:
 def validation_labels() -> tuple[int, ...]:
     """Return the labels 1..1000 of ILSVRC2012_val_00000001 .. _00050000, in that order."""
     return tuple(int(line) for line in _lines("imagenet2012_validation_labels.txt"))
-
-
-def is_imagenet(keys: list[str] | tuple[str, ...]) -> bool:
-    """True where every key is one of the 1000 synsets."""
-    return bool(keys) and all(key in label_of() for key in keys)

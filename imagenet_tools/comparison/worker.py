@@ -73,7 +73,7 @@ def execute(
         saved=saved,
     )
     if not trained.diverged and not _finite_weights(trained.checkpoint):
-        # The last update made them overflow; the loss that is logged was computed before it.
+        # Of a run that 0.1.0 trained, which saved what its last update made overflow.
         trained = dataclasses.replace(trained, diverged=True)
     whole = not trained.diverged
     result = RunResult(
@@ -91,12 +91,9 @@ def execute(
 
 def _finite_weights(checkpoint: str) -> bool:
     """False where a tensor of the checkpoint has a value that is NaN or infinite."""
-    import numpy as np
-
     from imagenet_tools.training import checkpoints
 
-    tensors = checkpoints.read(checkpoint).tensors.values()
-    return all(np.isfinite(one).all() for one in tensors if one.dtype.kind == "f")
+    return not checkpoints.not_finite(checkpoints.read(checkpoint).tensors)
 
 
 def _evaluate(plan: Plan, arm: Arm, own: Path, data: str) -> dict[str, EvalResult]:

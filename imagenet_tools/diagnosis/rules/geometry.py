@@ -16,6 +16,7 @@ TURNED = 0.08  # of draws: more than two of 25
 ALIASING = 0.35  # what a bilinear resize without antialiasing leaves of noise is about 0.6
 BLUR = 2.2  # widths; a resize with antialiasing has 1.3, a detour over half the size 2.7
 NEAREST = 0.9
+FOUND_AGAIN = "The window is found again in the picture, in eight ways of turning it."
 
 
 @rule(
@@ -102,7 +103,7 @@ def padding(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG105",
     "upside-down",
-    detected="The window is found again in the picture, in eight ways of turning it.",
+    detected=FOUND_AGAIN,
     matters="Photographs are not taken upside down; a vertical flip costs accuracy.",
     remedy="Flip left and right only.",
 )
@@ -119,7 +120,7 @@ def upside_down(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG106",
     "mirrored-eval",
-    detected="The window is found again in the picture, in eight ways of turning it.",
+    detected=FOUND_AGAIN,
     matters="Text and faces are mirrored.",
     remedy="Flip in training only.",
 )
@@ -132,7 +133,7 @@ def mirrored_eval(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG107",
     "transposed",
-    detected="The window is found again in the picture, in eight ways of turning it.",
+    detected=FOUND_AGAIN,
     matters="Height and width are swapped, or the image is turned by a right angle: no photograph "
     "looks like that.",
     remedy="TensorFlow's images are [height, width, channels]; sizes are given in that order.",

@@ -151,11 +151,12 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
     from imagenet_tools import storage
+    from imagenet_tools.errors import Stopped
 
     again = storage.redact(shlex.join(["imgtools", *arguments]))
-    interrupts = _Interrupts()
+    signals = _Signals()
     try:
-        with interrupts:
+        with signals:
             result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
@@ -168,7 +169,9 @@ def run(arguments: list[str]) -> int:
         # click makes an Abort of an EOFError, too, wherever it comes from.
         cause = error.__cause__ if isinstance(error, click.Abort) else error
         # A library that is interrupted while it is imported raises what it likes.
-        if interrupts.seen or not isinstance(cause, Exception):
+        if signals.seen == signal.SIGTERM:
+            cause = Stopped("told to end (SIGTERM); what was finished is kept")
+        elif signals.seen or not isinstance(cause, Exception):
             click.echo(f"Interrupted. What was finished is kept; to resume: {again}", err=True)
             return 130
         if "--debug" in arguments:
@@ -176,24 +179,25 @@ def run(arguments: list[str]) -> int:
         return _report(cause, again)
 
 
-class _Interrupts:
-    """Notes whether Ctrl-C was pressed; within it the first press raises KeyboardInterrupt."""
+class _Signals:
+    """Notes a signal to end: within it the first Ctrl-C or SIGTERM raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
-        self.seen = False
+        self.seen = 0
+        self._former: dict[int, Any] = {}
 
     def __enter__(self) -> None:
-        self._former: Any = None
         if threading.current_thread() is threading.main_thread():
-            self._former = signal.signal(signal.SIGINT, self._note)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._former[number] = signal.signal(number, self._note)
 
     def __exit__(self, *_: object) -> None:
-        if self._former is not None:
-            signal.signal(signal.SIGINT, self._former)
+        for number, former in self._former.items():
+            signal.signal(number, former)
 
     def _note(self, number: int, frame: Any) -> None:
-        self.seen = True
-        signal.default_int_handler(number, frame)
+        self.seen = number
+        raise KeyboardInterrupt
 
 
 def _report(error: Exception, again: str) -> int:

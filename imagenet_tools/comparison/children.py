@@ -53,6 +53,9 @@ class Children:
 
 def cause(code: int, log: Path) -> str:
     """Why a run ended: by its exit code and log, and never by a line that happens to be last."""
+    for number, words in ((signal.SIGINT, "was interrupted"), (signal.SIGTERM, "was told to end")):
+        if code in (-number, 128 + number):
+            return f"{words} ({number.name}); its last checkpoint is kept"
     if code < 0:
         name = signal.Signals(-code).name
         if -code == signal.SIGKILL:

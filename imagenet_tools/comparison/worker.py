@@ -34,7 +34,7 @@ from imagenet_tools.storage import sync
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
 
-DAMAGED, INTERRUPTED = 3, 130  # exit codes, as the program's
+DAMAGED, INTERRUPTED, STOPPED = 3, 130, 143  # exit codes, as the program's
 # Its geometry is the common one: shorter side 256/224 of the output, aspect kept, central crop.
 COMMON = "alexnet"
 
@@ -188,9 +188,11 @@ def main() -> int:
         run_folder.send_all(folder, inside, run_files.RESULT)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Stopped:
+        return STOPPED
     except Exception as error:
         traceback.print_exc()
-        expected = isinstance(error, ValueError | OSError | LookupError | PipelineFailed | Stopped)
+        expected = isinstance(error, ValueError | OSError | LookupError | PipelineFailed)
         kind = "" if expected else f"{type(error).__name__}: "
         print(f"{FAILED}{kind}{' '.join(str(error).split())}", file=sys.stderr)
         return DAMAGED if isinstance(error, DamagedData) else 1

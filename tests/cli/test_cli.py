@@ -141,19 +141,25 @@ def test_an_end_of_file_is_no_interrupt(
     assert "EOFError: the file ends early" in capsys.readouterr().err
 
 
-def test_a_library_that_swallows_the_interrupt_is_still_interrupted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGINT, "Interrupted"), (signal.SIGTERM, "told to end (SIGTERM)")]
+)
+def test_a_library_that_swallows_the_signal_is_still_interrupted(
+    number: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def swallows(**_: object) -> None:
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             time.sleep(60)
         except KeyboardInterrupt:
             raise ImportError("numpy cannot be imported") from None
 
     monkeypatch.setattr(command("list-preproc"), "callback", swallows)
-    assert cli_main.run(["list-preproc"]) == 130
-    assert "Interrupted" in capsys.readouterr().err
+    before = signal.getsignal(number)
+    assert cli_main.run(["list-preproc"]) == 128 + number
+    assert signal.getsignal(number) is before
+    error = capsys.readouterr().err
+    assert said in error and "to resume: imgtools list-preproc" in error.lower()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +187,8 @@ def test_an_error_has_one_exit_code(
     assert cli_main.run(["list-preproc"]) == code
 
 
-def test_ctrl_c_while_it_starts_is_one_line() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_starts_is_one_line(number: signal.Signals) -> None:
     """At whatever instant: while Python imports click, or the command imports TensorFlow."""
     for delay in (0.05, 0.1, 0.2, 0.4, 0.8):
         process = subprocess.Popen(
@@ -191,11 +198,11 @@ def test_ctrl_c_while_it_starts_is_one_line() -> None:
             text=True,
         )
         time.sleep(delay)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate()
-        if process.returncode == -signal.SIGINT or "site" in said:
+        if process.returncode == -number or "site" in said:
             continue  # Python itself had not begun
-        assert process.returncode in (0, 130), said
+        assert process.returncode in (0, 128 + number), said
         assert "Traceback" not in said
 
 

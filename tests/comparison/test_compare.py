@@ -318,6 +318,8 @@ def test_a_run_that_dies_says_why(tiny_records: Path, tmp_path: Path) -> None:
         (-9, r"first, alexnet seed 1, was killed by signal 9 \(SIGKILL\)"),
         (-11, r"killed by signal 11 \(SIGSEGV\)"),
         (1, r"run\.log: no space left$"),
+        (130, r"was interrupted \(SIGINT\)"),
+        (worker.STOPPED, r"was told to end \(SIGTERM\); its last checkpoint is kept"),
     ):
         with pytest.raises(Unfinished, match=words):
             arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s, code=code: code)

@@ -143,3 +143,6 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     assert wide <= screen and dead == 0
     assert len(sorted_by_top1) == 6 and sorted_by_top1 == sorted(sorted_by_top1, reverse=True)
     assert "<title>alexnet seed 1: " in text  # what the pointer is told of a dot
+    assert '<th scope="row">range: values out</th>' in text
+    differs = '<th scope="row">optimizer</th><td class="text">momentum</td><td class="text">rmsprop'
+    assert differs in text

@@ -54,8 +54,8 @@ class Items:
 class Table:
     """Rows of cells, named for those who hear it; the first column heads the rows.
 
-    The others are figures unless `words`. sortable: by a click on a heading, where scripts run; a
-    long one can be searched, too.
+    The others are figures unless `words`, which may have several lines. sortable: by a click on a
+    heading, where scripts run; a long one can be searched, too.
     """
 
     name: str
@@ -175,7 +175,7 @@ def _plain(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return _plain(text.replace("`", "'"))
+    return _plain(text.replace("`", "'").replace("\n", "; "))
 
 
 def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0) -> str:

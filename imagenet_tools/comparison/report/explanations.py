@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ from imagenet_tools.comparison.report.blocks import (
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.run_files import COMMON
 from imagenet_tools.diagnosis import passport
-from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.pipelines.side_by_side import side_by_side
+from imagenet_tools.training import recipes
 
 PREVIEW = "preview.png"
 CLASSES_SHOWN = 10
@@ -185,36 +187,39 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
 
 
 def _steps(report: Report) -> list[Block | Fold]:
-    """The arms' steps side by side; what is the same in all of them is folded away."""
+    """The arms' pipelines side by side; what is the same in all of them is folded away."""
     arms = report.plan.judged
-    described = [arm.pipeline.describe()["steps"] for arm in arms]
-    kinds = dict.fromkeys(kind for steps in described for kind in steps)
-    rows = [
-        [kind, *("; ".join(steps.get(kind, [])) or "nothing" for steps in described)]
-        for kind in kinds
-    ]
-    settings = [[_settings(arm.pipeline, kind) for arm in arms] for kind in kinds]
-    rows = [
-        [row[0], *(f"{text}{extra}" for text, extra in zip(row[1:], extras, strict=True))]
-        for row, extras in zip(rows, settings, strict=True)
-    ]
-    head = ["part", *(arm.spec for arm in arms)]
+    lines = side_by_side([arm.pipeline.describe() for arm in arms])
+    rows = [[f"{one.part}: {one.what}", *one.each] for one in lines]
+    return _beside("pipelines", ["part", *(arm.spec for arm in arms)], rows)
+
+
+def recipe_blocks(report: Report) -> list[Block | Fold]:
+    """The recipe of all arms beside TF-Slim's defaults."""
+    plan = report.plan
+    here = dataclasses.replace(plan.recipe, image_size=plan.image_size)
+    rows = []
+    for name, field in recipes.FIELDS.items():
+        owners = recipes.about(field).optimizers
+        each = [
+            f"{getattr(one, name)}" if not owners or one.optimizer in owners else "–"
+            for one in (here, recipes.Recipe())
+        ]
+        if each != ["–", "–"]:
+            rows.append([name, *each])
+    note = f"Every arm was trained by it, for {plan.steps:,} steps a run."
+    heads = ["field", "this comparison", "TF-Slim's default"]
+    return [*_beside("recipe and TF-Slim's", heads, rows), Text(note, "note")]
+
+
+def _beside(of: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block | Fold]:
+    """A table of the rows whose cells differ, then one of the others, folded away."""
     differ = [row for row in rows if len(set(row[1:])) > 1]
-    alike = [row for row in rows if len(set(row[1:])) == 1]
+    alike = [row[:2] for row in rows if len(set(row[1:])) == 1]
     blocks: list[Block | Fold] = []
     if differ:
-        blocks.append(Table("In what the arms differ", head, differ, words=True))
+        blocks.append(Table(f"The {of}: what differs", head, differ, words=True))
     if alike:
-        table = Table("What the arms do alike", head[:2], [row[:2] for row in alike], words=True)
-        blocks.append(Fold(f"Alike: {', '.join(row[0] for row in alike)}", [table]))
+        table = Table(f"The {of}: what is alike", [head[0], "all"], alike, words=True)
+        blocks.append(Fold(f"What is alike ({len(alike)} lines)", [table]))
     return blocks
-
-
-def _settings(pipeline: Pipeline, kind: str) -> str:
-    """The settings of a part that are not its defaults, and the factor beside the range."""
-    values = dict(pipeline.parts[kind].settings) if kind in pipeline.parts else {}
-    if kind in ("range", *(["plain"] if pipeline.plain else [])):
-        values |= pipeline.universal
-    return (
-        f" [{', '.join(f'{name} = {value}' for name, value in values.items())}]" if values else ""
-    )

@@ -62,6 +62,7 @@ def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[
     found += [
         Section("Which classes and images", explanations.class_blocks(report, folder)),
         Section("What the arms do", explanations.arm_blocks(report, folder)),
+        Section("Recipe", explanations.recipe_blocks(report)),
         Section("Cost", _cost_blocks(report)),
         Section("Reproduce", _reproduce_blocks(report)),
     ]

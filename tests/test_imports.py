@@ -20,6 +20,7 @@ ALLOWED = {
     "tensorflow_version": "",
     "labels": "errors",
     "images": "errors",
+    "pages": "",
     "storage": "errors",
     "engines": "errors",
     "synthetic": "errors engines",
@@ -31,8 +32,8 @@ ALLOWED = {
     "records": "errors labels images storage engines raw",
     "training": "errors labels images storage pipelines registry nets records",
     "evaluation": f"{FACTS} storage pipelines registry nets records training",
-    "diagnosis": f"{FACTS} storage pipelines registry nets records training evaluation",
-    "comparison": f"{FACTS} storage engines pipelines registry nets raw records training "
+    "diagnosis": f"{FACTS} pages storage pipelines registry nets records training evaluation",
+    "comparison": f"{FACTS} pages storage engines pipelines registry nets raw records training "
     "evaluation diagnosis",
     "slim": "errors labels tensorflow_version pipelines registry preprocessing",
     "cli": f"{FACTS} storage engines pipelines registry nets raw records training evaluation "

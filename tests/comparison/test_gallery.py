@@ -12,10 +12,12 @@ from PIL import Image
 
 from imagenet_tools import records
 from imagenet_tools.comparison.plan import Arm, make_plan
-from imagenet_tools.comparison.report import blocks, gallery
+from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.comparison.verdicts import verdict
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.pages import blocks
+from imagenet_tools.pages import page as html_page
 from imagenet_tools.records import schema, tfrecord
 
 NAMES = ["background", "apple, a fruit", "pear", "plum"]
@@ -59,7 +61,7 @@ def test_what_each_arm_says_of_an_image(tiny_records: Path, tmp_path: Path) -> N
     with Image.open(tmp_path / gallery.SHEET) as sheet:
         assert sheet.size == (822, 240)
     card = blocks.Card(flip.image, "apple <b>", "inception: pear", flip.key)
-    page = blocks.page(
+    page = html_page(
         "t", [blocks.Section("", [blocks.Gallery("f.png", "c", "a", [card])])], tmp_path
     )
     assert "<b>apple &lt;b&gt;</b><br>inception: pear" in page

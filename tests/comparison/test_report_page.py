@@ -12,8 +12,9 @@ import pytest
 from made_up_runs import made_up, reported
 from PIL import Image
 
+from imagenet_tools import pages
 from imagenet_tools.comparison.plan import make_plan
-from imagenet_tools.comparison.report import blocks as blocks_
+from imagenet_tools.pages import blocks as blocks_
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OPTIONS = [
@@ -50,7 +51,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         blocks_.Section("", top),
         blocks_.Section("What it costs", [*below, blocks_.Fold("More", [blocks_.Text("more")])]),
     ]
-    text = blocks_.page("a vs b", sections, folder)
+    text = pages.page("a vs b", sections, folder)
     (folder / "report.html").write_text(text, encoding="utf-8")
     return folder / "report.html"
 
@@ -78,7 +79,7 @@ def test_commands_and_options_are_not_broken(page: Path) -> None:
     assert '<li>scale &lt;70&gt;; <code class="option">--match-scale</code> helps</li>' in text
     assert "<li><code>imgtools plan</code></li>" in text
     items = blocks_.Items("Found:", ["one", "two"], "warning")
-    lines = blocks_.markdown("a", [blocks_.Section("b", [items])]).splitlines()
+    lines = pages.markdown("a", [blocks_.Section("b", [items])]).splitlines()
     assert lines[4:8] == ["> Found:", ">", "> - one", "> - two"]
 
 
@@ -87,7 +88,7 @@ def test_names_are_no_markup_in_markdown() -> None:
     kept = r"\<img src=x onerror=alert(1)\> \[a\](http://b) \*c\* \| d\_e"
     table = blocks_.Table("t", ["class", evil], [[evil, "`x`"]])
     text = blocks_.Text(f"{evil} `--as_is`")
-    lines = blocks_.markdown(evil, [blocks_.Section("b", [text, table])]).splitlines()
+    lines = pages.markdown(evil, [blocks_.Section("b", [text, table])]).splitlines()
     assert lines[0] == f"# {kept}"
     assert lines[4] == f"{kept} `--as_is`"
     assert lines[6:9] == [f"| class | {kept} |", "| --- | ---: |", f"| {kept} | 'x' |"]

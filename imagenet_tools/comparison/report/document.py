@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_tools.comparison.report import figures, gallery, paper, sections
-from imagenet_tools.comparison.report.blocks import markdown, page
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
 from imagenet_tools.comparison.run_files import REPORT
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.pages import markdown, page
 from imagenet_tools.storage.write import write_json, write_text
 
 MARKDOWN, HTML = "report.md", "report.html"

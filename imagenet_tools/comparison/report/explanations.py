@@ -11,7 +11,10 @@ import numpy as np
 
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.report import gallery
-from imagenet_tools.comparison.report.blocks import (
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.run_files import COMMON
+from imagenet_tools.diagnosis import passport
+from imagenet_tools.pages.blocks import (
     Block,
     Card,
     Fold,
@@ -21,9 +24,6 @@ from imagenet_tools.comparison.report.blocks import (
     Table,
     Text,
 )
-from imagenet_tools.comparison.report.content import Report
-from imagenet_tools.comparison.run_files import COMMON
-from imagenet_tools.diagnosis import passport
 from imagenet_tools.pipelines.side_by_side import side_by_side
 from imagenet_tools.training import recipes
 

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagenet_tools.comparison import looks
-from imagenet_tools.comparison.report.blocks import (
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.results import Contrast
+from imagenet_tools.pages.blocks import (
     Block,
     Code,
     Fold,
@@ -20,8 +22,6 @@ from imagenet_tools.comparison.report.blocks import (
     Picture,
     Text,
 )
-from imagenet_tools.comparison.report.content import Report
-from imagenet_tools.comparison.results import Contrast
 
 MOST_WARNINGS = 3  # of the diagnosis, that stand on the first screen
 SMALLEST = 195  # pixels, from which on alexnet_v2 is the net that was defined

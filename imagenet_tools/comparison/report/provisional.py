@@ -14,7 +14,8 @@ from imagenet_tools.comparison import progress
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.progress import RunState
 from imagenet_tools.comparison.report import figures
-from imagenet_tools.comparison.report.blocks import Picture, Section, Table, Text, page
+from imagenet_tools.pages import page
+from imagenet_tools.pages.blocks import Picture, Section, Table, Text
 from imagenet_tools.storage.write import write_text
 
 RELOAD = 30  # seconds

@@ -11,7 +11,10 @@ import numpy as np
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.cost import duration
 from imagenet_tools.comparison.report import explanations, opening
-from imagenet_tools.comparison.report.blocks import (
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.verdicts import chance
+from imagenet_tools.pages.blocks import (
     Block,
     Code,
     Fold,
@@ -20,9 +23,6 @@ from imagenet_tools.comparison.report.blocks import (
     Table,
     Text,
 )
-from imagenet_tools.comparison.report.content import Report
-from imagenet_tools.comparison.results import ArmResults, Contrast
-from imagenet_tools.comparison.verdicts import chance
 
 MOST_COLUMNS = 4  # arms that stand side by side; more stand below each other
 

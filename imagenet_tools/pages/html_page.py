@@ -1,4 +1,4 @@
-"""A page in blocks: sections of paragraphs, tables, pictures and code, as Markdown or as HTML."""
+"""Sections as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -7,175 +7,21 @@ import html
 import re
 import string
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph. kind: "", "scope", "note" or "warning"."""
-
-    text: str
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Headline:
-    """A verdict at a glance: a badge, the number in large type, what bounds it, and the sentence.
-
-    tone: "better", "equivalent", "open" or "nothing", which colours it.
-    """
-
-    badge: str
-    number: str
-    bounds: str
-    sentence: str
-    tone: str
-
-
-@dataclass(frozen=True)
-class Headlines:
-    """Verdicts beside each other."""
-
-    each: Sequence[Headline]
-
-
-@dataclass(frozen=True)
-class Items:
-    """A paragraph and what it announces, one item a line. kind: as of Text."""
-
-    text: str
-    items: Sequence[str]
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells, named for those who hear it; the first column heads the rows.
-
-    The others are figures unless `words`, which may have several lines. sortable: by a click on a
-    heading, where scripts run; a long one can be searched, too.
-    """
-
-    name: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: bool = False
-    sortable: bool = False
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure: inline SVG for the page, or a PNG file that it embeds; the file for Markdown.
-
-    alt: what it shows, in words. wide: it scrolls on a narrow screen in place of shrinking.
-    """
-
-    file: str
-    caption: str
-    alt: str
-    svg: str = ""
-    wide: bool = False
-
-
-@dataclass(frozen=True)
-class Card:
-    """An image of a gallery, a data URI, with two lines below it. name: its file's."""
-
-    image: str
-    first: str
-    second: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Images with what is said of each; one picture of them all, `file`, for Markdown."""
-
-    file: str
-    caption: str
-    alt: str
-    cards: Sequence[Card]
-
-
-@dataclass(frozen=True)
-class Code:
-    text: str
-
-
-Block = Text | Headlines | Items | Table | Picture | Gallery | Code
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Blocks behind a line that opens them."""
-
-    title: str
-    blocks: Sequence[Block]
-
-
-@dataclass(frozen=True)
-class Section:
-    """What stands under a heading; without a title, at the top of the page."""
-
-    title: str
-    blocks: Sequence[Block | Fold]
-
-    @property
-    def anchor(self) -> str:
-        return re.sub(r"\W+", "-", self.title.lower()).strip("-")
-
-
-def markdown(title: str, sections: Sequence[Section]) -> str:
-    """Render the sections as Markdown."""
-    lines = [f"# {_plain(title)}", ""]
-    for section in sections:
-        if section.title:
-            lines += [f"## {section.title}", ""]
-        for block in section.blocks:
-            if isinstance(block, Fold):
-                lines += [f"### {block.title}", ""]
-                for one in block.blocks:
-                    lines += [*_markdown_block(one), ""]
-            else:
-                lines += [*_markdown_block(block), ""]
-    return "\n".join(lines)
-
-
-def _markdown_block(block: Block) -> list[str]:
-    if isinstance(block, Headlines):
-        return "\n\n".join(f"**{_plain(one.sentence)}**" for one in block.each).split("\n")
-    if isinstance(block, Text):
-        before = "> " if block.kind == "warning" else ""
-        return [f"{before}{_plain(block.text)}"]
-    if isinstance(block, Items):
-        before = "> " if block.kind == "warning" else ""
-        items = [f"{before}- {_plain(one)}" for one in block.items]
-        return [f"{before}{_plain(block.text)}", before.strip(), *items]
-    if isinstance(block, Table):
-        align = ["---", *(["---"] if block.words else ["---:"]) * (len(block.head) - 1)]
-        rows = [[_cell(text) for text in row] for row in (block.head, *block.rows)]
-        return ["| " + " | ".join(row) + " |" for row in (rows[0], align, *rows[1:])]
-    if isinstance(block, Picture | Gallery):
-        return [f"![{_plain(block.alt)}]({block.file})", "", _plain(block.caption)]
-    return ["```sh", block.text, "```"]
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is: no tag, link or emphasis comes of a name in it.
-
-    What stands in `backticks` is shown as it is anyway.
-    """
-    quoted = re.split(r"(`[^`\n]+`)", text.replace("\n", " "))
-    return "".join(
-        one if at % 2 else re.sub(r"([\\*_\[\]<>#|])", r"\\\1", one)
-        for at, one in enumerate(quoted)
-    )
-
-
-def _cell(text: str) -> str:
-    return _plain(text.replace("`", "'").replace("\n", "; "))
+from imagenet_tools.pages.blocks import (
+    Block,
+    Fold,
+    Gallery,
+    Headline,
+    Headlines,
+    Items,
+    Picture,
+    Section,
+    Table,
+    Text,
+)
 
 
 def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0) -> str:
@@ -199,7 +45,7 @@ def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0)
             heading = f'<h2 id="{section.anchor}">{html.escape(section.title)}</h2>'
             inside = f'<section aria-labelledby="{section.anchor}">{heading}{inside}</section>'
         parts.append(inside)
-    template = resources.files("imagenet_tools.comparison.report").joinpath("page.html").read_text()
+    template = resources.files("imagenet_tools.pages").joinpath("page.html").read_text()
     head = f'<meta http-equiv="refresh" content="{reload}">' if reload else ""
     body = "\n".join(parts)
     return string.Template(template).substitute(title=html.escape(title), head=head, body=body)

@@ -1,0 +1,6 @@
+"""Pages to read: blocks that become HTML or Markdown. Knows nothing of what they say."""
+
+from imagenet_tools.pages.html_page import page
+from imagenet_tools.pages.markdown import markdown
+
+__all__ = ["markdown", "page"]

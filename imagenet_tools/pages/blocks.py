@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+# What a number is: percent that are right, or points of one arm less another.
+Measure = Literal["accuracy", "difference"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,11 @@ class Items:
 class Table:
     """Rows of cells, named for those who hear it; the first column heads the rows.
 
-    The others are figures unless `words`, which may have several lines. sortable: by a click on a
-    heading, where scripts run; a long one can be searched, too.
+    The others are figures unless `words`. A cell may have several lines. sortable: by a click on a
+    heading, where scripts run; a long one can be searched, too. heat: of each cell but the row's
+    head, from -1 to 1, what colours it (0 or NaN: nothing does). measures: headings, of rows or
+    columns, under which accuracies stand, or differences of them: a reader may turn these into
+    errors.
     """
 
     name: str
@@ -58,6 +65,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     words: bool = False
     sortable: bool = False
+    heat: Sequence[Sequence[float]] = ()
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Picture:
     """A figure: inline SVG for the page, or a PNG file that it embeds; the file for Markdown.
 
     alt: what it shows, in words. wide: it scrolls on a narrow screen in place of shrinking.
+    measure: of its numbers, as of a table's.
     """
 
     file: str
@@ -72,6 +82,7 @@ class Picture:
     alt: str
     svg: str = ""
     wide: bool = False
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
+import math
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from imagenet_tools.pages.blocks import (
     Headline,
     Headlines,
     Items,
+    Measure,
     Picture,
     Section,
     Table,
     Text,
 )
+
+MOST = 40  # percent of a heat map's colour, at which text has a contrast above 4.5
 
 
 def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0) -> str:
@@ -45,10 +49,19 @@ def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0)
             heading = f'<h2 id="{section.anchor}">{html.escape(section.title)}</h2>'
             inside = f'<section aria-labelledby="{section.anchor}">{heading}{inside}</section>'
         parts.append(inside)
-    template = resources.files("imagenet_tools.pages").joinpath("page.html").read_text()
-    head = f'<meta http-equiv="refresh" content="{reload}">' if reload else ""
-    body = "\n".join(parts)
-    return string.Template(template).substitute(title=html.escape(title), head=head, body=body)
+    return string.Template(resource("html")).substitute(
+        title=html.escape(title),
+        head=f'<meta http-equiv="refresh" content="{reload}">' if reload else "",
+        style=resource("css"),
+        script=resource("js"),
+        body="\n".join(parts),
+    )
+
+
+def resource(kind: str) -> str:
+    """What every page has: its frame (html), its style (css), or its script (js)."""
+    file = resources.files("imagenet_tools.pages").joinpath(f"page.{kind}")
+    return file.read_text(encoding="utf-8")
 
 
 def _html_part(block: Block | Fold, folder: Path) -> str:
@@ -75,7 +88,8 @@ def _html_block(block: Block, folder: Path) -> str:
         picture = picture or _embedded(folder / block.file, alt)
         if block.wide:
             picture = _scrolled(picture, alt)
-        return f"<figure>{picture}<figcaption>{_words(block.caption)}</figcaption></figure>"
+        caption = f"<figcaption>{_words(block.caption)}</figcaption>"
+        return f"<figure{_measure(block.measure)}>{picture}{caption}</figure>"
     if isinstance(block, Gallery):
         return _gallery(block)
     return f"<pre><code>{html.escape(block.text)}</code></pre>"
@@ -84,8 +98,8 @@ def _html_block(block: Block, folder: Path) -> str:
 def _headline(block: Headline) -> str:
     return (
         f'<div class="headline {block.tone}"><p class="badge">{html.escape(block.badge)}</p>'
-        f'<p class="number">{html.escape(block.number)}</p>'
-        f'<p class="bounds">{html.escape(block.bounds)}</p>'
+        f'<p class="number"{_measure("difference")}>{html.escape(block.number)}</p>'
+        f'<p class="bounds"{_measure("difference")}>{html.escape(block.bounds)}</p>'
         f'<p class="verdict">{_words(block.sentence)}</p></div>'
     )
 
@@ -102,11 +116,20 @@ def _gallery(block: Gallery) -> str:
 
 def _table(block: Table) -> str:
     kind = ' class="text"' if block.words else ""
-    head = "".join(f'<th scope="col"{kind}>{html.escape(cell)}</th>' for cell in block.head)
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(row[0])}</th>{_cells(row[1:], kind)}</tr>'
-        for row in block.rows
+    columns = [_measure(block.measures.get(cell)) for cell in block.head]
+    head = "".join(
+        f'<th scope="col"{kind}{measure}>{html.escape(cell)}</th>'
+        for cell, measure in zip(block.head, columns, strict=True)
     )
+    rows = ""
+    for at, (name, *cells) in enumerate(block.rows):
+        own = _measure(block.measures.get(name))
+        heat = block.heat[at] if block.heat else [0.0] * len(cells)
+        rows += f'<tr><th scope="row">{html.escape(name)}</th>' + "".join(
+            f"<td{kind}{own or column}{_heat(value)}>{html.escape(cell)}</td>"
+            for cell, column, value in zip(cells, columns[1:], heat, strict=True)
+        )
+        rows += "</tr>"
     name = html.escape(block.name)
     caption = f'<caption class="unseen">{name}</caption>'
     sortable = ' class="sortable"' if block.sortable else ""
@@ -114,8 +137,15 @@ def _table(block: Table) -> str:
     return _scrolled(table, name)
 
 
-def _cells(cells: Iterable[str], kind: str) -> str:
-    return "".join(f"<td{kind}>{html.escape(text)}</td>" for text in cells)
+def _measure(measure: Measure | None) -> str:
+    return f' data-measure="{measure}"' if measure else ""
+
+
+def _heat(value: float) -> str:
+    """The colour of a cell, blue above 0 and orange below; pale enough for the text on it."""
+    if not math.isfinite(value) or not value:
+        return ""
+    return f' style="--heat: var(--{"above" if value > 0 else "below"}) {abs(value) * MOST:.0f}%"'
 
 
 def _scrolled(inside: str, name: str) -> str:

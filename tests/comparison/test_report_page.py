@@ -112,6 +112,21 @@ def test_the_browser_has_nothing_to_say(page: Path, tmp_path: Path, width: int) 
     assert any(colour == (0, 114, 178) and count > 500 for count, colour in colours)
 
 
+def assert_errors(before: list[str], errors: list[str]) -> None:
+    """The headline's number and bounds, a dot's title and a cell, as accuracies and as errors."""
+    number, bounds, dot, *heads, cell = before
+    value, low, high = (float(one) for one in re.findall(r"[+-]\d+\.\d+", f"{number} {bounds}"))
+    assert errors[0] == f"{-value:+.2f} points"
+    assert errors[1].endswith(f"95 % interval {-high:+.2f} to {-low:+.2f}")
+    assert errors[1].startswith("top-1 error, alexnet less inception")
+    accuracy = re.search(r"([\d.]+) %$", dot)
+    assert accuracy is not None
+    assert errors[2] == f"alexnet seed 1: {100 - float(accuracy[1]):.2f} %"
+    assert errors[3:-1] == heads
+    mean, sd = cell.split(" ± ")
+    assert errors[-1] == f"{100 - float(mean):.2f} ± {sd}"
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> None:
     """Every section of a real report: nothing sticks out of a narrow screen, every link leads."""
@@ -122,11 +137,17 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     text = (tmp_path / "report.html").read_text()
     measure = (
         "<script>document.querySelectorAll('table.sortable th button')[2].click();"
+        "const of = name => [...document.querySelectorAll(name)].map(e => e.textContent);"
+        "const dot = () => of('svg title').find(t => / seed 1:/.test(t));"
+        "const seen = () => [...of('.number, .bounds'), dot(),"
+        "  ...of('thead th').filter(t => /eval/.test(t)), of('td[data-measure=accuracy]')[0]];"
+        "const before = seen(); document.querySelector('nav button').click();"
+        "const errors = seen(); document.querySelector('nav button').click();"
         "document.title = JSON.stringify([document.documentElement.scrollWidth, "
         "innerWidth, [...document.querySelectorAll('nav a')].filter(a => "
         "!document.querySelector(a.getAttribute('href'))).length, "
         "[...document.querySelectorAll('table.sortable')[0].tBodies[0].rows].map("
-        "r => r.cells[2].textContent)])</script>"
+        "r => r.cells[2].textContent), before, errors, seen()])</script>"
     )
     copy = tmp_path / "measured.html"
     copy.write_text(text.replace("</body>", f"{measure}</body>"))
@@ -140,9 +161,11 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     assert "CONSOLE" not in done.stderr
     found = re.search(r"<title>(\[.*?\])</title>", done.stdout)
     assert found is not None
-    wide, screen, dead, sorted_by_top1 = json.loads(found[1])
+    wide, screen, dead, sorted_by_top1, before, errors, after = json.loads(found[1])
     assert wide <= screen and dead == 0
     assert len(sorted_by_top1) == 6 and sorted_by_top1 == sorted(sorted_by_top1, reverse=True)
+    assert after == before and len(errors) == len(before)
+    assert_errors(before, errors)
     assert "<title>alexnet seed 1: " in text  # what the pointer is told of a dot
     assert '<th scope="row">range: values out</th>' in text
     differs = '<th scope="row">optimizer</th><td class="text">momentum</td><td class="text">rmsprop'

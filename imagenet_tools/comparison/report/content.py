@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools import __version__
-from imagenet_tools.comparison import attribution, looks, results
+from imagenet_tools.comparison import attribution, looks, ranking, results
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import to_dict
+from imagenet_tools.comparison.ranking import Ranking
 from imagenet_tools.comparison.report import flips, published
 from imagenet_tools.comparison.report.flips import Turned
 from imagenet_tools.comparison.report.published import Published
@@ -31,7 +32,8 @@ class Report:
 
     folder: where it is kept. look: when the result was looked at (None without looks). attribution:
     of the first contrast, where it was asked for. effects: of training and evaluation, by contrast;
-    empty where arms were not evaluated under each other's paths. turned: which classes and images,
+    empty where arms were not evaluated under each other's paths. ranking: of three arms or more.
+    turned: which classes and images,
     by contrast. class_names: words by label. published: the run that replicate-slim repeats.
     """
 
@@ -43,6 +45,7 @@ class Report:
     warnings: tuple[str, ...]
     attribution: tuple[Share, ...]
     effects: tuple[tuple[Share, ...], ...]
+    ranking: Ranking | None
     turned: tuple[Turned, ...]
     diagnosis: Diagnosis
     class_names: tuple[str, ...]
@@ -91,6 +94,7 @@ class Report:
             "matrix": self.judgement.matrix,
             "effects": [[dataclasses.asdict(share) for share in one] for one in self.effects],
             "attribution": [dataclasses.asdict(share) for share in self.attribution],
+            "ranking": _ranking_as_json(self.ranking),
             "findings": [dataclasses.asdict(one) for one in self.diagnosis.findings],
             "passports": {spec: one.as_json() for spec, one in self.diagnosis.passports.items()},
             "published": self.published and dataclasses.asdict(self.published),
@@ -127,6 +131,7 @@ def make(
             attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms) if attributed else ()
         ),
         effects=tuple(tuple(attribution.effects(one)) for one in judgement.contrasts),
+        ranking=ranking.ranking(judgement),
         turned=tuple(flips.turned(one, class_names) for one in judgement.contrasts),
         diagnosis=diagnosis or Diagnosis((), {}),
         class_names=tuple(class_names),
@@ -201,6 +206,16 @@ def _diverged(arms: Sequence[ArmResults]) -> list[str]:
         for arm in arms
         if arm.diverged
     ]
+
+
+def _ranking_as_json(found: Ranking | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "arms": [one.arm.slug for one in found.arms],
+        "groups": found.groups,
+        "pairs": [dataclasses.asdict(one) for one in found.pairs],
+    }
 
 
 def _arm_as_json(arm: ArmResults) -> dict[str, Any]:

@@ -1,18 +1,16 @@
-"""The report's part on why: matrix, attribution, classes and images, what the arms do."""
+"""The report's part on why: classes and images, training, what the arms do."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.report.content import Report
-from imagenet_tools.comparison.run_files import COMMON
+from imagenet_tools.comparison.report.matrices import shades
 from imagenet_tools.diagnosis import passport
 from imagenet_tools.pages.blocks import (
     Block,
@@ -20,6 +18,7 @@ from imagenet_tools.pages.blocks import (
     Fold,
     Gallery,
     Items,
+    Measure,
     Picture,
     Table,
     Text,
@@ -29,60 +28,6 @@ from imagenet_tools.training import recipes
 
 PREVIEW = "preview.png"
 CLASSES_SHOWN = 10
-
-
-def matrix_blocks(report: Report) -> list[Block | Fold]:
-    table = report.judgement.matrix
-    seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
-    paths = sorted(seen, key=lambda path: path == COMMON)  # in the arms' order, common last
-    rows = [
-        [name, *(f"{row[path]:.2f}" if path in row else "–" for path in paths)]
-        for name, row in table.items()
-    ]
-    blocks: list[Block | Fold] = [
-        Table(
-            "Top-1 by training and evaluation",
-            ["trained under", *(f"eval: {p}" for p in paths)],
-            rows,
-        )
-    ]
-    for contrast, effects in zip(report.judgement.contrasts, report.effects, strict=True):
-        if effects:
-            named = f"{contrast.a.arm.spec} less {contrast.b.arm.spec}"
-            whole = f"of {contrast.verdict.difference:+.2f} points"
-            blocks.append(_shares_table(f"{named}, by effect", whole, effects))
-    blocks.append(
-        Text(
-            "Mean top-1 of the seeds, in percent. An arm under another's path takes that arm's "
-            "geometry and keeps its own colours and value range. Common: shorter side 256/224 of "
-            "the output, antialiased, aspect kept, central crop. Training: the first arm's runs "
-            "less the second's, averaged over both paths; evaluation: the first's path less the "
-            "second's, averaged over both arms' runs; interaction: the rest. Intervals: over "
-            "seeds and other images; each effect on its own.",
-            "note",
-        )
-    )
-    return blocks
-
-
-def attribution_blocks(report: Report) -> list[Block | Fold]:
-    note = (
-        "Every combination of the two pipelines' parts was trained; the difference is divided "
-        "among the parts by Shapley's values, which add up to it. Intervals: over seeds, pooled "
-        "over the arms, and other images; each share on its own."
-    )
-    table = _shares_table("What each part contributes", "part", report.attribution)
-    return [table, Text(note, "note")]
-
-
-def _shares_table(name: str, head: str, shares: Sequence[Share]) -> Table:
-    """What each of several parts has of a difference."""
-    rows = []
-    for share in shares:
-        low, high = share.interval
-        span = f"{low:+.2f} to {high:+.2f}" if math.isfinite(low) else "–"
-        rows.append([share.part, f"{share.points:+.2f}", span])
-    return Table(name, [head, "points", "95 % interval"], rows)
 
 
 def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
@@ -96,10 +41,17 @@ def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
              f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
             for one in turned.changes
         ]  # fmt: skip
-        head = ["class", "images", f"{a} %", f"{b} %", "points", "p (Holm)"]
-        blocks.append(Table(f"Classes, {a} and {b}", head, rows[:CLASSES_SHOWN], sortable=True))
+        head = ["class", "images", f"{a}, top-1 %", f"{b}, top-1 %", "points", "p (Holm)"]
+        measures: dict[str, Measure] = {head[2]: "accuracy", head[3]: "accuracy"}
+        measures["points"] = "difference"
+        heat = shades([[one.a - one.b] for one in turned.changes])
+        heat = [[0, 0, 0, *row, 0] for row in heat]
+        table = Table(f"Classes, {a} and {b}", head, rows, sortable=True, heat=heat,
+                      measures=measures)  # fmt: skip
+        first = dataclasses.replace(table, rows=rows[:CLASSES_SHOWN], heat=heat[:CLASSES_SHOWN])
+        blocks.append(first)
         if len(rows) > CLASSES_SHOWN:
-            every = Table(f"Every class, {a} and {b}", head, rows, sortable=True)
+            every = dataclasses.replace(table, name=f"Every class, {a} and {b}")
             blocks.append(Fold(f"All {len(rows):,} classes", [every]))
         blocks.append(
             Text(
@@ -155,7 +107,8 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
         "as there are validation images, or all. A gap that grows while validation accuracy does "
         "not is overfitting."
     )
-    return [curves, Table("Training images beside validation", head, rows), Text(note, "note")]
+    table = Table("Training images beside validation", head, rows, measures={head[1]: "accuracy"})
+    return [curves, table, Text(note, "note")]
 
 
 def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:

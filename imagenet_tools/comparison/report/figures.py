@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison.ranking import FEWEST_ARMS
 from imagenet_tools.comparison.results import ArmResults, Contrast
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
             axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7, gid=told)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
-    axes.set_xlabel("← second better · points of top-1 · first better →")
+    figure.supxlabel("← second better · points of top-1 · first better →", fontsize="medium")
     return figure
 
 
@@ -169,6 +170,22 @@ def _losses(run: Path) -> list[tuple[float, float]]:
     return found
 
 
+def costs(arms: Sequence[ArmResults]) -> Figure:
+    """Each arm's mean top-1 against the time of one of its runs, in minutes."""
+    figure, axes = _figure(5, 2.6)
+    for number, arm in enumerate(one for one in arms if one.seeds):
+        minutes = np.mean([run.training.seconds + run.evaluation_seconds for run in arm.runs]) / 60
+        top1, colour = arm.accuracy().mean(), COLOURS[number % len(COLOURS)]
+        told = _tip(f"{arm.arm.spec}: {minutes:.1f} minutes, {top1:.2f} %")
+        axes.plot(minutes, top1, "o", color=colour, markersize=7, gid=told)
+        axes.annotate(f" {arm.arm.spec}", (minutes, top1), va="center", xytext=(4, 0),
+                      textcoords="offset points")  # fmt: skip
+    axes.margins(x=0.25, y=0.2)
+    axes.set_xlabel("minutes a run, training and evaluation")
+    axes.set_ylabel("top-1, %")
+    return figure
+
+
 def draw_all(report: Report, folder: Path) -> dict[str, str]:
     """Draw the figures; return name -> SVG for the page.
 
@@ -183,6 +200,8 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
         "difference": lambda: differences(judgement.contrasts, plan.margin),
         "curves": lambda: curves(judgement.folder, judged),
     }
+    if len(judged) >= FEWEST_ARMS:
+        figures["cost"] = lambda: costs(judged)
     drawn = {}
     for name, draw in figures.items():
         figure = draw()

@@ -10,7 +10,7 @@ import numpy as np
 
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.cost import duration
-from imagenet_tools.comparison.report import explanations, opening
+from imagenet_tools.comparison.report import explanations, matrices, opening
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.comparison.verdicts import chance
@@ -18,12 +18,14 @@ from imagenet_tools.pages.blocks import (
     Block,
     Code,
     Fold,
+    Measure,
     Picture,
     Section,
     Table,
     Text,
 )
 
+DIFFERENCES = ("points", "95 % interval", "bootstrap")  # headings of the table of differences
 MOST_COLUMNS = 4  # arms that stand side by side; more stand below each other
 
 ACCURACY_NOTE = (
@@ -50,20 +52,22 @@ def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[
         Section("Difference", _difference_blocks(report, drawn)),
         Section("Accuracy", _accuracy_blocks(judgement.arms)),
     ]
+    if report.ranking:
+        found.insert(1, Section("Ranking", matrices.ranking_blocks(report.ranking)))
     if report.published:
         found.append(Section("Beside the published run", _published_blocks(report)))
     found.append(Section("Training", explanations.training_blocks(report, drawn)))
     if report.plan.matrix:
-        found.append(Section("Trained under, evaluated under", explanations.matrix_blocks(report)))
+        found.append(Section("Trained under, evaluated under", matrices.matrix_blocks(report)))
     if report.attribution:
         found.append(
-            Section("Which part makes the difference", explanations.attribution_blocks(report))
+            Section("Which part makes the difference", matrices.attribution_blocks(report))
         )
     found += [
         Section("Which classes and images", explanations.class_blocks(report, folder)),
         Section("What the arms do", explanations.arm_blocks(report, folder)),
         Section("Recipe", explanations.recipe_blocks(report)),
-        Section("Cost", _cost_blocks(report)),
+        Section("Cost", _cost_blocks(report, drawn)),
         Section("Reproduce", _reproduce_blocks(report)),
     ]
     return found
@@ -77,6 +81,7 @@ def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
         "seeds (each arm alone: of the difference, the interval above speaks).",
         f"Top-1 accuracy of every run by arm: {told}.",
         drawn["runs"],
+        measure="accuracy",
     )
 
 
@@ -119,14 +124,16 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
             cells = [_figure(values[at], digits) for digits, values in found]
             singles.append([arm.arm.spec, str(seed), *cells])
     heads = [head for head, _, _ in figures]
+    measures: dict[str, Measure] = {one: "accuracy" for one in heads if "top-" in one}
     table = [["arm", "seeds", *heads], *means]
     if len(arms) <= MOST_COLUMNS:
         table = [["figure", *table[0][1:]], *table[1:]]
         table = [list(row) for row in zip(*table, strict=True)]
     name = "Accuracy by arm, mean and standard deviation over seeds"
-    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles, sortable=True)
+    each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles, sortable=True,
+                 measures=measures)  # fmt: skip
     return [
-        Table(name, table[0], table[1:]),
+        Table(name, table[0], table[1:], measures=measures),
         Text(ACCURACY_NOTE, "note"),
         *([Fold("Every seed", [each])] if singles else []),
     ]
@@ -151,7 +158,10 @@ def _published_blocks(report: Report) -> list[Block | Fold]:
         "one seed: a difference below the spread of the seeds here means nothing."
     )
     name = "The published run and this comparison"
-    return [Table(name, head, rows), Text(note, "warning" if different else "note")]
+    measures: dict[str, Measure] = dict.fromkeys(head[1:3], "accuracy")
+    measures[head[3]] = "difference"
+    table = Table(name, head, rows, measures=measures)
+    return [table, Text(note, "warning" if different else "note")]
 
 
 def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
@@ -167,6 +177,7 @@ def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fo
         "difference does not count.",
         f"Differences with their intervals: {told or 'none'}.",
         drawn["difference"],
+        measure="difference",
     )
     return [picture, *_estimate_table(contrasts), *_checkpoints(contrasts)]
 
@@ -199,7 +210,7 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
     if not rows:
         return []
     head = [
-        *("first − second", "points", "95 % interval", "bootstrap", "error from seeds"),
+        *("first − second", *DIFFERENCES, "error from seeds"),
         *("from images", "correlation of seeds", "p, no difference", "TOST p", "first wins"),
     ]
     if len(rows) <= MOST_COLUMNS:
@@ -207,7 +218,7 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
         head, rows = turned[0], turned[1:]
     name = "Each difference and where its uncertainty comes from"
     return [
-        Table(name, head, rows),
+        Table(name, head, rows, measures=dict.fromkeys(DIFFERENCES, "difference")),
         Fold("How to read this table", [Text(DIFFERENCE_NOTE, "note")]),
     ]
 
@@ -232,7 +243,7 @@ def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
     return [Fold("Single pairs of checkpoints", [table, Text(note, "note")])]
 
 
-def _cost_blocks(report: Report) -> list[Block | Fold]:
+def _cost_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
     rows = []
     for arm in (one for one in report.judgement.arms if one.seeds):
         seconds = [run.training.seconds for run in arm.runs]
@@ -253,7 +264,12 @@ def _cost_blocks(report: Report) -> list[Block | Fold]:
         "any), training steps and evaluation, without the start of processes; runs side by side "
         "share it."
     )
-    return [Table("Time by arm", head, rows), Text(note, "note")]
+    blocks: list[Block | Fold] = [Table("Time by arm", head, rows), Text(note, "note")]
+    if "cost" in drawn:
+        caption = "Each arm's mean: up is more accurate, left is sooner done."
+        alt = "Top-1 accuracy of each arm against the time of a run."
+        blocks.insert(0, Picture("cost.png", caption, alt, drawn["cost"]))
+    return blocks
 
 
 def _reproduce_blocks(report: Report) -> list[Block | Fold]:

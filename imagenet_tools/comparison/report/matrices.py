@@ -1,0 +1,118 @@
+"""The report's heat maps: training and evaluation, parts of the difference, who beats whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from imagenet_tools.comparison.attribution import Share
+from imagenet_tools.comparison.cost import duration
+from imagenet_tools.comparison.ranking import Ranking
+from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.run_files import COMMON
+from imagenet_tools.pages.blocks import Block, Fold, Table, Text
+
+
+def matrix_blocks(report: Report) -> list[Block | Fold]:
+    table = report.judgement.matrix
+    seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
+    paths = sorted(seen, key=lambda path: path == COMMON)  # in the arms' order, common last
+    values = [[row.get(path, math.nan) for path in paths] for row in table.values()]
+    rows = [
+        [name, *("–" if math.isnan(one) else f"{one:.2f}" for one in row)]
+        for name, row in zip(table, values, strict=True)
+    ]
+    head = ["trained under", *(f"eval: {p}" for p in paths)]
+    low = np.nanmin(values) if values else 0.0
+    heat = shades([[one - low for one in row] for row in values])
+    blocks: list[Block | Fold] = [
+        Table("Top-1 by training and evaluation", head, rows, heat=heat,
+              measures=dict.fromkeys(head[1:], "accuracy"))
+    ]  # fmt: skip
+    for contrast, effects in zip(report.judgement.contrasts, report.effects, strict=True):
+        if effects:
+            named = f"{contrast.a.arm.spec} less {contrast.b.arm.spec}"
+            whole = f"of {contrast.verdict.difference:+.2f} points"
+            blocks.append(_shares_table(f"{named}, by effect", whole, effects))
+    blocks.append(
+        Text(
+            "Mean top-1 of the seeds, in percent. An arm under another's path takes that arm's "
+            "geometry and keeps its own colours and value range. Common: shorter side 256/224 of "
+            "the output, antialiased, aspect kept, central crop. Training: the first arm's runs "
+            "less the second's, averaged over both paths; evaluation: the first's path less the "
+            "second's, averaged over both arms' runs; interaction: the rest. Intervals: over "
+            "seeds and other images; each effect on its own.",
+            "note",
+        )
+    )
+    return blocks
+
+
+def attribution_blocks(report: Report) -> list[Block | Fold]:
+    note = (
+        "Every combination of the two pipelines' parts was trained; the difference is divided "
+        "among the parts by Shapley's values, which add up to it. Intervals: over seeds, pooled "
+        "over the arms, and other images; each share on its own."
+    )
+    table = _shares_table("What each part contributes", "part", report.attribution)
+    return [table, Text(note, "note")]
+
+
+def _shares_table(name: str, head: str, shares: Sequence[Share]) -> Table:
+    """What each of several parts has of a difference."""
+    rows = []
+    for share in shares:
+        low, high = share.interval
+        span = f"{low:+.2f} to {high:+.2f}" if math.isfinite(low) else "–"
+        rows.append([share.part, f"{share.points:+.2f}", span])
+    heat = [[*row, 0.0] for row in shades([[share.points] for share in shares])]
+    return Table(name, [head, "points", "95 % interval"], rows, heat=heat,
+                 measures={"points": "difference", "95 % interval": "difference"})  # fmt: skip
+
+
+def ranking_blocks(found: Ranking) -> list[Block | Fold]:
+    """Arms by accuracy with the groups they are in, and who beats whom."""
+    rows = []
+    for arm in found.arms:
+        seconds = [run.training.seconds + run.evaluation_seconds for run in arm.runs]
+        top1 = arm.accuracy()
+        spread = f"{top1.mean():.2f} ± {top1.std(ddof=1):.2f}"
+        letters = found.letters(arm.arm.slug)
+        rows.append([arm.arm.spec, letters, spread, duration(float(np.mean(seconds)))])
+    ranked = Table("Arms by accuracy, with their groups",
+                   ["arm", "group", "top-1 %", "time of a run"], rows,
+                   measures={"top-1 %": "accuracy"})  # fmt: skip
+    slugs = [arm.arm.slug for arm in found.arms]
+    specs = [arm.arm.spec for arm in found.arms]
+    values = [[_lead(found, a, b)[0] for b in slugs] for a in slugs]
+    won = [[spec, *(_lead(found, a, b)[1] for b in slugs)]
+           for spec, a in zip(specs, slugs, strict=True)]  # fmt: skip
+    head = ["row − column", *specs]
+    wins = Table("Who beats whom", head, won, heat=shades(values),
+                 measures=dict.fromkeys(specs, "difference"))  # fmt: skip
+    note = (
+        "Arms that share a letter cannot be told apart. Row less column in points of top-1, with "
+        "the 95 % interval; a star where the two are told apart. These are all pairs, p "
+        f"adjusted by Holm for all {len(found.pairs)}; the verdicts above are on the pairs that "
+        "were planned, which are fewer: they may tell apart what is not told apart here."
+    )
+    return [ranked, wins, Text(note, "note")]
+
+
+def _lead(found: Ranking, a: str, b: str) -> tuple[float, str]:
+    """A less B, and what stands in its cell."""
+    if a == b:
+        return 0.0, "–"
+    pair, sign = found.pair(a, b)
+    low, high = sorted(sign * end for end in pair.interval)
+    star = " *" if pair.apart else ""
+    value = sign * pair.difference
+    return value, f"{value:+.2f}{star}\n{low:+.2f} to {high:+.2f}"
+
+
+def shades(values: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Values as a heat map's: the largest becomes 1, or -1."""
+    most = max((abs(one) for row in values for one in row if math.isfinite(one)), default=0.0)
+    return [[one / (most or 1.0) for one in row] for row in values]

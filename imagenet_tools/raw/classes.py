@@ -42,13 +42,19 @@ def imagenet_classes() -> tuple[ClassInfo, ...]:
     return tuple(ClassInfo(*item) for item in imagenet.words().items())
 
 
-def choose(names: Iterable[str], wanted: str, words: Mapping[str, str] | None = None) -> Numbering:
-    """Number the class folders that hold an image.
+def choose(
+    names: Iterable[str],
+    wanted: str,
+    words: Mapping[str, str] | None = None,
+    kind: str = "folder",
+) -> Numbering:
+    """Number the class folders that hold an image, or the names that stand for labels.
 
     wanted: "imagenet", "folders", or "auto": ImageNet's numbering where all are its synsets.
-    words: of the classes, by name, where the data have them. Names that differ in the form of
-    Unicode alone are one class. Raises ValueError for names that differ in case alone, and for
-    folders named by devkit ids or by integers that sort as strings.
+    words: of the classes, by name, where the data have them. kind: "folder", or "name" where they
+    are labels. Names that differ in the form of Unicode alone are one class. Raises ValueError for
+    names that differ in case alone, and for folders named by devkit ids or by integers that sort as
+    strings.
     """
     names = sorted(names)
     if not names:
@@ -59,7 +65,7 @@ def choose(names: Iterable[str], wanted: str, words: Mapping[str, str] | None = 
             label_of = {name: int(name) + 1 for name in names}
             return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
         raise ValueError(
-            f"--labels imagenet, but {len(strange)} folders are no ImageNet synsets "
+            f"--labels imagenet, but {len(strange)} {kind}s are no ImageNet synsets "
             f"({', '.join(map(intake.printable, strange[:5]))}); --labels folders numbers them by "
             "name"
         )
@@ -67,20 +73,21 @@ def choose(names: Iterable[str], wanted: str, words: Mapping[str, str] | None = 
         return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, imagenet.label_of())
     if wanted == "auto":
         _refuse_integers(names)
-    key_of = _one_spelling(names)
+    key_of = _one_spelling(names, f"class {kind}s")
     words = {**imagenet.words(), **(words or {})}
     keys = sorted(set(key_of.values()))
     number = {key: label for label, key in enumerate(keys, 1)}
     infos = tuple(info(key, words.get(key, key)) for key in keys)
-    _refuse_twice(infos, "the class folders")
+    _refuse_twice(infos, f"the class {kind}s")
+    sorted_by = "folder name" if kind == "folder" else kind
     return Numbering(
         infos,
-        f"folders: 1..{len(keys)} by sorted folder name, 0 = background",
+        f"{kind}s: 1..{len(keys)} by sorted {sorted_by}, 0 = background",
         {name: number[key] for name, key in key_of.items()},
     )
 
 
-def _one_spelling(names: Sequence[str]) -> dict[str, str]:
+def _one_spelling(names: Sequence[str], what: str) -> dict[str, str]:
     """Name -> the name that stands for it: the first in order of those spelt alike."""
     by_spelling: dict[str, str] = {}
     key_of = {}
@@ -88,7 +95,7 @@ def _one_spelling(names: Sequence[str]) -> dict[str, str]:
         key = by_spelling.setdefault(intake.spelling(name), intake.composed(name))
         if key != intake.composed(name):
             raise ValueError(
-                f"the class folders {intake.printable(key)!r} and {intake.printable(name)!r} "
+                f"the {what} {intake.printable(key)!r} and {intake.printable(name)!r} "
                 "differ in case or spaces alone; where they are one class give them one name"
             )
         key_of[name] = key

@@ -1,42 +1,29 @@
 """Lists of "path label": meta/{train,val}.txt or {train,val}_list.txt (Caffe, MMPretrain), and csv.
 
-A row is a path and a label that counts from 0, separated by spaces, tabs, commas or semicolons,
-quoted or not; a csv may have a heading.
+Labels count from 0, or are the names of classes (synsets, say), which are numbered as they sort.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
-from imagenet_tools.raw import boxes, classes, intake, listing, validation
+from imagenet_tools.raw import boxes, classes, intake, listing, rows, validation
 from imagenet_tools.raw.index import SPLITS, Entry, RawSet, columns
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.rows import Row
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
 
 LOOKED_FOR = 'meta/train.txt and meta/val.txt, or train_list.txt and val_list.txt, of "path label"'
 FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt", "meta/{}.csv", "{}_list.csv", "{}.csv")
-LABEL = re.compile(r"[0-9]{1,18}", re.ASCII)
-HEADING = re.compile(r"label|class|target|category|y", re.IGNORECASE)
-# path and label: quoted or not, then any of the usual separators
-ROW = re.compile(r"""(?P<path>"[^"]*"|'[^']*'|.*?\S)\s*[\s,;]\s*["']?(?P<label>[^\s,;"']+)["']?""")
-
-
-class Row(NamedTuple):
-    """A row of a list: its path, its label from 0, its line."""
-
-    name: str
-    label: int
-    line: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +33,7 @@ class ListFile:
     path: Path
     folder: str
     rows: list[Row]
+    numbers: bool  # its labels count from 0
 
 
 def find(place: Path, options: Options) -> RawSet | None:
@@ -55,8 +43,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     paths = {split: path for split in SPLITS if (path := _list_file(place, split))}
     if not paths:
         return None
-    lists = {split: _read(place, path, split) for split, path in paths.items()}
     seen = Intake()
+    lists = {split: _read(place, path, split, seen) for split, path in paths.items()}
     numbering = _numbering(place, lists, options, seen)
     splits, unnamed = {}, dict[str, set[str]]()
     for split, one in lists.items():
@@ -90,65 +78,61 @@ def _list_file(place: Path, split: str) -> Path | None:
 
 
 def _looks_right(path: Path, place: Path) -> bool:
-    """True where one of the first two rows begins with an image's name or a file that is there,
-    and does not end with it."""
+    """True where one of the first two rows has an image's name or the path of a file that is there,
+    and something for a label."""
     with path.open("rb") as file:
-        lines = intake.decoded(file.read(8192), "replace").split("\n")
-    names = (re.escape(name) for name in intake.IMAGE_NAMES)
-    image = re.compile(rf"""({"|".join(names)})["']?[\s,;]+\S""", re.IGNORECASE)
-    for line in [one.strip() for one in lines if one.strip()][:2]:
-        row = ROW.fullmatch(line)
-        name = row["path"].strip("\"'") if row else ""
-        if image.search(line) or ("/" in name and "\0" not in name and (place / name).is_file()):
-            return True
-    return False
+        text = intake.decoded(file.read(8192), "replace")
+    first = [line for _, line in rows.numbered(text)][:2]
+    return bool(first) and any(
+        intake.by_name(name) or ("/" in name and "\0" not in name and (place / name).is_file())
+        for name in rows.paths_of(first, path)
+    )
 
 
-def _read(place: Path, path: Path, split: str) -> ListFile:
-    rows = list(_rows(path))
-    if not rows:
-        raise ValueError(f"{path} has no row")
-    return ListFile(path, _image_folder(place, path, split, rows), rows)
+def _read(place: Path, path: Path, split: str, seen: Intake) -> ListFile:
+    found = rows.read(path, str(place))
+    for heading in found.unused:
+        seen.say(f"columns of {path.name} that are not used", heading)
+    distinct = _distinct(found.rows, path, seen)
+    return ListFile(path, _image_folder(place, path, split, distinct), distinct, found.numbers)
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    first = True
-    for number, line in enumerate(intake.text_of(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        found, where = ROW.fullmatch(line.strip()), f"{path}, line {number}"
-        label = found["label"] if found else ""
-        if not found or not LABEL.fullmatch(label):
-            if first and found and HEADING.search(label):
-                first = False
-                continue
-            shown = intake.printable(line.strip()[:80])
-            raise ValueError(f"{where}: {shown!r} is not `path label` with a label from 0")
-        name, first = found["path"].strip("\"'").strip(), False
-        _refuse_path(name, where)
-        yield Row(name.replace("\\", "/").removeprefix("./"), int(label), number)
-
-
-def _refuse_path(name: str, where: str) -> None:
-    if any(ord(one) < 32 for one in name):
-        raise ValueError(f"{where}: {intake.printable(name)!r} is no file's name")
-    if os.path.isabs(name) or ".." in Path(name).parts:
-        raise ValueError(f"{where}: {name} leads out of the data set")
+def _distinct(found: list[Row], path: Path, seen: Intake) -> list[Row]:
+    """The rows, each image once. Raises ValueError for an image under two labels."""
+    of_name: dict[str, Row] = {}
+    for row in found:
+        former = of_name.setdefault(row.name, row)
+        if former.label != row.label:
+            raise ValueError(
+                f"{path}, line {row.line}: {intake.printable(row.name)} has the label "
+                f"{intake.printable(row.label)}, and above it has {intake.printable(former.label)}"
+            )
+        if former is not row:
+            seen.leave("rows given twice", f"{path.name}, line {row.line}")
+    return list(of_name.values())
 
 
 def _numbering(
     place: Path, lists: dict[str, ListFile], options: Options, seen: Intake
 ) -> classes.Numbering:
-    """The classes: as a file names them, else ImageNet's where paths say so, else the folders that
-    the labels go with, else numbers."""
-    rows = [row for one in lists.values() for row in one.rows]
-    highest = max((row.label, one.path, row.line) for one in lists.values() for row in one.rows)
-    source = f"{highest[1]}, line {highest[2]}"
-    present = {row.label for row in rows}
-    folders = defaultdict(set)
-    for row in rows:
-        folders[_folder(row.name)].add(row.label)
+    """The classes: as labels name them; else as a file does, else ImageNet's where paths say so,
+    else the folders that the labels go with, else numbers."""
+    given = [row for one in lists.values() for row in one.rows]
     named = classes.names_file([place, *{one.path.parent: None for one in lists.values()}])
+    if len({one.numbers for one in lists.values()}) > 1:
+        both = " and ".join(one.path.name for one in lists.values())
+        raise ValueError(f"{place}: of {both} one has numbers for labels, the other names")
+    if not all(one.numbers for one in lists.values()):
+        words = {one.key: one.words for one in named[1]} if named else {}
+        return _by_names(given, options, words, seen)
+    highest = max(
+        (int(row.label), one.path, row.line) for one in lists.values() for row in one.rows
+    )
+    source = f"{highest[1]}, line {highest[2]}"
+    present = {int(row.label) for row in given}
+    folders = defaultdict(set)
+    for row in given:
+        folders[_folder(row.name)].add(int(row.label))
     if named is not None:
         seen.say(f"classes named by {named[0].name}")
         return classes.numbered(present, options.labels, named[1], source, seen)
@@ -160,6 +144,17 @@ def _numbering(
     if all(len(labels) == 1 for labels in folders.values()) and len(of_label) == len(folders):
         return _named(numbering, of_label)
     return numbering
+
+
+def _by_names(
+    given: list[Row], options: Options, words: dict[str, str], seen: Intake
+) -> classes.Numbering:
+    """The classes whose names the labels are: ImageNet's where all are its synsets."""
+    for row in given:
+        if (folder := _folder(row.name)) in imagenet.label_of() and folder != row.label:
+            seen.say("rows whose label is not the synset of their folder", row.name)
+    names = {row.label for row in given}
+    return classes.choose(names, options.labels, words, kind="name")
 
 
 def _folder(name: str) -> str:
@@ -220,23 +215,19 @@ def _entries(
     unique = len(bare) == len(one.rows)
     places = [os.path.join(one.folder, name) if name else one.folder for name in folders]
     listed = storage.ahead(_names_in, places, storage.is_remote(one.folder))
-    for (folder, rows), place, names in zip(folders.items(), places, listed, strict=True):
-        present, labels = names(), dict[str, int]()
-        for row in rows:
+    for (folder, rows_there), place, names in zip(folders.items(), places, listed, strict=True):
+        present, bases = names(), set[str]()
+        for row in rows_there:
             base = os.path.basename(row.name)
-            if labels.setdefault(base, row.label) != row.label:
-                raise ValueError(
-                    f"{one.path}, line {row.line}: {row.name} has the label {row.label}, and above "
-                    f"it has {labels[base]}"
-                )
+            bases.add(base)
             if base not in present:
                 seen.say(f"rows of {one.path.name} whose file is not there", row.name)
-            label = numbering.label_of[str(row.label)]
+            label = numbering.label_of[row.label]
             if unique or not folder:
                 yield Entry(place, base, label)
             else:
                 yield Entry(one.folder, row.name, label)
-        unnamed[place] = unnamed.get(place, present).difference(labels)
+        unnamed[place] = unnamed.get(place, present).difference(bases)
 
 
 def _count_unnamed(
@@ -264,13 +255,13 @@ def _names_in(folder: str) -> set[str]:
         return set()
 
 
-def _image_folder(place: Path, path: Path, split: str, rows: list[Row]) -> str:
+def _image_folder(place: Path, path: Path, split: str, found: list[Row]) -> str:
     """The folder that the paths are relative to: the one in which one of the first exists."""
     names = listing.SPLIT_FOLDERS[split]
     tried = [place, path.parent, *(place / name for name in names), place / "images"]
-    for row in rows[:100]:
+    for row in found[:100]:
         for folder in tried:
             if (folder / row.name).is_file():
                 return str(folder)
     where = ", ".join(str(folder) for folder in tried)
-    raise ValueError(f"{path} names {rows[0].name}, which is in none of {where}")
+    raise ValueError(f"{path} names {found[0].name}, which is in none of {where}")

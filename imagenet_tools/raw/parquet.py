@@ -105,7 +105,7 @@ def _numbering(
     if any(isinstance(one, str) for one in present):
         if not all(isinstance(one, str) for one in present):
             raise ValueError(f"{root}: the labels are numbers in some files and texts in others")
-        return classes.choose([str(one) for one in present], options.labels)
+        return classes.choose([str(one) for one in present], options.labels, kind="name")
     named = {str(path): _class_names(str(path)) for paths in files.values() for path in paths}
     different = {tuple(names): path for path, names in named.items() if names}
     if len(different) > 1:

@@ -1,0 +1,185 @@
+"""The rows of a list: a path and a label each, whatever stands between them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from imagenet_tools.raw import intake
+
+NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+# Of a number that no class can have, or of several: -1, 1.0, 3 4.
+_NO_LABEL = re.compile(r"[-+.0-9][-+.,;\s0-9eE]*", re.ASCII)
+_SEPARATORS = ("\t", ",", ";")
+_IMAGE = "(?:" + "|".join(map(re.escape, intake.IMAGE_NAMES)) + ")"
+_QUOTED = re.compile(r"""("[^"]*"|'[^']*')\s*[\s,;]\s*(.+)""")
+_NAMED = re.compile(rf"(.*{_IMAGE})[\s,;]+(.+)", re.IGNORECASE)
+_LAST = re.compile(r"(.*?\S)\s*[\s,;]\s*([^\s,;]+)")
+# Headings of columns: `class_name`, `image_id`.
+_LABELS = re.compile(
+    r"(?:.*[_ ])?(?:label|class|target|category|synset|wnid|y)s?(?:[_ ]?(?:id|name|index|idx))?",
+    re.IGNORECASE,
+)
+_PATHS = re.compile(
+    r"(?:.*[_ ])?(?:image|img|file|path|name|id|x)s?(?:[_ ]?(?:id|name|path))?", re.IGNORECASE
+)
+
+
+class Row(NamedTuple):
+    """A row of a list: its path, relative to some folder; its label as it stands; its line."""
+
+    name: str
+    label: str
+    line: int
+
+
+class Columns(NamedTuple):
+    """How the rows of a text are made: what stands between their fields (None: spaces, mostly),
+    whether the first is a heading, which fields are path and label, the headings of the others,
+    and how many fields there are."""
+
+    separator: str | None
+    heading: bool = False
+    path: int = 0
+    label: int = 1
+    others: tuple[str, ...] = ()
+    width: int = 2
+
+
+class Rows(NamedTuple):
+    """A list as read. numbers: its labels are numbers. unused: headings of other columns."""
+
+    rows: list[Row]
+    numbers: bool
+    unused: tuple[str, ...]
+
+
+def read(path: Path, root: str) -> Rows:
+    """Read a list. root: the folder that no path may leave; one that begins with it is below it.
+
+    Raises ValueError, naming file and line, for a row that is no path and label, and where some
+    labels are numbers and others names.
+    """
+    lines = list(numbered(intake.text_of(path)))
+    columns = columns_of([line for _, line in lines[:2]], path)
+    found, numbers = list[Row](), True
+    for number, line in lines[columns.heading :]:
+        where = f"{path}, line {number}"
+        fields = _fields(line, columns.separator)
+        label = fields[columns.label] if len(fields) == columns.width else ""
+        is_number = NUMBER.fullmatch(label) is not None
+        numbers = numbers if found else is_number
+        if numbers and is_number:
+            label = str(int(label))
+        elif numbers or is_number or _is_no_label(label):
+            wanted = "a label from 0" if numbers else "a class's name for a label"
+            shown = intake.printable(line[:80])
+            raise ValueError(f"{where}: {shown!r} is not `path label` with {wanted}")
+        found.append(Row(_relative(fields[columns.path], root, where), label, number))
+    if not found:
+        raise ValueError(f"{path} has no row")
+    return Rows(found, numbers, columns.others)
+
+
+def numbered(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text that hold something, with their numbers."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if stripped := line.strip():
+            yield number, stripped
+
+
+def paths_of(first: list[str], source: Path) -> list[str]:
+    """The paths in the first lines of a list; none of a line that has no label."""
+    columns = columns_of(first, source)
+    fields = [_fields(line, columns.separator) for line in first[columns.heading :]]
+    return [one[columns.path] for one in fields if len(one) > 1]
+
+
+def columns_of(first: list[str], source: Path) -> Columns:
+    """What the first two lines of a list say of its columns.
+
+    Raises ValueError where it has more than two, and no heading says which are meant.
+    """
+    separator = _separator(first, source)
+    lines = [_fields(line, separator) for line in first]
+    head, data = (lines[0], lines[-1]) if lines else ([], [])
+    named = [intake.by_name(one) for one in data]
+    if not _is_heading(head, any(named)):
+        if len(head) > 2:
+            raise ValueError(
+                f"{source}, line 1: {len(head)} columns and no heading (image, label) that says "
+                "which are path and label; names with commas must stand in quotes"
+            )
+        return Columns(separator)
+    path = _first(named, _first([_PATHS.fullmatch(one) for one in head], 0))
+    words = [at != path and _LABELS.fullmatch(one) for at, one in enumerate(head)]
+    label = _first(words, 1)
+    others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
+    return Columns(separator, True, path, label, others, len(head))
+
+
+def _first(found: Sequence[object], otherwise: int) -> int:
+    return next((at for at, one in enumerate(found) if one), otherwise)
+
+
+def _is_heading(fields: list[str], over_names: bool) -> bool:
+    """over_names: an image's name stands in the row below."""
+    if any("/" in one or intake.by_name(one) for one in fields):
+        return False
+    labels = any(map(_LABELS.fullmatch, fields))
+    return labels and (over_names or any(map(_PATHS.fullmatch, fields)))
+
+
+def _separator(first: list[str], source: Path) -> str | None:
+    """What sets an image's name apart; else, in what is called csv, what is there."""
+    there = [one for one in _SEPARATORS if any(one in line for line in first)]
+    for separator in there:
+        fields = [one for line in first for one in _split(line, separator)]
+        if any(map(intake.by_name, fields)):
+            return separator
+    return there[0] if there and source.suffix.lower() in (".csv", ".tsv") else None
+
+
+def _split(line: str, separator: str) -> list[str]:
+    """The fields of a row of csv; none, and it is none."""
+    try:
+        return next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True))
+    except csv.Error:
+        return []
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    if separator is None:
+        forms = (_QUOTED, _NAMED, _LAST)
+        found = next(filter(None, (form.fullmatch(line) for form in forms)), None)
+        fields = list(found.groups()) if found else [line]
+    else:
+        fields = _split(line, separator)
+    return [_bare(one.strip()) for one in fields]
+
+
+def _bare(field: str) -> str:
+    """A field without the quotes around it."""
+    quoted = len(field) > 1 and field[0] == field[-1] and field[0] in "\"'"
+    return field[1:-1].strip() if quoted else field
+
+
+def _relative(name: str, root: str, where: str) -> str:
+    """A path as it is below the folder. Raises ValueError for one that leads out of it."""
+    if not name or any(ord(one) < 32 for one in name):
+        raise ValueError(f"{where}: {intake.printable(name)!r} is no file's name")
+    path = name.replace("\\", "/")
+    if path.startswith(f"{root}/"):
+        path = path[len(root) + 1 :]
+    if os.path.isabs(path) or ".." in path.split("/"):
+        raise ValueError(f"{where}: {intake.printable(name)} leads out of the data set")
+    return posixpath.normpath(path)
+
+
+def _is_no_label(label: str) -> bool:
+    return not label or label.isdigit() or bool(_NO_LABEL.fullmatch(label) or intake.by_name(label))

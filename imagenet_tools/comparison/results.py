@@ -43,6 +43,8 @@ class ArmResults:
     key: np.ndarray
     label: np.ndarray
     top1: np.ndarray  # int32 [seeds, images], the class predicted under its own path
+    chance: np.ndarray  # float32 [seeds, images], of that class
+    true_chance: np.ndarray  # float32 [seeds, images], of the true class
 
     @property
     def planned(self) -> int:
@@ -171,8 +173,10 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
     if not own:
         nothing = np.zeros(0, np.int32)
         correct_none = {arm.slug: np.zeros((0, plan.validation_images), bool)}
-        top1 = np.zeros((0, 0), np.int32)
-        return ArmResults(arm, (), *lost, (), correct_none, nothing, nothing, top1)
+        none, no_chance = np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32)
+        return ArmResults(
+            arm, (), *lost, (), correct_none, nothing, nothing, none, no_chance, no_chance
+        )
     return ArmResults(
         arm=arm,
         seeds=tuple(run.seed for run in runs),
@@ -183,6 +187,8 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
         key=own[0].key,
         label=own[0].label,
         top1=np.stack([predictions.top5[:, 0] for predictions in own]),
+        chance=np.stack([predictions.probability[:, 0] for predictions in own]),
+        true_chance=np.stack([predictions.true_probability for predictions in own]),
     )
 
 

@@ -87,12 +87,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """An image of a gallery, a data URI, with two lines below it. name: its file's."""
+    """An image of a gallery, a data URI, with two lines below it. name: its file's.
+
+    more: what is shown where it is opened.
+    """
 
     image: str
     first: str
     second: str
     name: str
+    more: Table
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,9 @@ def _headline(block: Headline) -> str:
 
 def _gallery(block: Gallery) -> str:
     cards = "".join(
-        f'<figure><img alt="{html.escape(one.name)}" src="{html.escape(one.image)}">'
-        f"<figcaption><b>{html.escape(one.first)}</b><br>{html.escape(one.second)}</figcaption>"
-        "</figure>"
+        f'<details><summary><img alt="{html.escape(one.name)}" src="{html.escape(one.image)}">'
+        f"<span><b>{html.escape(one.first)}</b><br>{html.escape(one.second)}</span></summary>"
+        f"{_table(one.more)}</details>"
         for one in block.cards
     )
     return f'<p class="note">{_words(block.caption)}</p><div class="gallery">{cards}</div>'

@@ -36,7 +36,10 @@ def keys_of(data: Path) -> list[str]:
 def arm_results(arm: Arm, keys: list[str], top1: np.ndarray) -> ArmResults:
     label = np.ones(len(keys), np.int32)
     correct = {arm.slug: top1 == label}
-    return ArmResults(arm, (1, 2, 3), (), (), (), correct, np.array(keys), label, top1)
+    chance = np.full(top1.shape, 0.75, np.float32)
+    true_chance = np.where(top1 == label, chance, np.float32(0.125))
+    names = np.array(keys)
+    return ArmResults(arm, (1, 2, 3), (), (), (), correct, names, label, top1, chance, true_chance)
 
 
 def test_what_each_arm_says_of_an_image(tiny_records: Path, tmp_path: Path) -> None:
@@ -53,18 +56,23 @@ def test_what_each_arm_says_of_an_image(tiny_records: Path, tmp_path: Path) -> N
     gallery.write(contrast, tiny_records, NAMES, tmp_path)
     (flip,) = gallery.read(tmp_path)
     assert (flip.key, flip.right, flip.wrong) == (keys[0], "alexnet", "inception")
-    assert (flip.truth, flip.said) == ("apple", "pear in 2 runs, plum in 1")
+    assert (flip.truth, flip.told) == ("apple", "pear in 2 runs, plum in 1")
+    assert flip.runs[0] == gallery.Said("alexnet", 1, "apple", 0.75, 0.75)
+    assert flip.runs[-1] == gallery.Said("inception", 3, "plum", 0.75, 0.125)
+    assert len(flip.runs) == 6
     kind, _, data = flip.image.partition(",")
     assert kind == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         assert max(picture.size) <= gallery.PIXELS
     with Image.open(tmp_path / gallery.SHEET) as sheet:
         assert sheet.size == (822, 240)
-    card = blocks.Card(flip.image, "apple <b>", "inception: pear", flip.key)
+    more = blocks.Table("every run", ["seed", "a"], [["1", "plum 75 %\napple 12 %"]])
+    card = blocks.Card(flip.image, "apple <b>", "inception: pear", flip.key, more)
     page = html_page(
         "t", [blocks.Section("", [blocks.Gallery("f.png", "c", "a", [card])])], tmp_path
     )
     assert "<b>apple &lt;b&gt;</b><br>inception: pear" in page
+    assert "<td>plum 75 %\napple 12 %</td>" in page
     (tmp_path / gallery.FLIPS).write_text("[]")
     with pytest.raises(DamagedData, match=r"flipped\.json"):
         gallery.read(tmp_path)

@@ -10,6 +10,7 @@ import numpy as np
 
 from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.report.gallery import Flip, Said
 from imagenet_tools.comparison.report.matrices import shades
 from imagenet_tools.diagnosis import passport
 from imagenet_tools.pages.blocks import (
@@ -62,19 +63,42 @@ def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
             )
         )
     if (folder / gallery.SHEET).exists():
-        caption = "The first of these images, of the first difference."
+        caption = (
+            "The first of these images, of the first difference. Each opens, and says what every "
+            "run of both arms takes it for, with the chance that it gives."
+        )
         alt = "Photographs that every run of one arm has right and no run of the other."
         cards = tuple(
             Card(
                 one.image,
                 f"{one.truth}, by {one.right}",
-                f"{one.wrong}: {one.said}",
+                f"{one.wrong}: {one.told}",
                 one.key,
+                _each_run(one),
             )
             for one in gallery.read(folder)
         )
         blocks.append(Gallery(gallery.SHEET, caption, alt, cards))
     return blocks
+
+
+def _each_run(flip: Flip) -> Table:
+    """What every run says of an image: a row a seed, a column an arm."""
+    said = {(run.arm, run.seed): run for run in flip.runs}
+    arms = list(dict.fromkeys(run.arm for run in flip.runs))
+    rows = [
+        [str(seed), *(_answer(said.get((arm, seed)), flip.truth) for arm in arms)]
+        for seed in sorted({run.seed for run in flip.runs})
+    ]
+    return Table(f"Every run on {flip.key}, {flip.truth}", ["seed", *arms], rows)
+
+
+def _answer(run: Said | None, truth: str) -> str:
+    """ "church 62 %", and below it the chance of the truth where that is another class."""
+    if run is None:
+        return "–"
+    told = f"{run.word} {run.chance:.0%}"
+    return told if run.word == truth else f"{told}\n{truth} {run.true_chance:.0%}"
 
 
 def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:

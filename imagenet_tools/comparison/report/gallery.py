@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import collections
+import dataclasses
 import io
 import json
 import os
@@ -26,24 +27,43 @@ from imagenet_tools.storage.write import write_json
 
 SHEET, FLIPS = "flipped.png", "flipped.json"
 COLUMNS = 8  # images of each arm
-PIXELS, SHOWN, GAP, CAPTION = 160, 96, 6, 18
+PIXELS, SHOWN, GAP, CAPTION = 224, 96, 6, 18
 QUALITY = 85
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a run takes an image for: its chance, and that of the true class, from 0 to 1."""
+
+    arm: str
+    seed: int
+    word: str
+    chance: float
+    true_chance: float
 
 
 @dataclass(frozen=True)
 class Flip:
     """An image that one arm has right and the other wrong, in every run.
 
-    right, wrong: the arms' specs. truth: its class. said: what the runs of the other arm take it
-    for. image: a data URI.
+    right, wrong: the arms' specs. truth: its class. runs: what every run of both arms says. image:
+    a data URI.
     """
 
     key: str
     right: str
     wrong: str
     truth: str
-    said: str
+    runs: tuple[Said, ...]
     image: str
+
+    @property
+    def told(self) -> str:
+        """What the runs of the wrong arm take it for: "church in 2 runs, tench in 1"."""
+        votes = collections.Counter(run.word for run in self.runs if run.arm == self.wrong)
+        first, *others = votes.most_common()
+        told = [f"{first[0]} in {first[1]} run{'s' if first[1] > 1 else ''}"]
+        return ", ".join([*told, *(f"{word} in {count}" for word, count in others)])
 
 
 def write(
@@ -60,14 +80,14 @@ def write(
             right=arms[number].arm.spec,
             wrong=arms[1 - number].arm.spec,
             truth=_word(names, int(contrast.a.label[index])),
-            said=_said(arms[1 - number], int(index), names),
+            runs=tuple(said for arm in arms for said in _said(arm, int(index), names)),
             image=_uri(pictures[str(contrast.a.key[index])]),
         )
         for number, row in enumerate(rows)
         for index in row
         if str(contrast.a.key[index]) in pictures
     ]
-    write_json(folder / FLIPS, {"flips": [vars(flip) for flip in flips]})
+    write_json(folder / FLIPS, {"flips": [dataclasses.asdict(flip) for flip in flips]})
     specs = [arm.arm.spec for arm in arms]
     _write_sheet(specs, [[pictures.get(str(contrast.a.key[i])) for i in row] for row in rows],
                  folder / SHEET)  # fmt: skip
@@ -80,7 +100,10 @@ def read(folder: Path) -> list[Flip]:
         return []
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return [Flip(**one) for one in content["flips"]]
+        return [
+            Flip(**{**one, "runs": tuple(Said(**run) for run in one["runs"])})
+            for one in content["flips"]
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedData(
             f"{path} is not as it was written ({error!r}); remove it, and the same compare-preproc "
@@ -88,12 +111,12 @@ def read(folder: Path) -> list[Flip]:
         ) from None
 
 
-def _said(arm: ArmResults, index: int, names: Sequence[str]) -> str:
-    """What the runs of an arm take an image for: "church in 2 runs, tench in 1"."""
-    votes = collections.Counter(_word(names, int(label)) for label in arm.top1[:, index])
-    first, *others = votes.most_common()
-    told = [f"{first[0]} in {first[1]} run{'s' if first[1] > 1 else ''}"]
-    return ", ".join([*told, *(f"{word} in {count}" for word, count in others)])
+def _said(arm: ArmResults, index: int, names: Sequence[str]) -> list[Said]:
+    columns = (one[:, index] for one in (arm.top1, arm.chance, arm.true_chance))
+    return [
+        Said(arm.arm.spec, seed, _word(names, int(label)), float(chance), float(true_chance))
+        for seed, label, chance, true_chance in zip(arm.seeds, *columns, strict=True)
+    ]
 
 
 def _word(names: Sequence[str], label: int) -> str:

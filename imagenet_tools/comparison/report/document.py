@@ -7,19 +7,20 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_tools.comparison.report import figures, gallery, paper, sections
+from imagenet_tools.comparison.report import figures, gallery, paper, reproduce, sections
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
 from imagenet_tools.comparison.run_files import REPORT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import markdown, page
 from imagenet_tools.storage.write import write_json, write_text
+from imagenet_tools.training import recipes
 
 MARKDOWN, HTML = "report.md", "report.html"
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write the figures, report.json, report.md, report.html, and what a paper takes.
+    """Write the figures, report.json, report.md, report.html, the recipe, and what a paper takes.
 
     The pictures of photographs, PREVIEW and the gallery's, are shown where they are in the folder.
     """
@@ -29,6 +30,7 @@ def write(report: Report, folder: Path) -> None:
     write_json(folder / REPORT, report.as_json())
     write_text(folder / MARKDOWN, markdown(title, shown))
     write_text(folder / HTML, page(title, shown, folder))
+    write_text(folder / reproduce.RECIPE, recipes.dump(report.plan.recipe))
     paper.write(report, folder)
 
 

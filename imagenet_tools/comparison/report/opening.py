@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagenet_tools.comparison import looks
+from imagenet_tools.comparison.report import reproduce
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import Contrast
 from imagenet_tools.pages.blocks import (
@@ -105,7 +106,7 @@ def next_step(report: Report) -> tuple[str, str | None]:
     contrasts, plan = report.judgement.contrasts, report.plan
     specs = shlex.join(arm.spec for arm in plan.judged)
     if any(one.unlearned or not one.judged for one in contrasts):
-        at = "" if plan.synthetic else f" --data {_data(report)}"
+        at = "" if plan.synthetic else f" --data {shlex.quote(records_of(report))}"
         return "find out why nothing was learned before more is trained.", (
             f"imgtools diagnose {specs}{at}"
         )
@@ -134,7 +135,7 @@ def next_step(report: Report) -> tuple[str, str | None]:
         )
     if plan.image_size < SMALLEST:
         return "this is a proxy; the net at its own size, looked at after 3, 5 and 8 seeds:", (
-            f"imgtools compare-preproc {specs} --data {_data(report)} "
+            f"imgtools compare-preproc {specs} --data {shlex.quote(records_of(report))} "
             "--profile verdict --out NEW-FOLDER"
         )
     parted = len(plan.judged) == 2 and not any(arm.pipeline.plain for arm in plan.judged)
@@ -148,20 +149,17 @@ def _again(report: Report) -> str:
     first = report.command.partition("\n")[0]
     if first.startswith("imgtools compare-preproc") and "--run-slice" not in first:
         return first
-    plan = report.plan
-    at = "" if plan.synthetic else f" --data {_data(report)}"
-    specs = shlex.join(arm.spec for arm in plan.judged)
-    return f"imgtools compare-preproc {specs}{at} --profile {plan.profile}"
+    return reproduce.commands(report.plan, records_of(report))[-1]
 
 
-def _data(report: Report) -> str:
+def records_of(report: Report) -> str:
     """The records as they were named in the command, else their folder's name."""
     try:
         words = shlex.split(report.command.partition("\n")[0])
     except ValueError:
         words = []
     named = [after for word, after in itertools.pairwise(words) if word == "--data"]
-    return shlex.quote(named[-1] if named else report.plan.data_name)
+    return named[-1] if named else report.plan.data_name
 
 
 def _warnings(report: Report) -> list[Block | Fold]:

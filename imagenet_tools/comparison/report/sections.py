@@ -10,7 +10,7 @@ import numpy as np
 
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.cost import duration
-from imagenet_tools.comparison.report import explanations, matrices, opening
+from imagenet_tools.comparison.report import explanations, matrices, opening, reproduce
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.comparison.verdicts import chance
@@ -276,11 +276,13 @@ def _reproduce_blocks(report: Report) -> list[Block | Fold]:
     plan = report.plan
     versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
     prints = ", ".join(f"{arm.spec} {arm.fingerprint}" for arm in plan.arms)
+    typed = [Fold("As it was typed", [Code(report.command)])] if report.command else []
     return [
-        *([Code(report.command)] if report.command else []),
+        Code("\n".join(reproduce.commands(plan, opening.records_of(report)))),
+        *typed,
         Text(
-            f"Margin ±{plan.margin:g} points. plan.json holds the recipe, every field of it. Data "
-            f"digest {plan.data}. Fingerprints: {prints}. {versions}.",
+            f"recipe.yaml holds every field of the recipe. Data digest {plan.data}. Fingerprints: "
+            f"{prints}. {versions}.",
             "note",
         ),
     ]

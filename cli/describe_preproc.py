@@ -11,7 +11,6 @@ import click
 from imagenet_tools.cli.options import (
     PreprocessingName,
     json_option,
-    needs_tensorflow,
     plugin_option,
 )
 
@@ -26,7 +25,6 @@ LEAST = 24  # of a column
 @click.argument("names", nargs=-1, required=True, type=PreprocessingName())
 @plugin_option
 @json_option
-@needs_tensorflow
 def command(names: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
     """Describe a pipeline, a variant or a cross: steps, parameters, range, source, fingerprint.
 

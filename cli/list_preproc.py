@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import json_option, plugin_option
 
 
 @click.command()
 @plugin_option
 @json_option
-@needs_tensorflow
 def command(plugins: tuple[str, ...], as_json: bool) -> None:
     """List the preprocessing pipelines: built-in, installed, and of --plugin files.
 
@@ -18,7 +17,9 @@ def command(plugins: tuple[str, ...], as_json: bool) -> None:
     Example:
       imgtools list-preproc
     """
-    from imagenet_tools import registry
+    from imagenet_tools import registry, tensorflow_version
+
+    tensorflow_version.later()
 
     pipelines = {name: registry.get(name) for name in registry.names()}
     for name, why in registry.failures().items():

@@ -34,7 +34,7 @@ def _load_plugins(ctx: click.Context, parameter: click.Parameter, paths: tuple[s
     if paths:
         from imagenet_tools import registry, tensorflow_version
 
-        tensorflow_version.load()
+        tensorflow_version.later()
         for path in paths:
             registry.load_plugin(path)
     return paths
@@ -60,7 +60,7 @@ class PreprocessingName(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         from imagenet_tools import registry, tensorflow_version
 
-        tensorflow_version.load()
+        tensorflow_version.later()
         try:
             registry.get(value)
         except (LookupError, ValueError) as error:

@@ -29,7 +29,8 @@ def explain(
     drawn = batches.draw_seed(seed, epoch, tf.constant(key))
     view = None
     if not pipeline.plain:
-        seen = pipeline.view(*image.shape[:2], size, size, True, seed=drawn)
+        height, width = image.shape[:2]
+        seen = pipeline.view(height, width, size, size, True, seed=drawn)
         method = seen.method if isinstance(seen.method, str) else METHODS[int(seen.method)]
         view = {
             "crop": seen.crop.numpy().tolist(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 from imagenet_tools.pipelines.rendering import CHANNELS
 from imagenet_tools.pipelines.views import View
 
-Run = Callable[[tf.Tensor], tf.Tensor]
+Run: TypeAlias = "Callable[[tf.Tensor], tf.Tensor]"
 
 
 def whole_view(size: tuple[int, int]) -> View:

@@ -102,10 +102,6 @@ def parameters_of(
 ) -> dict[str, Parameter]:
     """Return the Parameters of a part: every named argument beside those that each part gets."""
     parameters: dict[str, Parameter] = {}
-    try:
-        hints = typing.get_type_hints(plugins.underlying(function))
-    except (NameError, TypeError):  # annotations that do not evaluate: the defaults still tell
-        hints = {}
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     taken = by_place(function, kind)
     every = {*_POSITIONAL[kind][taken:], "seed", "view"}
@@ -115,8 +111,25 @@ def parameters_of(
         default = defaults.get(argument.name, argument.default)
         if default is inspect.Parameter.empty:
             raise ValueError(f"argument {argument.name} of {_called(function)} needs a default")
-        parameters[argument.name] = _parameter(argument.name, default, hints.get(argument.name))
+        parameters[argument.name] = _parameter(argument.name, default, _hint(function, argument))
     return parameters
+
+
+def _hint(function: Callable[..., Any], argument: inspect.Parameter) -> Any:
+    """An argument's annotation, evaluated; None where there is none, or it does not evaluate.
+
+    One by one, and a tensor's as object: it cannot be set in a spec, and would load TensorFlow.
+    """
+    if argument.annotation is inspect.Parameter.empty:
+        return None
+    if "Tensor" in str(argument.annotation):
+        return object
+    inner = plugins.underlying(function)
+    annotated = types.SimpleNamespace(__annotations__={argument.name: argument.annotation})
+    try:
+        return typing.get_type_hints(annotated, getattr(inner, "__globals__", {}))[argument.name]
+    except (NameError, TypeError, AttributeError):  # the defaults still tell
+        return None
 
 
 def _parameter(name: str, default: Any, hint: Any) -> Parameter:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
@@ -15,9 +16,22 @@ from imagenet_tools.pipelines.views import View, five_views
 
 # A plain function has no resized plane to cut ten crops from: AlexNet's 256 for 224.
 TEN_CROP_MARGIN = 256 / 224
-# AutoGraph would rewrite all of this where tf.data maps it, some four seconds at each start; a
-# pipeline it cannot rewrite.
-as_written = tf.autograph.experimental.do_not_convert
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def as_written(function: Function) -> Function:
+    """tf.autograph.experimental.do_not_convert, without TensorFlow until the function is called.
+
+    AutoGraph would rewrite a pipeline where tf.data maps it, some four seconds at each start.
+    """
+
+    @functools.wraps(function)
+    def written(*args: Any, **keywords: Any) -> Any:
+        return tf.autograph.experimental.do_not_convert(function)(*args, **keywords)
+
+    # The mark by which AutoGraph knows what do_not_convert has made.
+    written.autograph_info__ = None  # type: ignore[attr-defined]
+    return cast(Function, written)
 
 
 class Call(NamedTuple):

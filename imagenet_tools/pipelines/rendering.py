@@ -9,6 +9,7 @@ compiled.py is in use its kernel samples, else TensorFlow's operations.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -34,7 +35,7 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
 
 
 # Reads the source's pixels, uint8 or float32 [h, w, c], in a window: y, x, height, width.
-Read = Callable[[tf.Tensor], tf.Tensor]
+Read: TypeAlias = "Callable[[tf.Tensor], tf.Tensor]"
 
 
 def render_plane(image: tf.Tensor, view: View) -> tf.Tensor:

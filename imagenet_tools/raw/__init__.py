@@ -57,9 +57,10 @@ class Options:
 def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None = None) -> RawSet:
     """Find out which layout `path` has and list its images.
 
-    A split that is not there is said in the description and no error here; RawSet.only asks for
-    it. Raises FileNotFoundError for a path that is not there, and ValueError, saying what was
-    looked for and what was found, where no layout fits or a split holds no image.
+    A split that is not there, or is refused beside a training split, is said in the description
+    and no error here; RawSet.only asks for it. Raises FileNotFoundError for a path that is not
+    there, and ValueError, saying what was looked for and what was found, where no layout fits or a
+    split holds no image.
     """
     place = storage.place(path)
     if not place.exists():
@@ -91,7 +92,9 @@ def _named_gaps(found: RawSet) -> RawSet:
     gaps = [name for name in SPLITS if name not in found.splits]
     if not gaps or found.unsplit:  # which says so itself
         return found
-    return replace(found, description=f"{found.description}; no {gaps[0]} split")
+    reason = found.refused.get(gaps[0])
+    gap = f"no {gaps[0]} split" if reason is None else f"the {gaps[0]} split is refused: {reason}"
+    return replace(found, description=f"{found.description}; {gap}")
 
 
 def _contents(place: Path) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LOOKED_FOR = "train/<class>/*.jpg, with val/, validation/ or valid/ in class folders or flat"
 SYNSET_LABELS = "synset_labels.txt"  # Cloud TPU's: one a line for the images of a flat folder
+IMAGENETS_LIST = "ImageNet's list"
 
 
 def find(place: Path, options: Options) -> RawSet | None:
@@ -49,24 +50,18 @@ def find(place: Path, options: Options) -> RawSet | None:
     }
     unsorted = "validation" in inside and inside["validation"].images
     numbering = _choose(root, sorted_parts, options, bool(unsorted))
-    splits = {}
+    splits, refused = {}, dict[str, str]()
     for split, folder in folders.items():
-        part = _labelled(*sorted_parts[split], numbering)
-        loose = inside[split].images
-        for link in inside[split].links:
-            seen.say(intake.LINKED_OUT, f"{folder.name}/{link}")
-        seen.leave_all((why, f"{folder.name}/{name}") for why, name in inside[split].left_out)
-        flat = split == "validation" and not len(part)
-        if flat and loose:
-            _refuse_other_classes(folder, numbering)
-        elif wrong := _disagreement(part, numbering):
-            seen.say(f"{folder.name} has {wrong}")
-        entries = _flat(root, folder, loose) if flat else _loose(folder, loose, numbering, seen)
-        splits[split] = joined(part, columns(split, numbering.classes, entries))
-        if flat and loose:
-            seen.say("validation flat, labelled from ImageNet's list")
+        try:
+            part = sorted_parts[split]
+            splits[split] = _part(root, folder, split, part, inside[split], numbering, seen)
+        except validation.UnknownLabel as error:
+            if not splits:
+                raise
+            refused[split] = str(error)
     used = {folder.name for folder in folders.values()}
-    listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen)
+    listing.above(root, place, seen)
+    listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen, place)
     splits, source = boxes.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "class folders",
@@ -76,7 +71,40 @@ def find(place: Path, options: Options) -> RawSet | None:
         splits,
         seen=seen,
         boxes_source=source,
+        refused=refused,
     )
+
+
+def _part(
+    root: Path,
+    folder: Path,
+    split: str,
+    sorted_part: Listed,
+    inside: listing.Listed,
+    numbering: classes.Numbering,
+    seen: Intake,
+) -> RawSplit:
+    """A split: what lies in its class folders, and beside them, or flat without any."""
+    part = _labelled(*sorted_part, numbering)
+    flat = split == "validation" and not len(part)
+    if flat and inside.images:
+        _refuse_other_classes(folder, numbering)
+    elif wrong := _disagreement(part, numbering):
+        seen.say(f"{folder.name} has {wrong}")
+    texts = [place / SYNSET_LABELS for place in (root, folder)] if flat else []
+    text = next((path for path in texts if path.exists()), None)
+    if flat:
+        entries = _flat(folder, inside.images, text)
+    else:
+        entries = _loose(folder, inside.images, numbering, seen)
+    part = joined(part, columns(split, numbering.classes, entries))
+    if flat and inside.images:
+        seen.say(f"validation flat, labelled from {text.name if text else IMAGENETS_LIST}")
+    for link in inside.links:
+        seen.say(intake.LINKED_OUT, f"{folder.name}/{link}")
+    left = [one for one in inside.left_out if not text or one[1] != text.name]
+    seen.leave_all((reason, f"{folder.name}/{name}") for reason, name in left)
+    return part
 
 
 Listed = tuple[RawSplit, list[str]]  # labels are those of the names, which are sorted
@@ -132,16 +160,14 @@ def _only_folder(place: Path) -> list[str]:
 
 def _refuse_other_classes(folder: Path, numbering: classes.Numbering) -> None:
     if numbering.convention != imagenet.IMAGENET_CONVENTION:
-        raise ValueError(
+        raise validation.UnknownLabel(
             f"{folder} is flat, which is labelled from ImageNet's list, and the "
             "training classes are not numbered as ImageNet's; --labels imagenet, or sort the "
             "validation images into class folders"
         )
 
 
-def _flat(root: Path, folder: Path, names: list[str]) -> Iterator[Entry]:
-    texts = [place / SYNSET_LABELS for place in (root, folder)]
-    text = next((path for path in texts if path.exists()), None)
+def _flat(folder: Path, names: list[str], text: Path | None) -> Iterator[Entry]:
     if text is None:
         return validation.flat_entries(folder, names)
     label = validation.synset_labels(text, names)
@@ -175,7 +201,8 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         splits = {"train": _labelled(part, names, numbering)}
         if wrong := _disagreement(splits["train"], numbering):
             seen.say(f"it has {wrong}")
-        listing.beside(root, {*names, *boxes.USUAL, *classes.NAMES_FILES}, seen)
+        listing.above(root, place, seen)
+        listing.beside(root, {*names, *boxes.USUAL, *classes.NAMES_FILES}, seen, place)
         splits, source = boxes.load(options.boxes, root).attached(splits)
         return RawSet.described(
             "class folders without splits",

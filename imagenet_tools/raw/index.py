@@ -266,6 +266,7 @@ class RawSet:
 
     left_out: reason -> {"count": of the entries that no record will hold, "first": some names}.
     unsplit: its images are of no split; they are called training images until `only` is asked.
+    refused: a split that is there and cannot be taken -> why.
     """
 
     layout: str
@@ -277,6 +278,7 @@ class RawSet:
     looked_for: str = ""
     left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
     unsplit: bool = False
+    refused: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def described(
@@ -290,6 +292,7 @@ class RawSet:
         seen: Intake,
         boxes_source: str = "",
         unsplit: bool = False,
+        refused: dict[str, str] | None = None,
     ) -> RawSet:
         """The data set with its description: place (what lies where), counts, what was seen."""
         counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
@@ -304,6 +307,7 @@ class RawSet:
             boxes_source=boxes_source,
             left_out=seen.left_out,
             unsplit=unsplit,
+            refused=refused or {},
         )
 
     @property
@@ -320,6 +324,8 @@ class RawSet:
         if self.unsplit and wanted == ("validation",):
             part = replace(self.splits["train"], name="validation")
             return replace(self, splits={"validation": part}, unsplit=False)
+        if refused := [self.refused[name] for name in wanted if name in self.refused]:
+            raise ValueError(refused[0])
         if missing := [name for name in wanted if name not in self.splits]:
             looked_for = f". Looked for: {self.looked_for}" if self.looked_for else ""
             raise ValueError(f"no {' or '.join(missing)} split: {self.description}{looked_for}")

@@ -19,6 +19,8 @@ LOOKED_FOR = "Kaggle's ILSVRC/Data/CLS-LOC/train and val, with LOC_val_solution.
 IMAGES = "ILSVRC/Data/CLS-LOC"
 MAPPING = "LOC_synset_mapping.txt"
 TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
+FILES = (MAPPING, TRAIN_SOLUTION, SOLUTION, "LOC_sample_submission.csv")
+PARTS = ("Data", "Annotations", "ImageSets")
 
 
 def find(place: Path, options: Options) -> RawSet | None:
@@ -32,15 +34,20 @@ def find(place: Path, options: Options) -> RawSet | None:
         _check_mapping(root / MAPPING)
     infos, seen = classes.imagenet_classes(), Intake()
     train, val = root / IMAGES / "train", root / IMAGES / "val"
-    splits = {}
+    splits, refused = {}, dict[str, str]()
     if train.is_dir():
         splits["train"] = _train(train, infos, seen)
     if val.is_dir():
         solution = root / SOLUTION
         source = SOLUTION if solution.exists() else "ImageNet's shipped list"
         seen.say(f"validation labelled from {source}")
-        splits["validation"] = columns("validation", infos, _val(val, solution, seen))
-    listing.beside(root / IMAGES, {"train", "val"}, seen)
+        try:
+            splits["validation"] = columns("validation", infos, _val(val, solution, seen))
+        except validation.UnknownLabel as error:
+            if not splits:
+                raise
+            refused["validation"] = str(error)
+    _count_beside(root, place, seen)
     splits, source = _boxes(root, options).attached(splits)
     return RawSet.described(
         "Kaggle",
@@ -50,7 +57,17 @@ def find(place: Path, options: Options) -> RawSet | None:
         splits,
         seen=seen,
         boxes_source=source,
+        refused=refused,
     )
+
+
+def _count_beside(root: Path, place: Path, seen: Intake) -> None:
+    """Count what is in the download's folders and no part of it; ImageSets has but names."""
+    if place == root:
+        listing.beside(root, {"ILSVRC", *FILES, *boxes.USUAL}, seen)
+    parts = {"ILSVRC": PARTS, "ILSVRC/Data": {"CLS-LOC"}, IMAGES: {"train", "val"}}
+    for folder, used in parts.items():
+        listing.beside(root / folder, used, seen, root)
 
 
 def _train(folder: Path, infos: tuple[ClassInfo, ...], seen: Intake) -> RawSplit:
@@ -92,7 +109,9 @@ def _val(folder: Path, solution: Path, seen: Intake) -> Iterator[Entry]:
         stem = name.rsplit(".", 1)[0]
         synset = truth[stem][0][0] if truth.get(stem) else ""
         if synset not in imagenet.label_of():
-            raise ValueError(f"{solution} names no ImageNet synset for {stem} ({synset!r})")
+            raise validation.UnknownLabel(
+                f"{solution} names no ImageNet synset for {stem} ({synset!r})"
+            )
         label, shipped = imagenet.label_of()[synset], validation.known_label(name)
         if shipped is not None and shipped != label:
             raise ValueError(

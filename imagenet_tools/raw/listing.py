@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,13 @@ class Listed(NamedTuple):
     folders: list[str]
     left_out: list[tuple[str, str]]
     links: list[str]
+
+    def without(self, names: Iterable[str]) -> Listed:
+        """The same but for entries of these names."""
+        gone = set(names)
+        images, folders = ([one for one in both if one not in gone] for both in self[:2])
+        left_out = [one for one in self.left_out if one[1] not in gone]
+        return Listed(images, folders, left_out, self.links)
 
 
 def entries(folder: str | os.PathLike[str], root: str = "") -> Listed:
@@ -125,18 +132,26 @@ def split_folder(root: Path, split: str) -> Path | None:
     return root / (filled or present)[0] if present else None
 
 
-def beside(root: Path, used: set[str], seen: Intake) -> None:
-    """Count what lies in the root of a data set beside what its layout uses."""
-    for link in (listed := entries(root, real(root))).links:
-        seen.say(intake.LINKED_OUT, link)
-    for name in listed.folders:
-        if name not in used:
-            seen.leave(intake.OTHER_FOLDERS, f"{name}/")
-    for reason, name in listed.left_out:
-        if name not in used:
-            seen.leave(reason, name)
-    for name in listed.images:
-        seen.leave(intake.OUTSIDE, name)
+def beside(folder: Path, used: Iterable[str], seen: Intake, place: Path | None = None) -> None:
+    """Count what lies in a folder of a data set beside the names that its layout uses.
+
+    place: the data set's own folder, which names are said relative to.
+    """
+    way = "" if place is None or place == folder else f"{folder.relative_to(place)}/"
+    for link in (listed := entries(folder, real(place or folder))).links:
+        seen.say(intake.LINKED_OUT, f"{way}{link}")
+    used = set(used)
+    left = [*listed.left_out, *((intake.OUTSIDE, name) for name in listed.images)]
+    left += [(intake.OTHER_FOLDERS, f"{name}/") for name in listed.folders if name not in used]
+    seen.leave_all((reason, f"{way}{name}") for reason, name in left if name not in used)
+
+
+def above(root: Path, place: Path, seen: Intake) -> None:
+    """Count what lies in `place` beside the way down to the root of the data set in it."""
+    folder = place
+    for name in root.relative_to(place).parts if root != place else ():
+        beside(folder, {name}, seen, place)
+        folder = folder / name
 
 
 def class_images(folder: str, root: str = "") -> Listed:

@@ -46,14 +46,14 @@ def find(place: Path, options: Options) -> RawSet | None:
     seen = Intake()
     lists = {split: _read(place, path, split, seen) for split, path in paths.items()}
     numbering = _numbering(place, lists, options, seen)
-    splits, unnamed = {}, dict[str, set[str]]()
+    splits, left = {}, dict[str, listing.Listed]()
     for split, one in lists.items():
-        entries = _entries(one, numbering, seen, unnamed)
+        entries = _entries(one, numbering, seen, left)
         splits[split] = columns(split, numbering.classes, entries)
         ours = numbering.convention == imagenet.IMAGENET_CONVENTION
         if ours and (wrong := validation.disagreement(splits[split])):
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
-    _count_unnamed(place, lists, unnamed, seen)
+    _count_left(place, lists, left, seen)
     splits, source = boxes.load(options.boxes, place).attached(splits)
     files = ", ".join(str(path.relative_to(place)) for path in paths.values())
     return RawSet.described(
@@ -202,11 +202,14 @@ def _by_truth(lists: dict[str, ListFile]) -> bool:
 
 
 def _entries(
-    one: ListFile, numbering: classes.Numbering, seen: Intake, unnamed: dict[str, set[str]]
+    one: ListFile,
+    numbering: classes.Numbering,
+    seen: Intake,
+    left: dict[str, listing.Listed],
 ) -> Iterator[Entry]:
     """The images of the rows. A row whose file is not there is taken, and is a damaged image.
 
-    unnamed: of each folder what no list has named so far; kept up here.
+    left: of each folder what no list has named so far; kept up here.
     """
     folders: dict[str, list[Row]] = defaultdict(list)
     for row in one.rows:
@@ -214,12 +217,12 @@ def _entries(
     bare = {(row.label, os.path.basename(row.name)) for row in one.rows}
     unique = len(bare) == len(one.rows)
     places = [os.path.join(one.folder, name) if name else one.folder for name in folders]
-    listed = storage.ahead(_names_in, places, storage.is_remote(one.folder))
-    for (folder, rows_there), place, names in zip(folders.items(), places, listed, strict=True):
-        present, bases = names(), set[str]()
-        for row in rows_there:
+    inside = storage.ahead(_entries_in, places, storage.is_remote(one.folder))
+    for (folder, those), place, entries in zip(folders.items(), places, inside, strict=True):
+        listed = entries()
+        present = {*listed.images, *listed.folders, *(name for _, name in listed.left_out)}
+        for row in those:
             base = os.path.basename(row.name)
-            bases.add(base)
             if base not in present:
                 seen.say(f"rows of {one.path.name} whose file is not there", row.name)
             label = numbering.label_of[row.label]
@@ -227,32 +230,37 @@ def _entries(
                 yield Entry(place, base, label)
             else:
                 yield Entry(one.folder, row.name, label)
-        unnamed[place] = unnamed.get(place, present).difference(bases)
+        left[place] = left.get(place, listed).without(os.path.basename(row.name) for row in those)
 
 
-def _count_unnamed(
-    place: Path, lists: dict[str, ListFile], unnamed: dict[str, set[str]], seen: Intake
-) -> None:
-    """Count the images in the lists' folders that no list names, and what lies beside them all."""
-    root = str(place)
-    for folder, names in sorted(unnamed.items()):
-        for name in sorted(filter(intake.by_name, names)):
-            seen.leave("in no list", f"{folder}/{name}".removeprefix(f"{root}/"))
-    if root in unnamed:
-        return
-    used = {*boxes.USUAL, *classes.NAMES_FILES}
-    for path in [*unnamed, *(str(one.path) for one in lists.values())]:
-        used.add(path.removeprefix(f"{root}/").split("/")[0])
-    listing.beside(place, used, seen)
-
-
-def _names_in(folder: str) -> set[str]:
+def _entries_in(folder: str) -> listing.Listed:
     try:
-        if storage.is_remote(folder):
-            return {one.name for one in storage.place(folder).iterdir()}
-        return set(os.listdir(folder))
+        return listing.entries(folder)
     except OSError:
-        return set()
+        return listing.Listed([], [], [], [])
+
+
+def _count_left(
+    place: Path, lists: dict[str, ListFile], left: dict[str, listing.Listed], seen: Intake
+) -> None:
+    """Count what lies in the lists' folders, and on the way there, and no list names."""
+    root, paths = str(place), [str(one.path) for one in lists.values()]
+    used = {f"{root}/{name}" for name in boxes.USUAL}
+    used |= {f"{os.path.dirname(one)}/{name}" for one in paths for name in classes.NAMES_FILES}
+    used |= {f"{root}/{name}" for name in classes.NAMES_FILES}
+    ways = {root, *left}
+    for path in (*paths, *left):
+        used.add(path)
+        while (path := os.path.dirname(path)).startswith(f"{root}/"):
+            ways.add(path)
+    for folder in sorted(ways):
+        inside = left[folder] if folder in left else _entries_in(folder)
+        others = [*inside.left_out, *(("in no list", name) for name in inside.images)]
+        others += [(intake.OTHER_FOLDERS, f"{name}/") for name in inside.folders]
+        for reason, name in others:
+            full = f"{folder}/{name}"
+            if full not in used and full.rstrip("/") not in ways:
+                seen.leave(reason, full.removeprefix(f"{root}/"))
 
 
 def _image_folder(place: Path, path: Path, split: str, found: list[Row]) -> str:

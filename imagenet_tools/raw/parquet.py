@@ -31,7 +31,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         if any(files.values()):
             if options.boxes is not None:
                 raise ValueError("--boxes go by file names, and images in parquet have none")
-            return _read(root, {s: paths for s, paths in files.items() if paths}, options)
+            return _read(place, root, {s: paths for s, paths in files.items() if paths}, options)
     return None
 
 
@@ -58,7 +58,7 @@ def _files(root: Path, split: str) -> list[Path]:
     return next(iter(found.values()), [])
 
 
-def _read(root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
+def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
     seen = Intake()
     for paths in files.values():
         _say_missing(paths, seen)
@@ -71,8 +71,7 @@ def _read(root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
         split: columns(split, numbering.classes, _entries(paths, labels[split], numbering.label_of))
         for split, paths in files.items()
     }
-    used = {path.name for paths in files.values() for path in paths}
-    listing.beside(root, {*used, *(p.parent.name for paths in files.values() for p in paths)}, seen)
+    _count_beside(place, root, {path for paths in files.values() for path in paths}, seen)
     return RawSet.described(
         "Hugging Face parquet",
         f"parquet files under {root}",
@@ -81,6 +80,14 @@ def _read(root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
         splits,
         seen=seen,
     )
+
+
+def _count_beside(place: Path, root: Path, used: set[Path], seen: Intake) -> None:
+    listing.above(root, place, seen)
+    folders = {path.parent for path in used}
+    for folder in sorted({root, *folders}):
+        names = {path.name for path in (*used, *folders) if path.parent == folder}
+        listing.beside(folder, names, seen, place)
 
 
 def _say_missing(paths: list[Path], seen: Intake) -> None:

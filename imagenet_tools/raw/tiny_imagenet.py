@@ -45,7 +45,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     if (root / "val").is_dir():
         entries = _val(root / "val", numbering, rows, seen)
         splits["validation"] = columns("validation", numbering.classes, entries)
-    listing.beside(root, {"train", "val", WNIDS, WORDS}, seen)
+    listing.above(root, place, seen)
+    listing.beside(root, {"train", "val", WNIDS, WORDS, *boxes.USUAL}, seen, place)
     found = boxes.load(options.boxes, root)
     if not found.source:
         found = boxes.Boxes("Tiny ImageNet's annotations")
@@ -114,7 +115,7 @@ def _val(
     for name in sorted(present - {row.name for row in found}):
         seen.leave(f"not in {TRUTH}", f"val/images/{name}")
     if listed:
-        _count_beside(listed._replace(images=[]), "val/images", seen)
+        _count_beside(listed._replace(images=[]), "val/images", seen, folders=True)
     around = listing.entries(folder)
     kept = [one for one in around.left_out if one[1] != TRUTH]
     others = [name for name in around.folders if name != "images"]

@@ -14,6 +14,10 @@ from imagenet_tools.raw.index import Entry, RawSplit
 NAME = re.compile(r"ILSVRC2012_val_([0-9]{8})\.[A-Za-z]+")
 
 
+class UnknownLabel(ValueError):
+    """A flat validation folder holds an image whose label nothing says."""
+
+
 def known_label(filename: str) -> int | None:
     """The label 1..1000 of ILSVRC2012_val_00000001 .. _00050000, from the list shipped with us;
     None for any other name."""
@@ -25,10 +29,10 @@ def known_label(filename: str) -> int | None:
 
 
 def shipped_label(filename: str) -> int:
-    """The same; raises ValueError for any other name."""
+    """The same; raises UnknownLabel for any other name."""
     label = known_label(filename)
     if label is None:
-        raise ValueError(
+        raise UnknownLabel(
             f"{intake.printable(filename)} lies in a flat validation folder and is not named like "
             "ILSVRC2012_val_00000001.JPEG, so its label is unknown; sort such images into class "
             "folders"

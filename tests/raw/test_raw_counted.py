@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import socket
 import tarfile
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_layouts import SYNSETS, VALIDATION, jpeg, tar, write_folders
+from tiny_layouts import MINIATURES, SYNSETS, VALIDATION, jpeg, tar, write_folders
 
 from imagenet_tools import raw, records
 from imagenet_tools.errors import DamagedData
@@ -267,3 +268,57 @@ def test_a_pax_size_is_read(tmp_path: Path) -> None:
     put(tmp_path / "ILSVRC2012_img_val.tar", padded + bytes(1024))
     part = raw.detect(tmp_path).splits["validation"]
     assert [raw.read(image) for image in part.take([0])] == [data]
+
+
+STRAY = ("stray.txt", "stray.jpg", "stray/x.jpg")
+AROUND = {  # layout -> folders of it that hold more than images
+    "archives": ("",),
+    "kaggle": ("", "ILSVRC/", "ILSVRC/Data/", "ILSVRC/Data/CLS-LOC/"),
+    "parquet": ("", "data/"),
+    "tiny_imagenet": ("", "val/", "val/images/"),
+    "lists": ("", "meta/", "val/", "train/"),
+    "class_folders": ("",),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["alone", "wrapped"])
+def test_what_is_no_part_of_a_layout_is_counted(name: str, wrapped: bool, tmp_path: Path) -> None:
+    """Files, images and folders that are put into every folder of a layout; and, where a layout is
+    looked for in the only folder that is there, beside that."""
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    found_inside = name in ("tiny_imagenet", "class_folders")
+    root = tmp_path / "inside" if wrapped and found_inside else tmp_path
+    root.mkdir(exist_ok=True)
+    MINIATURES[name](root)
+    before = raw.detect(tmp_path)
+    folders = {root / folder for folder in AROUND[name]}
+    wanted = set()
+    for folder in folders:
+        for stray in STRAY:
+            put(folder / stray, jpeg(1) if stray.endswith("jpg") else "words")
+            wanted.add(str((folder / stray.split("/")[0]).relative_to(root)))
+    if root != tmp_path:
+        put(tmp_path / "above.txt", "words")
+        put(tmp_path / "above.jpg", jpeg(2))
+    found = raw.detect(tmp_path)
+    for split, part in found.splits.items():
+        assert list(part.keys()) == list(before.splits[split].keys())
+    extra = sum(counts(found).values()) - sum(counts(before).values())
+    assert extra == len(wanted) + 2 * (root != tmp_path)
+
+
+def test_an_unknown_validation_folder_does_not_stop_training_images(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    put(tmp_path / "val" / "holiday.jpg", jpeg(1))
+    found = raw.detect(tmp_path)
+    assert list(found.splits) == ["train"]
+    assert "the validation split is refused: holiday.jpg lies in a flat" in found.description
+    with pytest.raises(ValueError, match=r"holiday\.jpg lies in a flat.*its label is unknown"):
+        records.build(found, tmp_path / "out", workers=1)
+    manifest = records.build(found, tmp_path / "out", splits=("train",), workers=1)
+    assert manifest.splits["train"].records == 6
+    shutil.rmtree(tmp_path / "train")
+    with pytest.raises(ValueError, match="its label is unknown"):
+        raw.detect(tmp_path)

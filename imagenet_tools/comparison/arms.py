@@ -1,12 +1,12 @@
-"""Run the arms of a plan: each (arm, seed) in its own process, finished ones left alone."""
+"""Run the arms of a plan, each (arm, seed) once, in worker processes that stay for the next."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import progress, worker
@@ -37,7 +37,7 @@ def run_all(
     """Run what is not finished yet, seed by seed, so that arms grow together.
 
     seeds: only the first so many. jobs: processes at a time. part: only these runs, dealt out in
-    turn. launch runs one (default: a child process). ended is called after each. The others are
+    turn. launch runs one (default: a worker process). ended is called after each. The others are
     finished before it is said that some failed: raises DamagedData where the first of these found
     damaged records, else Unfinished, both naming the run and the cause.
     """
@@ -46,8 +46,10 @@ def run_all(
     missing = [run for run in own if finished(place, plan, *run) is None]
     if not missing:
         return
-    children = Children()
-    begin = launch or _launcher(os.fspath(data), jobs, plugins, children)
+    # Runs at one time share the cores, a lone one takes them all.
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    children = _workers(folder, os.fspath(data), threads, plugins)
+    begin = launch or partial(_start, children)
     failed: list[tuple[Arm, int, int]] = []
     try:
         with progress.shown(plan, place, own), ThreadPoolExecutor(jobs) as pool:
@@ -63,7 +65,7 @@ def run_all(
                 children.stop()  # they save where they are, and are waited for
                 raise
     finally:
-        children.stop(signal.SIGKILL)  # of a second interrupt; else none is left
+        children.close()
     if failed:
         raise _failure(folder, failed, len(missing))
 
@@ -84,38 +86,41 @@ def _failure(
 
 
 def start(
-    folder: storage.AnyPath,
-    slug: str,
-    seed: int,
-    data: str,
-    threads: int | None,
+    folder: storage.AnyPath, slug: str, seed: int, data: str, threads: int | None,
     plugins: Sequence[str],
-    children: Children | None = None,
-) -> int:
-    """Run one in a child process and return its exit code; its output goes to run.log there.
+) -> int:  # fmt: skip
+    """Run one in a worker process of its own and return its exit code; its output is in run.log.
 
     threads: that it may use, None for all.
     """
+    children = _workers(folder, data, threads, plugins)
+    try:
+        return _run(children, folder, slug, seed)
+    finally:
+        children.close()
+
+
+def _start(children: Children, folder: storage.AnyPath, arm: Arm, seed: int) -> int:
+    return _run(children, folder, arm.slug, seed)
+
+
+def _run(children: Children, folder: storage.AnyPath, slug: str, seed: int) -> int:
     own = run_folder(storage.staging(folder), slug, seed)
     own.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", worker.__name__, str(folder), slug, str(seed), data]
-    environment = {**os.environ}
-    if threads:
-        share = str(threads)
-        environment |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
-    with open(own / LOG, "ab") as log:
-        code = (children or Children()).run([*command, *plugins], log, environment)
+    code = children.run(f"{slug} {seed}", own / LOG)
     if code:
         name = (own / LOG).relative_to(storage.staging(folder)).as_posix()
         sync.push(folder, lambda one: one == name)
     return code
 
 
-def _launcher(data: str, jobs: int, plugins: Sequence[str], children: Children) -> Launch:
-    """Start runs on this machine; those at one time share its cores, a lone one takes them all."""
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
-
-    def launch(folder: storage.AnyPath, arm: Arm, seed: int) -> int:
-        return start(folder, arm.slug, seed, data, threads, plugins, children)
-
-    return launch
+def _workers(
+    folder: storage.AnyPath, data: str, threads: int | None, plugins: Sequence[str]
+) -> Children:
+    """The processes for runs of this comparison on this machine; none is started yet."""
+    environment = {**os.environ}
+    if threads:
+        share = str(threads)
+        environment |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
+    command = [sys.executable, "-m", worker.__name__, str(folder), data, *plugins]
+    return Children(command, environment)

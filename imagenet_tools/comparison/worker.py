@@ -1,6 +1,10 @@
-"""One run of a comparison, in a process of its own: train, then evaluate.
+"""Runs of a comparison, one after another in a process of their own: train, then evaluate.
 
-python -m imagenet_tools.comparison.worker FOLDER ARM SEED DATA [PLUGIN ...]
+    python -m imagenet_tools.comparison.worker FOLDER DATA [PLUGIN ...]
+
+Each line "ARM SEED" on stdin is a run; its output goes to its run.log, and a line on stdout says
+that it is done. TensorFlow is imported once. A run that fails ends the process, since what it left
+behind is not known; the exit code and the end of the log say why.
 """
 
 from __future__ import annotations
@@ -8,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -18,9 +23,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from imagenet_tools import registry, tensorflow_version
+from imagenet_tools import registry, storage, tensorflow_version
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.children import FAILED
 from imagenet_tools.comparison.plan import Arm, Plan, run_seed
@@ -172,20 +177,14 @@ def _die_with_parent() -> None:
 
 
 def main() -> int:
-    """Run one, and return the exit code; the last line of a failure begins with FAILED."""
-    from imagenet_tools.training import run_folder
+    """Carry out the runs that stdin names, and return the exit code."""
+    return attempt(_serve, *sys.argv[1:])
 
-    folder, slug, seed, data, *plugins = sys.argv[1:]
+
+def attempt(function: Callable[..., None], *arguments: Any) -> int:
+    """Call a function and return the exit code; the last line of a failure begins with FAILED."""
     try:
-        for plugin in plugins:
-            registry.load_plugin(plugin)
-        place = sync.pull(folder, lambda name: name == PLAN)
-        own = run_files.run_folder(place, slug, int(seed))
-        inside = f"{own.relative_to(place).as_posix()}/"
-        with _alone(own):
-            run_folder.fetch(folder, inside)
-            execute(place, slug, int(seed), data, partial(run_folder.send, folder, inside))
-        run_folder.send_all(folder, inside, run_files.RESULT)
+        function(*arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Stopped:
@@ -199,13 +198,47 @@ def main() -> int:
     return 0
 
 
+def _serve(folder: str, data: str, *plugins: str) -> None:
+    answers = os.dup(1)
+    for plugin in plugins:
+        registry.load_plugin(plugin)
+    for task in sys.stdin:
+        slug, seed = task.split()
+        _log_to(run_files.run_folder(storage.staging(folder), slug, int(seed)))
+        carry_out(folder, slug, int(seed), data)
+        gc.collect()  # nets and their compiled functions hold each other in circles
+        os.write(answers, b"done\n")
+
+
+def _log_to(own: Path) -> None:
+    """Let what this process writes, TensorFlow's C++ too, go to the log of a run."""
+    own.mkdir(parents=True, exist_ok=True)
+    with open(own / run_files.LOG, "ab") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
+
+
+def carry_out(folder: str, slug: str, seed: int, data: str) -> None:
+    """One run of a comparison, wherever its folder is kept."""
+    from imagenet_tools.training import run_folder
+
+    place = sync.pull(folder, lambda name: name == PLAN)
+    own = run_files.run_folder(place, slug, seed)
+    inside = f"{own.relative_to(place).as_posix()}/"
+    with _alone(own):
+        run_folder.fetch(folder, inside)
+        execute(place, slug, seed, data, partial(run_folder.send, folder, inside))
+    run_folder.send_all(folder, inside, run_files.RESULT)
+
+
 if __name__ == "__main__":
     # Where the shell of a background job ignores it, the comparison's own interrupt comes through.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _die_with_parent()
     tensorflow_version.load()
     code = main()
-    # Everything is written; TensorFlow takes seconds to end its threads, and the next run waits.
+    # Everything is written; TensorFlow takes seconds to end its threads.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

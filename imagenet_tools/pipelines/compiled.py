@@ -57,19 +57,21 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
     """
     flip = tf.cast(view.flip, tf.int32)[tf.newaxis]
     numbers = tf.concat([corner, view.crop, view.resize, view.window, flip], axis=0)
+    # TensorFlow keeps a callback for good: one that held the view, would hold its whole graph.
+    shape, bilinear = (*view.size, 3), view.method == "bilinear"
 
     def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         from imagenet_tools.pipelines import kernels
 
-        method = kernels.BILINEAR if view.method == "bilinear" else kernels.TRIANGLE
+        method = kernels.BILINEAR if bilinear else kernels.TRIANGLE
         *pairs, flip = numbers.tolist()
         corner, begin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
         origin = (begin[0] - corner[0], begin[1] - corner[1])
-        out = _empty((*view.size, 3))
+        out = _empty(shape)
         kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out)
         return out
 
-    return _call(run, [pixels, numbers], [*view.size, 3])
+    return _call(run, [pixels, numbers], shape)
 
 
 def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:

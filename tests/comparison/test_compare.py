@@ -8,13 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
 
+import numpy as np
 import pytest
+import tiny_net as tiny_net_file
 import yaml
 from made_up_runs import diverging, launched, made_up, reported, undiagnosed
 
@@ -30,7 +32,9 @@ from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import finished, read_result, write_result
 from imagenet_tools.diagnosis import Diagnosis, Finding, sample, values
 from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.evaluation import scores
 from imagenet_tools.storage.write import write_json
+from imagenet_tools.training import checkpoints
 
 
 def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
@@ -55,7 +59,7 @@ def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.Mo
     def launch(folder: Path, arm: Arm, seed: int) -> int:
         return made_up(read_plan(folder)[0])(folder, arm, seed)
 
-    monkeypatch.setattr(arms, "_launcher", lambda *_: launch)
+    monkeypatch.setattr(arms, "_start", lambda _, *run: launch(*run))
     folder = undiagnosed(tmp_path / "out")
     pipelines = ["alexnet", registry.get("inception")]
     report = imagenet_tools.compare_preproc(
@@ -333,20 +337,78 @@ def test_a_run_that_dies_says_why(tiny_records: Path, tmp_path: Path) -> None:
         arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s: 1)
 
 
-def test_an_interrupt_reaches_the_runs() -> None:
-    children = Children()
+def test_an_interrupt_reaches_the_runs(tmp_path: Path) -> None:
     # As a worker does: a shell's background jobs ignore the signal.
     patient = (
-        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "print('on', flush=True); time.sleep(60)"
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "print('on', file=sys.stderr); time.sleep(60)"
     )
-    with tempfile.TemporaryFile() as log, ThreadPoolExecutor(1) as pool:
-        code = pool.submit(children.run, [sys.executable, "-c", patient], log, {**os.environ})
-        while not os.fstat(log.fileno()).st_size:
+    children, log = Children([sys.executable, "-c", patient], os.environ), tmp_path / "run.log"
+    with ThreadPoolExecutor(1) as pool:
+        code = pool.submit(children.run, "alexnet 1", log)
+        while not (log.exists() and log.stat().st_size):
             time.sleep(0.01)
         children.stop()
         assert code.result() in (1, 130, -signal.SIGINT)  # as Python ends of KeyboardInterrupt
-        assert children.run([sys.executable, "-c", ""], log, {}) == -signal.SIGINT  # no more
+    assert children.run("alexnet 2", log) == -signal.SIGINT  # no more
+    children.close()
+
+
+def test_a_child_stays_for_the_next_task_and_is_replaced_when_it_dies(tmp_path: Path) -> None:
+    """It answers with a line; the tasks here are exit codes, 0 for one that is done."""
+    worker_like = (
+        "import os, sys\nfor task in sys.stdin:\n"
+        " print(os.getpid(), task.strip(), file=sys.stderr, flush=True)\n"
+        " if int(task) < 0: os.kill(os.getpid(), -int(task))\n"
+        " if int(task): sys.exit(int(task))\n print('done', flush=True)"
+    )
+    children, log = Children([sys.executable, "-c", worker_like], os.environ), tmp_path / "run.log"
+    try:
+        assert [children.run(task, log) for task in ("0", "0", "3", "0", "-9", "0")] == [
+            0, 0, 3, 0, -9, 0,
+        ]  # fmt: skip
+        processes = [int(line.split()[0]) for line in log.read_text().splitlines()]
+        assert len(set(processes[:3])) == len(set(processes[3:5])) == 1
+        assert len(set(processes)) == 3
+        os.kill(processes[-1], signal.SIGKILL)  # while it waits
+        os.waitid(os.P_PID, processes[-1], os.WEXITED | os.WNOWAIT)
+        assert children.run("0", log) == 0
+    finally:
+        children.close()
+    last = int(log.read_text().splitlines()[-1].split()[0])
+    with pytest.raises(ProcessLookupError):
+        os.kill(last, 0)
+
+
+def test_a_used_worker_gives_what_a_fresh_one_gives(
+    tiny_records: Path, tiny_net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights and predictions, to the bit."""
+    made = make_plan(
+        ("alexnet", "inception"), tiny_records, seeds=1, matrix=False, model=tiny_net,
+        image_size=32, changes={"epochs": 2.0, "batch_size": 8},
+    )  # fmt: skip
+    started = []
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *a, **k: started.append(Popen(*a, **k)) or started[-1]
+    )
+    plugin = str(tiny_net_file.__file__)
+    for name in ("used", "fresh"):
+        write_plan(made, tmp_path / name)
+    arms.run_all(made, tmp_path / "used", tiny_records, plugins=[plugin])
+    assert len(started) == 1
+    data = str(tiny_records)
+    assert arms.start(tmp_path / "fresh", "inception", 1, data, None, [plugin]) == 0
+    weights, probabilities = [], []
+    for name in ("used", "fresh"):
+        own = run_files.run_folder(tmp_path / name, "inception", 1)
+        weights.append(checkpoints.read(own).tensors)
+        found, _ = scores.read_predictions(own / run_files.predictions_file("inception"))
+        probabilities.append(found.probability)
+    assert len(weights[0]) > 8
+    for name, value in weights[0].items():
+        np.testing.assert_array_equal(value, weights[1][name], err_msg=name)
+    np.testing.assert_array_equal(*probabilities)
 
 
 def test_arms_share_seeds_and_twins_do_not(tiny_records: Path) -> None:
@@ -471,18 +533,19 @@ def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) ->
         "-m",
         worker.__name__,
         str(folder),
-        first.slug,
-        "1",
         str(tiny_records),
     ]
-    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert child.stdin
+    child.stdin.write(f"{first.slug} 1\n".encode())
+    child.stdin.flush()
     metrics = own / "metrics.jsonl"
     deadline = time.monotonic() + 120
     while not (metrics.exists() and metrics.stat().st_size):
         assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    child.kill()
-    child.wait()
+    with child:
+        child.kill()
     assert finished(folder, made, first, 1) is None
     written = compare.carry_out(made, folder, tiny_records)
     assert written.as_json()["arms"][0]["seeds"] == [1]

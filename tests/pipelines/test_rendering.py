@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import tarfile
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +270,20 @@ def test_what_is_erased_after_a_line_is_erased_all_the_same() -> None:
     assert (plain == 0).all(axis=-1).mean() > 0.01
     np.testing.assert_array_equal(plain == 0, quick == 0)
     np.testing.assert_allclose(quick, plain, atol=0.05)
+
+
+def test_compiled_kernels_do_not_keep_their_graph() -> None:
+    """TensorFlow keeps every callback for good: a process of many runs would grow by the graphs."""
+    pipeline = registry.get("alexnet")
+    with compiled.use():
+        traced = tf.function(
+            lambda encoded: pipeline.preprocess_encoded(
+                encoded, 32, 32, True, seed=tf.constant([1, 2])
+            ),
+            autograph=False,
+        )
+        graph = weakref.ref(traced.get_concrete_function(tf.constant(jpeg(40, 50))).graph)
+    assert graph() is not None
+    del traced
+    gc.collect()
+    assert graph() is None

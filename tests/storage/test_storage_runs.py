@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -324,11 +325,11 @@ def test_worker_of_another_machine(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(worker, "execute", execute)
-    monkeypatch.setattr("sys.argv", ["worker", out, "alexnet", "1", data])
-    assert worker.main() == 130
+    begin = partial(worker.attempt, worker.carry_out, out, "alexnet", 1, data)
+    assert begin() == 130
     machine("another", tmp_path, monkeypatch)
     assert not (stored.opened(out) / "alexnet/seed-1/checkpoint").exists()
-    assert worker.main() == 0
+    assert begin() == 0
     assert f"bucket/runs/mine/alexnet/seed-1/{run_files.RESULT}" in s3.find("bucket/runs/mine")
 
 

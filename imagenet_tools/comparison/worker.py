@@ -81,17 +81,29 @@ def execute(
         # Of a run that 0.1.0 trained, which saved what its last update made overflow.
         trained = dataclasses.replace(trained, diverged=True)
     whole = not trained.diverged
+    evaluations = _evaluate(plan, arm, own, data) if whole else {}
+    if whole:
+        _shown(own, trained.steps, evaluations[slug])
     result = RunResult(
         arm=slug,
         fingerprint=arm.fingerprint,
         data=plan.data,
         seed=seed,
         training=trained,
-        evaluations=_evaluate(plan, arm, own, data) if whole else {},
+        evaluations=evaluations,
         on_training=_on_training(plan, arm, own, data) if whole else None,
         versions=run_folder.versions(),
     )
     write_result(own, result)
+
+
+def _shown(own: Path, step: int, found: EvalResult) -> None:
+    """Put the accuracy among the run's curves in TensorBoard, under TF-Slim's tags."""
+    from imagenet_tools.training import events, run_folder
+
+    values = {"eval/Accuracy": found.top1 / 100, "eval/Recall_5": found.top5 / 100,
+              "eval/loss": found.loss}  # fmt: skip
+    events.evaluated(own, step, run_folder.asked(own), values)
 
 
 def _finite_weights(checkpoint: str) -> bool:

@@ -11,7 +11,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.schema import varint
 from imagenet_tools.storage.write import write_text
+from imagenet_tools.training import trackers
 
 # Our name -> TF-Slim's summary tag (train_image_classifier.py).
 TAGS = {"total_loss": "total_loss", "learning_rate": "learning_rate", "loss": "losses/clone_loss"}
@@ -29,10 +30,11 @@ class EventLog:
 
     On resuming from a step, lines of later steps (written after the last checkpoint) are dropped,
     so that a resumed run's file reads like an uninterrupted one's; TensorBoard is told to drop its
-    events of later steps. Raises DamagedData for a line that no run has written.
+    events of later steps. asked: what identifies the run, for the trackers. Raises DamagedData for
+    a line that no run has written.
     """
 
-    def __init__(self, folder: Path, name: str, step: int) -> None:
+    def __init__(self, folder: Path, name: str, step: int, asked: Mapping[str, Any]) -> None:
         path = folder / name
         kept: list[str] = []
         self.last: dict[str, Any] = {}
@@ -42,12 +44,11 @@ class EventLog:
                     kept.append(line + "\n")
                     self.last = content
         write_text(path, "".join(kept))
-        stamp = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         self._lines = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        self._events = open(folder / stamp, "ab")  # noqa: SIM115
-        self._append(_double(1, time.time()) + _bytes(3, b"brain.Event:2"))
+        self._events = EventFile(folder)
+        self._trackers = trackers.Tracking(folder, asked)
         if step:
-            self._append(start_event(step + 1))
+            self._events.append(start_event(step + 1))
 
     def write(self, step: int, **values: float) -> None:
         """Append the values of a step; NaN and infinity are null in metrics.jsonl."""
@@ -56,16 +57,39 @@ class EventLog:
         self._lines.write(json.dumps(self.last) + "\n")
         self._lines.flush()
         tagged = {TAGS.get(name, name): value for name, value in values.items()}
-        self._append(scalar_event(step, tagged))
-
-    def _append(self, message: bytes) -> None:
-        head, tail = tfrecord.frame(message)
-        self._events.write(head + message + tail)
-        self._events.flush()
+        self._events.append(scalar_event(step, tagged))
+        self._trackers.log(step, values)
 
     def close(self) -> None:
         self._lines.close()
         self._events.close()
+        self._trackers.close()
+
+
+class EventFile:
+    """A file of TensorBoard's in a run's folder; TensorBoard reads them one after another."""
+
+    def __init__(self, folder: Path) -> None:
+        stamp = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
+        self._file = open(folder / stamp, "ab")  # noqa: SIM115
+        self.append(_double(1, time.time()) + _bytes(3, b"brain.Event:2"))
+
+    def append(self, message: bytes) -> None:
+        head, tail = tfrecord.frame(message)
+        self._file.write(head + message + tail)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def evaluated(folder: Path, step: int, asked: Mapping[str, Any], values: dict[str, float]) -> None:
+    """Show what a run's evaluation found, under these tags, in TensorBoard and the trackers."""
+    file, tracking = EventFile(folder), trackers.Tracking(folder, asked)
+    file.append(scalar_event(step, values))
+    tracking.log(step, values)
+    file.close()
+    tracking.close()
 
 
 def _lines_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from imagenet_tools.errors import Stopped
 from imagenet_tools.training import checkpoints
 from imagenet_tools.training.events import EventLog
-from imagenet_tools.training.run_folder import METRICS
+from imagenet_tools.training.run_folder import METRICS, asked
 from imagenet_tools.training.step import Trainer, scalars
 
 
@@ -156,7 +156,7 @@ class Log:
     def __init__(self, trainer: Trainer, folder: Path, step: int) -> None:
         self.trainer = trainer
         chief = trainer.devices.chief
-        self.events = EventLog(folder, METRICS, step) if chief else None
+        self.events = EventLog(folder, METRICS, step, asked(folder)) if chief else None
         last = self.events.last.get("loss") if self.events else None
         self.loss = float(last) if isinstance(last, int | float) else math.nan
         self.bar: Any = tqdm(

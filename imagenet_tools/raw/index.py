@@ -124,6 +124,7 @@ class Images:
     rows: array[int]
     names: Texts
     boxes: Sequence[tuple[Box, ...]] = ()  # empty: none has any
+    versions: Sequence[int] = ()  # empty: none is known
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -164,6 +165,7 @@ class RawSplit:
     names: bytes
     name_ends: np.ndarray  # int64 [n]
     boxes: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)  # by the image's key
+    versions: np.ndarray | None = None  # int64 [n], of what a store holds: another, and it changed
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -213,6 +215,7 @@ class RawSplit:
             sizes=_array(self.sizes[at]),
             rows=_array(self.rows[at]),
             names=_take(self.names, self.name_ends, at),
+            versions=() if self.versions is None else _array(self.versions[at]),
         )
         if not self.boxes:
             return images

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ from imagenet_tools.records.shuffle import (
 
 INDEXES = ("dali",)
 NAMED = 10  # changed images that are listed
+FEW = 20_000  # images that are compared sooner than another process starts
 # What runs build_shard over tasks in so many processes: processes.run, or ray_cluster.run.
 Engine = Callable[..., Iterator[tuple[ShardTask, Callable[[], ShardResult]]]]
 
@@ -93,7 +94,8 @@ def build(
                 finish.write_indexes(folder, manifest, again=False)
             remove(folder)
             return manifest
-        return finish.finish(folder, job.outline, _write_missing(job, workers, engine))
+        results = _held(job, _write_missing(job, workers, engine), workers)
+        return finish.finish(folder, job.outline, results)
 
 
 def build_tfrecords(
@@ -138,7 +140,7 @@ def build_slice(
         if (folder / NAME).exists():
             _finished(job, workers)
             return len(_own(job, part))
-        results = _write_missing(job, workers, engine, part)
+        results = _held(job, _write_missing(job, workers, engine, part), workers)
         finish.refuse_damaged(results)
         return len(results)
 
@@ -165,7 +167,7 @@ def _plan(
     settings: Settings | None = None,
     index: str | None = None,
 ) -> Job:
-    raw_set, settings = _wanted(raw_set, splits), settings or Settings()
+    raw_set, settings = sources.versioned(_wanted(raw_set, splits)), settings or Settings()
     if index is not None and index not in INDEXES:
         raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
     asked = {"train": train_shards, "validation": validation_shards}
@@ -228,24 +230,47 @@ def _finished(job: Job, workers: int | None) -> Manifest:
 def _refuse_changed(job: Job, workers: int | None) -> None:
     """Compare the raw files with those that finished shards were made of."""
     noted = sources.read_stamps(job.folder)
-    shards = (
-        sources.Made(str(job.folder / file), images, job.settings, noted[file])
-        for file, images in shard_contents(job.raw_set, job.plans, noted)
-    )
-    stamps, changed = dict(noted), list[str]()
-    with tqdm(total=len(noted), desc="comparing raw files", unit="shard", disable=None) as bar:
-        for made, outcome in processes.run(sources.compare, shards, _workers(workers, len(noted))):
-            stamps[os.path.basename(made.path)], keys = outcome()
-            changed += keys
-            bar.update()
+    stamps, changed = _compared(job, job.raw_set, noted, workers)
     if changed:
-        named = ", ".join(sorted(changed)[:NAMED]) + (", ..." if len(changed) > NAMED else "")
         raise ValueError(
-            f"{job.folder} is complete, but {len(changed):,} raw image(s) are no longer those it "
-            f"was built from: {named}; to build it again choose another --out, or remove the folder"
+            f"{job.folder} is complete, but {changed} no longer those it was built from; to build "
+            "it again choose another --out, or remove the folder"
         )
     if stamps != noted:
         sources.write_stamps(job.folder, stamps)
+
+
+def _held(job: Job, results: dict[str, ShardResult], workers: int | None) -> dict[str, ShardResult]:
+    """The results, after the raw files were compared with those that the shards were made of: what
+    was replaced while the build ran stands in some shard as it was.
+
+    Raises Unfinished with the names of the images.
+    """
+    noted = {file: one.sources for file, one in results.items() if one.shard and one.sources}
+    few = sum(map(len, job.raw_set.splits.values())) < FEW
+    raw_set = sources.versioned(job.raw_set)
+    stamps, changed = _compared(job, raw_set, noted, 1 if few else workers)
+    if changed:
+        raise Unfinished(
+            f"{job.folder}: {changed} no longer those that were read; the same command builds "
+            "their shards anew"
+        )
+    return {file: replace(one, sources=stamps.get(file, "")) for file, one in results.items()}
+
+
+def _compared(
+    job: Job, raw_set: RawSet, noted: dict[str, str], workers: int | None
+) -> tuple[dict[str, str], str]:
+    """Of shards that are there: the stamps of now, and in words the images that are others than
+    when they were made."""
+    shards = (
+        sources.Made(str(job.folder / file), images, job.settings, noted[file])
+        for file, images in shard_contents(raw_set, job.plans, noted)
+    )
+    counted = processes.Counted(shards, len(noted))
+    stamps, keys = sources.compared(counted, _workers(workers, len(noted)))
+    first = ", ".join(keys[:NAMED]) + (", ..." if len(keys) > NAMED else "")
+    return stamps, f"{len(keys):,} raw image(s) ({first}) are" if keys else ""
 
 
 def _workers(asked: int | None, tasks: int) -> int:

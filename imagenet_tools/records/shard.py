@@ -101,8 +101,8 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     digest, sizes, saved = hashlib.sha256(), [], 0
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
+        stamp = sources.stamp(task.images)
         images = tuple(task.images)
-        stamp = sources.stamp(images)
         for image, fetch in zip(images, raw.reads(images, keep=True), strict=True):
             found = _prepare(image, fetch, task.settings, notes)
             if found is None or notes["damaged"]:  # the rest is read to list all damage

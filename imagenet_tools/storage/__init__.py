@@ -147,6 +147,17 @@ def sizes(folder: Path) -> dict[str, int]:
     return found
 
 
+def versions(folder: str) -> dict[str, int]:
+    """File name -> a number that is another one when the object is, of a folder in a store."""
+    from imagenet_tools.storage import stores
+
+    return {
+        one["name"].rstrip("/").rpartition("/")[2]: stores.version(one)
+        for one in stores.listing(folder)
+        if one.get("type") == "file"
+    }
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder and all in it, where it is there."""
     if is_remote(folder):

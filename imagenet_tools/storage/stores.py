@@ -29,6 +29,9 @@ PIECE = 16 * 2**20  # bytes of one request of a download
 PART = 128 * 2**20
 INSTALL = "pip install 'imgtools[cloud]'"
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+# What S3, Google's store, the Hub and others call a digest or a generation of an object; a time.
+_CONTENT = ("ETag", "etag", "md5Hash", "content_md5", "generation", "blob_id", "oid")
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 # Of botocore, google-auth and huggingface_hub: no trying again helps against them.
 _NO_ACCESS = {
@@ -274,6 +277,17 @@ def digest(found: dict[str, Any]) -> str | None:
         return base64.b64decode(found["md5Hash"]).hex()
     tag = str(found.get("ETag", "")).strip('"')
     return tag if re.fullmatch(r"[0-9a-f]{32}(-\d+)?", tag) else None
+
+
+def version(found: dict[str, Any]) -> int:
+    """A number from an object's size and what the store tells of its content, or else of its time;
+    0 where it tells nothing. See `info`."""
+    content = next((found[key] for key in _CONTENT if found.get(key)), None)
+    known = content or next((found[key] for key in _TIMES if found.get(key)), None)
+    if known is None:
+        return 0
+    text = f"{found.get('size')} {known}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
 
 
 def digests(local: str) -> tuple[int, str, str]:

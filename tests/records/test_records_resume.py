@@ -145,6 +145,34 @@ def test_an_image_replaced_after_a_build_is_named(images: Path, tmp_path: Path) 
     build(found, out)
 
 
+def test_an_image_replaced_while_it_builds_is_named_and_its_shard_built_anew(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(images, tmp_path / "raw")
+    path, touched = copy / "train" / "ant" / "ant_train_3.JPEG", copy / "train" / "bee"
+    found, out, built = raw.detect(copy), tmp_path / "out", list[str]()
+
+    def building(task: ShardTask) -> ShardResult:
+        result = build_shard(task)
+        built.append(os.path.basename(task.path))
+        if len(built) == 6:  # of six
+            replaced(path)
+            (touched / "bee_train_0.JPEG").touch()  # the same content
+        return result
+
+    monkeypatch.setattr(BUILD, "build_shard", building)
+    with pytest.raises(
+        Unfinished, match=r"1 raw image\(s\) \(ant/ant_train_3\.JPEG\) are no longer"
+    ):
+        build(found, out)
+    assert not (out / records.NAME).exists()
+    build(found, out)
+    # Two shards at most hold a file that has another time.
+    assert 7 <= len(built) <= 8
+    build(found, tmp_path / "fresh")
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
 def test_the_setting_that_is_another_is_named(found: RawSet, tmp_path: Path) -> None:
     build(found, tmp_path / "out")
     for words, options in (

@@ -231,6 +231,33 @@ def test_a_build_in_a_store_has_the_bytes_of_a_local_one(
     assert inspection.inspect(f"s3://{s3.bucket}/raw").splits["train"].formats == {"JPEG RGB": 24}
 
 
+@pytest.mark.parametrize(
+    ("layout", "name", "grey"),
+    [
+        (folders, "val/ILSVRC2012_val_00000001.JPEG", 200),
+        (archives, "ILSVRC2012_img_val.tar", 200),
+        (write_parquet, "data/train-00000-of-00001.parquet", 30),
+    ],
+    ids=["folders", "archives", "parquet"],
+)
+def test_raw_data_replaced_in_a_store_are_named(
+    layout: Callable[..., None], name: str, grey: int, s3: Any, tmp_path: Path
+) -> None:
+    """By the ETags that listings tell, where size and names are the same."""
+    root, url, out = tmp_path / "raw", f"s3://{s3.bucket}/raw", tmp_path / "out"
+    root.mkdir()
+    layout(root, **({"compression": "none"} if layout is write_parquet else {}))
+    s3.put(str(root), f"{s3.bucket}/raw", recursive=True)
+    records.build(raw.detect(url), out, workers=1)
+    records.build(raw.detect(url), out, workers=1)  # complete already
+    data = (root / name).read_bytes()
+    changed = data.replace(jpeg(grey), jpeg(grey + 1), 1)
+    assert changed != data and len(changed) == len(data)
+    s3.pipe_file(f"{s3.bucket}/raw/{name}", changed)
+    with pytest.raises(ValueError, match=r"complete, but 1 raw image\(s\) \("):
+        records.build(raw.detect(url), out, workers=1)
+
+
 def test_damage_in_a_store_is_found_and_mended(
     s3: Any, images: Path, built: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

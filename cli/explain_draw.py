@@ -17,6 +17,7 @@ from imagenet_tools.cli.options import (
 @click.option("--image", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the run.")
 @click.option("--epoch", type=click.IntRange(0), default=0, show_default=True, help="From 0 on.")
+@click.option("--step", type=click.IntRange(0), help="Of the batch, where batches are mixed; 0.")
 @click.option("--key", help="Of the record, as inspect shows it; without: the file's name.")
 @click.option(
     "--size", type=click.IntRange(1), default=224, show_default=True, help="Output size in pixels."
@@ -29,6 +30,7 @@ def command(
     image: str,
     seed: int,
     epoch: int,
+    step: int | None,
     key: str | None,
     size: int,
     plugins: tuple[str, ...],
@@ -49,7 +51,7 @@ def command(
 
     key = os.path.basename(image) if key is None else key
     drawn = explain.explain(
-        registry.get(name), preview.read(image), size, seed=seed, epoch=epoch, key=key
+        registry.get(name), preview.read(image), size, seed=seed, epoch=epoch, key=key, step=step
     )
     if as_json:
         import json
@@ -57,6 +59,6 @@ def command(
         click.echo(json.dumps(drawn, indent=2))
         return
     click.echo(f"{drawn['spec']}, seed {seed}, epoch {epoch}, key {key}")
-    for title in ("view", "draws"):
+    for title in ("view", "draws", "mixing"):
         for what, value in (drawn[title] or {}).items():
             click.echo(f"  {title:5}  {what} {value}")

@@ -11,6 +11,7 @@ A spec names a pipeline, its variants and crosses:
     inception.geometry+alexnet.colour+vgg.range       the range of a third
     alexnet+vgg.range                                 one part exchanged
     alexnet+randaugment:m=5                           a part that stands alone, put on a pipeline
+    alexnet+mixup:alpha=0.2+cutmix                    training batches mixed, by one or the other
     vgg:multiply=0.0078                               every pipeline: what comes out, times this
 
 Nothing here imports TensorFlow; the built-ins do, when the first pipeline is asked for.
@@ -32,7 +33,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imagenet_tools.pipelines import plugins, specs
-from imagenet_tools.pipelines.parts import AFTER, PARTS, PLAIN, Definition, Part, unchanged
+from imagenet_tools.pipelines.parts import (
+    AFTER,
+    MIXING,
+    PARTS,
+    PLAIN,
+    Definition,
+    Part,
+    unchanged,
+)
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
@@ -43,8 +52,8 @@ ENTRY_POINTS = "imgtools.preprocessing"
 SHIPPED = (
     *("alexnet", "alexnet_b", "cifarnet", "inception", "lenet", "timm", "torchvision", "vgg"),
     # Parts alone.
-    *("erasing", "jitter", "lighting", "randaugment", "resized_crop", "shorter_side"),
-    "trivialaugment",
+    *("cutmix", "erasing", "jitter", "lighting", "mixup", "randaugment", "resized_crop"),
+    *("shorter_side", "trivialaugment"),
 )
 # What a TF-Slim-style file calls its function.
 PLAIN_NAME = "preprocess_image"
@@ -114,7 +123,10 @@ def register_part(
     """Register one part alone, as a decorator: alexnet+NAME then is alexnet with that part.
 
     kind: "geometry", "colour" or "range", as register_parts describes them; or "after":
-    after(image, is_training, seed, ...) -> image, on what the network sees, for training.
+    after(image, is_training, seed, ...) -> image, on what the network sees, for training; or
+    "mixing": mixing(images, partners, seed, ...) -> (images, share), on a training batch of what
+    the network sees, float32 [n, h, w, c] twice, where `share` (a scalar, or [n]) of each label
+    stays the image's own and the rest is its partner's.
     moves: it moves, covers or inverts pixels on purpose, which `diagnose` is not to take for a
     fault of the geometry.
     """
@@ -125,8 +137,8 @@ def register_part(
         return function
 
     kind = specs.SPELLINGS.get(kind, kind)
-    if kind not in (*PARTS, AFTER):
-        raise ValueError(f"{kind!r} of {name} is no part; choose from {', '.join(PARTS)}, {AFTER}")
+    if kind not in (kinds := (*PARTS, AFTER, MIXING)):
+        raise ValueError(f"{kind!r} of {name} is no part; choose from {', '.join(kinds)}")
     return decorate
 
 

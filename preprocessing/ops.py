@@ -6,6 +6,7 @@ pipeline) makes its sub-seed, so two pipelines that both flip an image flip the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +35,20 @@ def integer(seed: tf.Tensor, name: str, low: int, high: int) -> tf.Tensor:
 def normal(seed: tf.Tensor, name: str, shape: tuple[int, ...]) -> tf.Tensor:
     """Draw float32 from N(0, 1)."""
     return noted(name, tf.random.stateless_normal(shape, sub_seed(seed, name)))
+
+
+def beta(seed: tf.Tensor, name: str, alpha: float) -> tf.Tensor:
+    """Draw float32 from Beta(alpha, alpha), in 0..1.
+
+    As the share of one of two gamma numbers, by their logarithms: for a small alpha the numbers
+    themselves are 0. Gamma(alpha) is Gamma(alpha + 1) times U ** (1 / alpha).
+    """
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"alpha={alpha}: a number above 0 is needed")
+    gammas = tf.random.stateless_gamma([2], sub_seed(seed, f"{name}_gamma"), alpha + 1)
+    powers = 1.0 - tf.random.stateless_uniform([2], sub_seed(seed, f"{name}_power"))
+    logs = tf.math.log(gammas) + tf.math.log(powers) / alpha
+    return noted(f"{name}_share", tf.sigmoid(logs[0] - logs[1]))
 
 
 def flip(seed: tf.Tensor) -> tf.Tensor:

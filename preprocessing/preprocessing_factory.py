@@ -40,13 +40,21 @@ def get_preprocessing(
 
     name: a TF-Slim model name, or a spec of the registry. image: uint8 [height, width, 3]. Draws
     are fresh with each call, unless `seed` (int32 [2]) is among the kwargs.
-    Raises ValueError, as TF-Slim does, for a name that neither knows.
+    Raises ValueError, as TF-Slim does, for a name that neither knows, and for training under a
+    pipeline that mixes batches: the function sees one image. Its evaluation mixes nothing.
     """
     try:
         pipeline = registry.get(MODELS.get(name, name))
     except LookupError as error:
         models = ", ".join(sorted(set(MODELS) - set(MODELS.values())))
         raise ValueError(f"{error.args[0]}. TF-Slim's model names: {models}") from error
+
+    if is_training and pipeline.mixing:
+        mixes = " and ".join(part.definition.name for part in pipeline.mixing)
+        raise ValueError(
+            f"{name}: {mixes} takes whole batches, and this function one image at a time; train "
+            "with imgtools train, or without it"
+        )
 
     def preprocessing_fn(image: Any, output_height: int, output_width: int, **kwargs: Any) -> Any:
         if use_grayscale:

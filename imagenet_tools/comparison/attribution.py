@@ -1,6 +1,7 @@
 """Where the difference of two pipelines comes from: which of their parts, training or evaluation.
 
-For the parts every combination of geometry, colour and value range is an arm; the difference is
+For the parts every combination of geometry, colour and value range, and mixing where one of the two
+mixes, is an arm; the difference is
 divided among them by Shapley's values, which add up to it whatever the interactions. Every share
 has an interval as the verdict has: over seeds, and over what other images would change.
 """
@@ -16,8 +17,7 @@ import numpy as np
 from imagenet_tools import registry
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.results import ArmResults, Contrast
-from imagenet_tools.pipelines.crosses import combined, subsets
-from imagenet_tools.pipelines.parts import PARTS
+from imagenet_tools.pipelines.crosses import combined, kinds, subsets
 
 UNKNOWN = (-math.inf, math.inf)
 
@@ -35,12 +35,12 @@ def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
     """Each part's share of a less b, from their arms and those of their crosses."""
     first, second = registry.get(a), registry.get(b)
     correct = {one.arm.fingerprint: one.correct[one.arm.slug] for one in arms}
-    found = []
-    for part in PARTS:
+    found, parts = [], kinds(first, second)
+    for part in parts:
         weights = dict.fromkeys(correct, 0.0)
-        others = [other for other in PARTS if other != part]
+        others = [other for other in parts if other != part]
         for subset in subsets(others):
-            weight = math.factorial(len(subset)) * math.factorial(2 - len(subset)) / 6
+            weight = 1 / len(parts) / math.comb(len(others), len(subset))
             for chosen, sign in (((*subset, part), 1.0), (subset, -1.0)):
                 weights[combined(first, second, chosen).fingerprint] += sign * weight
         points, interval = statistics.combination(list(correct.values()), list(weights.values()))

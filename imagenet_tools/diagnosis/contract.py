@@ -44,7 +44,8 @@ def check(spec: str, size: int = 96) -> Iterator[Check]:
     Where the first of them cannot even be run, the others are not tried.
     """
     subject = Subject(registry.get(spec), size)
-    for number, (name, run) in enumerate(CHECKS.items()):
+    checks = CHECKS | ({"mixed batches": _mixed} if subject.pipeline.mixing else {})
+    for number, (name, run) in enumerate(checks.items()):
         try:
             outcome, detail = run(subject)
         except Exception as error:
@@ -139,7 +140,8 @@ def _train_varies(subject: Subject) -> Outcome:
             "every image of a compiled graph gets one draw, a graph compiled anew another: it is "
             "drawn in Python, once and for all; draw with TensorFlow's operations"
         )
-    return "noted", "training draws nothing: every epoch sees the same images"
+    mixed = ", mixed in batches" if subject.pipeline.mixing else ""
+    return "noted", f"training draws nothing: every epoch sees the same images{mixed}"
 
 
 def _same_seed(subject: Subject) -> Outcome:
@@ -222,6 +224,20 @@ def _ten_crop(subject: Subject) -> Outcome:
         return "passed", f"{crops.shape}"
     same = np.abs(crops[4] - subject.run()).max() <= SAME * subject.span(crops)
     return _verdict(bool(same), "the fifth is the evaluation view")
+
+
+def _mixed(subject: Subject) -> Outcome:
+    images = tf.stack([subject.run(is_training=True, seed=(1, i)) for i in range(DRAWS)])
+    shares = []
+    for step in range(DRAWS):
+        (one, share), (two, _) = (subject.pipeline.mix(images, (step, 1)) for _ in range(2))
+        values = share.numpy()
+        if not (np.isfinite(one).all() and (values >= 0).all() and (values <= 1).all()):
+            return "failed", f"values or shares that are no numbers, or not of 0..1: {values}"
+        if not (one.numpy() == two.numpy()).all():
+            return "failed", "the same seed mixes the same batch in two ways"
+        shares += values.tolist()
+    return "passed", f"an image keeps {min(shares):.2g}..{max(shares):.2g} of its label"
 
 
 def _spec(subject: Subject) -> Outcome:

@@ -42,7 +42,7 @@ def sheet(
 
     specs: pipelines. pictures: uint8 [h, w, 3], see `read`. draws: training draws shown, then the
     evaluation. size: output size in pixels; shown: the pictures' size on the sheet. Values are
-    mapped back to 0..255, see `displayable`.
+    mapped back to 0..255, see `displayable`. Where a pipeline mixes batches, the pictures are one.
     """
     pipelines = [registry.get(spec) for spec in specs]
     columns = 1 + len(pipelines) * (draws + 1)
@@ -50,24 +50,27 @@ def sheet(
     height = CAPTION + len(pictures) * (shown + GAP) + GAP
     page = Image.new("RGB", (width, height), PAPER)
     _write_captions(page, pipelines, draws, shown)
-    for row, pixels in enumerate(pictures):
-        top = CAPTION + row * (shown + GAP)
-        boxed = _fitted(pixels, shown)
-        for number, pipeline in enumerate(pipelines):
-            first = 1 + number * (draws + 1)
-            for draw in range(draws + 1):
-                is_training = draw < draws
+    originals = [_fitted(pixels, shown) for pixels in pictures]
+    for number, pipeline in enumerate(pipelines):
+        for draw in range(draws + 1):
+            column, is_training = 1 + number * (draws + 1) + draw, draw < draws
+            outs = []
+            for row, pixels in enumerate(pictures):
                 key = batches.draw_seed(seed, draw, tf.constant(str(row)))
-                out = pipeline.preprocess_image(
-                    tf.constant(pixels), size, size, is_training, seed=key
-                )
-                tile = displayable(pipeline, out.numpy()).resize((shown, shown))
-                page.paste(tile, (GAP + (first + draw) * (shown + GAP), top))
+                mode = (size, size, is_training)
+                outs.append(pipeline.preprocess_image(tf.constant(pixels), *mode, seed=key))
                 box = source_box(pipeline, pixels.shape, size, is_training, key)
                 if box:
-                    scale = boxed.width / pixels.shape[1], boxed.height / pixels.shape[0]
-                    _outline(boxed, box, scale, COLOURS[number % len(COLOURS)], not is_training)
-        page.paste(boxed, (GAP, top))
+                    colour = COLOURS[number % len(COLOURS)]
+                    _outline(originals[row], box, pixels.shape, colour, not is_training)
+            batch = tf.stack(outs)
+            if is_training:
+                batch, _ = pipeline.mix(batch, batches.batch_seed(seed, draw))
+            for row, out in enumerate(batch.numpy()):
+                tile = displayable(pipeline, out).resize((shown, shown))
+                page.paste(tile, (GAP + column * (shown + GAP), CAPTION + row * (shown + GAP)))
+    for row, original in enumerate(originals):
+        page.paste(original, (GAP, CAPTION + row * (shown + GAP)))
     return page
 
 
@@ -130,9 +133,10 @@ def _fitted(pixels: np.ndarray, shown: int) -> Image.Image:
 
 
 def _outline(
-    picture: Image.Image, box: Sequence[float], scale: Sequence[float], colour: str, thick: bool
+    picture: Image.Image, box: Sequence[float], source: Sequence[int], colour: str, thick: bool
 ) -> None:
-    """A box around what is seen, of source pixels times scale (x, y); the evaluation's is thick."""
+    """A box around what is seen, in pixels of a source of this shape; the eval's is thick."""
+    scale = picture.width / source[1], picture.height / source[0]
     left, top, right, bottom = (side * scale[i % 2] for i, side in enumerate(box))
     # Inside the picture, and never narrower than its line.
     right, bottom = max(right - 1, left), max(bottom - 1, top)

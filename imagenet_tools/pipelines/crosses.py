@@ -7,10 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from imagenet_tools.pipelines.parts import AFTER, PARTS
+from imagenet_tools.pipelines.parts import AFTER, MIXING, PARTS
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
+
+
+def kinds(a: Pipeline, b: Pipeline) -> tuple[str, ...]:
+    """The parts that two pipelines may differ in: mixing only where one of them mixes."""
+    return (*PARTS, MIXING) if a.mixing or b.mixing else PARTS
 
 
 def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
@@ -27,6 +32,8 @@ def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
     last = a if "range" in from_a else b
     if AFTER in last.parts:
         parts[AFTER] = last.parts[AFTER]
+    mixes = (a if MIXING in from_a else b).parts
+    parts |= {key: part for key, part in mixes.items() if part.kind == MIXING}
     return replace(last, parts=parts)
 
 
@@ -45,7 +52,7 @@ def evaluated_under(own: Pipeline, geometry: Pipeline) -> Pipeline | None:
 def combinations(a: Pipeline, b: Pipeline) -> Iterator[Pipeline]:
     """Every combination of the two's parts that is neither a nor b, each once."""
     taken = {a.fingerprint, b.fingerprint}
-    for subset in subsets(PARTS):
+    for subset in subsets(kinds(a, b)):
         pipeline = combined(a, b, subset)
         if pipeline.fingerprint not in taken:
             taken.add(pipeline.fingerprint)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools.pipelines.parts import AFTER, PARTS, UNIVERSAL, Definition, Part
+from imagenet_tools.pipelines.parts import PARTS, UNIVERSAL, Definition, Part
 from imagenet_tools.pipelines.plugins import underlying
 
 Parts = Mapping[str, Part]
@@ -51,7 +51,7 @@ def summary(parts: Parts) -> str:
     if len(known) == 1:
         return next(iter(known.values())).summary
     kinds = {
-        owner: [kind for kind, part in parts.items() if part.definition.name == owner]
+        owner: [part.kind for part in parts.values() if part.definition.name == owner]
         for owner in known
     }
     return ", ".join(f"{' and '.join(mine)} of {owner}" for owner, mine in kinds.items())
@@ -93,7 +93,7 @@ def _terms(parts: Parts) -> list[str]:
         terms = [_named(parts["geometry"]), _term(f"{colour.definition.name}.colour", merged)]
     else:
         terms = [_named(parts[kind]) for kind in PARTS]
-    return [*terms, *(_named(parts[kind]) for kind in parts if kind == AFTER)]
+    return [*terms, *(_named(part) for part in parts.values() if part.kind not in PARTS)]
 
 
 def _named(part: Part) -> str:

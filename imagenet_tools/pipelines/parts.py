@@ -19,6 +19,8 @@ from imagenet_tools.pipelines import plugins
 PARTS = ("geometry", "colour", "range")
 # What may come after them: it changes what the network sees, in training (erasing).
 AFTER = "after"
+# What is done to batches of training images that are ready (mixup); several take turns.
+MIXING = "mixing"
 # A TF-Slim-style function has no parts: it stands alone.
 PLAIN = "function"
 # What every pipeline takes beside its own parameters, applied after everything else.
@@ -30,6 +32,7 @@ _POSITIONAL = {
     "colour": ("image", "is_training", "seed"),
     "range": ("image",),
     AFTER: ("image", "is_training", "seed"),
+    MIXING: ("images", "partners", "seed"),
     PLAIN: ("image", "output_height", "output_width", "is_training"),
 }
 _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

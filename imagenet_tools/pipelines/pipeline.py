@@ -10,8 +10,17 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import compiled, description, draws, lines, pixels, probe, rendering
-from imagenet_tools.pipelines.parts import AFTER, IGNORED, PLAIN, UNIVERSAL, Part, unchanged
+from imagenet_tools.pipelines import (
+    compiled,
+    description,
+    draws,
+    lines,
+    mixing,
+    pixels,
+    probe,
+    rendering,
+)
+from imagenet_tools.pipelines.parts import AFTER, IGNORED, MIXING, PLAIN, UNIVERSAL, Part, unchanged
 from imagenet_tools.pipelines.views import View, five_views
 
 # A plain function has no resized plane to cut ten crops from: AlexNet's 256 for 224.
@@ -48,9 +57,9 @@ class Call(NamedTuple):
 class Pipeline:
     """A preprocessing pipeline, ready to run: image in, what the network sees out.
 
-    parts: by kind, geometry, colour and range, and what may come after them; or one plain function.
-    universal: settings of
-    `multiply` and `use_grayscale` that differ from UNIVERSAL.
+    parts: by kind, geometry, colour and range, and what may come after them; or one plain function;
+    and what mixes training batches ("mixing", and for others that take turns with it "mixing_2",
+    ...). universal: settings of `multiply` and `use_grayscale` that differ from UNIVERSAL.
     """
 
     parts: Mapping[str, Part]
@@ -60,6 +69,11 @@ class Pipeline:
     def plain(self) -> bool:
         """True for a TF-Slim-style function: no parts, no fused path."""
         return PLAIN in self.parts
+
+    @property
+    def mixing(self) -> tuple[Part, ...]:
+        """What mixes the images of a training batch, see `mix`; empty for most."""
+        return tuple(part for part in self.parts.values() if part.kind == MIXING)
 
     @property
     def seeded(self) -> bool:
@@ -173,6 +187,18 @@ class Pipeline:
             asked = view(*tf.unstack(tf.io.extract_jpeg_shape(encoded)[:2]))
         return self._colour_and_range(rendered, asked, call)
 
+    def mix(
+        self, images: tf.Tensor, seed: Any, partners: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mix the images of a training batch, each with its partner: the fourth part.
+
+        images: float32 [n, height, width, channels], as preprocess_image gives them. seed: int32
+        [2], of the batch. partners: the same shape; without, each image's is the one before it, and
+        the first's the last. Returns the mixed images and float32 [n]: how much of each label
+        stays the image's own, the rest being its partner's. Where nothing mixes, the images and 1.
+        """
+        return mixing.mix(self.mixing, images, seed, partners)
+
     @as_written
     def view(
         self,
@@ -236,7 +262,10 @@ class Pipeline:
         self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Mapping[str, Any]
     ) -> Call:
         known = {
-            name for p in self.parts.values() for name in p.definition.parameters(p.kind)
+            name
+            for p in self.parts.values()
+            if p.kind != MIXING
+            for name in p.definition.parameters(p.kind)
         } | set(UNIVERSAL)
         if unknown := sorted(set(keywords) - known - {IGNORED}):
             raise TypeError(

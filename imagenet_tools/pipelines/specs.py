@@ -6,12 +6,14 @@ imagenet_tools/registry.py shows what they look like. TensorFlow comes with the 
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from imagenet_tools.pipelines.parts import (
     AFTER,
+    MIXING,
     PARTS,
     PLAIN,
     UNIVERSAL,
@@ -46,7 +48,7 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
         if match is None:
             raise ValueError(f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour")
         definition = find(match["name"])
-        strengths = _brought(definition, match["part"], alone=len(terms) == 1)
+        strengths = _brought(definition, match["part"])
         settings = _settings(definition, list(strengths), match["settings"] or "", universal)
         brought.append([_part(definition, kind, settings) for kind in strengths])
         for part, strength in zip(brought[-1], strengths.values(), strict=True):
@@ -59,22 +61,21 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
     _refuse_missing(claims, spec)
     order = (PLAIN, *PARTS, AFTER)
     parts = {kind: _strongest(claims[kind], spec) for kind in order if kind in claims}
+    parts |= _in_turn([part for _, part in claims.get(MIXING, ())], spec)
     for term_parts in brought:
         _refuse_unheard(term_parts, parts, spec)
     return Pipeline(parts, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
 
 
-def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str, int]:
+def _brought(definition: Definition, part: str | None) -> dict[str, int]:
     """The parts that a term brings, each with its claim: the strongest wins.
 
     2 a part that is named or stands alone, 1 the range that comes along with a colour, 0 all of a
     pipeline.
     """
     if definition.plain:
-        if part is not None or not alone:
-            raise ValueError(
-                f"{definition.name} is a plain function without parts: it stands alone"
-            )
+        if part is not None:
+            raise ValueError(_stands_alone(definition))
         return {PLAIN: 0}
     if part is None:
         return dict.fromkeys(definition.functions, 0 if definition.whole else 2)
@@ -84,6 +85,19 @@ def _brought(definition: Definition, part: str | None, alone: bool) -> dict[str,
         raise ValueError(f"{part!r} of {definition.name} is no part; choose from {has}")
     follows = part == "colour" and "range" in definition.functions
     return {"colour": 2, "range": 1} if follows else {part: 2}
+
+
+def _stands_alone(plain: Definition) -> str:
+    return f"{plain.name} is a plain function without parts: it stands alone, but for mixing"
+
+
+def _in_turn(mixing: list[Part], spec: str) -> dict[str, Part]:
+    """The parts that mix batches, in the order of their names: which comes first is no matter."""
+    ordered = sorted(mixing, key=lambda part: part.definition.name)
+    for one, other in itertools.pairwise(ordered):
+        if one.definition.name == other.definition.name:
+            raise ValueError(f"{spec!r} gives {one.definition.name} twice")
+    return {MIXING + f"_{i + 1}" * (i > 0): part for i, part in enumerate(ordered)}
 
 
 def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
@@ -96,9 +110,13 @@ def _strongest(claims: list[tuple[int, Part]], spec: str) -> Part:
 
 
 def _refuse_missing(claims: Mapping[str, list[tuple[int, Part]]], spec: str) -> None:
-    missing = [kind for kind in PARTS if kind not in claims and PLAIN not in claims]
+    if PLAIN in claims:
+        if len(claims[PLAIN]) > 1 or set(claims) - {PLAIN, MIXING}:
+            raise ValueError(_stands_alone(claims[PLAIN][0][1].definition))
+        return
+    missing = [kind for kind in PARTS if kind not in claims]
     if len(claims) == 1 and missing:
-        ((_, part),) = next(iter(claims.values()))
+        _, part = next(iter(claims.values()))[0]
         if not part.definition.whole:
             name = part.definition.name
             raise ValueError(
@@ -110,7 +128,8 @@ def _refuse_missing(claims: Mapping[str, list[tuple[int, Part]]], spec: str) -> 
 
 def _refuse_unheard(brought: list[Part], taken: Mapping[str, Part], spec: str) -> None:
     """Refuse a term's setting that reaches none of the parts that are taken from the term."""
-    heard = {name for part in brought if taken[part.kind] is part for name in part.settings}
+    kept = [id(part) for part in taken.values()]
+    heard = {name for part in brought if id(part) in kept for name in part.settings}
     for part in brought:
         if unheard := [name for name in part.settings if name not in heard]:
             raise ValueError(

@@ -34,6 +34,11 @@ def draw_seed(seed: int | tf.Tensor, epoch: int | tf.Tensor, key: tf.Tensor) -> 
     return tf.stack([hashed, run])
 
 
+def batch_seed(seed: int | tf.Tensor, step: int | tf.Tensor) -> tf.Tensor:
+    """The seed of what is drawn for the batch of a step (0 is the first): int32 [2]."""
+    return tf.stack([tf.cast(step, tf.int32), tf.cast(seed, tf.int32)])
+
+
 @dataclass(frozen=True)
 class Reading:
     """Which records are read, in which order, and what is made of each."""
@@ -68,12 +73,49 @@ class Reading:
     ) -> tf.data.Dataset:
         """Batches; see the function of this name."""
         threads = threads or os.cpu_count() or 1
-        stream = self.records(start_step)
-        if self.is_training and worker[1] > 1:
+        stream, size = self.records(start_step), self.batch_size // worker[1]
+        mixed = self.is_training and any(one.mixing for one in self.pipelines)
+        paired = mixed and worker[1] > 1
+        if paired:  # the image before each of this worker's, too: its partner
+            stream, size = _with_partners(stream, worker), 2 * size
+        elif self.is_training and worker[1] > 1:
             stream = stream.shard(worker[1], worker[0])
         stream = stream.map(self.load(), num_parallel_calls=AHEAD * threads, deterministic=True)
-        stream = stream.batch(self.batch_size // worker[1]).prefetch(2)
-        return stream.with_options(_options(threads))
+        stream = stream.batch(size)
+        if mixed:
+            mix = self.mix(worker[0] if paired else None)
+            stream = stream.enumerate(start_step).map(mix)
+        return stream.prefetch(2).with_options(_options(threads))
+
+    def mix(self, first: int | None) -> Any:
+        """The function (step, batch) -> the batch mixed, with other, and share or share_0, ...
+
+        first: this worker's number where every second image of the batch is there as a partner
+        only: those before this worker's images, for the first worker those after them.
+        """
+
+        @as_written
+        def mix(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            if first is None:
+                own, others = batch, tf.nest.map_structure(_before, batch)
+            else:
+                own, others = (
+                    {name: rows[start::2] for name, rows in batch.items()}
+                    for start in (min(first, 1), 1 - min(first, 1))
+                )
+                others = others if first else tf.nest.map_structure(_before, others)
+            made, seed = {**own, "other": others["label"]}, batch_seed(self.seed, step)
+            for name, pipeline in zip(self._names("image"), self.pipelines, strict=True):
+                images, share = pipeline.mix(own[name], seed, others[name])
+                made |= {name: images, name.replace("image", "share"): share}
+            return made
+
+        return mix
+
+    def _names(self, what: str) -> list[str]:
+        """What the pipelines' images are called in a batch."""
+        many = len(self.pipelines) > 1
+        return [f"{what}_{i}" if many else what for i in range(len(self.pipelines))]
 
     def load(self) -> Any:
         """The function (record, epoch) -> image or image_0, image_1, ..., label and key."""
@@ -98,9 +140,9 @@ class Reading:
                 else:
                     one, encoded = chosen[0], parsed["encoded"]
                     images = [one.preprocess_encoded(encoded, *size, self.is_training, seed=draws)]
-            names = ["image"] if len(images) == 1 else [f"image_{i}" for i in range(len(images))]
             label = parsed["label"] - self.labels_offset
-            return {"label": label, "key": parsed["key"], **dict(zip(names, images, strict=True))}
+            named = zip(self._names("image"), images, strict=True)
+            return {"label": label, "key": parsed["key"], **dict(named)}
 
         return load
 
@@ -127,7 +169,8 @@ def batches(
     labels_offset. key: string [batch]. Training is endless, in epochs that each hold every record
     once, and starts at the batch of `start_step`; worker (i, k) gets every k-th image of each batch
     from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order of the
-    records, the last batch smaller.
+    records, the last batch smaller. Where a pipeline mixes training batches there are other, int32
+    [batch], and share, float32 [batch] (share_0, ...): the label's share, the rest is other's.
     """
     chosen = (pipelines,) if isinstance(pipelines, Pipeline) else tuple(pipelines)
     reading = Reading(
@@ -142,6 +185,21 @@ def decode(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
         return rendering.decode(parsed["encoded"])
     pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
     return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
+
+
+def _before(rows: tf.Tensor) -> tf.Tensor:
+    """The row before each, and the last before the first."""
+    return tf.roll(rows, 1, axis=0)
+
+
+def _with_partners(stream: tf.data.Dataset, worker: tuple[int, int]) -> tf.data.Dataset:
+    """A worker's images of each batch, with those that stand before them in it."""
+    number, workers = worker
+    wanted = tf.constant([number, (number - 1) % workers], tf.int64)
+    chosen = stream.enumerate().filter(
+        as_written(lambda i, _: tf.reduce_any(i % workers == wanted))
+    )
+    return chosen.map(as_written(lambda _, record: record))
 
 
 def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) -> tf.data.Dataset:

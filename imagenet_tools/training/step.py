@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import nets
+from imagenet_tools.pipelines.mixing import Mixed
 from imagenet_tools.training import checkpoints, devices, optimizers, recipes, schedule
 
 
@@ -64,24 +65,26 @@ class Trainer:
         return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.steps)
 
     def update(self, batch: Mapping[str, tf.Tensor], rate: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """One update from this worker's images and labels; the loss before it.
+        """One update from this worker's images and labels (mixed ones, too); the loss before it.
 
         Raises MemoryError where TensorFlow finds no room.
         """
-        images, labels = self.devices.split(batch["image"]), self.devices.split(batch["label"])
+        names = ("image", "label", "other", "share")
+        images, *of_labels = (self.devices.split(batch[name]) for name in names if name in batch)
+        labels = Mixed(*of_labels) if len(of_labels) > 1 else of_labels[0]
         try:
             return self.step(images, labels, rate, step)
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(error.message.partition("\n")[0]) from error
 
     def _step(
-        self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+        self, images: tf.Tensor, labels: tf.Tensor | Mixed, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """One update on every device; returns the cross-entropy of the batch before it."""
         return self.devices.run(self._update, images, labels, rate, step)
 
     def _update(
-        self, images: tf.Tensor, labels: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+        self, images: tf.Tensor, labels: tf.Tensor | Mixed, rate: tf.Tensor, step: tf.Tensor
     ) -> tf.Tensor:
         """This replica's share of an update; returns its share of the cross-entropy."""
         seed = tf.stack([tf.constant(self.seed, tf.int32), step])
@@ -190,17 +193,25 @@ def _near(scope: str, names: Sequence[str]) -> list[str]:
     return ends[:3] or difflib.get_close_matches(scope, known, n=3)
 
 
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
-    """Mean softmax cross-entropy; smoothing as tf_slim.losses: (1 - s) * onehot + s / classes."""
+def cross_entropy(
+    logits: tf.Tensor, labels: tf.Tensor | Mixed, smoothing: float = 0.0
+) -> tf.Tensor:
+    """Mean softmax cross-entropy; smoothing as tf_slim.losses: (1 - s) * onehot + s / classes.
+
+    Mixed labels: each image's own, smoothed, times its share, and the other's times the rest.
+    """
+    if isinstance(labels, Mixed):
+        own, other = (_cross_entropies(logits, one, smoothing) for one in labels[:2])
+        return tf.reduce_mean(labels.share * own + (1.0 - labels.share) * other)
+    return tf.reduce_mean(_cross_entropies(logits, labels, smoothing))
+
+
+def _cross_entropies(logits: tf.Tensor, labels: tf.Tensor, smoothing: float) -> tf.Tensor:
     if not smoothing:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    else:
-        classes = logits.shape[-1]
-        target = tf.one_hot(
-            labels, classes, 1.0 - smoothing + smoothing / classes, smoothing / classes
-        )
-        losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
-    return tf.reduce_mean(losses)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    classes = logits.shape[-1]
+    target = tf.one_hot(labels, classes, 1.0 - smoothing + smoothing / classes, smoothing / classes)
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
 
 def scalars(rate: float, step: int) -> tuple[tf.Tensor, tf.Tensor]:

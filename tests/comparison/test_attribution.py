@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from imagenet_tools import registry
 from imagenet_tools.comparison import attribution, statistics
 from imagenet_tools.comparison.report import flips
+from imagenet_tools.pipelines.crosses import combined, subsets
 
 
 def runs(rng: np.random.Generator, chance: np.ndarray, k: int, tau: float = 0.5) -> np.ndarray:
@@ -66,6 +68,25 @@ def test_an_interval_of_eight_arms_covers(new: bool) -> None:
         low, high = statistics.combination(arms, list(weights))[1]
         wrong += not low <= 0 <= high
     assert wrong / draws <= 0.055 + 0.008  # one standard error of 800 draws
+
+
+def test_every_part_has_what_it_adds() -> None:
+    """Right images: 100 of 400, and for each part that is a's so many more, also for mixing."""
+    a, b = registry.get("alexnet+cutmix"), registry.get("inception")
+    adds = {"geometry": 8, "colour": 4, "range": 12, "mixing": 20}
+    arms = []
+    for chosen in subsets(tuple(adds)):
+        right = 100 + sum(adds[part] for part in chosen)
+        correct = np.repeat(np.arange(400) < right, 2).reshape(400, 2).T
+        fingerprint = combined(a, b, chosen).fingerprint
+        arm = SimpleNamespace(fingerprint=fingerprint, slug="own")
+        arms.append(SimpleNamespace(arm=arm, correct={"own": correct}))
+    found: Any = attribution.shares(a.spec, b.spec, arms)
+    assert {one.part: one.points for one in found} == pytest.approx(
+        {part: more / 4 for part, more in adds.items()}
+    )
+    (*_, of_three) = attribution.shares("alexnet", "inception", arms)
+    assert of_three.part == "range"
 
 
 def test_a_combination_of_two_is_their_difference() -> None:

@@ -51,6 +51,7 @@ SPECS = (
     "alexnet.geometry+levels.colour:level=0.5+levels.range:level=2",
     "alexnet.geometry+levels.colour:level=0.5+levels.range",
     "alexnet.geometry+levels.colour:level=0.25+alexnet.range:scale=0.1",
+    "alexnet.geometry+levels.colour:level=0.25+erasing+mixup:alpha=1.0+cutmix",
 )
 
 
@@ -77,6 +78,7 @@ def test_evaluated_under_anothers_geometry_every_setting_survives() -> None:
         assert cross.parts["colour"] == own.parts["colour"]
         assert cross.parts["range"] == own.parts["range"]
         assert cross.parts.get("after") == own.parts.get("after")
+        assert cross.mixing == own.mixing
         assert cross.universal == own.universal
         # As text, too: this is how a plan and a report carry it.
         assert registry.get(cross.spec).fingerprint == cross.fingerprint
@@ -100,6 +102,17 @@ def test_the_net_sees_the_values_that_it_was_trained_on() -> None:
                 own.spec,
                 other.spec,
             )
+
+
+def test_mixing_is_a_fourth_part() -> None:
+    plain, other = registry.get("alexnet"), registry.get("inception")
+    mixed = registry.get("inception+mixup+cutmix:alpha=2")
+    assert len(list(combinations(plain, other))) == 2**3 - 2
+    assert len(list(combinations(plain, mixed))) == 2**4 - 2
+    assert list(combinations(other, mixed)) == []
+    taken = combined(mixed, plain, ("mixing",))
+    assert taken.spec == "alexnet+cutmix:alpha=2.0+mixup"
+    assert combined(plain, mixed, ("mixing",)).spec == "inception"
 
 
 def test_multiply_goes_with_the_range() -> None:

@@ -342,7 +342,7 @@ def test_list_preproc(runner: CliRunner) -> None:
     assert text.exit_code == 0
     *lines, last = text.output.splitlines()
     assert [line.split()[0] for line in lines] == sorted(BUILT_IN)
-    assert last.startswith("Parts to put on one, as alexnet+NAME: erasing (after), jitter (colour)")
+    assert last.startswith("Parts to put on one, as alexnet+NAME: cutmix (mixing), erasing (after)")
     found = json.loads(runner.invoke(list_preproc, ["--json"]).output)
     assert [one["name"] for one in found] == sorted(BUILT_IN)
     alexnet = found[0]

@@ -24,7 +24,7 @@ import imagenet_tools
 recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67, moving_average_decay=0.9,
                            optimizer=sys.argv[4], learning_rate=0.001, warmup_epochs=0.0)
 names = [f"CPU:{i}" for i in range(logical)] if logical > 1 else []
-imagenet_tools.train(data, folder, preprocessing="alexnet", recipe=recipe, steps=4, seed=3,
+imagenet_tools.train(data, folder, preprocessing="alexnet+mixup", recipe=recipe, steps=4, seed=3,
                log_steps=1, device_names=names)
 """
 

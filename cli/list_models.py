@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow
+from imagenet_tools.cli.options import json_option
 
 
 @click.command()
 @json_option
-@needs_tensorflow
 def command(as_json: bool) -> None:
     """List the nets that can be trained: ours, and those of tf_slim.nets.
 
@@ -18,13 +17,16 @@ def command(as_json: bool) -> None:
       imgtools list-models
       imgtools describe-model resnet_v1_50
     """
+    from imagenet_tools import tensorflow_version
+
+    tensorflow_version.later()
     from imagenet_tools import nets
 
-    found = {name: nets.default_size(name) for name in nets.names()}
+    sizes = {name: nets.default_size(name) for name in nets.names()}
     if as_json:
         import json
 
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(sizes, indent=1))
         return
-    for name, size in found.items():
+    for name, size in sizes.items():
         click.echo(f"{name:<24} {size} px")

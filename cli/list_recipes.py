@@ -19,11 +19,11 @@ def command(as_json: bool) -> None:
     """
     from imagenet_tools.training import recipes
 
-    found = {name: recipes.purpose(name) for name in recipes.BUILT_IN}
+    purposes = {name: recipes.purpose(name) for name in recipes.BUILT_IN}
     if as_json:
         import json
 
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(purposes, indent=1))
         return
-    for name, purpose in found.items():
+    for name, purpose in purposes.items():
         click.echo(click.wrap_text(purpose, 78, f"{name:<10}", " " * 10))

@@ -139,19 +139,22 @@ def forward(
     return net
 
 
-@tf.custom_gradient
-def product(rows: tf.Tensor, matrix: tf.Tensor) -> Any:
+def product(rows: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """rows @ matrix, with the gradient to the rows as an einsum.
 
     The same numbers as matmul(upstream, matrix, transpose_b=True), which oneDNN takes four times
     as long for at batch 32 (28 ms against 7.5 for fc7 on two cores).
     """
 
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        to_rows = tf.einsum("bo,io->bi", upstream, matrix)
-        return to_rows, tf.matmul(rows, upstream, transpose_a=True)
+    @tf.custom_gradient
+    def multiply(rows: tf.Tensor, matrix: tf.Tensor) -> Any:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            to_rows = tf.einsum("bo,io->bi", upstream, matrix)
+            return to_rows, tf.matmul(rows, upstream, transpose_a=True)
 
-    return rows @ matrix, gradient
+        return rows @ matrix, gradient
+
+    return multiply(rows, matrix)
 
 
 def dropout(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ def command(path: str, labels: str, as_json: bool) -> None:
         return
     for line in _lines(facts):
         click.echo(line)
+    click.echo(f"  next: {_next(facts, labels)}")
 
 
 def _lines(facts: Any) -> Iterator[str]:
@@ -71,6 +73,20 @@ def _lines(facts: Any) -> Iterator[str]:
     else:
         needed = " THAT IS NOT ENOUGH." if facts.free < facts.bytes else ""
         yield f"  records: about {amount} and {_duration(facts.seconds)}; {free}.{needed}"
+
+
+def _next(facts: Any, labels: str) -> str:
+    """The command that one who has seen these facts would give."""
+    place = shlex.quote(facts.path)
+    if facts.seconds is None and any(part.problems for part in facts.splits.values()):
+        return f"imgtools verify-tfrecords {place}"
+    if facts.seconds is None and "validation" in facts.splits and facts.digest:
+        return f"imgtools compare-preproc alexnet inception --data {place}"
+    if facts.seconds is None:
+        return f"imgtools verify-tfrecords {place}"
+    only = "" if len(facts.splits) > 1 else f" --split {next(iter(facts.splits))}"
+    given = "" if labels == "auto" else f" --labels {labels}"
+    return f"imgtools build-tfrecords --raw {place} --out records{only}{given}"
 
 
 def _duration(seconds: float) -> str:

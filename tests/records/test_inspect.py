@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,39 @@ def test_raw_images(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train["formats"] == {"JPEG RGB": 6}
     assert cli_main.run(["inspect", str(images)]) == 0
     assert "train: 6 images, 2 of 2 classes, 3 to 3 a class" in capsys.readouterr().out
+
+
+def test_it_ends_with_the_next_command(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "of mine").symlink_to(images)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "train").symlink_to(images / "train")
+
+    def following(path: str) -> list[str]:
+        assert cli_main.run(["inspect", path]) == 0
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last.startswith("  next: imgtools ")
+        return shlex.split(last)[2:]
+
+    build = following("of mine")
+    assert build == ["build-tfrecords", "--raw", "of mine", "--out", "records"]
+    assert following("one") == [
+        "build-tfrecords",
+        "--raw",
+        "one",
+        "--out",
+        "records",
+        "--split",
+        "train",
+    ]
+    assert cli_main.run(build) == 0
+    capsys.readouterr()
+    assert following("records") == ["compare-preproc", "alexnet", "inception", "--data", "records"]
 
 
 def test_disk_and_time_are_those_of_a_build(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     metavar="CODE",
     help="A rule whose findings are set aside, by code or name; may be given several times.",
 )
+@click.option("--out", type=click.Path(dir_okay=False), help="A page of it, too: .html.")
 @plugin_option
 @json_option
 @needs_tensorflow
@@ -46,6 +47,7 @@ def command(
     image_size: int | None,
     static: bool,
     mute: tuple[str, ...],
+    out: str | None,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -58,19 +60,23 @@ def command(
     \b
     Example:
       imgtools diagnose alexnet inception
-      imgtools diagnose mine --plugin mine.py --data records
+      imgtools diagnose mine --plugin mine.py --data records --out mine.html
       imgtools diagnose inception --mute IMG101 --mute aliasing
     """
     from imagenet_tools import diagnosis
-    from imagenet_tools.diagnosis import finding
+    from imagenet_tools.diagnosis import finding, shown
 
     try:
         finding.muted(mute)
     except LookupError as error:
         raise click.BadParameter(str(error.args[0]), param_hint="--mute") from error
+    if out is not None and not out.endswith(".html"):
+        raise click.BadParameter(f"{out} is no .html file", param_hint="--out")
     found = diagnosis.diagnose(
         pipelines, data, recipe=recipe, image_size=image_size, train=not static, mute=mute
     )
+    if out is not None:
+        shown.write(found, out)
     if as_json:
         content = {
             "findings": [dataclasses.asdict(one) for one in found.findings],

@@ -7,26 +7,35 @@ output; a plain function has none.
 from __future__ import annotations
 
 import base64
-import html
 import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw
 
-from imagenet_tools import images, records, registry
+from imagenet_tools import images, pages, records, registry
+from imagenet_tools.pages import blocks
 from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.pipelines.side_by_side import side_by_side
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import batches
 
 # Okabe and Ito's palette, as in the report's figures.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GAP, CAPTION = 6, 18
+BESIDE = 2  # pipelines beside each other
 PAPER = (255, 255, 255)
+
+
+class Arm(NamedTuple):
+    """A pipeline and the colour of its boxes and captions."""
+
+    pipeline: Pipeline
+    colour: str
 
 
 def sheet(
@@ -40,18 +49,38 @@ def sheet(
 ) -> Image.Image:
     """Draw one row an image: the original with boxes, then for each pipeline its outputs.
 
-    specs: pipelines. pictures: uint8 [h, w, 3], see `read`. draws: training draws shown, then the
-    evaluation. size: output size in pixels; shown: the pictures' size on the sheet. Values are
-    mapped back to 0..255, see `displayable`. Where a pipeline mixes batches, the pictures are one.
+    More than two pipelines wrap: the rows are drawn again for the next two. specs: pipelines.
+    pictures: uint8 [h, w, 3], see `read`. draws: training draws shown, then the evaluation. size:
+    output size in pixels; shown: the pictures' size on the sheet. Values are mapped back to 0..255,
+    see `displayable`. Where a pipeline mixes batches, the pictures are one.
     """
-    pipelines = [registry.get(spec) for spec in specs]
-    columns = 1 + len(pipelines) * (draws + 1)
-    width = columns * (shown + GAP) + GAP
+    arms = [Arm(registry.get(spec), COLOURS[at % len(COLOURS)]) for at, spec in enumerate(specs)]
+    bands = [
+        _band(arms[at : at + BESIDE], pictures, draws, size, shown, seed)
+        for at in range(0, len(arms), BESIDE)
+    ]
+    tops = np.cumsum([0, *(band.height for band in bands)])
+    page = Image.new("RGB", (max(band.width for band in bands), int(tops[-1])), PAPER)
+    for band, top in zip(bands, tops, strict=False):
+        page.paste(band, (0, int(top)))
+    return page
+
+
+def _band(
+    arms: Sequence[Arm],
+    pictures: Sequence[np.ndarray],
+    draws: int,
+    size: int,
+    shown: int,
+    seed: int,
+) -> Image.Image:
+    """The rows of these pipelines alone."""
+    width = (1 + len(arms) * (draws + 1)) * (shown + GAP) + GAP
     height = CAPTION + len(pictures) * (shown + GAP) + GAP
     page = Image.new("RGB", (width, height), PAPER)
-    _write_captions(page, pipelines, draws, shown)
+    _write_captions(page, arms, draws, shown)
     originals = [_fitted(pixels, shown) for pixels in pictures]
-    for number, pipeline in enumerate(pipelines):
+    for number, (pipeline, colour) in enumerate(arms):
         for draw in range(draws + 1):
             column, is_training = 1 + number * (draws + 1) + draw, draw < draws
             outs = []
@@ -61,7 +90,6 @@ def sheet(
                 outs.append(pipeline.preprocess_image(tf.constant(pixels), *mode, seed=key))
                 box = source_box(pipeline, pixels.shape, size, is_training, key)
                 if box:
-                    colour = COLOURS[number % len(COLOURS)]
                     _outline(originals[row], box, pixels.shape, colour, not is_training)
             batch = tf.stack(outs)
             if is_training:
@@ -145,16 +173,13 @@ def _outline(
     )
 
 
-def _write_captions(
-    page: Image.Image, pipelines: Sequence[Pipeline], draws: int, shown: int
-) -> None:
+def _write_captions(page: Image.Image, arms: Sequence[Arm], draws: int, shown: int) -> None:
     draw = ImageDraw.Draw(page)
     draw.text((GAP, 3), "original, boxes (thick: eval)", fill="#444444")
-    for number, pipeline in enumerate(pipelines):
+    for number, arm in enumerate(arms):
         left = GAP + (1 + number * (draws + 1)) * (shown + GAP)
-        colour = COLOURS[number % len(COLOURS)]
-        draw.text((left, 3), f"{pipeline.spec}: train", fill=colour)
-        draw.text((left + draws * (shown + GAP), 3), "eval", fill=colour)
+        draw.text((left, 3), f"{arm.pipeline.spec}: train", fill=arm.colour)
+        draw.text((left + draws * (shown + GAP), 3), "eval", fill=arm.colour)
 
 
 def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) -> None:
@@ -168,16 +193,19 @@ def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) 
     encoded = io.BytesIO()
     page.save(encoded, "PNG", optimize=True)
     data = base64.b64encode(encoded.getvalue()).decode()
-    parts = [f'<img style="max-width:100%" alt="preview" src="data:image/png;base64,{data}">']
-    for spec in specs:
-        described = registry.get(spec).describe()
-        steps = "".join(
-            f"<li>{html.escape(f'{kind}: {line}')}</li>"
-            for kind, lines in described["steps"].items()
-            for line in lines
-        )
-        title = html.escape(f"{spec} ({described['fingerprint']})")
-        parts.append(f"<h2>{title}</h2><ul>{steps}</ul>")
-    head = '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>preview</title>'
-    body = f'<body style="font-family:sans-serif;margin:1rem">{"".join(parts)}</body></html>'
-    target.write_text(head + body, encoding="utf-8")
+    picture = blocks.Picture(
+        f"data:image/png;base64,{data}",
+        "Left: photographs with the windows that are looked at, thick at evaluation. Then, one "
+        "pipeline after another, draws of training and the evaluation.",
+        f"Photographs as {', '.join(specs)} show them.",
+        wide=True,
+    )
+    described = [registry.get(spec).describe() for spec in specs]
+    names = [f"{one['spec']} ({one['fingerprint']})" for one in described]
+    rows = [[f"{one.part}: {one.what}", *one.each] for one in side_by_side(described)]
+    sections = [
+        blocks.Section("", [picture]),
+        blocks.Section("What they do", pages.beside("pipelines", ["part", *names], rows)),
+    ]
+    title = " and ".join(one["spec"] for one in described)
+    target.write_text(pages.page(title, sections, target.parent), encoding="utf-8")

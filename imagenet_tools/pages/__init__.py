@@ -2,5 +2,6 @@
 
 from imagenet_tools.pages.html_page import page
 from imagenet_tools.pages.markdown import markdown
+from imagenet_tools.pages.side_by_side import beside
 
-__all__ = ["markdown", "page"]
+__all__ = ["beside", "markdown", "page"]

@@ -71,7 +71,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: inline SVG for the page, or a PNG file that it embeds; the file for Markdown.
+    """A figure: inline SVG for the page, or a PNG that it embeds; the file for Markdown.
+
+    file: its name in the folder of the page, or, for HTML alone, a data URI.
 
     alt: what it shows, in words. wide: it scrolls on a narrow screen in place of shrinking.
     measure: of its numbers, as of a table's.

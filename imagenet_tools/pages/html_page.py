@@ -85,7 +85,7 @@ def _html_block(block: Block, folder: Path) -> str:
     if isinstance(block, Picture):
         alt = html.escape(block.alt)
         picture = block.svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
-        picture = picture or _embedded(folder / block.file, alt)
+        picture = picture or _embedded(folder, block.file, alt)
         if block.wide:
             picture = _scrolled(picture, alt)
         caption = f"<figcaption>{_words(block.caption)}</figcaption>"
@@ -163,6 +163,8 @@ def _code(found: re.Match[str]) -> str:
     return f"<code>{found[1]}</code>" if found[1] else f'<code class="option">{found[2]}</code>'
 
 
-def _embedded(path: Path, alt: str) -> str:
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+def _embedded(folder: Path, file: str, alt: str) -> str:
+    if not file.startswith("data:"):
+        data = base64.b64encode((folder / file).read_bytes()).decode()
+        file = f"data:image/png;base64,{data}"
+    return f'<img alt="{alt}" src="{file}">'

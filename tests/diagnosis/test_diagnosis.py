@@ -111,8 +111,13 @@ def _less_one(record: bytes) -> bytes:
     return before + changed + after
 
 
-def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     command = ["diagnose", "flip_vertical", "--static"]
+    assert cli_main.run([*command, "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "upside down.</p>" in page and "<h2 id=" in page and "http" not in page
+    assert cli_main.run([*command, "--out", "page.pdf"]) == 2
+    assert "page.pdf is no .html file" in capsys.readouterr().err
     assert cli_main.run(command) == 0
     printed = capsys.readouterr().out
     assert "FAIL     flip_vertical: " in printed

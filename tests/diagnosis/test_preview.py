@@ -50,7 +50,24 @@ def test_sheet_and_page(picture: Path, tmp_path: Path, capsys) -> None:
     page = (tmp_path / "sheet.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page
+    assert '<th scope="row">range: values out</th>' in page
     capsys.readouterr()
+
+
+def test_many_pipelines_wrap() -> None:
+    """Two beside each other, the next two below them, in colours of their own."""
+    pixels = np.full((40, 40, 3), 200, np.uint8)
+    two = preview.sheet(["lenet", "vgg"], [pixels], draws=1, size=32, shown=50)
+    five = preview.sheet(
+        ["lenet", "vgg", "alexnet", "inception", "lenet"], [pixels], draws=1, size=32, shown=50
+    )
+    assert five.size == (two.width, 3 * two.height)
+    assert np.array_equal(np.asarray(five)[: two.height], np.asarray(two))
+    third, first = (five.crop((0, at * two.height, five.width, (at + 1) * two.height))
+                    for at in (1, 0))  # fmt: skip
+    boxes = {colour for _, colour in third.getcolors(1 << 16) or []}
+    assert (0, 158, 115) in boxes and (0, 114, 178) not in boxes
+    assert (0, 114, 178) in {colour for _, colour in first.getcolors(1 << 16) or []}
 
 
 def test_an_original_fills_its_tile_whatever_its_size() -> None:

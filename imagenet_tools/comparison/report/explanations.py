@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.gallery import Flip, Said
 from imagenet_tools.comparison.report.matrices import shades
 from imagenet_tools.diagnosis import passport
+from imagenet_tools.pages import beside
 from imagenet_tools.pages.blocks import (
     Block,
     Card,
@@ -168,7 +168,7 @@ def _steps(report: Report) -> list[Block | Fold]:
     arms = report.plan.judged
     lines = side_by_side([arm.pipeline.describe() for arm in arms])
     rows = [[f"{one.part}: {one.what}", *one.each] for one in lines]
-    return _beside("pipelines", ["part", *(arm.spec for arm in arms)], rows)
+    return beside("pipelines", ["part", *(arm.spec for arm in arms)], rows)
 
 
 def recipe_blocks(report: Report) -> list[Block | Fold]:
@@ -186,17 +186,4 @@ def recipe_blocks(report: Report) -> list[Block | Fold]:
             rows.append([name, *each])
     note = f"Every arm was trained by it, for {plan.steps:,} steps a run."
     heads = ["field", "this comparison", "TF-Slim's default"]
-    return [*_beside("recipe and TF-Slim's", heads, rows), Text(note, "note")]
-
-
-def _beside(of: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block | Fold]:
-    """A table of the rows whose cells differ, then one of the others, folded away."""
-    differ = [row for row in rows if len(set(row[1:])) > 1]
-    alike = [row[:2] for row in rows if len(set(row[1:])) == 1]
-    blocks: list[Block | Fold] = []
-    if differ:
-        blocks.append(Table(f"The {of}: what differs", head, differ, words=True))
-    if alike:
-        table = Table(f"The {of}: what is alike", [head[0], "all"], alike, words=True)
-        blocks.append(Fold(f"What is alike ({len(alike)} lines)", [table]))
-    return blocks
+    return [*beside("recipe and TF-Slim's", heads, rows), Text(note, "note")]

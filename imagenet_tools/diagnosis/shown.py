@@ -1,0 +1,46 @@
+"""A diagnosis as a page: findings by code with their remedy, then what was measured."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from imagenet_tools import pages
+from imagenet_tools.diagnosis import Diagnosis, passport
+from imagenet_tools.diagnosis.finding import Finding
+from imagenet_tools.pages.blocks import Block, Fold, Items, Section, Text
+
+
+def write(found: Diagnosis, out: str | os.PathLike[str]) -> None:
+    """Write one self-contained .html page. Raises ValueError for another suffix."""
+    target = Path(out)
+    if target.suffix != ".html":
+        raise ValueError(f"{out}: a diagnosis is written as .html")
+    title = f"Diagnosis of {', '.join(found.passports)}"
+    target.write_text(pages.page(title, sections(found), target.parent), encoding="utf-8")
+
+
+def sections(found: Diagnosis) -> list[Section]:
+    """The findings, worst first, and the passports side by side."""
+    faults = [one for one in found.findings if one.severity != "note"]
+    notes = [one for one in found.findings if one.severity == "note"]
+    told: list[Block | Fold] = [*(_told(one) for one in faults)]
+    if not faults:
+        told.append(Text("No fault was found, and nothing that is known to move a result.", "next"))
+    if notes:
+        told.append(Fold(f"To be known ({len(notes)})", [_told(one) for one in notes]))
+    if found.muted:
+        names = ", ".join(f"{one.code} {one.name}" for one in found.muted)
+        told.append(Text(f"Muted: {names}.", "note"))
+    measured = passport.rows(found.passports)
+    titles = dict.fromkeys(title for lines in measured.values() for title in lines)
+    rows = [[title, *(measured[name].get(title, "–") for name in measured)] for title in titles]
+    return [
+        Section("", told),
+        Section("What was measured", pages.beside("passports", ["measured", *measured], rows)),
+    ]
+
+
+def _told(one: Finding) -> Items:
+    kind = "note" if one.severity == "note" else "warning"
+    return Items(f"{one.code} {one.title}.", [one.explanation, one.consequence], kind)

@@ -12,14 +12,13 @@ import click
 
 from imagenet_tools.cli import text
 from imagenet_tools.cli.options import (
-    Place,
-    SliceType,
     check_engine,
     engine_options,
     json_option,
     raw_options,
     workers_option,
 )
+from imagenet_tools.cli.types import Place, SliceType
 
 if TYPE_CHECKING:
     from imagenet_tools.engines.slices import Slice
@@ -29,7 +28,11 @@ if TYPE_CHECKING:
 @click.command()
 @raw_options
 @click.option(
-    "--out", required=True, type=Place(), metavar="DIR", help="The folder for the records."
+    "--out",
+    required=True,
+    type=Place(file_okay=False),
+    metavar="DIR",
+    help="The folder for the records.",
 )
 @click.option(
     "--split",

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import (
-    PreprocessingName,
-    json_option,
-    needs_tensorflow,
-    plugin_option,
-)
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.types import PreprocessingName
 
 MARKS = {"passed": "ok  ", "failed": "FAIL", "noted": "note"}
 

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagenet_tools.cli.options import (
-    Place,
-    PreprocessingName,
-    SliceType,
     check_engine,
     engine_options,
     json_option,
-    nearest,
-    needs_tensorflow,
     plugin_option,
+)
+from imagenet_tools.cli.types import (
+    Finite,
+    Place,
+    PreprocessingName,
+    RecipeName,
+    Records,
+    SliceType,
+    nearest,
 )
 
 if TYPE_CHECKING:
@@ -68,17 +72,25 @@ def _check_type(option: click.Parameter, value: Any) -> None:
         raise click.BadParameter(f"{value!r} is not {wanted}")
 
 
+def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...]) -> Any:
+    if len(specs) < 2:
+        raise click.UsageError("name two pipelines or more: imgtools compare-preproc A B")
+    return specs
+
+
 @click.command()
-@click.argument("pipelines", nargs=-1, type=PreprocessingName())
+@click.argument("pipelines", nargs=-1, type=PreprocessingName(), callback=_two)
 @click.option(
     "--data",
-    type=Place(exists=True, file_okay=False),
+    type=Records("train", "validation"),
     help="Folder of records (build-tfrecords). Default: small synthetic images made on the spot.",
 )
 @click.option("--out", type=Place(file_okay=False), help="Default: runs/<a>-vs-<b>.")
 @click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
-@click.option("--recipe", help="A recipe's name or YAML file, in place of the profile's.")
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), help="In place of the recipe's.")
+@click.option(
+    "--recipe", type=RecipeName(), help="A recipe's name or YAML file, in place of the profile's."
+)
+@click.option("--epochs", type=Finite(0, min_open=True), help="In place of the recipe's.")
 @click.option("--seeds", type=click.IntRange(1), help="Runs an arm, in place of the profile's.")
 @click.option(
     "--first-seed",
@@ -89,7 +101,7 @@ def _check_type(option: click.Parameter, value: Any) -> None:
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=0.5,
     show_default=True,
     help="Points of top-1 within which a difference does not count.",
@@ -131,7 +143,6 @@ def _check_type(option: click.Parameter, value: Any) -> None:
 @click.option("--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison.")
 @plugin_option
 @json_option
-@needs_tensorflow
 def command(
     pipelines: tuple[str, ...],
     data: str | None,
@@ -168,12 +179,15 @@ def command(
       imgtools compare-preproc alexnet alexnet:lighting=0 --data records
       imgtools compare-preproc --config comparison.yaml
     """
-    from imagenet_tools.cli import text
-    from imagenet_tools.comparison import compare, prepare
-
     check_engine(engine, address)
     if run_slice is not None and data is None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
+    from imagenet_tools import tensorflow_version
+
+    tensorflow_version.load()
+    from imagenet_tools.cli import text
+    from imagenet_tools.comparison import compare, prepare
+
     if data is None and len(pipelines) > 1:
         click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
     prepared = prepare.prepare(

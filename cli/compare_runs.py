@@ -7,7 +7,8 @@ import json
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.types import Finite, Place
 
 FILE = Place(exists=True, dir_okay=False)
 
@@ -21,10 +22,11 @@ FILE = Place(exists=True, dir_okay=False)
 )
 @click.option("--a", "files_a", multiple=True, type=FILE, help="A prediction file of arm A.")
 @click.option("--b", "files_b", multiple=True, type=FILE, help="A prediction file of arm B.")
-@click.option("--margin", type=float, help="Points; default: the plan's, else 0.5.")
+@click.option(
+    "--margin", type=Finite(0, min_open=True), help="Points; default: the plan's, else 0.5."
+)
 @plugin_option
 @json_option
-@needs_tensorflow
 def command(
     folders: tuple[str, ...],
     out: str | None,
@@ -53,6 +55,9 @@ def command(
         raise click.UsageError("several folders are joined in --out DIR")
     if not folders and not (files_a and files_b):
         raise click.UsageError("give a comparison's folder, or files for both --a and --b")
+    from imagenet_tools import tensorflow_version
+
+    tensorflow_version.load()
     if folders:
         from imagenet_tools.cli import text
         from imagenet_tools.comparison import compare, join

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import (
-    PreprocessingName,
-    json_option,
-    plugin_option,
-)
+from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.types import PreprocessingName
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.side_by_side import Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import Place
+from imagenet_tools.cli.types import Place
 
 
 @click.command()

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagenet_tools.cli.options import (
-    Place,
-    PreprocessingName,
-    json_option,
-    needs_tensorflow,
-    plugin_option,
-)
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.types import PreprocessingName, RecipeName, Records
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -24,10 +19,16 @@ if TYPE_CHECKING:
 @click.argument("pipelines", nargs=-1, required=True, type=PreprocessingName())
 @click.option(
     "--data",
-    type=Place(exists=True, file_okay=False),
+    type=Records(),
     help="Folder of records; their labels are checked, too. Default: synthetic images.",
 )
-@click.option("--recipe", default="quick", show_default=True, help="A recipe's name or YAML file.")
+@click.option(
+    "--recipe",
+    type=RecipeName(),
+    default="quick",
+    show_default=True,
+    help="A recipe's name or YAML file.",
+)
 @click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
 @click.option(

@@ -7,15 +7,21 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
-    Place,
     checkpoint_options,
     json_option,
     needs_tensorflow,
     plugin_option,
 )
+from imagenet_tools.cli.types import Place, Records
 
 # What TF-Slim's eval_image_classifier prints, by its names.
 SLIM = {"top1": "Accuracy", "recall_3": "Recall_3", "recall_4": "Recall_4", "top5": "Recall_5"}
+
+
+def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
+    if data := ctx.params.get("data"):
+        Records(name).convert(data, parameter, ctx)
+    return name
 
 
 @click.command()
@@ -24,11 +30,19 @@ SLIM = {"top1": "Accuracy", "recall_3": "Recall_3", "recall_4": "Recall_4", "top
     "--dataset-dir",
     "data",
     required=True,
-    type=Place(exists=True, file_okay=False),
+    type=Records(),
+    is_eager=True,  # for --split
     help="Folder of records (build-tfrecords).",
 )
 @checkpoint_options
-@click.option("--split", "--dataset-split-name", "split", default="validation", show_default=True)
+@click.option(
+    "--split",
+    "--dataset-split-name",
+    "split",
+    default="validation",
+    show_default=True,
+    callback=_split,
+)
 @click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
 @click.option(
     "--labels-offset",

@@ -8,12 +8,12 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
-    Place,
     checkpoint_options,
     json_option,
     needs_tensorflow,
     plugin_option,
 )
+from imagenet_tools.cli.types import Records
 
 
 @click.command()
@@ -21,7 +21,7 @@ from imagenet_tools.cli.options import (
 @click.option("--out", required=True, type=click.Path(), help="Folder to write; must not exist.")
 @click.option(
     "--data",
-    type=Place(exists=True, file_okay=False),
+    type=Records("validation"),
     help="Records: the export is checked on their validation images.",
 )
 @plugin_option

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import Place
+from imagenet_tools.cli.types import Place, Records
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=Place(exists=True, file_okay=False))
 @click.option(
     "--data",
-    type=Place(exists=True, file_okay=False),
+    type=Records(),
     help="Of a comparison: the records it was run on.",
 )
 def command(folder: str, data: str | None) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option, labels_option
+from imagenet_tools.cli.options import json_option, labels_option
+from imagenet_tools.cli.types import Place
 
 
 @click.command()

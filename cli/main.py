@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import nearest
+from imagenet_tools.cli.types import nearest
 
 # How --help orders the commands; a test says where one is in no group.
 GROUPS = {
@@ -35,7 +35,7 @@ Where to begin:
   imgtools build-tfrecords --raw PATH --out records
   imgtools compare-preproc alexnet inception --data records
 """
-NOT_COMMANDS = {"main", "options", "text"}
+NOT_COMMANDS = {"main", "options", "text", "types"}
 EXIT_CODES = """\b
 Exit codes:
   0    done

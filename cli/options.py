@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import click
+
+from imagenet_tools.cli.types import CheckpointPlace, Place, PreprocessingName
 
 # A command's function, or the command that click has made of it.
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -52,22 +53,6 @@ plugin_option = click.option(
 )
 
 
-class PreprocessingName(click.ParamType):
-    """A pipeline's name, variant or cross; an unknown one is a usage error naming the near ones."""
-
-    name = "pipeline"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        from imagenet_tools import registry, tensorflow_version
-
-        tensorflow_version.later()
-        try:
-            registry.get(value)
-        except (LookupError, ValueError) as error:
-            self.fail(str(error.args[0] if error.args else error), param, ctx)
-        return str(value)
-
-
 def checkpoint_options(function: Decorated) -> Decorated:
     """What says which trained net is used, and how: the arguments of trained_net.load."""
     for option in (
@@ -94,6 +79,7 @@ def checkpoint_options(function: Decorated) -> Decorated:
             "--checkpoint-path",
             "checkpoint",
             required=True,
+            type=CheckpointPlace(),
             help="A folder, a prefix, an .index file, or the zip it is distributed in.",
         ),
     ):
@@ -134,22 +120,6 @@ def check_engine(engine: str, address: str | None) -> None:
         raise click.UsageError("--address is a Ray cluster's; give --engine ray with it")
 
 
-class Place(click.Path):
-    """A path, checked as click.Path does, or the URL of a store, which the command looks up."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        if isinstance(value, str) and "://" in value:
-            from imagenet_tools import storage
-
-            try:
-                value = storage.normal(value)
-            except ValueError as error:
-                self.fail(str(error), param, ctx)
-            if storage.is_remote(value):
-                return value
-        return super().convert(value, param, ctx)
-
-
 labels_option = click.option(
     "--labels",
     type=click.Choice(("auto", "imagenet", "folders")),
@@ -183,23 +153,3 @@ def raw_options(function: Decorated) -> Decorated:
     ):
         function = option(function)
     return function
-
-
-class SliceType(click.ParamType):
-    """i/N, from 0/N to N-1/N."""
-
-    name = "i/N"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        from imagenet_tools.engines import slices
-
-        try:
-            return slices.parse(value) if isinstance(value, str) else value
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Name the near ones among the known: ' Did you mean x?' or an empty string."""
-    near = difflib.get_close_matches(word, known, n=3)
-    return f" Did you mean {' or '.join(near)}?" if near else ""

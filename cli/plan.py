@@ -7,6 +7,7 @@ import json
 import click
 
 from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.types import Finite
 
 SIZE = 224  # pixels, of the hours that are said where no speed is given
 
@@ -14,13 +15,13 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
 @click.command()
 @click.option(
     "--difference",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     required=True,
     help="Points of top-1 that shall be found.",
 )
 @click.option(
     "--seed-sd",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=0.2,
     show_default=True,
     help="Standard deviation of top-1 between seeds, points.",
@@ -30,17 +31,17 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
 )
 @click.option(
     "--image-variance",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=0.0,
     show_default=True,
     help="Variance of the arms' difference in the chance of an image; 0 where the "
     "verdict is about these validation images alone, some 0.02 where about new ones.",
 )
 @click.option("--train-images", type=click.IntRange(1), default=1_281_167, show_default=True)
-@click.option("--epochs", type=click.FloatRange(0), default=90.0, show_default=True)
+@click.option("--epochs", type=Finite(0), default=90.0, show_default=True)
 @click.option(
     "--images-per-second",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     help="Your training speed, for the hours. Default: that of 2 CPU cores and of a GPU, 224 px.",
 )
 @json_option

@@ -8,12 +8,12 @@ import json
 import click
 
 from imagenet_tools.cli.options import (
-    Place,
     checkpoint_options,
     json_option,
     needs_tensorflow,
     plugin_option,
 )
+from imagenet_tools.cli.types import Records
 
 
 @click.command()
@@ -28,7 +28,7 @@ from imagenet_tools.cli.options import (
 @checkpoint_options
 @click.option(
     "--data",
-    type=Place(exists=True, file_okay=False),
+    type=Records(),
     help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
 )
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import PreprocessingName, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import needs_tensorflow, plugin_option
+from imagenet_tools.cli.types import SEED, PreprocessingName
 
 
 @click.command()
@@ -30,7 +31,7 @@ from imagenet_tools.cli.options import PreprocessingName, needs_tensorflow, plug
 @click.option(
     "--size", type=click.IntRange(1), default=224, show_default=True, help="Output size in pixels."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @plugin_option
 @needs_tensorflow
 def command(

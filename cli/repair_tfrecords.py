@@ -6,7 +6,8 @@ import json
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option, raw_options, workers_option
+from imagenet_tools.cli.options import json_option, raw_options, workers_option
+from imagenet_tools.cli.types import Place
 
 
 @click.command()

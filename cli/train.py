@@ -8,17 +8,31 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import (
+from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.types import (
+    SEED,
+    CheckpointPlace,
+    Finite,
     Place,
     PreprocessingName,
-    json_option,
-    needs_tensorflow,
-    plugin_option,
+    RecipeName,
+    Records,
 )
 
 
 def _scopes(ctx: click.Context, parameter: click.Parameter, text: str) -> list[str]:
     return [scope.strip() for scope in text.split(",") if scope.strip()]
+
+
+def _checked(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    from imagenet_tools.training import recipes
+
+    if value is not None:
+        try:
+            recipes.check(str(parameter.name), value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
 
 
 def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,6 +48,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
             f"--{name.replace('_', '-')}",
             name,
             type=click.Choice(what.choices) if what.choices else kind,
+            callback=_checked,
             help=f"{what.words}{whose}. TF-Slim's: {field.default}.",
         )(function)
     return function
@@ -44,7 +59,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "--data",
     "--dataset-dir",
     "data",
-    type=Place(exists=True, file_okay=False),
+    type=Records("train"),
     help="Folder of records (build-tfrecords).",
 )
 @click.option("--train-dir", type=Place(file_okay=False), help="Folder of this run.")
@@ -58,10 +73,14 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--model", "--model-name", "model", default="alexnet_v2", show_default=True)
 @click.option(
-    "--recipe", default="quick", show_default=True, help="slim, alexnet, quick, or a YAML file."
+    "--recipe",
+    type=RecipeName(),
+    default="quick",
+    show_default=True,
+    help="slim, alexnet, quick, or a YAML file.",
 )
 @click.option("--print-recipe", is_flag=True, help="Print the recipe as YAML and stop.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option(
     "--max-number-of-steps",
     "steps",
@@ -89,7 +108,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--save-interval-secs",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=600.0,
     show_default=True,
     help="Checkpoint every so many seconds.",
@@ -102,7 +121,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
 @click.option("--mixed-precision", is_flag=True, help="bfloat16 on the way, for GPUs that have it.")
-@click.option("--checkpoint-path", help="Fine-tune from this checkpoint.")
+@click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")
 @click.option(
     "--checkpoint-exclude-scopes",
     default="",
@@ -119,7 +138,6 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @recipe_options
 @plugin_option
 @json_option
-@needs_tensorflow
 def command(
     data: str | None,
     train_dir: str | None,
@@ -139,7 +157,7 @@ def command(
       imgtools train --recipe slim --print-recipe > my.yaml
       imgtools train --data records --train-dir runs/two --recipe my.yaml --learning-rate 0.005
     """
-    from imagenet_tools.training import recipes, run
+    from imagenet_tools.training import recipes
 
     fields = {name: settings.pop(name) for name in recipes.FIELDS if name != "image_size"}
     chosen = recipes.recipe(recipe, **{n: v for n, v in fields.items() if v is not None})
@@ -148,6 +166,11 @@ def command(
         return 0
     if not data or not train_dir:
         raise click.UsageError("--data and --train-dir are needed")
+    from imagenet_tools import tensorflow_version
+
+    tensorflow_version.load()
+    from imagenet_tools.training import run
+
     result = run.train(data, train_dir, recipe=chosen, **settings)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagenet_tools.cli.options import Place, json_option, workers_option
+from imagenet_tools.cli.options import json_option, workers_option
+from imagenet_tools.cli.types import Place
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Verification

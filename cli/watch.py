@@ -7,7 +7,8 @@ import time
 
 import click
 
-from imagenet_tools.cli.options import Place, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import needs_tensorflow, plugin_option
+from imagenet_tools.cli.types import Place
 
 
 @click.command()

@@ -44,7 +44,7 @@ ALLOWED = {
 LIGHT = (
     *("errors", "images", "labels", "raw", "records", "registry", "storage", "synthetic"),
     *("comparison.plan", "engines.processes", "pipelines.specs", "records.reader"),
-    "training.recipes",
+    *("training.checkpoints", "training.recipes"),
 )
 STANDARD = sys.stdlib_module_names
 

@@ -53,7 +53,7 @@ def export(
     """
     target = Path(out)
     if target.exists():
-        raise FileExistsError(f"{target} exists; choose another folder or remove it")
+        raise ValueError(f"{target} exists; choose another folder or remove it")
     loaded = trained_net.load(
         checkpoint,
         preprocessing=preprocessing,

@@ -1,6 +1,7 @@
 """Checkpoints in TF1's name-based format, as TF-Slim writes and reads them.
 
 A checkpoint is model.ckpt-<step>.index and .data-00000-of-00001, named in the file `checkpoint`.
+Finding one loads no TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
@@ -128,6 +128,8 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
     where: see resolve. Raises FileNotFoundError where there is none, DamagedData where it cannot
     be read, which names the others that are beside it.
     """
+    import tensorflow as tf
+
     prefix = resolve(where)
     try:
         reader = tf.train.load_checkpoint(prefix)
@@ -182,6 +184,8 @@ def write(
     Written under a temporary name, synced and renamed, index last, so that a full disk, a kill or a
     power cut leaves the last checkpoint usable. All but the newest `keep` are removed.
     """
+    import tensorflow as tf
+
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     content = {**tensors, GLOBAL_STEP: np.int64(step)}

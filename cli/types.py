@@ -1,0 +1,132 @@
+"""What an option may be: checked as it is read, before anything is imported for the work."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Place(click.Path):
+    """A path, checked as click.Path does, or the URL of a store, which the command looks up."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if isinstance(value, str) and "://" in value:
+            from imagenet_tools import storage
+
+            try:
+                value = storage.normal(value)
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+            if storage.is_remote(value):
+                return value
+        return super().convert(value, param, ctx)
+
+
+class Records(Place):
+    """A folder of records with a manifest that can be read, and these splits in it."""
+
+    def __init__(self, *splits: str) -> None:
+        super().__init__(exists=True, file_okay=False)
+        self.splits = splits
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from imagenet_tools import records, storage
+        from imagenet_tools.errors import DamagedData
+
+        place = super().convert(value, param, ctx)
+        if storage.is_remote(place):
+            return place
+        try:
+            there = records.read_manifest(place).splits
+        except DamagedData:
+            raise
+        except (ValueError, FileNotFoundError) as error:
+            self.fail(str(error), param, ctx)
+        if missing := [name for name in self.splits if name not in there]:
+            self.fail(f"{place} has no split {missing[0]!r}; it has {', '.join(there)}", param, ctx)
+        return place
+
+
+class CheckpointPlace(Place):
+    """A checkpoint, or the folder or archive that it is in."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from imagenet_tools import storage
+        from imagenet_tools.training import archives, checkpoints
+
+        place = super().convert(value, param, ctx)
+        archive = Path(place).is_file() and place.endswith(archives.ENDINGS)  # unpacked when used
+        if not storage.is_remote(place) and not archive:
+            try:
+                checkpoints.resolve(place)
+            except FileNotFoundError as error:
+                self.fail(str(error), param, ctx)
+        return place
+
+
+class PreprocessingName(click.ParamType):
+    """A pipeline's name, variant or cross; an unknown one is a usage error naming the near ones."""
+
+    name = "pipeline"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        from imagenet_tools import registry, tensorflow_version
+
+        tensorflow_version.later()
+        try:
+            registry.get(value)
+        except (LookupError, ValueError) as error:
+            self.fail(str(error.args[0] if error.args else error), param, ctx)
+        return str(value)
+
+
+class RecipeName(click.ParamType):
+    """A recipe of the package, or a YAML file of one."""
+
+    name = "recipe"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from imagenet_tools.training import recipes
+
+        try:
+            recipes.recipe(value)
+        except (LookupError, ValueError, OSError) as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+class Finite(click.FloatRange):
+    """A number within a range; infinity and what is no number are in none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return float(number)
+
+
+SEED = click.IntRange(-(2**31), 2**31 - 1)  # TensorFlow's draws take an int32
+
+
+class SliceType(click.ParamType):
+    """i/N, from 0/N to N-1/N."""
+
+    name = "i/N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from imagenet_tools.engines import slices
+
+        try:
+            return slices.parse(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Name the near ones among the known: ' Did you mean x?' or an empty string."""
+    near = difflib.get_close_matches(word, known, n=3)
+    return f" Did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,122 @@
+"""What is typed wrong: exit code 2, one line that names it, and no wait for TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Command line, and what its error names. PLACES: DATA a folder of records, EMPTY an empty folder,
+# FILE a text file, RUN has a checkpoint; NOSUCH is nowhere.
+TABLE = """
+train --data NOSUCH --train-dir run                              | NOSUCH
+train --data EMPTY --train-dir run                               | EMPTY holds no imgtools_manifest
+train --data FILE --train-dir run                                | FILE
+train --data DATA --train-dir FILE                               | FILE
+train --data DATA                                                | --train-dir
+train --data DATA --train-dir run --epochs -1                    | epochs is -1.0
+train --data DATA --train-dir run --epochs nan                   | epochs is nan
+train --data DATA --train-dir run --batch-size 0                 | batch_size is 0
+train --data DATA --train-dir run --seed 99999999999             | --seed
+train --data DATA --train-dir run --save-interval-secs nan       | --save-interval-secs
+train --data DATA --train-dir run --recipe NOSUCH                | NOSUCH
+train --data DATA --train-dir run --recipe FILE                  | FILE, line 1
+train --data DATA --train-dir run --preprocessing incepton       | Did you mean inception
+train --data DATA --train-dir run --checkpoint-path NOSUCH       | NOSUCH
+train --data DATA --train-dir run --plugin NOSUCH                | NOSUCH
+train --data DATA --train-dir run --bacth-size 8                 | --batch-size
+eval --data NOSUCH --checkpoint EMPTY                            | NOSUCH
+eval --data DATA --checkpoint NOSUCH                             | NOSUCH
+eval --data DATA --checkpoint NOSUCH.zip                         | NOSUCH.zip
+eval --data DATA --checkpoint EMPTY                              | EMPTY holds no checkpoint
+eval --data DATA --checkpoint RUN --split test                   | no split 'test'; it has train
+eval --data DATA --checkpoint RUN --image-size 0                 | --image-size
+predict NOSUCH.jpg --checkpoint EMPTY                            | NOSUCH.jpg
+predict FILE --checkpoint NOSUCH                                 | NOSUCH
+predict FILE --checkpoint EMPTY --data EMPTY                     | EMPTY holds no
+export --checkpoint NOSUCH --out out                             | NOSUCH
+compare-preproc                                                  | two pipelines or more
+compare-preproc alexnet                                          | two pipelines or more
+compare-preproc alexnet incepton                                 | Did you mean inception
+compare-preproc alexnet vgg+incepton.colour                      | Did you mean inception
+compare-preproc alexnet vgg --data EMPTY                         | EMPTY holds no imgtools_manifest
+compare-preproc alexnet vgg --epochs -1                          | --epochs
+compare-preproc alexnet vgg --epochs inf                         | --epochs
+compare-preproc alexnet vgg --margin nan                         | --margin
+compare-preproc alexnet vgg --recipe NOSUCH                      | NOSUCH
+compare-preproc alexnet vgg --config NOSUCH                      | NOSUCH
+compare-preproc alexnet vgg --config FILE                        | FILE, line 1
+compare-preproc alexnet vgg --run-slice 3/2 --data DATA          | --run-slice
+compare-preproc alexnet vgg --run-slice 0/2                      | --run-slice needs --data
+compare-preproc alexnet vgg --address x                          | --address
+compare-preproc alexnet vgg --image-size 1                       | --image-size
+compare-runs                                                     | --a
+compare-runs NOSUCH                                              | NOSUCH
+compare-runs EMPTY --margin -1                                   | --margin
+compare-runs --a NOSUCH --b FILE                                 | NOSUCH
+diagnose alexnet --data EMPTY                                    | EMPTY holds no
+diagnose alexnet --recipe NOSUCH                                 | NOSUCH
+diagnose incepton                                                | Did you mean inception
+check-preproc incepton                                           | Did you mean inception
+check-preproc alexnet:lightning=0                                | Did you mean lighting
+describe-preproc incepton                                        | Did you mean inception
+preview alexnet --image NOSUCH --out sheet.png                   | NOSUCH
+explain-draw alexnet --image NOSUCH                              | NOSUCH
+watch NOSUCH                                                     | NOSUCH
+finalize NOSUCH                                                  | NOSUCH
+finalize EMPTY                                                   | EMPTY
+list-runs NOSUCH                                                 | NOSUCH
+plan --difference nan                                            | --difference
+inspect NOSUCH                                                   | NOSUCH
+verify-tfrecords NOSUCH                                          | NOSUCH
+repair-tfrecords DATA --raw NOSUCH                               | NOSUCH
+build-tfrecords --raw NOSUCH --out out                           | NOSUCH
+build-tfrecords --raw EMPTY --out out                            | EMPTY: no known layout
+build-tfrecords --raw EMPTY --out FILE                           | FILE
+describe-records EMPTY                                           | EMPTY holds no
+slim-run NOSUCH.py                                               | NOSUCH.py
+slim-run FILE                                                    | no TF-Slim checkout
+slim-patch NOSUCH                                                | NOSUCH
+new-pipeline 3x                                                  | 3x
+tarin                                                            | Did you mean train
+"""
+ROWS = [tuple(part.strip() for part in row.split("|")) for row in TABLE.strip().splitlines()]
+# All in one process: TensorFlow would be seen at once by all that follow.
+RUN = """
+import contextlib, io, json, shlex, sys
+from imagenet_tools.cli import main
+for line in sys.stdin.read().splitlines():
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        code = main.run(shlex.split(line))
+    print(json.dumps([code, said.getvalue(), "tensorflow.python" in sys.modules]))
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list]:
+    """Command line -> exit code, stderr, and whether TensorFlow is there by then."""
+    place = tmp_path_factory.mktemp("wrong")
+    (place / "EMPTY").mkdir()
+    (place / "RUN").mkdir()
+    (place / "RUN" / "model.ckpt-1.index").touch()
+    (place / "FILE").write_text("nothing: in particular\n")
+    (place / "DATA").symlink_to(tiny_records)
+    lines = [command for command, _ in ROWS]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], input="\n".join(lines), cwd=place,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert sorted(path.name for path in place.iterdir()) == ["DATA", "EMPTY", "FILE", "RUN"]
+    assert not list((place / "EMPTY").iterdir())
+    return dict(zip(lines, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize(("command", "named"), ROWS, ids=[command for command, _ in ROWS])
+def test_it_is_refused_at_once(command: str, named: str, outcomes: dict[str, list]) -> None:
+    code, said, tensorflow = outcomes[command]
+    assert (code, tensorflow) == (2, False), said
+    assert named in said and "not expected" not in said

@@ -1,0 +1,159 @@
+"""Near-duplicates among images: which of them show one picture, found by their hashes.
+
+Those of a split are looked for once and kept beside its shards, as lists of records' numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from tqdm import tqdm
+
+from imagenet_tools.images import likeness
+from imagenet_tools.records.reader import Record, RecordReader, open_records
+from imagenet_tools.records.shards import shard_paths
+from imagenet_tools.storage.write import write_json
+
+VERSION = 1  # of the file; raised when other images become near-duplicates
+
+# Of two hashes that differ in 10 bits, one of the four parts differs in 2 at most: so those are
+# looked up by each part, with every change of up to 2 bits.
+_PART = 16
+_CHANGES = [
+    sum(1 << bit for bit in bits)
+    for count in range(likeness.NEAR // (64 // _PART) + 1)
+    for bits in itertools.combinations(range(_PART), count)
+]
+_EVEN, _FOURS, _BYTES, _EACH = (
+    np.uint64(byte * 0x0101010101010101) for byte in (0x55, 0x33, 0x0F, 0x01)
+)
+
+
+def near(hashes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Pairs of uint64 hashes that differ in at most likeness.NEAR bits: int64 [pairs, 2].
+
+    Of hashes among themselves each pair once; else (index of the first, index of the other). Blank
+    images are near to none.
+    """
+    first, second = hashes, hashes if others is None else others
+    mine, theirs = np.flatnonzero(~blank(first)), np.flatnonzero(~blank(second))
+    found = [np.zeros((0, 2), np.int64)]
+    for shift in range(0, 64, _PART):
+        key, table = (_part(one, shift) for one in (first[mine], second[theirs]))
+        order = np.argsort(table, kind="stable")
+        starts = np.searchsorted(table[order], np.arange((1 << _PART) + 1))
+        for change in _CHANGES:
+            low, high = starts[key ^ change], starts[(key ^ change) + 1]
+            counts = high - low
+            a = np.repeat(np.arange(len(mine)), counts)
+            within = np.arange(len(a)) - np.repeat(np.cumsum(counts) - counts, counts)
+            pairs = np.stack([mine[a], theirs[order[low[a] + within]]], axis=1)
+            if others is None:
+                pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+            differ = _ones(first[pairs[:, 0]] ^ second[pairs[:, 1]])
+            found.append(pairs[differ <= likeness.NEAR])
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _part(hashes: np.ndarray, shift: int) -> np.ndarray:
+    return np.asarray((hashes >> np.uint64(shift)) & np.uint64((1 << _PART) - 1)).astype(np.int64)
+
+
+def _ones(numbers: np.ndarray) -> np.ndarray:
+    """How many bits of each uint64 are set: sums of pairs, of fours, of bytes, of all eight."""
+    left = numbers - ((numbers >> np.uint64(1)) & _EVEN)
+    left = (left & _FOURS) + ((left >> np.uint64(2)) & _FOURS)
+    left = (left + (left >> np.uint64(4))) & _BYTES
+    return np.asarray((left * _EACH) >> np.uint64(56))
+
+
+def blank(hashes: np.ndarray) -> np.ndarray:
+    """bool [n]: the image is of one shade."""
+    return np.asarray(hashes >= np.uint64(likeness.FLAT))
+
+
+def grouped(hashes: np.ndarray, thumbnail: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Which images show one picture: int32 [n], a number for each group, 0 to groups - 1.
+
+    thumbnail: of the image with this number, asked for where hashes are near. Blank images of one
+    shade are a group: a net has one answer for them all.
+    """
+    seen: dict[int, np.ndarray] = {}
+
+    def look(at: int) -> np.ndarray:
+        if at not in seen:
+            seen[at] = thumbnail(at)
+        return seen[at]
+
+    pairs = [(a, b) for a, b in near(hashes).tolist() if likeness.alike(look(a), look(b))]
+    for shade in np.unique(hashes[blank(hashes)]):
+        first, *rest = np.flatnonzero(hashes == shade).tolist()
+        pairs += [(first, other) for other in rest]
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(hashes), len(hashes)))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+
+
+def groups(folder: str | os.PathLike[str], split: str) -> np.ndarray:
+    """Which images of a split show one picture: int32 [records], in their order; see `grouped`.
+
+    Raises what open_records raises, and DamagedData for a record that cannot be read.
+    """
+    reader = open_records(folder, split)
+    kept = Path(os.path.dirname(shard_paths(folder, split)[0])) / file_name(split)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
+        return _read(kept, reader)
+    found = _look(reader)
+    with contextlib.suppress(OSError):  # a folder that is only read
+        several = [np.flatnonzero(found == one).tolist() for one in _repeated(found)]
+        write_json(kept, {"version": VERSION, "data": reader.digest, "groups": several})
+    return found
+
+
+def file_name(split: str) -> str:
+    """The name under which a split's near-duplicates are kept; no reader's glob matches it."""
+    return f"imgtools_near_duplicates_{split}.json"
+
+
+def _read(path: Path, reader: RecordReader) -> np.ndarray:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if (content["version"], content["data"]) != (VERSION, reader.digest):
+        raise ValueError(f"{path} is of other records")
+    found = np.arange(len(reader), dtype=np.int32)
+    for members in content["groups"]:
+        found[members] = members[0]
+    return found
+
+
+def _repeated(found: np.ndarray) -> np.ndarray:
+    """The numbers of the groups of several images."""
+    return np.flatnonzero(np.bincount(found) > 1)
+
+
+def _look(reader: RecordReader) -> np.ndarray:
+    def hashed(at: int) -> int:
+        try:
+            return likeness.perceptual_hash(_thumbnail(reader[at]))
+        except ValueError:  # what does not decode is like nothing else
+            return likeness.FLAT | 1 << 62 | at
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        several = pool.map(hashed, range(len(reader)))
+        bar = tqdm(several, "near-duplicates", len(reader), unit="image", disable=None)
+        hashes = np.fromiter(bar, np.uint64, len(reader))
+    return grouped(hashes, lambda at: _thumbnail(reader[at]))
+
+
+def _thumbnail(record: Record) -> np.ndarray:
+    if record.image_format == "RAW":
+        return likeness.squeezed(record.pixels())
+    return likeness.thumbnail(record.encoded)

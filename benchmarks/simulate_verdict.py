@@ -30,7 +30,8 @@ class Regime:
     tau: deviation in points of a run's accuracy beyond the churn of images. ratio: A's variance of
     it over B's. image_variance: of the arms' difference in an image's chance of being right; above
     0 every comparison has images of its own. shared: correlation of the runs of one seed. copies:
-    near-duplicates of every image. classes: drawn anew, this many, with effects of 2 points.
+    near-duplicates of every image. known: these are told as groups. classes: drawn anew, this
+    many, with effects of 2 points.
     """
 
     k_a: int = 3
@@ -43,6 +44,7 @@ class Regime:
     tails: str = "normal"
     shared: float = 0.0
     copies: int = 1
+    known: bool = False
     classes: int = 0
 
 
@@ -87,7 +89,8 @@ def comparisons(regime: Regime, draws: int, seed: int = 0) -> Iterator[statistic
             shift = regime.tau / 100 * scale * (together[:k] + alone)
             line = chance + shift[:, None] * weights(chance, regime)
             arms.append(rng.random((k, regime.n), np.float32) < line)
-        yield statistics.difference(*arms)
+        groups = np.repeat(np.arange(regime.n), regime.copies)[: regime.n]
+        yield statistics.difference(arms[0], arms[1], groups if regime.known else None)
 
 
 def rates(regime: Regime, draws: int, seed: int = 0) -> tuple[float, float]:
@@ -191,9 +194,14 @@ REGIMES: dict[str, list[Regime]] = {
     "3 and 5 seeds shared, correlation .3, .9": [
         Regime(k, k, tau=1, shared=shared) for k in (3, 5) for shared in (0.3, 0.9)
     ],
+    "near-duplicates that are found, 2, 5, 10 of every image, 3 and 5 seeds": [
+        Regime(k, k, copies=copies, known=True, image_variance=0.06)
+        for k in (3, 5)
+        for copies in (2, 5, 10)
+    ],
 }
 OUTSIDE: dict[str, list[Regime]] = {
-    "near-duplicates, 4 or 10 of every image, 3 seeds": [
+    "near-duplicates that are not found, 4 or 10 of every image, 3 seeds": [
         Regime(copies=copies, image_variance=0.06) for copies in (4, 10)
     ],
     "10 other classes, deviation 2 points, 3 and 5 seeds": [

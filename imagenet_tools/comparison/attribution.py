@@ -43,7 +43,9 @@ def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
             weight = 1 / len(parts) / math.comb(len(others), len(subset))
             for chosen, sign in (((*subset, part), 1.0), (subset, -1.0)):
                 weights[combined(first, second, chosen).fingerprint] += sign * weight
-        points, interval = statistics.combination(list(correct.values()), list(weights.values()))
+        points, interval = statistics.combination(
+            list(correct.values()), list(weights.values()), groups=arms[0].group
+        )
         found.append(Share(part, points, interval))
     return found
 
@@ -61,15 +63,15 @@ def effects(contrast: Contrast) -> list[Share]:
     mean_a, mean_b = (np.mean([runs[a], runs[b]], axis=0) for runs in (runs_a, runs_b))
     half_a, half_b = ((runs[a].astype(float) - runs[b]) / 2 for runs in (runs_a, runs_b))
     return [
-        _of_two("training", mean_a, mean_b),
-        _of_two("evaluation", half_a, -half_b),
-        _of_two("interaction", half_a, half_b),
+        _of_two("training", mean_a, mean_b, contrast.group),
+        _of_two("evaluation", half_a, -half_b, contrast.group),
+        _of_two("interaction", half_a, half_b, contrast.group),
     ]
 
 
-def _of_two(part: str, a: np.ndarray, b: np.ndarray) -> Share:
+def _of_two(part: str, a: np.ndarray, b: np.ndarray, groups: np.ndarray | None) -> Share:
     """A share that is a difference of the arms' runs, [seeds, images]."""
     if min(len(a), len(b)) < 2:
         return Share(part, 100 * float(a.mean() - b.mean()), UNKNOWN)
-    found = statistics.difference(a, b)
+    found = statistics.difference(a, b, groups)
     return Share(part, found.value, found.interval())

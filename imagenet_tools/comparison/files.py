@@ -57,7 +57,11 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     if names[0] == names[1]:
         names = [f"{names[0]} (a)", f"{names[1]} (b)"]
     correct = [np.stack([run.predictions.correct for run in arm]) for arm in arms]
-    return verdict(correct[0], correct[1], margin, names=(names[0], names[1]), distinct=True)
+    groups = next(
+        (run.predictions.group for run in runs if run.predictions.group is not None), None
+    )
+    named = names[0], names[1]
+    return verdict(correct[0], correct[1], margin, names=named, distinct=True, groups=groups)
 
 
 def _read(file: Path) -> Run:

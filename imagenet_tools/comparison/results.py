@@ -31,7 +31,8 @@ class ArmResults:
     """The runs of one arm: seeds in order; those without a net to judge have no part in means.
 
     failures: why, of each that diverged. Where all did, everything but these two is empty.
-    correct: evaluation path -> bool [seeds, images]; the arm's own path under its slug.
+    correct: evaluation path -> bool [seeds, images]; the arm's own path under its slug. group: int
+    [images], one number for images that show one picture; None where that is not known.
     """
 
     arm: Arm
@@ -45,6 +46,7 @@ class ArmResults:
     top1: np.ndarray  # int32 [seeds, images], the class predicted under its own path
     chance: np.ndarray  # float32 [seeds, images], of that class
     true_chance: np.ndarray  # float32 [seeds, images], of the true class
+    group: np.ndarray | None = None
 
     @property
     def planned(self) -> int:
@@ -86,6 +88,11 @@ class Contrast:
     def judged(self) -> bool:
         """True where both arms have a run that reached the end."""
         return bool(self.a.seeds and self.b.seeds)
+
+    @property
+    def group(self) -> np.ndarray | None:
+        """As ArmResults.group; the images of both are the same."""
+        return self.b.group if self.a.group is None else self.a.group
 
     @property
     def shared_seeds(self) -> tuple[int, ...]:
@@ -189,6 +196,7 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
         top1=np.stack([predictions.top5[:, 0] for predictions in own]),
         chance=np.stack([predictions.probability[:, 0] for predictions in own]),
         true_chance=np.stack([predictions.true_probability for predictions in own]),
+        group=next((one.group for one in own if one.group is not None), None),
     )
 
 
@@ -204,9 +212,10 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contras
         a,
         b,
         verdict(
-            right_a, right_b, plan.margin, alpha=alpha, later=later, names=names, distinct=True
+            right_a, right_b, plan.margin, alpha=alpha, later=later, names=names, distinct=True,
+            groups=b.group if a.group is None else a.group,
         ),
-    )
+    )  # fmt: skip
     # Where runs diverged, those of the same seed, and not those of equal place.
     shared = judged.shared_seeds
     paired_a = right_a[[a.seeds.index(seed) for seed in shared]]

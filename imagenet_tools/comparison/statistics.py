@@ -82,8 +82,13 @@ class Difference:
         return float(chance_to_win(self.value, self.run_variance, self.seed_variance, self.seed_df))
 
 
-def difference(runs_a: np.ndarray, runs_b: np.ndarray) -> Difference:
+def difference(
+    runs_a: np.ndarray, runs_b: np.ndarray, groups: np.ndarray | None = None
+) -> Difference:
     """Estimate the difference of two arms from arrays [seeds, images], 2 seeds or more.
+
+    groups: int [images], the same number for images that show one picture, which then count as one
+    (`clustered`); n below is the number of groups.
 
     Var(d) = s_A^2/k_A + s_B^2/k_B + max(0, Var_i(d_i) - churn) / n + 2 / n^2, where d_i is image
     i's mean difference, churn the part of its variance that single runs explain, and the last
@@ -93,6 +98,7 @@ def difference(runs_a: np.ndarray, runs_b: np.ndarray) -> Difference:
     a, b = checked(runs_a, runs_b)
     if min(len(a), len(b)) < 2:
         raise ValueError("a difference between pipelines needs 2 seeds an arm or more")
+    (a, b), known = clustered((a, b), groups)
     n = a.shape[1]
     if n < 2:
         raise ValueError(f"a difference between pipelines needs 2 images or more, not {n}")
@@ -111,7 +117,7 @@ def difference(runs_a: np.ndarray, runs_b: np.ndarray) -> Difference:
         image_variance=image_variance,
         churn=1e4 * churn / n,
         seed_df=seed_df,
-        df=float(total_degrees(seed_variance, seed_df, image_variance, n)),
+        df=float(total_degrees(seed_variance, seed_df, image_variance, known)),
         mean_a=float(accuracy_a.mean()),
         mean_b=float(accuracy_b.mean()),
         sd_a=math.sqrt(variance_a),
@@ -120,8 +126,39 @@ def difference(runs_a: np.ndarray, runs_b: np.ndarray) -> Difference:
     )
 
 
+def clustered(
+    arms: Sequence[np.ndarray], groups: np.ndarray | None
+) -> tuple[list[np.ndarray], float]:
+    """Arrays [seeds, images] as [seeds, groups], the mean of every run unchanged, and how many
+    groups of equal size would tell as much.
+
+    What each group adds to the accuracy less what its size would, so that the variance between the
+    columns is the cluster-robust one (Liang and Zeger 1986). A few large groups make that variance
+    an estimate from few values: as many as Satterthwaite has it, where what a group adds varies
+    with its size, (sum of squares)^2 / sum of fourth powers.
+    """
+    n = arms[0].shape[1]
+    if groups is None:
+        return list(arms), float(n)
+    if np.shape(groups) != (n,):
+        raise ValueError(f"groups must be one number an image, {n:,}, not {np.shape(groups)}")
+    _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(sizes) == n:
+        return list(arms), float(n)
+    found = []
+    for arm in arms:
+        sums = np.stack([np.bincount(member, run, len(sizes)) for run in arm])
+        mean = float(arm.mean())
+        found.append(mean + len(sizes) / n * (sums - sizes * mean))
+    squares = sizes.astype(float) ** 2
+    return found, float(squares.sum() ** 2 / (squares**2).sum())
+
+
 def combination(
-    arms: Sequence[np.ndarray], weights: Sequence[float], level: float = 0.95
+    arms: Sequence[np.ndarray],
+    weights: Sequence[float],
+    level: float = 0.95,
+    groups: np.ndarray | None = None,
 ) -> tuple[float, tuple[float, float]]:
     """A weighted sum of many arms' mean accuracies, in points, and its two-sided interval.
 
@@ -130,8 +167,9 @@ def combination(
     arms of 3 seeds have 11 in place of some 4 of two arms. Errors of a nominal 5 % with Shapley's
     weights, 8 arms of 2 or 3 seeds and images that are new in every draw: 4.1 to 4.3 %, and 4.1 to
     5.2 % where half of the arms have 4 or 16 times the variance of the others (2,500 draws each).
-    Without bounds where no arm has 2 seeds.
+    Without bounds where no arm has 2 seeds. groups: as for `difference`.
     """
+    arms, known = clustered(arms, groups)
     n = arms[0].shape[1]
     value = 100 * sum(w * float(arm.mean()) for w, arm in zip(weights, arms, strict=True))
     if not any(weights):
@@ -147,7 +185,7 @@ def combination(
     churn = sum(w**2 * _churn(arm) for w, arm in many)
     extra = EXTRA_IMAGES / 2 * sum(w**2 for w in weights) / n**2
     image_variance = 1e4 * (max(0.0, float(np.var(image, ddof=1)) - churn) / n + extra)
-    df = float(total_degrees(seed_variance, POOLED * seed_df, image_variance, n))
+    df = float(total_degrees(seed_variance, POOLED * seed_df, image_variance, known))
     half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(seed_variance + image_variance)
     return value, (value - half, value + half)
 
@@ -200,22 +238,20 @@ def _welch(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> Any:
     return np.divide((a + b) ** 2, below, out=np.zeros_like(below), where=below > 0) - 2
 
 
-def total_degrees(seed_variance: Any, seed_df: Any, image_variance: Any, n: int) -> Any:
-    """Degrees of freedom with the image component added, at most n - 1.
+def total_degrees(seed_variance: Any, seed_df: Any, image_variance: Any, n: float) -> Any:
+    """Degrees of freedom with the image component added, which has n - 1.
 
-    Satterthwaite's, seed_df * (total / seed_variance)^2 for an image component that is as good as
-    known; but of a seed variance that is taken 1 + 10 / seed_df^2 times as large as it was found.
-    It is an estimate from a few seeds, and where these agree by luck the error is too small and the
-    degrees too many at once: without that factor errors are 6.7 % at 2 seeds and 5.3 % at 3, and
-    more with unequal variances. Simulated for image components of 2 to 90 % of the variance, errors
-    of a nominal 5 % are 2.6 to 3.3 % at 2 seeds an arm, 3.9 to 4.7 % at 3, 4.4 to 5.0 % at 5, and
-    at most 5.0 % at variances of 4:1, 6.0 % at 16:1, unequal seeds included.
+    Satterthwaite's, but of a seed variance that is taken 1 + 10 / seed_df^2 times as large as it
+    was found. It is an estimate from a few seeds, and where these agree by luck the error is too
+    small and the degrees too many at once: without that factor errors are 6.7 % at 2 seeds and
+    5.3 % at 3, and more with unequal variances. Simulated for image components of 2 to 90 % of the
+    variance, errors of a nominal 5 % are 2.6 to 3.3 % at 2 seeds an arm, 3.9 to 4.7 % at 3, 4.4 to
+    5.0 % at 5, and at most 5.0 % at variances of 4:1, 6.0 % at 16:1, unequal seeds included.
     """
     seed_variance, seed_df = np.asarray(seed_variance, float), np.asarray(seed_df, float)
     careful = (1 + CARE / seed_df**2) * seed_variance
-    share = np.divide(careful, careful + image_variance)
-    with np.errstate(divide="ignore"):  # no variance between seeds: the images alone count
-        return np.minimum(seed_df / share**2, n - 1)
+    share = careful / (careful + image_variance)
+    return 1 / (share**2 / seed_df + (1 - share) ** 2 / max(n - 1, 1))
 
 
 def chance_to_win(value: Any, run_variance: Any, seed_variance: Any, seed_df: Any) -> Any:
@@ -264,37 +300,6 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, flo
     if only_a + only_b == 0:
         return 0, 0, 1.0
     return only_a, only_b, float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
-
-
-def bootstrap_interval(
-    correct_a: np.ndarray, correct_b: np.ndarray, *, draws: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval by resampling seeds and images together; a check on the formula.
-
-    A resample of few seeds is too narrow (3 seeds: 2/3 of their variance), so it is widened by
-    sqrt(k / (k - 1)) about the estimate. What single images change from run to run comes in with
-    the seeds and again with the images (Owen 2007, the pigeonhole bootstrap), so that it is too
-    wide, by up to 1.4 times, where runs differ by nothing else.
-    """
-    rng = np.random.default_rng(seed)
-    a, b = checked(correct_a, correct_b)
-    # Images that the same runs get right are alike: their kinds are drawn, some dozens.
-    stacked, n = np.vstack([a, b]), a.shape[1]
-    kind = np.zeros(n, np.int64)
-    for run in stacked:
-        kind = np.unique(2 * kind + run, return_inverse=True)[1]
-    _, first, counts = np.unique(kind, return_index=True, return_counts=True)
-    kinds = stacked[:, first].T.astype(np.float64)
-    runs = rng.multinomial(n, counts / n, draws) @ kinds / n  # [draws, seeds of a and b]
-    means = []
-    for arm in (runs[:, : len(a)], runs[:, len(a) :]):
-        pick = rng.integers(0, arm.shape[1], arm.shape)
-        means.append(np.take_along_axis(arm, pick, 1).mean(1))
-    low, high = np.percentile(100 * (means[0] - means[1]), [2.5, 97.5])
-    value = 100 * float(a.mean() - b.mean())
-    k = min(len(a), len(b))
-    widen = math.sqrt(k / (k - 1)) if k > 1 else 1.0
-    return value + widen * (float(low) - value), value + widen * (float(high) - value)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

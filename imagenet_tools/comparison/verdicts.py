@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from imagenet_tools.comparison import power, statistics
+from imagenet_tools.comparison import bootstrap, power, statistics
 from imagenet_tools.comparison.statistics import Difference
 
 KINDS = ("A better", "B better", "equivalent", "inconclusive")
@@ -37,7 +37,8 @@ class Verdict:
     kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look, later:
     of one with more seeds. estimate: the difference with its components (None with one seed).
     bootstrap: a check of the interval. seed_correlation: of the arms' accuracies over the seeds
-    they share, None where it cannot be known. seeds_more: how many more seeds an arm would probably
+    they share, None where it cannot be known. near_duplicates: images that show what another one
+    shows, and are counted with it. seeds_more: how many more seeds an arm would probably
     settle an inconclusive one; None where more than 200, unknown, or no help. images_more: how many
     more images would, where they are what is missing. p: adjusted for the other contrasts where
     there are several.
@@ -51,6 +52,7 @@ class Verdict:
     later: float
     seeds: tuple[int, int]
     images: int
+    near_duplicates: int = 0
     interval: tuple[float, float] = (-math.inf, math.inf)
     p: float = 1.0
     equivalence_p: float = 1.0
@@ -67,6 +69,11 @@ class Verdict:
         """ "A", "B" or None."""
         return {"A better": "A", "B better": "B"}.get(self.kind)
 
+    @property
+    def pictures(self) -> int:
+        """Images, near-duplicates counted once."""
+        return self.images - self.near_duplicates
+
 
 def verdict(
     correct_a: np.ndarray,
@@ -77,15 +84,17 @@ def verdict(
     later: float | None = None,
     names: tuple[str, str] = ("A", "B"),
     distinct: bool = False,
+    groups: np.ndarray | None = None,
 ) -> Verdict:
     """Judge two pipelines from which images each run got right.
 
     correct_a, correct_b: boolean [seeds, images], the same images in the same order; rows of equal
     place are of equal seeds. margin: points within which a difference is of no account. alpha:
     level of this look. later: that of a look with more seeds (default: the same). distinct: the
-    runs are known to be no copies of each other, though nets that only guess may answer alike. One
-    seed an arm never names a winner, nor do fewer than 50 images. Raises ValueError for other
-    arrays, a margin that is not above 0, or a run given twice.
+    runs are known to be no copies of each other, though nets that only guess may answer alike.
+    groups: int [images], one number for images that show one picture, which count as one; None
+    where they are not known. One seed an arm never names a winner, nor do fewer than 50 pictures.
+    Raises ValueError for other arrays, a margin that is not above 0, or a run given twice.
     """
     if not margin > 0:
         raise ValueError(f"margin is {margin} points; it must be above 0")
@@ -96,6 +105,7 @@ def verdict(
     if not distinct:
         refuse_copies(correct_a, correct_b, names)
     seeds, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
+    repeated = 0 if groups is None else images - len(np.unique(groups))
     pairs = tuple(
         Checkpoints(*statistics.mcnemar(a, b)) for a, b in zip(correct_a, correct_b, strict=False)
     )
@@ -109,9 +119,9 @@ def verdict(
         return Verdict(
             kind="inconclusive", sentence=sentence, difference=value, margin=margin, alpha=alpha,
             later=alpha if later is None else later, seeds=seeds, images=images,
-            checkpoints=pairs, seeds_more=max(0, 3 - min(seeds)),
+            near_duplicates=repeated, checkpoints=pairs, seeds_more=max(0, 3 - min(seeds)),
         )  # fmt: skip
-    estimate = statistics.difference(correct_a, correct_b)
+    estimate = statistics.difference(correct_a, correct_b, groups)
     correlation = None
     if seeds[0] == seeds[1]:
         correlation = statistics.seed_correlation(correct_a.mean(1), correct_b.mean(1))
@@ -124,11 +134,12 @@ def verdict(
         later=alpha if later is None else later,
         seeds=seeds,
         images=images,
+        near_duplicates=repeated,
         interval=estimate.interval(),
         p=estimate.p,
         equivalence_p=estimate.equivalence_p(margin),
         chance_a_beats_b=estimate.chance_a_beats_b,
-        bootstrap=statistics.bootstrap_interval(correct_a, correct_b),
+        bootstrap=bootstrap.bootstrap_interval(correct_a, correct_b, groups=groups),
         estimate=estimate,
         checkpoints=pairs,
         seed_correlation=correlation,
@@ -159,7 +170,7 @@ def concluded(judged: Verdict, names: tuple[str, str], contrasts: int = 1) -> Ve
     """
     assert judged.estimate is not None
     kind = decide(judged.difference, judged.p, judged.equivalence_p, judged.alpha)
-    if judged.images < FEWEST_IMAGES:
+    if judged.pictures < FEWEST_IMAGES:
         kind = "inconclusive"
     more = images = None
     if kind == "inconclusive":
@@ -203,7 +214,7 @@ def more_images(judged: Verdict) -> int | None:
     seen, or of the margin, with the usual power although the seeds told everything.
     """
     assert judged.estimate is not None
-    n = judged.images
+    n = judged.pictures
     if n < FEWEST_IMAGES:
         return FEWEST_IMAGES - n
     target = max(abs(judged.difference), judged.margin)
@@ -231,7 +242,7 @@ def chance_decided(judged: Verdict, seeds: int, alpha: float) -> float:
     share = min(1.0, min(judged.seeds) / seeds)
     then, spread = variance * share, np.sqrt(variance * (1 - share))
     image_variance = estimate.image_variance
-    df = statistics.total_degrees(then, 2 * (seeds - 1), image_variance, judged.images)
+    df = statistics.total_degrees(then, 2 * (seeds - 1), image_variance, judged.pictures)
     se = np.sqrt(then + image_variance)
     differs = stats.t.ppf(1 - alpha / 2, df) * se
     equal = np.clip(judged.margin - stats.t.ppf(1 - alpha, df) * se, 0, differs)
@@ -278,6 +289,8 @@ def say(judged: Verdict, names: tuple[str, str]) -> str:
     if judged.kind == "B better":
         first, second, value, low, high = names[1], names[0], -value, -high, -low
     from_what = f"{judged.seeds[0]} + {judged.seeds[1]} seeds, {judged.images:,} images"
+    if judged.near_duplicates:
+        from_what += f", near-duplicates counted once: {judged.pictures:,}"
     span = f"95 % interval {low:+.2f} to {high:+.2f}; {from_what}"
     if judged.winner:
         beats = judged.chance_a_beats_b if judged.winner == "A" else 1 - judged.chance_a_beats_b
@@ -291,7 +304,7 @@ def say(judged: Verdict, names: tuple[str, str]) -> str:
             f"(difference {value:+.2f}, {span})"
         )
     advice = _advice(judged)
-    if not low <= 0 <= high and judged.images >= FEWEST_IMAGES:
+    if not low <= 0 <= high and judged.pictures >= FEWEST_IMAGES:
         # One comparison looked at once would have a winner.
         advice = f"p = {judged.p:.2g} is not below the level of {judged.alpha:g} here; {advice}"
     return f"Inconclusive: {first} less {second} is {value:+.2f} points of top-1 ({span}); {advice}"
@@ -299,11 +312,11 @@ def say(judged: Verdict, names: tuple[str, str]) -> str:
 
 def _advice(judged: Verdict) -> str:
     """What an undecided comparison lacks."""
-    if judged.images < FEWEST_IMAGES:
-        return f"{judged.images} images are too few for a verdict, which takes {FEWEST_IMAGES}"
+    if judged.pictures < FEWEST_IMAGES:
+        return f"{judged.pictures} images are too few for a verdict, which takes {FEWEST_IMAGES}"
     if judged.images_more is not None:
         return (
-            f"{judged.images:,} images are too few, however many seeds: about "
+            f"{judged.pictures:,} images are too few, however many seeds: about "
             f"{judged.images_more:,} more images would probably settle it"
         )
     more = judged.seeds_more

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from imagenet_tools import nets, records
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import label_check, metrics, trained_net
 from imagenet_tools.evaluation.scores import Predictions, doubts, score, write_predictions
+from imagenet_tools.records import alike
 from imagenet_tools.training import batches, damage
 
 # Images go through the net this many at a time, padded, whatever the batch size: matrix products
@@ -30,8 +31,10 @@ class EvalResult:
 
     n: images. metrics: every figure of metrics.METRICS by name; those of the package are
     properties, too. Intervals: 95 % Wilson, in percent. not_finite: images whose scores are NaN or
-    infinite, and first_not_finite, the first one's key. weights: sha256 of the net's weights.
-    predictions: the .npz, if written. warnings: what speaks against the figures.
+    infinite, and first_not_finite, the first one's key. near_duplicates: images that show what
+    another one shows; None where they were not looked for (training images, or a part). weights:
+    sha256 of the net's weights. predictions: the .npz, if written. warnings: what speaks against
+    the figures.
     """
 
     n: int
@@ -46,6 +49,7 @@ class EvalResult:
     images_per_second: float
     not_finite: int = 0
     first_not_finite: str | None = None
+    near_duplicates: int | None = None
     predictions: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -122,11 +126,14 @@ def evaluate(
     )  # fmt: skip
     stream = reading.batches()
     total = manifest.splits[split].records
-    if images is not None and images < total:
+    whole = images is None or images >= total
+    if images is not None and not whole:
         total, stream = images, stream.unbatch().take(images).batch(batch_size)
     started = time.perf_counter()
     found = predict_all(net, damage.each(stream, reading), total)
     seconds = time.perf_counter() - started
+    if whole and split == "validation":
+        found = replace(found, group=alike.groups(data, split))
     if predictions is not None:
         meta = {
             **_identity(loaded),
@@ -239,6 +246,7 @@ def _result(
         weights=loaded.weights,
         seconds=seconds,
         images_per_second=n / max(seconds, 1e-9),
+        near_duplicates=None if found.group is None else n - len(np.unique(found.group)),
         predictions=None if predictions is None else str(predictions),
         warnings=tuple(warnings),
         **_not_finite(found),

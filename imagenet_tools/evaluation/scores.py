@@ -31,8 +31,9 @@ class Predictions:
     key: synset/filename. label: int32. top5: int32 [n, 5], likeliest first. probability:
     float32 [n, 5]. true_probability: float32 [n], of the label. rank: int32 [n], how many other
     classes score as high as the label or higher (0: top-1 is right), UNRANKED where a score is not
-    finite; probabilities and loss are NaN there. loss: float32 [n], nats; None in files written
-    before there was one.
+    finite; probabilities and loss are NaN there. loss: float32 [n], nats. group: int32 [n], one
+    number for images that show one picture (records.alike). Both are None in files written before
+    there was one.
     """
 
     key: np.ndarray
@@ -42,6 +43,7 @@ class Predictions:
     true_probability: np.ndarray
     rank: np.ndarray
     loss: np.ndarray | None = None
+    group: np.ndarray | None = None
 
     @property
     def correct(self) -> np.ndarray:
@@ -141,7 +143,8 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         ):
             meta = json.loads(str(stored["meta"]))
             arrays = {name: stored[name] for name in names}
-            return Predictions(**arrays, loss=stored.get("loss", None)), dict(meta)
+            later = {name: stored.get(name, None) for name in ("loss", "group")}
+            return Predictions(**arrays, **later), dict(meta)
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise DamagedData(
             f"{path} is no file of predictions, or damaged ({error}); evaluate again"

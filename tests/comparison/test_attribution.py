@@ -27,7 +27,7 @@ def contrast(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Any:
         SimpleNamespace(arm=SimpleNamespace(slug=slug), correct=correct, label=None)
         for slug, correct in (("a", a), ("b", b))
     ]
-    return SimpleNamespace(a=arms[0], b=arms[1], judged=True)
+    return SimpleNamespace(a=arms[0], b=arms[1], judged=True, group=None)
 
 
 def test_training_and_evaluation_add_up_and_have_intervals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,31 @@ def test_runs_of_their_own_are_judged(tmp_path: Path) -> None:
     ]
     found = judge_files(a, b, margin=2.0)
     assert (found.seeds, found.images) == ((3, 2), N)
+
+
+def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Path) -> None:
+    """From files, and from a comparison's folder."""
+    groups = np.arange(N) // 3
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run) for run in (1, 2, 3)]
+            for first, arm in enumerate("xy"))  # fmt: skip
+    plain = judge_files(a, b)
+    for file in a[1:]:  # as files that were written before there were groups
+        found, meta = scores.read_predictions(file)
+        scores.write_predictions(file, replace(found, group=groups), meta)
+    found = judge_files(a, b)
+    assert (plain.near_duplicates, plain.images, plain.pictures) == (0, 300, 300)
+    assert (found.near_duplicates, found.images, found.pictures) == (200, 300, 100)
+    assert "3 + 3 seeds, 300 images, near-duplicates counted once: 100" in found.sentence
+    assert found.difference == pytest.approx(plain.difference) and found.p != plain.p
+
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path / "runs", tiny_records, launch=made_up(made))
+    for file in (tmp_path / "runs").glob("inception/seed-*/predictions-*.npz"):
+        found, meta = scores.read_predictions(file)
+        scores.write_predictions(file, replace(found, group=np.arange(4000) // 2), meta)
+    (contrast,) = judge(made, tmp_path / "runs").contrasts
+    assert (contrast.verdict.near_duplicates, contrast.verdict.images) == (2000, 4000)
+    assert contrast.group is not None and len(np.unique(contrast.group)) == 2000
 
 
 def test_nets_that_see_nothing_may_agree(tmp_path: Path) -> None:

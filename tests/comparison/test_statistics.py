@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from imagenet_tools import comparison
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import looks, power, statistics
+from imagenet_tools.comparison import bootstrap, looks, power, statistics
 from imagenet_tools.comparison.verdicts import chance_decided, decide
 
 
@@ -70,6 +70,35 @@ def test_errors_and_coverage(k: int, tau: float, image_variance: float) -> None:
     # 3000 draws know a share of 5 % to within 0.4 points (one standard error).
     assert errors <= 0.055 + 0.004
     assert 0.94 - 0.004 <= covered <= 0.97
+
+
+@pytest.mark.parametrize(("copies", "churned"), [(2, False), (5, True), (10, False), (10, True)])
+def test_near_duplicates_rarely_make_it_err(copies: int, churned: bool) -> None:
+    """1,500 images that show 750 to 150 pictures; churned: every image flips on its own."""
+    rng = np.random.default_rng(copies)
+    pictures, draws, errors = 1500 // copies, 1000, 0
+    groups = np.repeat(np.arange(pictures), copies)
+    for _ in range(draws):
+        arms = []
+        for chance in rng.beta(0.6, 0.5, (2, pictures)):
+            line = chance + rng.normal(0, 0.003, (3, 1)) * chance * (1 - chance) / 0.13
+            drawn = line[:, groups] if churned else line
+            right = rng.random(drawn.shape) < drawn
+            arms.append(right if churned else right[:, groups])
+        errors += statistics.difference(*arms, groups).p < 0.05
+    assert errors / draws <= 0.055 + 0.007  # 1,000 draws know 5 % to 0.7 points
+
+
+def test_one_large_group_makes_no_verdict() -> None:
+    """200 images of one picture among 1,500 that A has right and B wrong: one picture's word."""
+    groups = np.concatenate([np.zeros(200, int), np.arange(1, 1301)])
+    rng = np.random.default_rng(0)
+    a, b = (rng.random((3, 1500)) < 0.5 for _ in "ab")
+    a[:, :200], b[:, :200] = True, False
+    assert statistics.difference(a, b).p < 0.01
+    assert statistics.difference(a, b, groups).p > 0.2
+    with pytest.raises(ValueError, match=r"one number an image, 1,500, not \(7,\)"):
+        statistics.difference(a, b, groups[:7])
 
 
 @pytest.mark.slow
@@ -227,7 +256,7 @@ def test_bootstrap_agrees_with_the_formula() -> None:
     chance = rng.beta(0.6, 0.5, 3000)
     a, b = rng.random((5, 3000)) < chance, rng.random((5, 3000)) < chance
     low, high = statistics.difference(a, b).interval()
-    found = statistics.bootstrap_interval(a, b)
+    found = bootstrap.bootstrap_interval(a, b)
     assert found[1] - found[0] == pytest.approx(high - low, rel=0.8)
 
 
@@ -243,7 +272,7 @@ def test_bootstrap_draws_seeds_and_images() -> None:
         draws.append(100 * (a[rows_a][:, images].mean() - b[rows_b][:, images].mean()))
     value = 100 * (a.mean() - b.mean())
     spread = np.sqrt(3 / 2) * (np.percentile(draws, [2.5, 97.5]) - value)
-    found = np.array(statistics.bootstrap_interval(a, b, draws=4000)) - value
+    found = np.array(bootstrap.bootstrap_interval(a, b, draws=4000)) - value
     assert found == pytest.approx(spread, rel=0.08)
 
 

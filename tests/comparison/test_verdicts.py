@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from imagenet_tools import comparison
-from imagenet_tools.comparison import power, statistics, verdicts
+from imagenet_tools.comparison import bootstrap, power, statistics, verdicts
 
 A = np.array([[1, 1, 1, 0, 1, 0], [1, 1, 0, 0, 1, 1]], bool)
 B = np.array([[1, 0, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 1]], bool)
@@ -50,10 +50,11 @@ def test_degrees_of_freedom_by_hand() -> None:
         assert statistics.seed_degrees(a, b, 5, 3) == pytest.approx(wanted)
     assert statistics.seed_degrees(0.0, 0.0, 5, 3) == 2
     careful = (1 + 10 / 4**2) * 3
-    assert statistics.total_degrees(3.0, 4.0, 2.0, 1000) == pytest.approx(
-        4 * ((careful + 2) / careful) ** 2
-    )
-    assert statistics.total_degrees(3.0, 4.0, 2.0, 6) == 5
+    share = careful / (careful + 2)
+    for images in (1000, 6):
+        wanted = 1 / (share**2 / 4 + (1 - share) ** 2 / (images - 1))
+        assert statistics.total_degrees(3.0, 4.0, 2.0, images) == pytest.approx(wanted)
+    assert statistics.total_degrees(3.0, 4.0, 0.0, 1000) == 4
     assert statistics.total_degrees(0.0, 4.0, 2.0, 1000) == 999
 
 
@@ -276,11 +277,11 @@ def test_images_to_add_by_hand() -> None:
 def test_the_bootstrap_repeats_itself_and_takes_one_seed() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.random((2, 300)) < 0.7, rng.random((2, 300)) < 0.6
-    assert statistics.bootstrap_interval(a, b) == statistics.bootstrap_interval(a, b)
-    assert statistics.bootstrap_interval(a, b, seed=1) != statistics.bootstrap_interval(a, b)
-    low, high = statistics.bootstrap_interval(a[:1], b)
+    assert bootstrap.bootstrap_interval(a, b) == bootstrap.bootstrap_interval(a, b)
+    assert bootstrap.bootstrap_interval(a, b, seed=1) != bootstrap.bootstrap_interval(a, b)
+    low, high = bootstrap.bootstrap_interval(a[:1], b)
     assert low < 100 * (a[:1].mean() - b.mean()) < high
-    alone = statistics.bootstrap_interval(a[:1], b[:1], draws=20_000)
+    alone = bootstrap.bootstrap_interval(a[:1], b[:1], draws=20_000)
     spread = np.std(100 * (a[0] * 1.0 - b[0])) / 300**0.5
     assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * spread, rel=0.05)
     assert statistics.mcnemar(a[0], a[0]) == (0, 0, 1.0)

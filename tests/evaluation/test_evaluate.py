@@ -13,6 +13,7 @@ from imagenet_tools import nets, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import evaluate, prediction, scores, trained_net
+from imagenet_tools.records import alike
 from imagenet_tools.training import checkpoints
 
 LAST = "tiny/fc2/weights"
@@ -73,6 +74,21 @@ def test_predictions_say_whose_they_are(
     assert (one["step"], one["seed"], one["not_finite"]) == (7, None, 0)
     assert (one["preprocessing"], one["split"]) == ("inception", "validation")
     assert one["weights"] == metas["copy"]["weights"] != metas["other"]["weights"]
+
+
+def test_images_that_show_one_picture_are_told_with_the_predictions(
+    untrained: Path, tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.npz"
+    assert evaluated(tiny_records, untrained, predictions=file).near_duplicates == 0
+    assert scores.read_predictions(file)[0].group.tolist() == list(range(9))
+    monkeypatch.setattr(alike, "groups", lambda data, split: np.arange(9) // 2)
+    result = evaluated(tiny_records, untrained, predictions=file)
+    assert result.near_duplicates == result.as_json()["near_duplicates"] == 4
+    assert scores.read_predictions(file)[0].group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    for part in ({"images": 5}, {"split": "train"}):
+        result = evaluated(tiny_records, untrained, predictions=file, **part)
+        assert result.near_duplicates is None and scores.read_predictions(file)[0].group is None
 
 
 def test_a_sample_of_the_training_images_is_the_splits_first(

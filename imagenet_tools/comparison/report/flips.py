@@ -18,7 +18,7 @@ class ClassChange:
     """Top-1 of a class under both arms, percent.
 
     p: of no difference over seeds and other images of the class, as the verdict's; by Holm over all
-    classes. 1 where an arm has one seed, or the class one image.
+    classes. 1 where an arm has one seed, or the class one picture.
     """
 
     label: int
@@ -60,7 +60,8 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
     for label in np.unique(contrast.a.label):
         chosen = contrast.a.label == label
         runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
-        p_values.append(_p(a[:, chosen], b[:, chosen]))
+        groups = None if contrast.group is None else contrast.group[chosen]
+        p_values.append(_p(a[:, chosen], b[:, chosen], groups))
         name = names[label] if label < len(names) else ""
         means = float(runs_a.mean()), float(runs_b.mean())
         found.append((int(label), name, int(chosen.sum()), *means))
@@ -69,10 +70,11 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
     return sorted(changes, key=lambda one: -abs(one.a - one.b))
 
 
-def _p(a: np.ndarray, b: np.ndarray) -> float:
-    if min(len(a), len(b), a.shape[1]) < 2:
+def _p(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None) -> float:
+    pictures = a.shape[1] if groups is None else len(np.unique(groups))
+    if min(len(a), len(b), pictures) < 2:
         return 1.0
-    return statistics.difference(a, b).p
+    return statistics.difference(a, b, groups).p
 
 
 def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:

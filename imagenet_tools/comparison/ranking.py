@@ -65,10 +65,13 @@ def ranking(judgement: Judgement) -> Ranking | None:
     plan, alpha = judgement.plan, judgement.contrasts[0].verdict.alpha
     guessing = {one.arm.slug for one in arms if one.guessing(plan) == len(one.seeds)}
     twos = list(itertools.combinations(arms, 2))
-    found = [statistics.difference(a.correct[a.arm.slug], b.correct[b.arm.slug]) for a, b in twos]
+    found = [
+        statistics.difference(a.correct[a.arm.slug], b.correct[b.arm.slug], a.group)
+        for a, b in twos
+    ]
     pairs = []
     for (a, b), one, p in zip(twos, found, statistics.holm([d.p for d in found]), strict=True):
-        told = p < alpha and a.label.size >= FEWEST_IMAGES
+        told = p < alpha and a.pictures >= FEWEST_IMAGES
         apart = told and not {a.arm.slug, b.arm.slug} <= guessing
         pairs.append(Pair(a.arm.slug, b.arm.slug, one.value, one.interval(), p, apart))
     slugs = [one.arm.slug for one in arms]

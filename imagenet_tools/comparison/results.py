@@ -53,6 +53,11 @@ class ArmResults:
         """How many runs there are, those that diverged among them."""
         return len(self.seeds) + len(self.diverged)
 
+    @property
+    def pictures(self) -> int:
+        """Validation images, near-duplicates counted once."""
+        return self.label.size if self.group is None else len(np.unique(self.group))
+
     def accuracy(self, path: str | None = None) -> np.ndarray:
         """Top-1 in points of each seed under an evaluation path (default: its own)."""
         return np.asarray(100 * self.correct[path or self.arm.slug].mean(axis=1))

@@ -80,7 +80,7 @@ def test_every_part_has_what_it_adds() -> None:
         correct = np.repeat(np.arange(400) < right, 2).reshape(400, 2).T
         fingerprint = combined(a, b, chosen).fingerprint
         arm = SimpleNamespace(fingerprint=fingerprint, slug="own")
-        arms.append(SimpleNamespace(arm=arm, correct={"own": correct}))
+        arms.append(SimpleNamespace(arm=arm, correct={"own": correct}, group=None))
     found: Any = attribution.shares(a.spec, b.spec, arms)
     assert {one.part: one.points for one in found} == pytest.approx(
         {part: more / 4 for part, more in adds.items()}

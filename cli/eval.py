@@ -68,7 +68,7 @@ def command(
     batch_size: int,
     labels_offset: int | None,
     ten_crop: bool,
-    moving_average: bool,
+    moving_average: bool | None,
     predictions: str | None,
     plugins: tuple[str, ...],
     as_json: bool,
@@ -101,7 +101,10 @@ def command(
         click.echo(json.dumps(result.as_json()))
         return
     top1, top5 = result.top1_interval, result.top5_interval
-    click.echo(f"{result.n:,} images of {split}, {result.preprocessing}, step {result.step:,}")
+    averaged = ", moving averages of the weights" if result.averaged else ""
+    click.echo(
+        f"{result.n:,} images of {split}, {result.preprocessing}, step {result.step:,}{averaged}"
+    )
     click.echo(f"top-1 {result.top1:.3f} %  (95 % interval {top1[0]:.2f} to {top1[1]:.2f})")
     click.echo(f"top-5 {result.top5:.3f} %  (95 % interval {top5[0]:.2f} to {top5[1]:.2f})")
     others = [one for one in metrics.METRICS.values() if one.name not in SLIM]

@@ -32,7 +32,7 @@ def command(
     preprocessing: str | None,
     model: str | None,
     image_size: int | None,
-    moving_average: bool,
+    moving_average: bool | None,
     out: str,
     data: str | None,
     plugins: tuple[str, ...],

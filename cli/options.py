@@ -56,7 +56,11 @@ plugin_option = click.option(
 def checkpoint_options(function: Decorated) -> Decorated:
     """What says which trained net is used, and how: the arguments of trained_net.load."""
     for option in (
-        click.option("--moving-average", is_flag=True, help="Use the averages of the weights."),
+        click.option(
+            "--moving-average/--no-moving-average",
+            default=None,
+            help="Use the averages of the weights. Default: where its recipe kept them.",
+        ),
         click.option(
             "--image-size",
             "--eval-image-size",

@@ -41,7 +41,7 @@ def command(
     preprocessing: str | None,
     model: str | None,
     image_size: int | None,
-    moving_average: bool,
+    moving_average: bool | None,
     data: str | None,
     top: int,
     plugins: tuple[str, ...],

@@ -44,9 +44,11 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
             continue  # the run's own, under TF-Slim's two names
         what, kind = recipes.about(field), type(field.default)
         whose = f" ({', '.join(what.optimizers)})" if what.optimizers else ""
+        option = name.replace("_", "-")
         function = click.option(
-            f"--{name.replace('_', '-')}",
+            f"--{option}/--no-{option}" if kind is bool else f"--{option}",
             name,
+            default=None,
             type=click.Choice(what.choices) if what.choices else kind,
             callback=_checked,
             help=f"{what.words}{whose}. TF-Slim's: {field.default}.",

@@ -76,6 +76,8 @@ def write_plan(plan: Plan, folder: Path) -> None:
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what a plan differs from the one that is asked for, in words: "margin 0.5 -> 1"."""
+    if isinstance(recipe := there.get("recipe"), dict):
+        there = {**there, "recipe": recipes.complete(recipe)}
     different = [n for n in wanted if there.get(n) != wanted[n] and n not in FREE]
     if "arms" in different:  # the contrasts follow from them
         different = [name for name in different if name != "contrasts"]

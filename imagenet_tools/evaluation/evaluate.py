@@ -33,8 +33,8 @@ class EvalResult:
     properties, too. Intervals: 95 % Wilson, in percent. not_finite: images whose scores are NaN or
     infinite, and first_not_finite, the first one's key. near_duplicates: images that show what
     another one shows; None where they were not looked for (training images, or a part). weights:
-    sha256 of the net's weights. predictions: the .npz, if written. warnings: what speaks against
-    the figures.
+    sha256 of the net's weights; averaged: they are the moving averages. predictions: the .npz, if
+    written. warnings: what speaks against the figures.
     """
 
     n: int
@@ -52,6 +52,7 @@ class EvalResult:
     near_duplicates: int | None = None
     predictions: str | None = None
     warnings: tuple[str, ...] = ()
+    averaged: bool = False
 
     @property
     def top1(self) -> float:
@@ -95,7 +96,7 @@ def evaluate(
     batch_size: int = 100,
     labels_offset: int | None = None,
     ten_crop: bool = False,
-    moving_average: bool = False,
+    moving_average: bool | None = None,
     predictions: str | os.PathLike[str] | None = None,
 ) -> EvalResult:
     """Evaluate a checkpoint on a split of records.
@@ -249,5 +250,6 @@ def _result(
         near_duplicates=None if found.group is None else n - len(np.unique(found.group)),
         predictions=None if predictions is None else str(predictions),
         warnings=tuple(warnings),
+        averaged=loaded.averaged,
         **_not_finite(found),
     )

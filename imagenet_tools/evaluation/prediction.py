@@ -44,7 +44,7 @@ def predict(
     preprocessing: str | None = None,
     model: str | None = None,
     image_size: int | None = None,
-    moving_average: bool = False,
+    moving_average: bool | None = None,
     data: str | os.PathLike[str] | None = None,
     top: int = 5,
 ) -> Iterator[Prediction]:

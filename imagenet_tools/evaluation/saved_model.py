@@ -41,7 +41,7 @@ def export(
     preprocessing: str | None = None,
     model: str | None = None,
     image_size: int | None = None,
-    moving_average: bool = False,
+    moving_average: bool | None = None,
 ) -> Export:
     """Write a SavedModel of a checkpoint to the folder `out`, which must not exist.
 

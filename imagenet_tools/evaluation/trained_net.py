@@ -20,7 +20,10 @@ from imagenet_tools.training import checkpoints, run_folder
 
 @dataclass(frozen=True)
 class TrainedNet:
-    """A net with a checkpoint's weights. run: what run.json says of its training, or empty."""
+    """A net with a checkpoint's weights, or their moving averages where it is `averaged`.
+
+    run: what run.json says of its training, or empty.
+    """
 
     net: nets.Net
     model: str
@@ -29,6 +32,7 @@ class TrainedNet:
     checkpoint: checkpoints.Checkpoint
     run: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    averaged: bool = False
 
     @functools.cached_property
     def weights(self) -> str:
@@ -47,12 +51,13 @@ def load(
     preprocessing: str | None = None,
     model: str | None = None,
     image_size: int | None = None,
-    moving_average: bool = False,
+    moving_average: bool | None = None,
 ) -> TrainedNet:
     """Load a checkpoint: a folder, prefix, .index or zip.
 
     What is not given comes from run.json beside the checkpoint; without one, preprocessing must
-    be given (ValueError), model is alexnet_v2 and image_size its own. Another pipeline than that
+    be given (ValueError), model is alexnet_v2 and image_size its own. moving_average: the averages
+    of the weights, by default where the recipe of training kept them. Another pipeline than that
     of training is a warning. Raises FileNotFoundError, DamagedData (a weight that is not finite,
     too) or ValueError naming what does not fit.
     """
@@ -74,8 +79,12 @@ def load(
         )
     model = model or run.get("model", nets.DEFAULT)
     size = image_size or run.get("image_size") or nets.default_size(model)
+    if moving_average is None:
+        moving_average = float(run.get("recipe", {}).get("moving_average_decay", 0.0)) > 0
     net = _with_weights(model, saved, size, moving_average)
-    return TrainedNet(net, model, pipeline, size, saved, run, tuple(warnings))
+    return TrainedNet(
+        net, model, pipeline, size, saved, run, tuple(warnings), averaged=moving_average
+    )
 
 
 def recorded_run(prefix: str) -> dict[str, Any]:

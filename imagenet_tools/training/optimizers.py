@@ -61,7 +61,12 @@ def _sgd(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: A
 
 def _momentum(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
     tf.raw_ops.ResourceApplyMomentum(
-        var=variable, accum=slots[0], lr=rate, grad=gradient, momentum=own.settings["momentum"]
+        var=variable,
+        accum=slots[0],
+        lr=rate,
+        grad=gradient,
+        momentum=own.settings["momentum"],
+        use_nesterov=bool(own.settings["nesterov"]),
     )
 
 

@@ -39,6 +39,8 @@ class About:
         """What the field may be, in words."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
+        if kind is bool:
+            return "true or false"
         number = "a whole number" if kind is int else "a number"
         if math.isfinite(self.low) and math.isfinite(self.high):
             return f"{number} {'above' if self.above else 'from'} {self.low:g} to {self.high:g}"
@@ -53,7 +55,7 @@ def _field(default: Any, words: str, **what: Any) -> Any:
     return dataclasses.field(default=default, metadata={"about": About(words, **what)})
 
 
-def _of(optimizers: str, default: float, words: str, **what: Any) -> Any:
+def _of(optimizers: str, default: float | bool, words: str, **what: Any) -> Any:
     """A setting of these optimizers alone."""
     return _field(default, words, optimizers=tuple(optimizers.split()), **what)
 
@@ -85,16 +87,23 @@ class Recipe:
     epochs: float = _field(226.0, "Passes over the training images", above=True)
     batch_size: int = _field(32, "Images a step, over all devices", low=1)
     image_size: int = _field(224, "Pixels of a side", low=1)
+    image_size_start: int = _field(
+        0, "Pixels of a side at first, that grow to image_size; 0 for image_size throughout"
+    )
+    image_size_epochs: float = _field(0.0, "Epochs in which images grow; 0 for half of all")
     weight_decay: float = _field(4e-5, "Factor wd of wd / 2 * |w|^2, of weights only")
     dropout_keep_prob: float = _field(0.5, "Share of units kept", high=1.0, above=True)
     label_smoothing: float = _field(0.0, "Share of the target spread over all classes", high=1.0)
-    moving_average_decay: float = _field(0.0, "Of averages of the weights; 0 for none", high=1.0)
+    moving_average_decay: float = _field(
+        0.0, "Of averages of the weights, which evaluation then uses; 0 for none", high=1.0
+    )
     gradient_clip: float = _field(0.0, "Largest global norm of the gradient; 0 for none")
     initialisation: str = _field(
         "slim", "How the weights start; lsuv fits their scale to the first batch",
         choices=("slim", "he", "lsuv"),
     )  # fmt: skip
     momentum: float = _of("momentum", 0.9, "Share of the last update kept", high=1.0)
+    nesterov: bool = _of("momentum", False, "Nesterov's momentum: the gradient looks ahead")
     rmsprop_momentum: float = _of("rmsprop", 0.9, "Share of the last update kept", high=1.0)
     rmsprop_decay: float = _of("rmsprop", 0.9, "Of the gradient's mean square", high=1.0)
     opt_epsilon: float = _of("rmsprop adam adadelta", 1.0, "Added to the denominator")
@@ -125,6 +134,11 @@ class Recipe:
 FIELDS: dict[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Recipe)}
 
 
+def complete(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe as it was written, with those that came later at their defaults."""
+    return {**dataclasses.asdict(Recipe()), **fields}
+
+
 def about(field: dataclasses.Field[Any]) -> About:
     found: About = field.metadata["about"]
     return found
@@ -132,9 +146,12 @@ def about(field: dataclasses.Field[Any]) -> About:
 
 def check(name: str, value: object) -> None:
     """Raise ValueError, saying what is wanted, unless the field takes the value."""
-    kind, what = type(FIELDS[name].default), about(FIELDS[name])
+    kind: type = type(FIELDS[name].default)
+    what = about(FIELDS[name])
     if kind is str:
         fits = value in what.choices
+    elif kind is bool:
+        fits = isinstance(value, bool)
     else:
         number = isinstance(value, int if kind is int else (int, float))
         fits = number and not isinstance(value, bool) and _within(value, what)

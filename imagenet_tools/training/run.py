@@ -13,10 +13,11 @@ import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,6 +34,7 @@ from imagenet_tools.training import (
     loop,
     recipes,
     run_folder,
+    schedule,
     symptoms,
 )
 from imagenet_tools.training.batches import Reading
@@ -162,6 +164,31 @@ class _Job:
             )
 
 
+def _batches(job: _Job, run: Run, step: int) -> Iterator[Any]:
+    """This worker's batches from a step on, of images of the size that each step sees."""
+    worker = (job.devices.worker, job.devices.workers)
+    per_epoch = job.images / job.recipe.batch_size
+    for part in schedule.stretches(job.recipe, run.image_size, step, per_epoch, run.steps):
+        reading = dataclasses.replace(job.reading, image_size=part.image_size)
+        stream = reading.batches(part.first, worker).take(part.end - part.first)
+        yield from damage.each(stream, reading, part.first)
+
+
+def _refuse_growth(job: _Job, run: Run, net: nets.Net) -> None:
+    """Raise ValueError where images cannot grow from the recipe's first size to the run's."""
+    start = job.recipe.image_size_start
+    if start > run.image_size:
+        raise ValueError(f"image_size_start {start} is above the image size, {run.image_size}")
+    first = nets.create(run.model, run.num_classes, start)
+    for name, variable in net.variables.items():
+        if (shape := first.variables[name].shape) != variable.shape:
+            raise ValueError(
+                f"image_size_start {start}: {run.model} is another net there ({name} is "
+                f"{tuple(shape)}, and {tuple(variable.shape)} at {run.image_size}); take a size "
+                "nearer to it"
+            )
+
+
 def _checked(data: str | os.PathLike[str]) -> Manifest:
     """The manifest, once its training shards have the sizes that it says."""
     manifest = records.read_manifest(data)
@@ -201,6 +228,8 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
     if job.deterministic:
         tf.config.experimental.enable_op_determinism()
     trainer, chief = job.trainer(run), job.devices.chief
+    if job.recipe.image_size_start:
+        _refuse_growth(job, run, trainer.net)
     fresh = checkpoints.latest(folder) is None
     if fresh and job.start:
         trainer.start_from(job.start)
@@ -217,10 +246,14 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
         if not np.isfinite(whole["image"]).all():
             raise PipelineFailed(damage.not_finite(reading, step, step + 1))
         initialisation.lsuv(trainer.net, whole["image"])
-    stream = reading.batches(step, (job.devices.worker, job.devices.workers))
-    batches = damage.each(stream, reading, step)
     done = loop.run(
-        trainer, batches, folder, step, saving=job.saving, log_steps=job.log_steps, sent=sent
+        trainer,
+        _batches(job, run, step),
+        folder,
+        step,
+        saving=job.saving,
+        log_steps=job.log_steps,
+        sent=sent,
     )
     if done.broken:
         why = damage.not_finite(reading, done.since, done.step)

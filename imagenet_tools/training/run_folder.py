@@ -31,7 +31,7 @@ from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.storage import AnyPath, sync
 from imagenet_tools.storage.write import write_json, write_text
-from imagenet_tools.training import checkpoints
+from imagenet_tools.training import checkpoints, recipes
 
 RUN, METRICS = "run.json", "metrics.jsonl"
 CLASSES = "classes.tsv"  # label 1..N, key (synset) and words of each class
@@ -183,10 +183,10 @@ def _content(folder: Path) -> dict[str, Any] | None:
 
 
 def _fields(run: dict[str, Any]) -> dict[str, Any]:
-    """A run's fields with its recipe's among them."""
+    """A run's fields with its recipe's among them, also those that it was written before."""
     recipe = run.get("recipe")
     plain = {n: v for n, v in run.items() if n != "recipe"}
-    return {**plain, **recipe} if isinstance(recipe, dict) else plain
+    return {**plain, **recipes.complete(recipe)} if isinstance(recipe, dict) else plain
 
 
 def asked(folder: Path) -> dict[str, Any]:

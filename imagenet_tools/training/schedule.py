@@ -1,10 +1,44 @@
-"""The learning rate of a step: warm-up, then one of the decays."""
+"""What changes from step to step: the learning rate, and the images' size."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from imagenet_tools.training.recipes import Recipe
+
+# Images grow by so many pixels or a multiple of it: the step is compiled anew for each size.
+GROWTH = 8
+
+
+class Stretch(NamedTuple):
+    """Steps from `first` to before `end` that see images of one size, in pixels."""
+
+    image_size: int
+    first: int
+    end: int
+
+
+def stretches(
+    recipe: Recipe, image_size: int, first: int, steps_per_epoch: float, total_steps: int
+) -> Iterator[Stretch]:
+    """The steps from `first` on, by the size of their images, which grows from epoch to epoch.
+
+    image_size: of the end. Epoch e of the first n has image_size_start + (image_size -
+    image_size_start) * e / n pixels, cut to multiples of GROWTH above the start; then it is
+    image_size.
+    """
+    growing = recipe.image_size_epochs or total_steps / steps_per_epoch / 2
+    while first < total_steps:
+        epoch = math.floor(first / steps_per_epoch + 1e-9)
+        if not recipe.image_size_start or epoch >= growing:
+            yield Stretch(image_size, first, total_steps)
+            return
+        grown = (image_size - recipe.image_size_start) * epoch / growing
+        end = min(total_steps, max(first + 1, math.ceil((epoch + 1) * steps_per_epoch - 1e-9)))
+        yield Stretch(recipe.image_size_start + int(grown // GROWTH) * GROWTH, first, end)
+        first = end
 
 
 def learning_rate(recipe: Recipe, step: int, steps_per_epoch: float, total_steps: int) -> float:

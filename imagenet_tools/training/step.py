@@ -59,7 +59,9 @@ class Trainer:
                 name: tf.Variable(variable, trainable=False, name=name + checkpoints.AVERAGE)
                 for name, variable in net.variables.items()
             }
-        self.step = tf.function(self._step, autograph=False, reduce_retracing=True)
+        # Images that grow are compiled for anew, size by size: a net may need to know it.
+        growing = bool(recipe.image_size_start)
+        self.step = tf.function(self._step, autograph=False, reduce_retracing=not growing)
 
     def learning_rate(self, step: int) -> float:
         return schedule.learning_rate(self.recipe, step, self.steps_per_epoch, self.steps)

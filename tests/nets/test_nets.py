@@ -160,6 +160,7 @@ def test_dropout_is_keyed() -> None:
     [
         ("sgd", lambda v1: v1.train.GradientDescentOptimizer(0.01)),
         ("momentum", lambda v1: v1.train.MomentumOptimizer(0.01, 0.9)),
+        ("momentum nesterov", lambda v1: v1.train.MomentumOptimizer(0.01, 0.9, use_nesterov=True)),
         ("rmsprop", lambda v1: v1.train.RMSPropOptimizer(0.01, 0.9, 0.9, 1.0)),
         ("adam", lambda v1: v1.train.AdamOptimizer(0.01, 0.9, 0.999, 1.0)),
         ("adagrad", lambda v1: v1.train.AdagradOptimizer(0.01, 0.1)),
@@ -181,13 +182,25 @@ def test_optimizers_are_tf1s(name: str, make: Any) -> None:
             session.run(update, {fed: gradient})
         wanted = {v.op.name: session.run(v) for v in v1.global_variables()}
     own = tf.Variable(start, name="w")
-    optimizer = optimizers.create(name, {"w": own})
+    name, *more = name.split()
+    optimizer = optimizers.create(name, {"w": own}, **dict.fromkeys(more, True))
     for gradient in gradients:
         optimizer.apply([tf.constant(gradient)], tf.constant(0.01))
     np.testing.assert_allclose(own.numpy(), wanted.pop("w"), rtol=1e-6)
     assert set(optimizer.slots) == set(wanted)
     for slot, value in wanted.items():
         np.testing.assert_allclose(optimizer.slots[slot].numpy(), value, rtol=1e-5, atol=1e-7)
+
+
+def test_nesterovs_momentum_looks_ahead() -> None:
+    """Sutskever's form, with the velocity written out."""
+    own, velocity, place = tf.Variable([1.0, -2.0]), np.zeros(2), np.array([1.0, -2.0])
+    optimizer = optimizers.create("momentum", {"w": own}, momentum=0.8, nesterov=True)
+    for gradient in ([1.0, 0.5], [-2.0, 0.25], [0.1, 0.0]):
+        optimizer.apply([tf.constant(gradient)], tf.constant(0.1))
+        velocity = 0.8 * velocity + np.array(gradient)
+        place -= 0.1 * (np.array(gradient) + 0.8 * velocity)
+    np.testing.assert_allclose(own.numpy(), place, rtol=1e-6)
 
 
 def test_describe_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ def test_what_is_printed_reads_back(name: str, tmp_path: Path) -> None:
 
 
 def test_an_optimizer_takes_its_own_settings() -> None:
-    assert recipes.recipe("quick").settings() == {"momentum": 0.9}
+    assert recipes.recipe("quick").settings() == {"momentum": 0.9, "nesterov": False}
     assert recipes.Recipe(optimizer="sgd").settings() == {}
     assert recipes.Recipe(optimizer="adam", adam_beta1=0.5).settings() == {
         "opt_epsilon": 1.0,
@@ -54,6 +54,7 @@ REFUSED = [
     (b"epochs:", "line 1: epochs is None"),
     (b"learning_rate: .inf", "line 1: learning_rate is inf; it must be a number, 0 or more"),
     (b"learning_rate: .nan", "line 1: learning_rate is nan"),
+    (b"nesterov: 1", "line 1: nesterov is 1; it must be true or false"),
     (b"momentum: 1.5", "line 1: momentum is 1.5; it must be a number from 0 to 1"),
     (b"dropout_keep_prob: 0", "it must be a number above 0 to 1"),
     (b"ftrl_learning_rate_power: 1", "it must be a number, 0 or less"),
@@ -111,6 +112,29 @@ def test_each_decay() -> None:
         [1.0, 0.1 + 0.45 * (1 + math.sqrt(0.5)), 0.55, 0.1]
     )
     assert rates("fixed", 0, 1, 5, 9, 10, warmup_epochs=1.0) == [0.0, 0.1, 0.5, 0.9, 1.0]
+
+
+def sizes(first: int = 0, epochs: int = 8, **changes: float) -> list[tuple[int, int, int]]:
+    recipe = recipes.Recipe(**{"image_size_start": 67, **changes})  # type: ignore[arg-type]
+    return [tuple(one) for one in schedule.stretches(recipe, 96, first, 2.5, round(epochs * 2.5))]
+
+
+def test_images_grow_from_epoch_to_epoch() -> None:
+    """By a quarter of 29 pixels an epoch, in eights; epochs of two and a half steps."""
+    grown = [(67, 0, 3), (67, 3, 5), (75, 5, 8), (83, 8, 10), (96, 10, 20)]
+    assert sizes() == grown
+    assert sizes(first=6) == [(75, 6, 8), *grown[3:]]
+    assert sizes(first=15) == [(96, 15, 20)]
+    assert sizes(first=20) == []
+    assert sizes(image_size_epochs=1.0) == [(67, 0, 3), (96, 3, 20)]
+    assert sizes(image_size_start=0) == [(96, 0, 20)]
+    assert sizes(image_size_epochs=100.0)[-1] == (67, 18, 20)
+
+
+def test_a_recipe_from_before_a_field_came_has_its_default() -> None:
+    old = dataclasses.asdict(recipes.recipe("quick"))
+    del old["nesterov"], old["image_size_start"]
+    assert recipes.complete(old) == dataclasses.asdict(recipes.recipe("quick"))
 
 
 def test_every_choice_is_there() -> None:

@@ -208,6 +208,65 @@ def test_a_loss_at_chance_is_explained(start: str, step: int, causes: str) -> No
     assert symptoms.stuck(2.0, step, at_work) is None
 
 
+def test_averages_are_what_is_evaluated(data: Path, tmp_path: Path) -> None:
+    """TF1's decay of min(d, (1 + t) / (10 + t)), from the weights of every step."""
+    recipe = recipes.recipe("quick", **{**vars(RECIPE), "moving_average_decay": 0.3})
+    run(data, tmp_path, recipe=recipe, save_steps=1, keep=10, steps=5)
+    name = "tiny/conv1/weights"
+    states = [checkpoints.read(tmp_path / f"model.ckpt-{step}").tensors for step in range(1, 6)]
+    for step in range(1, 5):
+        before, now = (states[i][name + checkpoints.AVERAGE] for i in (step - 1, step))
+        decay = min(0.3, (1 + step) / (10 + step))
+        np.testing.assert_allclose(now, decay * before + (1 - decay) * states[step][name], 1e-5)
+    found = {
+        averaged: evaluate.evaluate(data, tmp_path, moving_average=averaged)
+        for averaged in (None, True, False)
+    }
+    assert found[None].weights == found[True].weights != found[False].weights
+    assert (found[None].averaged, found[False].averaged) == (True, False)
+
+
+def test_images_grow_and_a_run_goes_on_at_its_size(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, killed = [], []
+    whole = trainer.Trainer.update
+
+    def update(self: trainer.Trainer, batch: Any, *rest: Any) -> Any:
+        seen.append(batch["image"].shape[1])
+        if len(seen) == 6 and not killed:
+            killed.append(seen.pop())
+            raise RuntimeError("killed")
+        return whole(self, batch, *rest)
+
+    monkeypatch.setattr(trainer.Trainer, "update", update)
+    recipe = recipes.recipe("quick", **{**vars(RECIPE), "epochs": 4.0, "image_size_start": 20})
+    with pytest.raises(RuntimeError, match="killed"):
+        run(data, tmp_path / "twice", recipe=recipe, save_steps=1)
+    run(data, tmp_path / "twice", recipe=recipe, save_steps=1)
+    assert seen == [20] * 6 + [32] * 6
+    run(data, tmp_path / "once", recipe=recipe)
+    once, twice = (checkpoints.read(tmp_path / name).tensors for name in ("once", "twice"))
+    assert [name for name in once if not np.array_equal(once[name], twice[name])] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "start", "says"),
+    [
+        ("tiny", 40, "image_size_start 40 is above the image size, 32"),
+        ("alexnet_v2", 20, "alexnet_v2 takes images of 67 to 226 pixels, not 20"),
+        ("alexnet_v2", 80, r"alexnet_v2 is another net there \(alexnet_v2/fc6/weights is \(1, 1"),
+    ],
+)
+def test_images_that_cannot_grow_are_refused(
+    model: str, start: int, says: str, data: Path, tmp_path: Path
+) -> None:
+    size = 32 if model == "tiny" else 160
+    recipe = recipes.recipe("quick", image_size=size, image_size_start=start)
+    with pytest.raises(ValueError, match=says):
+        run(data, tmp_path, recipe=recipe, model=model)
+
+
 def test_averages_that_are_not_there_are_named(trained: Path, data: Path) -> None:
     with pytest.raises(ValueError, match="trained without --moving-average-decay"):
         evaluate.evaluate(data, trained, moving_average=True)

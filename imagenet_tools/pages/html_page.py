@@ -126,7 +126,7 @@ def _table(block: Table) -> str:
         own = _measure(block.measures.get(name))
         heat = block.heat[at] if block.heat else [0.0] * len(cells)
         rows += f'<tr><th scope="row">{html.escape(name)}</th>' + "".join(
-            f"<td{kind}{own or column}{_heat(value)}>{html.escape(cell)}</td>"
+            f"<td{kind}{own or column}{_heat(value)}>{_cell(cell, block.words)}</td>"
             for cell, column, value in zip(cells, columns[1:], heat, strict=True)
         )
         rows += "</tr>"
@@ -135,6 +135,14 @@ def _table(block: Table) -> str:
     sortable = ' class="sortable"' if block.sortable else ""
     table = f"<table{sortable}>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return _scrolled(table, name)
+
+
+def _cell(text: str, words: bool) -> str:
+    """A cell's text; several lines of words are a list, of figures just lines."""
+    lines = html.escape(text).split("\n")
+    if not words or len(lines) == 1:
+        return "\n".join(lines)
+    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
 
 def _measure(measure: Measure | None) -> str:

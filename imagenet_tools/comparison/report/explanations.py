@@ -31,8 +31,12 @@ PREVIEW = "preview.png"
 CLASSES_SHOWN = 10
 
 
-def class_blocks(report: Report, folder: Path) -> list[Block | Fold]:
+def class_blocks(report: Report, folder: Path, drawn: dict[str, str]) -> list[Block | Fold]:
     blocks: list[Block | Fold] = []
+    if "classes" in drawn:
+        caption = "The classes that change most, under both arms of the first difference."
+        alt = "Top-1 of classes under both arms; the table below has every figure."
+        blocks.append(Picture("classes.png", caption, alt, drawn["classes"], measure="accuracy"))
     for contrast, turned in zip(report.judgement.contrasts, report.turned, strict=True):
         a, b = contrast.a.arm.spec, contrast.b.arm.spec
         if not turned.changes:
@@ -106,9 +110,9 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
     names = ", ".join(arm.spec for arm in report.plan.judged)
     curves = Picture(
         "curves.png",
-        "Loss on augmented training images with dropout. Line: mean over seeds; band: from the "
-        "lowest to the highest seed.",
-        f"Training loss by epoch of {names}.",
+        "Lines: loss on augmented training images with dropout, mean over seeds; band: from the "
+        "lowest to the highest seed. Diamonds: loss on the validation images at the end.",
+        f"Training loss by epoch of {names}, and validation loss at the end.",
         drawn["curves"],
     )
     rows = [

@@ -20,6 +20,7 @@ import numpy as np
 
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.ranking import FEWEST_ARMS
+from imagenet_tools.comparison.report.flips import ClassChange
 from imagenet_tools.comparison.results import ArmResults, Contrast
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from imagenet_tools.comparison.report.content import Report
 
+CLASSES_SHOWN = 15  # in the figure of classes
 COLUMN = 3.4  # inches: a column of a journal
 # Okabe and Ito's palette, told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -132,7 +134,10 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
 
 
 def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
-    """Training loss by epoch: mean over seeds, and the band from the lowest to the highest."""
+    """Training loss by epoch: mean over seeds, and the band from the lowest to the highest.
+
+    At the end, as a diamond, the validation loss: mean, and a line from lowest to highest.
+    """
     figure, axes = _figure(5, 2.6)
     for number, results in enumerate(arms):
         lines = [
@@ -148,15 +153,48 @@ def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
             epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0
         )
         axes.plot(epochs, values.mean(0), color=colour, linewidth=1.8, label=results.arm.spec)
+        _mark_validation(axes, results, float(epochs[-1]), colour)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("training loss (cross-entropy)")
+    axes.set_ylabel("loss (cross-entropy)")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
     return figure
 
 
+def _mark_validation(axes: Axes, results: ArmResults, epoch: float, colour: str) -> None:
+    """The validation loss of the last checkpoints."""
+    losses = results.metric("loss")
+    if not np.isfinite(losses).all():
+        return
+    told = _tip(f"{results.arm.spec}, validation loss {losses.mean():.3f}")
+    axes.plot([epoch, epoch], [losses.min(), losses.max()], color=colour, linewidth=1.2)
+    axes.plot(epoch, losses.mean(), "D", color=colour, markersize=6, gid=told,
+              markeredgecolor="#000000", markeredgewidth=0.6)  # fmt: skip
+
+
+def class_dots(changes: Sequence[ClassChange], specs: tuple[str, str]) -> Figure:
+    """Top-1 of classes under two arms: two dots a class, the line between them the change."""
+    figure, axes = _figure(5, 0.9 + 0.24 * len(changes))
+    names = [one.name.partition(",")[0] or str(one.label) for one in changes]
+    for row, (name, one) in enumerate(zip(names, changes, strict=True)):
+        at = len(changes) - 1 - row
+        axes.plot([one.a, one.b], [at, at], color="#888888", linewidth=1.2, zorder=1)
+        for value, spec, colour in zip((one.a, one.b), specs, COLOURS, strict=False):
+            told = _tip(f"{name}, {spec}: {value:.1f} %")
+            label = spec if not row else None
+            axes.plot(value, at, "o", color=colour, markersize=6, gid=told, label=label)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_xlabel("top-1, % of the class's validation images")
+    if names:
+        figure.legend(frameon=False, ncols=2, loc="outside upper right")
+    return figure
+
+
 def _losses(run: Path) -> list[tuple[float, float]]:
-    """(epoch, loss) of a run's log; lines that a kill left half are passed over."""
+    """(epoch, loss) of a run's log; lines that a kill left half are passed over.
+
+    So is a last one over fewer steps than the others, which is noise beside them.
+    """
     found = []
     path = run / run_files.METRICS
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
@@ -167,6 +205,8 @@ def _losses(run: Path) -> list[tuple[float, float]]:
             continue
         if math.isfinite(point[1]):
             found.append(point)
+    if len(found) > 2 and found[-1][0] - found[-2][0] < 0.99 * (found[-2][0] - found[-3][0]):
+        found.pop()
     return found
 
 
@@ -202,6 +242,9 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
     }
     if len(judged) >= FEWEST_ARMS:
         figures["cost"] = lambda: costs(judged)
+    if changes := (report.turned[0].changes if report.turned else ())[:CLASSES_SHOWN]:
+        a, b = judgement.contrasts[0].a.arm.spec, judgement.contrasts[0].b.arm.spec
+        figures["classes"] = lambda: class_dots(changes, (a, b))
     drawn = {}
     for name, draw in figures.items():
         figure = draw()

@@ -70,7 +70,8 @@ def table(report: Report) -> str:
     return "\n".join(
         [
             "% \\usepackage{booktabs}. Mean and standard deviation over seeds; differences in",
-            "% points of top-1 with their 95 % interval (Welch's t over seeds, and images).",
+            "% points of top-1 with their 95 % interval (Welch's t over seeds, and images). Some",
+            "% 12 cm wide: table* where a page has two columns.",
             "\\begin{tabular}{lrrrr}",
             "\\toprule",
             "preprocessing & top-1 (\\%) & top-5 (\\%) & loss (nats) & runs \\\\",

@@ -64,7 +64,7 @@ def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[
             Section("Which part makes the difference", matrices.attribution_blocks(report))
         )
     found += [
-        Section("Which classes and images", explanations.class_blocks(report, folder)),
+        Section("Which classes and images", explanations.class_blocks(report, folder, drawn)),
         Section("What the arms do", explanations.arm_blocks(report, folder)),
         Section("Recipe", explanations.recipe_blocks(report)),
         Section("Cost", _cost_blocks(report, drawn)),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from imagenet_tools import images, pages, records, registry
 from imagenet_tools.pages import blocks
@@ -26,7 +26,8 @@ from imagenet_tools.training import batches
 
 # Okabe and Ito's palette, as in the report's figures.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-GAP, CAPTION = 6, 18
+GAP, CAPTION = 6, 28
+LETTERS = 18  # pixels: a page shows the sheet at two thirds of its size
 BESIDE = 2  # pipelines beside each other
 PAPER = (255, 255, 255)
 
@@ -175,7 +176,8 @@ def _outline(
 
 def _write_captions(page: Image.Image, arms: Sequence[Arm], draws: int, shown: int) -> None:
     draw = ImageDraw.Draw(page)
-    draw.text((GAP, 3), "original, boxes (thick: eval)", fill="#444444")
+    draw.font = ImageFont.load_default(LETTERS)
+    draw.text((GAP, 3), "thick: eval", fill="#444444")
     for number, arm in enumerate(arms):
         left = GAP + (1 + number * (draws + 1)) * (shown + GAP)
         draw.text((left, 3), f"{arm.pipeline.spec}: train", fill=arm.colour)
@@ -207,5 +209,5 @@ def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) 
         blocks.Section("", [picture]),
         blocks.Section("What they do", pages.beside("pipelines", ["part", *names], rows)),
     ]
-    title = " and ".join(one["spec"] for one in described)
+    title = ", ".join(one["spec"] for one in described)
     target.write_text(pages.page(title, sections, target.parent), encoding="utf-8")

@@ -46,7 +46,7 @@ def test_sheet_and_page(picture: Path, tmp_path: Path, capsys) -> None:
     for name in ("sheet.png", "sheet.html"):
         assert cli_main.run([*command, "--size", "64", "--out", str(tmp_path / name)]) == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (7 * 166 + 6, 18 + 166 + 6)
+        assert sheet.size == (7 * 166 + 6, preview.CAPTION + 166 + 6)
     page = (tmp_path / "sheet.html").read_text()
     assert "data:image/png;base64," in page
     assert "http" not in page
@@ -74,7 +74,7 @@ def test_an_original_fills_its_tile_whatever_its_size() -> None:
     for height, width in ((1, 1), (3, 2000)):
         pixels = np.full((height, width, 3), 200, np.uint8)
         sheet = np.asarray(preview.sheet(["inception"], [pixels], draws=1, size=8, shown=100))
-        drawn = (sheet[18:118, 6:106] != 255).any(axis=2)
+        drawn = (sheet[preview.CAPTION :, 6:106] != 255).any(axis=2)
         rows, columns = drawn.any(axis=1).sum(), drawn.any(axis=0).sum()
         assert (rows, columns) == ((100, 100) if height == width else (1, 100))
 

@@ -101,8 +101,8 @@ def _answer(run: Said | None, truth: str) -> str:
     """ "church 62 %", and below it the chance of the truth where that is another class."""
     if run is None:
         return "–"
-    told = f"{run.word} {run.chance:.0%}"
-    return told if run.word == truth else f"{told}\n{truth} {run.true_chance:.0%}"
+    told = f"{run.word} {100 * run.chance:.0f} %"
+    return told if run.word == truth else f"{told}\n{truth} {100 * run.true_chance:.0f} %"
 
 
 def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:

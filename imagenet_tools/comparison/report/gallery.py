@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from imagenet_tools import records
 from imagenet_tools.comparison.report.flips import flipped
@@ -137,10 +137,11 @@ def _write_sheet(
     height = 2 * (CAPTION + SHOWN + GAP)
     page = Image.new("RGB", (COLUMNS * (SHOWN + GAP) + GAP, height), (255, 255, 255))
     draw = ImageDraw.Draw(page)
+    draw.font = ImageFont.load_default(CAPTION - 4)
     for number, row in enumerate(rows):
         top = number * (CAPTION + SHOWN + GAP)
         words = f"right in every {specs[number]} run, in no {specs[1 - number]} run"
-        draw.text((GAP, top + 3), words, fill="#444444")
+        draw.text((GAP, top), words, fill="#444444")
         for column, picture in enumerate(row):
             if picture is not None:
                 small = picture.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 
 from imagenet_tools.images import jpeg
@@ -15,6 +16,17 @@ _SIGNATURES = (
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
 )
+
+_NO_IMAGES = {
+    "AVIF or HEIC": re.compile(rb"....ftyp(avi|mif|hei|hev)", re.DOTALL),
+    "JPEG 2000": re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"),
+    "JPEG XL": re.compile(rb"\xff\x0a|\0\0\0\x0cJXL "),
+    "a page of the web, or XML": re.compile(rb"\s*<"),
+    "a pointer of Git LFS, not the file": re.compile(rb"version https://git-lfs"),
+    "compressed by gzip": re.compile(rb"\x1f\x8b"),
+    "a zip archive": re.compile(rb"PK\x03\x04"),
+    "a PDF": re.compile(rb"%PDF"),
+}
 
 
 def inspect(data: bytes) -> ImageFacts:
@@ -34,7 +46,9 @@ def inspect(data: bytes) -> ImageFacts:
         return ImageFacts(problem="the file is empty")
     if not data.strip(b"\0"):
         return ImageFacts(problem="the file holds zeros only")
-    return ImageFacts(problem=f"not an image (it begins with {data[:8].hex(' ')})")
+    known = next((name for name, test in _NO_IMAGES.items() if test.match(data)), None)
+    what = known or f"it begins with {data[:8].hex(' ')}"
+    return ImageFacts(problem=f"not an image that is read ({what})")
 
 
 def _png(data: bytes) -> ImageFacts:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import intake
+from imagenet_tools.raw import intake, validation
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
 
 __all__ = [
@@ -74,7 +76,7 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
             _refuse_empty(found)
             if boxes is not None and not found.boxes_source:
                 raise ValueError(f"--boxes {boxes}: {found.layout} takes no boxes")
-            return _named_gaps(replace(found, looked_for=layout.LOOKED_FOR))
+            return _named_gaps(_named_strays(replace(found, looked_for=layout.LOOKED_FOR)))
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
@@ -85,6 +87,14 @@ def _refuse_empty(found: RawSet) -> None:
     empty = [name for name, part in found.splits.items() if not len(part)]
     if empty or not found.splits:
         raise ValueError(f"{found.description}: no image in {', '.join(empty) or 'any split'}")
+
+
+def _named_strays(found: RawSet) -> RawSet:
+    """The data set; its description says which images have the names of other classes."""
+    if found.label_convention != imagenet.IMAGENET_CONVENTION:
+        return found
+    strays = filter(None, map(validation.elsewhere, found.splits.values()))
+    return replace(found, description="; ".join([found.description, *strays]))
 
 
 def _named_gaps(found: RawSet) -> RawSet:
@@ -139,6 +149,12 @@ def read(image: RawImage, keep: bool = False) -> bytes:
             f"{image.offset:,} and {len(data):,} are there"
         )
     return data
+
+
+def forget() -> None:
+    """Take nothing for known of what was read before: it may have been replaced."""
+    if parquet := sys.modules.get("imagenet_tools.raw.parquet"):
+        parquet.forget()
 
 
 def _whole(path: str) -> bytes:

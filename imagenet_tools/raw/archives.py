@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LOOKED_FOR = "ILSVRC2012_img_train.tar (a tar of tars) and ILSVRC2012_img_val.tar"
 TRAIN, VALIDATION = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 
 
@@ -79,11 +80,13 @@ def _inner_entries(path: Path, seen: Intake, inner: tarfile.TarInfo) -> list[Ent
     """The images of one of the tars inside; of an image that lies beside them, itself."""
     *folders, name = inner.name.split("/")
     synset = name.removesuffix(".tar")
-    if not name.endswith(".tar"):
+    if not name.endswith((".tar", *COMPRESSED)):
         return _loose(path, seen, inner, [*folders, name.split("_")[0]])
     if intake.is_junk(name):
         seen.leave(intake.reason(name), inner.name)
         return []
+    if synset.split(".")[0] in imagenet.label_of() and name.endswith(COMPRESSED):
+        raise DamagedData(f"{path} holds {inner.name}; uncompress it first")
     if synset not in imagenet.label_of():
         raise DamagedData(f"{path} holds {inner.name}; tars named by ImageNet synsets are expected")
     label, end = imagenet.label_of()[synset], inner.offset_data + inner.size
@@ -113,11 +116,18 @@ def validation_entries(path: Path, seen: Intake) -> Iterator[Entry]:
     with path.open("rb") as file:
         for member in members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
             if _is_image(file, member, seen):
-                yield _entry(path, member, validation.shipped_label(_base(member.name)))
+                label, folder = validation.shipped_label(_base(member.name)), _folder(member.name)
+                if imagenet.label_of().get(folder, label) != label:
+                    seen.say("whose folder is another synset than ImageNet's list has", member.name)
+                yield _entry(path, member, label)
 
 
 def _entry(path: Path, member: tarfile.TarInfo, label: int) -> Entry:
     return Entry(str(path), _base(member.name), label, member.offset_data, member.size)
+
+
+def _folder(name: str) -> str:
+    return name.split("/")[-2] if "/" in name else ""
 
 
 def _base(name: str) -> str:

@@ -48,8 +48,9 @@ def find(place: Path, options: Options) -> RawSet | None:
         split: _listed(folder, split, inside[split].folders, seen)
         for split, folder in folders.items()
     }
-    unsorted = "validation" in inside and inside["validation"].images
-    numbering = _choose(root, sorted_parts, options, bool(unsorted))
+    for split, folder in folders.items():
+        _refuse_nested(folder, inside[split].folders)
+    numbering = _choose(root, sorted_parts, options, inside, seen)
     splits, refused = {}, dict[str, str]()
     for split, folder in folders.items():
         try:
@@ -122,15 +123,26 @@ def _present(part: RawSplit, names: list[str]) -> list[str]:
 
 
 def _choose(
-    root: Path, parts: dict[str, Listed], options: Options, flat: bool = False
+    root: Path,
+    parts: dict[str, Listed],
+    options: Options,
+    inside: dict[str, listing.Listed],
+    seen: Intake,
 ) -> classes.Numbering:
-    """flat: there are validation images beside or without class folders."""
+    """inside: what lies in the splits' folders. Raises ValueError where no class is there."""
     named = classes.names_file([root])
     words = {one.key: one.words for one in named[1]} if named else {}
     present = {name for part, names in parts.values() for name in _present(part, names)}
-    if flat and not present and "train" not in parts:
+    if not present and "train" not in parts and inside["validation"].images:
         present = set(imagenet.synsets())
-    return classes.choose(present, options.labels, words)
+    if not present:
+        found = Intake()
+        for split, one in inside.items():
+            found.leave_all((reason, f"{split}/{name}") for reason, name in one.left_out)
+            found.leave_all((intake.OUTSIDE, f"{split}/{name}") for name in one.images)
+        notes = "; ".join([f"{root}: {classes.NO_CLASS}", *found.notes()])
+        raise ValueError(notes)
+    return classes.choose(present, options.labels, seen, words)
 
 
 def _labelled(part: RawSplit, names: list[str], numbering: classes.Numbering) -> RawSplit:
@@ -156,6 +168,17 @@ def _root(place: Path) -> Path | None:
 def _only_folder(place: Path) -> list[str]:
     names = listing.entries(place).folders
     return names if len(names) == 1 else []
+
+
+def _refuse_nested(folder: Path, names: list[str]) -> None:
+    """Refuse train/train: what was unpacked into a folder of its own name has no classes there."""
+    if len(names) != 1 or names[0].lower() not in sum(listing.SPLIT_FOLDERS.values(), ()):
+        return
+    if not listing.entries(folder / names[0]).images:
+        raise ValueError(
+            f"{folder} holds the folder {names[0]} alone, and no image lies directly in that: "
+            f"unpacked into a folder of its own name? Move what is in {folder / names[0]} up"
+        )
 
 
 def _refuse_other_classes(folder: Path, numbering: classes.Numbering) -> None:
@@ -195,9 +218,15 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         names = [name for name in folders if listing.entries(root / name).images]
         if not names:
             continue
+        if len(names) == 1 and names[0] not in imagenet.label_of():
+            raise ValueError(
+                f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "
+                "single class, if it is one. A list of labels must be called as the layouts say; "
+                f"a class goes into train/{intake.printable(names[0])}"
+            )
         seen = Intake()
         part, names = _listed(root, "train", names, seen)
-        numbering = _choose(root, {"train": (part, names)}, options)
+        numbering = _choose(root, {"train": (part, names)}, options, {}, seen)
         splits = {"train": _labelled(part, names, numbering)}
         if wrong := _disagreement(splits["train"], numbering):
             seen.say(f"it has {wrong}")

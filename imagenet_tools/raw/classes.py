@@ -19,6 +19,7 @@ NAMES_FILES = (
     *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
     "LOC_synset_mapping.txt",
 )
+NO_CLASS = "no class folder holds an image; a class is a folder of images"
 MOST_CLASSES = 1_000_000
 SPARSE = 100  # a highest label above so many times the labels that occur is no class's number
 
@@ -45,20 +46,21 @@ def imagenet_classes() -> tuple[ClassInfo, ...]:
 def choose(
     names: Iterable[str],
     wanted: str,
+    seen: Intake,
     words: Mapping[str, str] | None = None,
     kind: str = "folder",
 ) -> Numbering:
     """Number the class folders that hold an image, or the names that stand for labels.
 
     wanted: "imagenet", "folders", or "auto": ImageNet's numbering where all are its synsets.
-    words: of the classes, by name, where the data have them. kind: "folder", or "name" where they
-    are labels. Names that differ in the form of Unicode alone are one class. Raises ValueError for
-    names that differ in case alone, and for folders named by devkit ids or by integers that sort as
-    strings.
+    seen: is told which are the reason where most are ImageNet's and not all. words: of the classes,
+    by name, where the data have them. kind: "folder", or "name" where they are labels. Names that
+    differ in the form of Unicode alone are one class. Raises ValueError for names that differ in
+    case alone, and for folders named by devkit ids or by integers that sort as strings.
     """
     names = sorted(names)
     if not names:
-        raise ValueError("no class folder holds an image; a class is a folder of images")
+        raise ValueError(NO_CLASS)
     strange = [name for name in names if name not in imagenet.label_of()]
     if wanted == "imagenet" and strange:
         if all(re.fullmatch(r"[0-9]{1,3}", name) for name in names):
@@ -73,6 +75,8 @@ def choose(
         return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, imagenet.label_of())
     if wanted == "auto":
         _refuse_integers(names)
+        for name in strange if 2 * len(strange) <= len(names) else ():
+            seen.say("not numbered as ImageNet, for classes that are none of its synsets", name)
     key_of = _one_spelling(names, f"class {kind}s")
     words = {**imagenet.words(), **(words or {})}
     keys = sorted(set(key_of.values()))
@@ -112,6 +116,12 @@ def _refuse_integers(names: Sequence[str]) -> None:
             "the class folders are 1..1000: that is either the devkit's ILSVRC2012_ID, whose order "
             "is not that of the synsets, or a label; rename them to synsets (n01440764, ...), or "
             "--labels folders takes them as they sort by name"
+        )
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"the class folders are integers, and two of them are the same number "
+            f"({', '.join(names[:4])}, ...); give them one name, or --labels folders takes them as "
+            "they are"
         )
     if numbers != sorted(numbers):
         known = ""
@@ -194,6 +204,7 @@ def numbered(
     if ours is not None and wanted != "folders":
         label_of = {str(label): ours[label] for label in present}
         return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
+    _refuse_twice(names, source)
     if wanted == "imagenet":
         raise ValueError(f"--labels imagenet, but the classes of {source} are not ImageNet's")
     return Numbering(

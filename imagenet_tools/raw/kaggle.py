@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, intake, listing, validation
-from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, RawSplit, columns, renumbered
+from imagenet_tools.raw.index import (
+    ClassInfo,
+    Entry,
+    RawSet,
+    RawSplit,
+    columns,
+    joined,
+    renumbered,
+)
 from imagenet_tools.raw.intake import Intake
 
 if TYPE_CHECKING:
@@ -42,7 +50,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         source = SOLUTION if solution.exists() else "ImageNet's shipped list"
         seen.say(f"validation labelled from {source}")
         try:
-            splits["validation"] = columns("validation", infos, _val(val, solution, seen))
+            splits["validation"] = _validation(val, solution, infos, seen)
         except validation.UnknownLabel as error:
             if not splits:
                 raise
@@ -75,13 +83,19 @@ def _train(folder: Path, infos: tuple[ClassInfo, ...], seen: Intake) -> RawSplit
     seen.leave_all((why, f"train/{name}") for why, name in listed.left_out)
     for name in listed.images:
         seen.leave(intake.OUTSIDE, f"train/{name}")
-    part = columns("train", (), listing.class_entries(folder, names, seen, "train"))
-    labels = [imagenet.label_of().get(name, 0) for name in names]
-    part = renumbered(part, infos, labels)
-    for name, label in zip(names, labels, strict=True):
-        if not label and str(folder / name) in part.containers:
+    part = _sorted(folder, "train", names, infos, seen)
+    for name in names:
+        if name not in imagenet.label_of() and str(folder / name) in part.containers:
             raise ValueError(f"{folder / name}: its name is no ImageNet synset")
     return part
+
+
+def _sorted(
+    folder: Path, split: str, names: list[str], infos: tuple[ClassInfo, ...], seen: Intake
+) -> RawSplit:
+    """The images in folders of synsets."""
+    part = columns(split, (), listing.class_entries(folder, names, seen, split))
+    return renumbered(part, infos, [imagenet.label_of().get(name, 0) for name in names])
 
 
 def _check_mapping(path: Path) -> None:
@@ -95,12 +109,25 @@ def _check_mapping(path: Path) -> None:
         )
 
 
-def _val(folder: Path, solution: Path, seen: Intake) -> Iterator[Entry]:
-    """Validation images with their labels, from the solution file where there is one."""
-    names = (listed := listing.entries(folder)).images
+def _validation(
+    folder: Path, solution: Path, infos: tuple[ClassInfo, ...], seen: Intake
+) -> RawSplit:
+    """Validation images: flat as they come, and those that were sorted into folders of synsets."""
+    listed = listing.entries(folder)
+    flat = columns("validation", infos, _flat(folder, listed.images, solution))
+    synsets = [name for name in listed.folders if name in imagenet.label_of()]
+    part = joined(_sorted(folder, "validation", synsets, infos, seen), flat)
+    if wrong := validation.disagreement(part):
+        seen.say(f"val has {wrong}")
     seen.leave_all((why, f"val/{name}") for why, name in listed.left_out)
     for name in listed.folders:
-        seen.leave(intake.OTHER_FOLDERS, f"val/{name}/")
+        if name not in synsets:
+            seen.leave(intake.OTHER_FOLDERS, f"val/{name}/")
+    return part
+
+
+def _flat(folder: Path, names: list[str], solution: Path) -> Iterator[Entry]:
+    """Validation images with their labels, from the solution file where there is one."""
     if not solution.exists():
         yield from validation.flat_entries(folder, names)
         return

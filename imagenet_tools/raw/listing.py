@@ -186,5 +186,7 @@ def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> I
             seen.leave_all((reason, f"{where}/{entry}") for reason, entry in found.left_out)
             for link in found.links:
                 seen.say(intake.LINKED_OUT, f"{where}/{link}")
+            for image in (one for one in found.images if "/" in one):
+                seen.say("in subfolders of their class", f"{where}/{image}")
             yield from (Entry(container, filename, number) for filename in found.images)
             bar.update(len(found.images))

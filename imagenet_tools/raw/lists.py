@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,7 +155,7 @@ def _by_names(
         if (folder := _folder(row.name)) in imagenet.label_of() and folder != row.label:
             seen.say("rows whose label is not the synset of their folder", row.name)
     names = {row.label for row in given}
-    return classes.choose(names, options.labels, words, kind="name")
+    return classes.choose(names, options.labels, seen, words, kind="name")
 
 
 def _folder(name: str) -> str:
@@ -217,12 +218,18 @@ def _entries(
     bare = {(row.label, os.path.basename(row.name)) for row in one.rows}
     unique = len(bare) == len(one.rows)
     places = [os.path.join(one.folder, name) if name else one.folder for name in folders]
-    inside = storage.ahead(_entries_in, places, storage.is_remote(one.folder))
+    inside = storage.ahead(
+        partial(_entries_in, root=listing.real(Path(one.folder))),
+        places,
+        storage.is_remote(one.folder),
+    )
     for (folder, those), place, entries in zip(folders.items(), places, inside, strict=True):
         listed = entries()
         present = {*listed.images, *listed.folders, *(name for _, name in listed.left_out)}
         for row in those:
             base = os.path.basename(row.name)
+            if base in listed.links:
+                seen.say(intake.LINKED_OUT, row.name)
             if base not in present:
                 seen.say(f"rows of {one.path.name} whose file is not there", row.name)
             label = numbering.label_of[row.label]
@@ -233,9 +240,9 @@ def _entries(
         left[place] = left.get(place, listed).without(os.path.basename(row.name) for row in those)
 
 
-def _entries_in(folder: str) -> listing.Listed:
+def _entries_in(folder: str, root: str = "") -> listing.Listed:
     try:
-        return listing.entries(folder)
+        return listing.entries(folder, root)
     except OSError:
         return listing.Listed([], [], [], [])
 
@@ -266,7 +273,7 @@ def _count_left(
 def _image_folder(place: Path, path: Path, split: str, found: list[Row]) -> str:
     """The folder that the paths are relative to: the one in which one of the first exists."""
     names = listing.SPLIT_FOLDERS[split]
-    tried = [place, path.parent, *(place / name for name in names), place / "images"]
+    tried = dict.fromkeys([place, path.parent, *(place / name for name in names), place / "images"])
     for row in found[:100]:
         for folder in tried:
             if (folder / row.name).is_file():

@@ -26,6 +26,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place` or its folder `data` holds such files."""
     if not place.is_dir():
         return None
+    forget()
     for root in (place, place / "data"):
         files = {split: _files(root, split) for split in SPLITS}
         if any(files.values()):
@@ -63,6 +64,9 @@ def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Option
     for paths in files.values():
         _say_missing(paths, seen)
     labels = {split: [_labels(path) for path in paths] for split, paths in files.items()}
+    columns_there = {name for paths in files.values() for path in paths for name in _columns(path)}
+    for name in sorted(columns_there - {"image", "label"}):
+        seen.say("columns that are not used", name)
     present = list({one for found in labels.values() for part in found for one in set(part)})
     if not present:
         raise ValueError(f"{root}: no image in {', '.join(files)}")
@@ -112,7 +116,7 @@ def _numbering(
     if any(isinstance(one, str) for one in present):
         if not all(isinstance(one, str) for one in present):
             raise ValueError(f"{root}: the labels are numbers in some files and texts in others")
-        return classes.choose([str(one) for one in present], options.labels, kind="name")
+        return classes.choose([str(one) for one in present], options.labels, seen, kind="name")
     named = {str(path): _class_names(str(path)) for paths in files.values() for path in paths}
     different = {tuple(names): path for path, names in named.items() if names}
     if len(different) > 1:
@@ -157,6 +161,12 @@ def _open(path: str) -> Any:
         return _pyarrow().ParquetFile(file)
 
 
+def forget() -> None:
+    """Open files anew from here on: they may have been replaced."""
+    for kept in (_open, _group, _copy):
+        kept.cache_clear()
+
+
 @contextlib.contextmanager
 def _readable(path: str) -> Iterator[None]:
     """Name the file whose content pyarrow cannot make out; errors of a disk stay what they are."""
@@ -168,11 +178,15 @@ def _readable(path: str) -> Iterator[None]:
         raise DamagedData(f"{path}: not a readable parquet file ({error})") from error
 
 
+def _columns(path: Path) -> list[str]:
+    return list(_open(str(path)).schema_arrow.names)
+
+
 def _labels(path: Path) -> list[Any]:
     """The label of each row: whole numbers from 0, or texts."""
     types = _pyarrow_types()
     schema = _open(str(path)).schema_arrow
-    if not {"image", "label"} <= set(schema.names):
+    if not {"image", "label"} <= set(_columns(path)):
         raise ValueError(f"{path} has {schema.names}; image and label are needed")
     _refuse_images(path, schema.field("image").type)
     kind = schema.field("label").type

@@ -78,6 +78,7 @@ def read(path: Path, root: str) -> Rows:
             label = str(int(label))
         elif numbers or is_number or _is_no_label(label):
             wanted = "a label from 0" if numbers else "a class's name for a label"
+            wanted = wanted if found else "a label from 0, or a class's name for one"
             shown = intake.printable(line[:80])
             raise ValueError(f"{where}: {shown!r} is not `path label` with {wanted}")
         found.append(Row(_relative(fields[columns.path], root, where), label, number))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +37,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     if root is None:
         return None
     seen = Intake()
-    numbering = _numbering(root, options)
+    numbering = _numbering(root, options, seen)
     rows: list[Row] = []
     splits = {}
     if (root / "train").is_dir():
@@ -70,45 +70,66 @@ def _fits(root: Path) -> bool:
     )
 
 
-def _numbering(root: Path, options: Options) -> classes.Numbering:
+def _numbering(root: Path, options: Options, seen: Intake) -> classes.Numbering:
     """The classes of wnids.txt; ImageNet's numbers where all are its own."""
     names = intake.text_of(root / WNIDS).split()
     words: dict[str, str] = {}
     if (root / WORDS).is_file():
         pairs = (line.partition("\t") for line in intake.text_of(root / WORDS).splitlines())
         words = {key: text.strip() for key, _, text in pairs if key in set(names)}
-    return classes.choose(names, options.labels, words)
+    return classes.choose(names, options.labels, seen, words)
 
 
 def _train(
     root: Path, numbering: classes.Numbering, rows: list[Row], seen: Intake
 ) -> Iterator[Entry]:
     for synset in (listed := listing.entries(root / "train")).folders:
-        folder = root / "train" / synset
-        inside = listing.class_images(str(folder))
-        if inside.images and synset not in numbering.label_of:
-            raise ValueError(f"{folder}: {synset} is not in {WNIDS}")
-        text = f"{synset}_boxes.txt"
-        if (text_path := folder / text).is_file():
-            rows.extend(_rows(text_path, synset))
-        seen.leave_all((why, f"train/{synset}/{n}") for why, n in inside.left_out if n != text)
-        for name in inside.images:
-            deeper, base = os.path.split(name)
-            yield Entry(os.path.join(folder, deeper), base, numbering.label_of[synset])
+        text = root / "train" / synset / f"{synset}_boxes.txt"
+        if text.is_file():
+            rows.extend(_rows(text, synset))
+        yield from _class(root / "train", synset, numbering, seen, text.name)
     _count_beside(listed, "train", seen)
+
+
+def _class(
+    folder: Path, synset: str, numbering: classes.Numbering, seen: Intake, text: str = ""
+) -> Iterator[Entry]:
+    """The images of a class folder of a split. text: a file of it that is used elsewhere."""
+    inside = listing.class_images(str(folder / synset))
+    if inside.images and synset not in numbering.label_of:
+        raise ValueError(f"{folder / synset}: {synset} is not in {WNIDS}")
+    where = f"{folder.name}/{synset}"
+    seen.leave_all((why, f"{where}/{name}") for why, name in inside.left_out if name != text)
+    for name in inside.images:
+        deeper, base = os.path.split(name)
+        yield Entry(os.path.join(folder, synset, deeper), base, numbering.label_of[synset])
 
 
 def _val(
     folder: Path, numbering: classes.Numbering, rows: list[Row], seen: Intake
 ) -> Iterator[Entry]:
-    """The images that val_annotations.txt names; others are counted, as are rows without one."""
-    found = list(_rows(folder / TRUTH))
+    """The images that val_annotations.txt names, and those that were sorted into class folders;
+    others are counted, as are rows without one."""
+    found = _distinct(_rows(folder / TRUTH) if (folder / TRUTH).exists() else (), seen)
     rows.extend(found)
+    around = listing.entries(folder)
+    synsets = [name for name in around.folders if name in numbering.label_of]
+    put = dict[str, str]()
+    for synset in synsets:
+        for entry in _class(folder, synset, numbering, seen):
+            put[entry.filename] = synset
+            yield entry
     listed = listing.entries(folder / "images") if (folder / "images").is_dir() else None
     present = set(listed.images) if listed else set()
     for row in found:
         if row.synset not in numbering.label_of:
             raise ValueError(f"{row.where}: {row.synset} is not in {WNIDS}")
+        if put.get(row.name, row.synset) != row.synset:
+            raise ValueError(f"{row.where}: {row.name} is in the folder {put[row.name]}")
+        if row.name in put:
+            if row.name in present:
+                seen.leave("in a class folder too", f"val/images/{row.name}")
+            continue
         if row.name not in present:
             seen.say(f"rows of {TRUTH} whose file is not there", row.name)
         yield Entry(str(folder / "images"), row.name, numbering.label_of[row.synset])
@@ -116,10 +137,21 @@ def _val(
         seen.leave(f"not in {TRUTH}", f"val/images/{name}")
     if listed:
         _count_beside(listed._replace(images=[]), "val/images", seen, folders=True)
-    around = listing.entries(folder)
     kept = [one for one in around.left_out if one[1] != TRUTH]
-    others = [name for name in around.folders if name != "images"]
+    others = [name for name in around.folders if name not in ("images", *synsets)]
     _count_beside(around._replace(left_out=kept, folders=others), "val", seen, folders=True)
+
+
+def _distinct(rows: Iterable[Row], seen: Intake) -> list[Row]:
+    """The rows, each image once. Raises ValueError for an image of two classes."""
+    of_name: dict[str, Row] = {}
+    for row in rows:
+        former = of_name.setdefault(row.name, row)
+        if former.synset != row.synset:
+            raise ValueError(f"{row.where}: {row.name} is {row.synset}, and above {former.synset}")
+        if former is not row:
+            seen.leave("rows given twice", row.where)
+    return list(of_name.values())
 
 
 def _count_beside(

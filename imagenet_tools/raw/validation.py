@@ -68,6 +68,21 @@ def disagreement(part: RawSplit) -> str:
     )
 
 
+def elsewhere(part: RawSplit) -> str:
+    """In words, of a split that is numbered as ImageNet: the images whose names begin with the
+    synset of another class than they lie in; "" where there are none."""
+    numbers, synsets = imagenet.label_of(), imagenet.synsets()
+    found = [
+        (name, label)
+        for name, label in zip(part.filenames(), part.labels.tolist(), strict=True)
+        if name[9:10] == "_" and numbers.get(name[:9], label) != label
+    ]
+    if not found:
+        return ""
+    name, label = found[0]
+    return f"{len(found):,} images named after another class ({name} in {synsets[label - 1]})"
+
+
 def synset_labels(path: Path, names: list[str]) -> dict[str, int]:
     """Labels from a text of one synset a line, in the order of the sorted file names.
 

@@ -127,6 +127,7 @@ def compare(made: Made) -> tuple[str, list[str]]:
     found = stamp(made.images)
     if not made.noted or found in ("", made.noted):
         return found, []
+    raw.forget()
     held = {}
     with storage.local_copy(made.path) as path:
         for _, data in tfrecord.read(path):

@@ -115,5 +115,5 @@ def test_command_says_damage_with_code_3(
     assert cli_main.run([*line, "--workers", "1"]) == 3
     assert "2 damaged image(s)" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    assert cli_main.run([*line[:-1], str(tmp_path / "file")]) == 1
-    assert "choose another --out" in capsys.readouterr().err
+    assert cli_main.run([*line[:-1], str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err

@@ -173,6 +173,37 @@ def test_an_image_replaced_while_it_builds_is_named_and_its_shard_built_anew(
     assert contents(out) == contents(tmp_path / "fresh")
 
 
+def test_a_parquet_file_replaced_while_it_is_read_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever read it before, in the same process."""
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet
+
+    def write(first: int) -> None:
+        column = [encoded(picture(first + seed)) for seed in range(4)]
+        table = pyarrow.table({"image": column, "label": [0, 1, 0, 1]})
+        parquet.write_table(table, tmp_path / "new")
+        (tmp_path / "new").replace(tmp_path / "raw" / "train-0.parquet")
+
+    def building(task: ShardTask) -> ShardResult:
+        result = build_shard(task)
+        write(7)
+        return result
+
+    (tmp_path / "raw").mkdir()
+    write(1)
+    found, out = raw.detect(tmp_path / "raw"), tmp_path / "out"
+    options = {"splits": ("train",), "workers": 1, "train_shards": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(BUILD, "build_shard", building)
+        with pytest.raises(Unfinished, match=r"4 raw image\(s\) \(0/train-0_000000\.JPEG"):
+            records.build(found, out, **options)
+    records.build(raw.detect(tmp_path / "raw"), out, **options)
+    records.build(raw.detect(tmp_path / "raw"), tmp_path / "fresh", **options)
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
 def test_the_setting_that_is_another_is_named(found: RawSet, tmp_path: Path) -> None:
     build(found, tmp_path / "out")
     for words, options in (

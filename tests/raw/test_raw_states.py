@@ -1,0 +1,190 @@
+"""Data sets in the states that people have them in: read right, refused in words, or said."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_layouts import SYNSETS, VALIDATION, jpeg, kaggle, tar, tiny_imagenet
+
+from imagenet_tools import labels, raw
+from imagenet_tools.images import inspect
+from imagenet_tools.raw.index import RawSet
+
+TRUTH = {name: labels.synsets()[label - 1] for name, label in VALIDATION.items()}
+
+
+def put(path: Path, data: bytes | str = b"") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def labels_of(found: RawSet, split: str) -> dict[str, int]:
+    part = found.splits[split]
+    return dict(zip(part.filenames(), part.labels.tolist(), strict=True))
+
+
+def sorted_by_hand(folder: Path, deeper: str = "") -> None:
+    """What scripts make of a flat validation folder."""
+    images = folder / "images" if (folder / "images").is_dir() else folder
+    for name, synset in TRUTH.items():
+        put(folder / synset / deeper / name, (images / name).read_bytes())
+        (images / name).unlink()
+
+
+def kaggle_sorted(root: Path) -> None:
+    kaggle(root)
+    sorted_by_hand(root / "ILSVRC" / "Data" / "CLS-LOC" / "val")
+
+
+def tiny_sorted(root: Path) -> None:
+    tiny_imagenet(root)
+    sorted_by_hand(root / "val")
+
+
+def tiny_sorted_alone(root: Path) -> None:
+    tiny_imagenet(root)
+    sorted_by_hand(root / "val", "images")
+    (root / "val" / "val_annotations.txt").unlink()
+    shutil.rmtree(root / "val" / "images")
+
+
+@pytest.mark.parametrize("layout", [kaggle_sorted, tiny_sorted, tiny_sorted_alone])
+def test_a_validation_folder_that_was_sorted(
+    layout: Callable[[Path], None], tmp_path: Path
+) -> None:
+    layout(tmp_path)
+    found = raw.detect(tmp_path)
+    assert labels_of(found, "validation") == VALIDATION
+    assert found.left_out == {}
+
+
+def test_a_sorted_validation_image_in_another_class_is_refused_or_said(tmp_path: Path) -> None:
+    tiny_sorted(tmp_path / "tiny")
+    folder = tmp_path / "tiny" / "val"
+    (folder / TRUTH["ILSVRC2012_val_00000001.JPEG"]).rename(folder / SYNSETS[0])
+    with pytest.raises(ValueError, match="line 1: ILSVRC2012_val_00000001.JPEG is in the folder"):
+        raw.detect(tmp_path / "tiny")
+    kaggle_sorted(tmp_path / "kaggle")
+    folder = tmp_path / "kaggle" / "ILSVRC" / "Data" / "CLS-LOC" / "val"
+    (folder / TRUTH["ILSVRC2012_val_00000001.JPEG"]).rename(folder / SYNSETS[0])
+    found = raw.detect(tmp_path / "kaggle")
+    assert "val has ILSVRC2012_val_00000001.JPEG as n01440764" in found.description
+
+
+def archive(members: dict[str, bytes]) -> Callable[[Path], None]:
+    return lambda root: put(root / "ILSVRC2012_img_train.tar", tar(members))
+
+
+def train(*names: str) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        for number, name in enumerate(names):
+            put(root / name, jpeg(number) if name.endswith("jpg") else tar({}))
+
+    return write
+
+
+def repeated_row(synset: str) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        tiny_imagenet(root)
+        text = root / "val" / "val_annotations.txt"
+        row = f"ILSVRC2012_val_00000001.JPEG\t{synset}\t0\t0\t5\t5\n"
+        text.write_text(text.read_text() + row)
+
+    return write
+
+
+INNER = tar({"n01440764_1.JPEG": jpeg(1)})
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (train("train/train/ant/a.jpg", "train/train/bee/b.jpg"), "unpacked into a folder of its"),
+        (train("im/a.jpg", "im/b.jpg", "labels.csv"), "holds one folder of images, im"),
+        (train("train/n01440764.tar", "train/n01443537.tar"), r"\(.tar 2; first train/n01440764"),
+        (train("train/n01440764_1.jpg"), r"\(images outside a class folder 1; first train/n014"),
+        (train("train/1/a.jpg", "train/01/a.jpg"), "two of them are the same number"),
+        (archive({"n01440764.tar.gz": gzip.compress(INNER)}), r"n01440764\.tar\.gz; uncompress it"),
+        (archive({"n01440764.tar": gzip.compress(INNER)}), "is compressed by gzip"),
+        (repeated_row("n01440764"), "line 3: .*00000001.JPEG is n01440764, and above n01751748"),
+    ],
+    ids=["twice", "unsplit", "tars", "flat", "number", "tar.gz", "gzip", "two-classes"],
+)
+def test_what_cannot_be_meant_is_refused(
+    layout: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    layout(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        raw.detect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("layout", "note", "numbers"),
+    [
+        (
+            train(*(f"train/{name}/a.jpg" for name in (*SYNSETS[:2], "n99999999"))),
+            "not numbered as ImageNet, for classes that are none of its synsets: 1 (n99999999)",
+            [1, 2, 3],
+        ),
+        (
+            train("train/ant/x/a.jpg", "train/ant/y/a.jpg", "train/bee/a.jpg"),
+            "in subfolders of their class: 2 (train/ant/x/a.jpg, train/ant/y/a.jpg)",
+            [1, 1, 2],
+        ),
+        (
+            archive({"n01440764.tar": tar({"n01443537_1.JPEG": jpeg(1)})}),
+            "1 images named after another class (n01443537_1.JPEG in n01440764)",
+            [1],
+        ),
+    ],
+    ids=["strange-synset", "subfolders", "other-name"],
+)
+def test_what_is_odd_is_said(
+    layout: Callable[[Path], None], note: str, numbers: list[int], tmp_path: Path
+) -> None:
+    layout(tmp_path)
+    found = raw.detect(tmp_path)
+    assert note in found.description
+    assert found.splits["train"].labels.tolist() == numbers
+
+
+def test_a_row_of_tiny_imagenet_given_twice_is_counted(tmp_path: Path) -> None:
+    repeated_row("n01751748")(tmp_path)
+    found = raw.detect(tmp_path)
+    assert labels_of(found, "validation") == VALIDATION
+    assert found.left_out["rows given twice"]["count"] == 1
+
+
+def test_names_that_two_classes_of_a_parquet_file_have_are_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"image": [jpeg(1)] * 3, "label": [0, 1, 2], "coarse": [0, 0, 1]})
+    for names in (["a", "b", "a"], ["a", "b", "c"]):
+        info = {"info": {"features": {"label": {"names": names}}}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
+        parquet.write_table(table, tmp_path / "train-0.parquet")
+        if len(set(names)) < 3:
+            with pytest.raises(ValueError, match="2 classes have the name 'a'"):
+                raw.detect(tmp_path)
+    assert "columns that are not used: 1 (coarse)" in raw.detect(tmp_path).description
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\0\0\0 ftypavif" + bytes(60), "AVIF or HEIC"),
+        (b"\0\0\0\x0cjP  \r\n" + bytes(60), "JPEG 2000"),
+        (b"<!DOCTYPE html><html>", "a page of the web, or XML"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, not the file"),
+        (gzip.compress(b"x", mtime=0), "compressed by gzip"),
+        (b"\n\xff\xd8\xff\xe0", "it begins with 0a ff d8 ff e0"),
+    ],
+)
+def test_what_is_no_image_is_called_what_it_is(data: bytes, what: str) -> None:
+    assert inspect(data).problem == f"not an image that is read ({what})"

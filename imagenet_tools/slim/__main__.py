@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 from imagenet_tools import tensorflow_version
 from imagenet_tools.slim import factory, runner
@@ -20,8 +21,17 @@ def main() -> None:
         tensorflow_version.load()
         ready = runner.prepare(asked.script, asked.flags, prefer=asked.prefer, plugins=asked.plugin)
     except (ValueError, OSError, LookupError, ImportError) as error:
-        sys.exit(f"Error: {error}")
-    runner.execute(asked.script, ready)
+        _end(error)
+    try:
+        runner.execute(asked.script, ready)
+    except ImportError as error:
+        _end(error)
+
+
+def _end(error: Exception) -> NoReturn:
+    """Say what is wrong in one line; exit code 2 for wrong use, as in every command."""
+    print(f"Error: {error.args[0] if error.args else error}", file=sys.stderr)
+    sys.exit(2 if isinstance(error, ValueError | LookupError | FileNotFoundError) else 1)
 
 
 if __name__ == "__main__":

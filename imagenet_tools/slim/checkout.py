@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagenet_tools.slim import flags
+
 FACTORY = "preprocessing/preprocessing_factory.py"
 # The files that make a folder TF-Slim's, and not just one with a package called preprocessing.
 MARKS = (FACTORY, "nets/nets_factory.py", "datasets/dataset_factory.py")
@@ -22,8 +24,6 @@ _REQUIRED = {
     },
     "export_inference_graph.py": {"output_file": "where the graph is written"},
 }
-# absl answers these, or reads more flags from a file, before a flag could be missed.
-_NOT_MISSED = ("help", "helpfull", "helpshort", "helpxml", "flagfile", "only_check_args")
 _SIGNATURES = (["name", "is_training"], ["name", "is_training", "use_grayscale"])
 
 
@@ -61,11 +61,12 @@ def read(folder: str | Path) -> Checkout:
     return Checkout(folder, contrib, names)
 
 
-def check_script(script: str | Path, flags: Sequence[str]) -> Checkout:
-    """Return the checkout of a script that can be started with these flags.
+def check_script(script: str | Path, arguments: Sequence[str]) -> Checkout:
+    """Return the checkout of a script that can be started with these flags behind it.
 
     ValueError, OSError where it cannot: no such file, no TF-Slim around it, a file that is no
-    script of it, a flag missing without which TF-Slim's own scripts fail.
+    script of it, a flag that is not known or names what is not there, or one missing without which
+    TF-Slim's own scripts fail.
     """
     script = Path(script)
     if script.is_dir():
@@ -79,8 +80,10 @@ def check_script(script: str | Path, flags: Sequence[str]) -> Checkout:
             f"{script.name} is no script to run under the registry: it imports neither "
             f"{' nor '.join(sorted(_FACTORIES))}. TF-Slim's are {', '.join(SCRIPTS)}"
         )
-    given = {flag.lstrip("-").split("=")[0] for flag in flags if flag.startswith("-")}
-    if given.isdisjoint(_NOT_MISSED):
+    flags.check(script, checkout.folder, arguments)
+    given = flags.given(arguments)
+    # absl answers these, or reads more flags from a file, before a flag could be missed.
+    if not set(given) & set(flags.HELP):
         for flag, why in _REQUIRED.get(script.name, {}).items():
             if flag == "dataset_split_name" and "dataset_name" in given:
                 continue  # another data set may well have a split called test

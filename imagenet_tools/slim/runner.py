@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools import tensorflow_version
 from imagenet_tools.slim import checkout, factory, tensorflow1
+from imagenet_tools.slim.flags import given
 
 
 def command_line(
@@ -48,27 +51,52 @@ def prepare(
 ) -> dict[str, Any]:
     """Set up plug-ins, paths, TensorFlow 1 and the patched factory; return the script's globals."""
     from imagenet_tools import registry
+    from imagenet_tools.preprocessing import preprocessing_factory
 
-    folder = checkout.check_script(script, flags).folder
+    theirs = checkout.check_script(script, flags)
     for path in plugins:
         registry.load_plugin(path)
+    name = given(flags).get("preprocessing_name")
+    if name and name not in theirs.names:
+        preprocessing_factory.get_preprocessing(name)  # which refuses what nobody has
     # Some checkouts read sys.argv when they are imported.
     sys.argv = [str(script), *flags]
     # The first entry is the script's folder, as Python sets it: `datasets` and `preprocessing`
     # are common names, and another package must not come first.
-    sys.path[0] = str(folder)
+    sys.path[0] = str(theirs.folder)
     _log_to_stderr()
     factory.patch(prefer=prefer)
-    return tensorflow1.script_globals(folder)
+    return tensorflow1.script_globals(theirs.folder)
 
 
 def execute(script: str | Path, script_globals: dict[str, Any]) -> None:
-    """Run a script that was prepared."""
-    runpy.run_path(str(script), script_globals, "__main__")
+    """Run a script that was prepared.
+
+    ImportError, with the way on, where it imports what is not on Python's path.
+    """
+    try:
+        runpy.run_path(str(script), script_globals, "__main__")
+    except ModuleNotFoundError as error:
+        top = str(error.name).split(".")[0]
+        homes = [one for one in Path(script).absolute().parents if (one / top).is_dir()]
+        remedy = (
+            f"it lies in {homes[0]}: put PYTHONPATH={homes[0]} before the command"
+            if homes
+            else "install it, or name the folder that holds it in PYTHONPATH"
+        )
+        raise ImportError(f"{script} needs the module {error.name}; {remedy}") from error
 
 
 def _log_to_stderr() -> None:
-    """Say which pipeline a name means; the root logger is left to absl and TensorFlow."""
+    """Say which pipeline a name means, and what TensorFlow says once, deprecations left out.
+
+    absl's handler says again what TensorFlow's has said, and TensorFlow 1's scripts are deprecated
+    from top to bottom. A TF_CPP_MIN_LOG_LEVEL below 2 asks for all of it.
+    """
+    if os.environ.get(tensorflow_version.LOG_LEVEL, "") >= tensorflow_version.QUIET:
+        theirs = logging.getLogger("tensorflow")
+        theirs.propagate = False
+        theirs.addFilter(lambda line: line.module != "deprecation")
     log = logging.getLogger(factory.__name__)
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("imgtools: %(message)s"))

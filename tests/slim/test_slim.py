@@ -59,6 +59,7 @@ from preprocessing import preprocessing_factory
 
 tf.app.flags.DEFINE_string("dataset_dir", None, "records")
 tf.app.flags.DEFINE_string("preprocessing_name", None, "pipeline")
+tf.app.flags.DEFINE_string("model_name", "lenet", "net")
 tf.app.flags.DEFINE_integer("status", 0, "exit code")
 tf.app.flags.DEFINE_boolean("die", False, "by a signal")
 FLAGS = tf.app.flags.FLAGS
@@ -89,7 +90,7 @@ def miniature(folder: Path, era: str) -> Path:
     files = {
         "preprocessing/preprocessing_factory.py": FACTORY,
         "preprocessing/mean_preprocessing.py": MEAN,
-        "nets/nets_factory.py": ERAS[era],
+        "nets/nets_factory.py": ERAS[era] + 'networks_map = {"alexnet_v2": None, "lenet": None}\n',
         "datasets/dataset_factory.py": ERAS[era],
         "train_image_classifier.py": ERAS[era] + SCRIPT,
     }
@@ -120,7 +121,7 @@ def slim_run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_script_runs_with_our_pipelines_and_nothing_changes(tmp_path: Path, era: str) -> None:
     slim = miniature(tmp_path, era)
     before = digest(slim)
-    flags = ["--dataset_dir=records", "--preprocessing_name=alexnet", "--status=9"]
+    flags = [f"--dataset_dir={tmp_path}", "--preprocessing_name=alexnet", "--status=9"]
     done = slim_run(str(slim / "train_image_classifier.py"), *flags)
     assert done.returncode == 9, done.stderr
     printed = json.loads(done.stdout.strip().splitlines()[-1])
@@ -128,14 +129,14 @@ def test_a_script_runs_with_our_pipelines_and_nothing_changes(tmp_path: Path, er
     assert printed["mean"] == pytest.approx(mean, abs=1e-3)
     assert printed["shape"] == [24, 24, 3]
     assert printed["argv"] == flags
-    assert printed["dir"] == "records"
+    assert printed["dir"] == str(tmp_path)
     assert "alexnet: imgtools' alexnet" in done.stderr
     assert digest(slim) == before
 
 
 def test_names_stay_tf_slims_unless_asked(tmp_path: Path) -> None:
     script = str(miniature(tmp_path, "tf_slim") / "train_image_classifier.py")
-    flags = ["--dataset_dir=x", "--preprocessing_name=inception"]
+    flags = [f"--dataset_dir={tmp_path}", "--preprocessing_name=inception"]
     theirs = slim_run(script, *flags)
     assert json.loads(theirs.stdout.splitlines()[-1])["mean"] == 7.0
     ours = slim_run("--prefer", "imgtools", script, *flags)
@@ -151,7 +152,7 @@ def test_plugins_and_signals(tmp_path: Path) -> None:
         "    return tf.fill([height, width, 3], 5.0)\n"
     )
     script = str(miniature(tmp_path, "tf_slim") / "train_image_classifier.py")
-    flags = ["--dataset_dir=x", "--preprocessing_name=five", "--die"]
+    flags = [f"--dataset_dir={tmp_path}", "--preprocessing_name=five", "--die"]
     done = slim_run("--plugin", str(plugin), script, *flags)
     assert done.returncode == -signal.SIGTERM, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["mean"] == 5.0
@@ -162,6 +163,7 @@ def test_what_cannot_run_is_one_clear_line(
 ) -> None:
     slim = miniature(tmp_path, "tf_slim")
     script = slim / "train_image_classifier.py"
+    there = ["--dataset_dir", str(tmp_path)]
     other = slim / "other.py"
     other.write_text("print(1)\n")
     for arguments, said in (
@@ -169,6 +171,9 @@ def test_what_cannot_run_is_one_clear_line(
         ([str(slim)], "is a folder; give one of its scripts"),
         ([str(other)], "is no script to run under the registry"),
         ([str(script)], "needs --dataset_dir"),
+        ([str(script), "--dataset_dir", str(tmp_path / "gone")], "there is no folder"),
+        ([str(script), *there, "--model_name", "alexnet_v3"], "no net 'alexnet_v3'. Did you mean"),
+        ([str(script), *there, "--model_nam=lenet"], "Did you mean --model_name?"),
     ):
         assert cli_main.run(["slim-run", *arguments]) == 2
         error = capsys.readouterr().err
@@ -176,8 +181,30 @@ def test_what_cannot_run_is_one_clear_line(
         assert len(error.strip().splitlines()) == 1
     factory = slim / checkout.FACTORY
     factory.write_text(factory.read_text().replace("    return run", "    run = 1\n    return run"))
-    assert cli_main.run(["slim-run", str(script), "--dataset_dir=x"]) == 2
+    assert cli_main.run(["slim-run", str(script), *there]) == 2
     assert "is not as TF-Slim wrote it" in capsys.readouterr().err
+
+
+def test_what_fails_in_the_script_is_one_line_and_deprecations_are_not_said(tmp_path: Path) -> None:
+    slim = miniature(tmp_path / "theirs", "tf_slim")
+    script = slim / "train_image_classifier.py"
+    there = f"--dataset_dir={tmp_path}"
+    wrong = slim_run(str(script), there, "--preprocessing_name=alexnot")
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("Error: there is no pipeline 'alexnot'. Did you mean alexnet")
+    assert len(wrong.stderr.splitlines()) == 1
+    (tmp_path / "theirs" / "company").mkdir()
+    (tmp_path / "theirs" / "company" / "__init__.py").write_text("")
+    script.write_text("import company\n" + script.read_text())
+    lost = slim_run(str(script), there, "--preprocessing_name=alexnet")
+    home = tmp_path / "theirs"
+    assert (lost.returncode, lost.stderr.splitlines()[1:]) == (1, [])
+    assert f"needs the module company; it lies in {home}: put PYTHONPATH={home}" in lost.stderr
+    script.write_text(script.read_text().replace("import company\n", ""))
+    quiet = slim_run(str(script), there, "--preprocessing_name=alexnet")
+    assert quiet.returncode == 0
+    assert "deprecat" not in quiet.stderr
+    assert quiet.stderr.count("fingerprint") == 1
 
 
 PATCHED = """

@@ -7,10 +7,11 @@ import json
 import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow
+from imagenet_tools.cli.types import ModelName
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ModelName())
 @click.option(
     "--num-classes",
     type=click.IntRange(2),

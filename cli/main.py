@@ -27,6 +27,7 @@ GROUPS = {
     "Training": "list-recipes list-models describe-model train eval predict export",
     "Comparison": "compare-preproc watch compare-runs list-runs plan",
     "TF-Slim": "slim-run slim-patch",
+    "Shell": "completion",
 }
 START = """\b
 Where to begin:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from imagenet_tools.cli.types import CheckpointPlace, Place, PreprocessingName
+from imagenet_tools.cli.types import CheckpointPlace, ModelName, Place, PreprocessingName
 
 # A command's function, or the command that click has made of it.
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -69,7 +69,11 @@ def checkpoint_options(function: Decorated) -> Decorated:
             help="Default: that of training, else the net's.",
         ),
         click.option(
-            "--model", "--model-name", "model", help="Default: that of training, else alexnet_v2."
+            "--model",
+            "--model-name",
+            "model",
+            type=ModelName(),
+            help="Default: that of training, else alexnet_v2.",
         ),
         click.option(
             "--preprocessing",

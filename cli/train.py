@@ -13,6 +13,7 @@ from imagenet_tools.cli.types import (
     SEED,
     CheckpointPlace,
     Finite,
+    ModelName,
     Place,
     PreprocessingName,
     RecipeName,
@@ -73,7 +74,15 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     default="inception",
     show_default=True,
 )
-@click.option("--model", "--model-name", "model", default="alexnet_v2", show_default=True)
+@click.option(
+    "--model",
+    "--model-name",
+    "model",
+    type=ModelName(),
+    default="alexnet_v2",
+    show_default=True,
+    help="`imgtools list-models` lists them.",
+)
 @click.option(
     "--recipe",
     type=RecipeName(),

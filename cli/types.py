@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Place(click.Path):
@@ -83,6 +85,37 @@ class PreprocessingName(click.ParamType):
             self.fail(str(error.args[0] if error.args else error), param, ctx)
         return str(value)
 
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        from imagenet_tools import registry, tensorflow_version
+
+        tensorflow_version.later()
+        first, plus, last = incomplete.rpartition("+")
+        known = [*registry.names(), *(registry.parts_alone() if plus else ())]
+        return beginning(last, known, first + plus)
+
+
+class ModelName(click.ParamType):
+    """A net's name."""
+
+    name = "net"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if value not in (known := self._known()):
+            words = nearest(value, known) or " `imgtools list-models` lists them."
+            self.fail(f"there is no net {value!r}.{words}", param, ctx)
+        return str(value)
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        return beginning(incomplete, self._known())
+
+    def _known(self) -> list[str]:
+        from imagenet_tools import tensorflow_version
+
+        tensorflow_version.later()
+        from imagenet_tools import nets
+
+        return nets.names()
+
 
 class RecipeName(click.ParamType):
     """A recipe of the package, or a YAML file of one."""
@@ -97,6 +130,12 @@ class RecipeName(click.ParamType):
         except (LookupError, ValueError, OSError) as error:
             self.fail(str(error), param, ctx)
         return value
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        from imagenet_tools.training import recipes
+
+        names = beginning(incomplete, recipes.BUILT_IN)
+        return names or [CompletionItem(incomplete, type="file")]
 
 
 class Finite(click.FloatRange):
@@ -124,6 +163,11 @@ class SliceType(click.ParamType):
             return slices.parse(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def beginning(word: str, known: Iterable[str], before: str = "") -> list[CompletionItem]:
+    """What a shell may complete a word to; before: what stands in front of it."""
+    return [CompletionItem(before + name) for name in known if name.startswith(word)]
 
 
 def nearest(word: str, known: list[str]) -> str:

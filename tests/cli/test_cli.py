@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Stopped, Unfinished
@@ -46,7 +47,7 @@ def test_help_has_a_runnable_example(name: str) -> None:
 
 def parses(line: str) -> None:
     """Check that click takes the line's options and arguments, without running it."""
-    words = shlex.split(line.split(" | ")[0].split(" > ")[0], comments=True)[1:]
+    words = shlex.split(re.split(r" (?:\||>>?) ", line)[0], comments=True)[1:]
     words = [word for word in words if word != "\\"]
     if words[:1] and words[0] in ("--help", "--version", "-h"):
         return
@@ -208,3 +209,37 @@ def test_a_signal_while_it_starts_is_one_line(number: signal.Signals) -> None:
 
 def test_underscores_in_options_are_taken() -> None:
     parses("imgtools build-tfrecords --raw x --out y --train_shards 4")
+
+
+@pytest.mark.parametrize(
+    "line, last, wanted",
+    [
+        ("", "describe-p", {"describe-preproc"}),
+        ("describe-preproc", "incep", {"inception"}),
+        ("describe-preproc", "alexnet+rand", {"alexnet+randaugment"}),
+        ("train --recipe", "sl", {"slim"}),
+        (
+            "train --recipe",
+            "mine.y",
+            {"mine.y"},
+        ),  # a file's beginning, which the shell goes on with
+        ("train --model", "resnet_v2_1", {"resnet_v2_101", "resnet_v2_152"}),
+        ("train", "--print-r", {"--print-recipe"}),
+    ],
+)
+def test_a_shell_completes_what_imgtools_knows(line: str, last: str, wanted: set[str]) -> None:
+    completer = ShellComplete(cli_main.program, {}, "imgtools", "_IMGTOOLS_COMPLETE")
+    assert {one.value for one in completer.get_completions(line.split(), last)} == wanted
+
+
+def test_completion_is_a_script_that_its_shell_takes(tmp_path: Path) -> None:
+    script = tmp_path / "completion.bash"
+    done = subprocess.run(
+        [sys.executable, "-m", "imagenet_tools", "completion", "bash"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    script.write_text(done.stdout)
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert "_IMGTOOLS_COMPLETE=bash_complete" in done.stdout

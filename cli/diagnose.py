@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
 
 
+def _page(ctx: click.Context, parameter: click.Parameter, out: str | None) -> str | None:
+    if out is not None and not out.endswith(".html"):
+        raise click.BadParameter(f"{out} is no .html file")
+    return out
+
+
 @click.command()
 @click.argument("pipelines", nargs=-1, required=True, type=PreprocessingName())
 @click.option(
@@ -37,7 +43,9 @@ if TYPE_CHECKING:
     metavar="CODE",
     help="A rule whose findings are set aside, by code or name; may be given several times.",
 )
-@click.option("--out", type=click.Path(dir_okay=False), help="A page of it, too: .html.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), callback=_page, help="A page of it, too: .html."
+)
 @plugin_option
 @json_option
 @needs_tensorflow
@@ -71,8 +79,6 @@ def command(
         finding.muted(mute)
     except LookupError as error:
         raise click.BadParameter(str(error.args[0]), param_hint="--mute") from error
-    if out is not None and not out.endswith(".html"):
-        raise click.BadParameter(f"{out} is no .html file", param_hint="--out")
     found = diagnosis.diagnose(
         pipelines, data, recipe=recipe, image_size=image_size, train=not static, mute=mute
     )

@@ -60,6 +60,10 @@ compare-runs --a NOSUCH --b FILE                                 | NOSUCH
 diagnose alexnet --data EMPTY                                    | EMPTY holds no
 diagnose alexnet --recipe NOSUCH                                 | NOSUCH
 diagnose incepton                                                | Did you mean inception
+diagnose alexnet --out FILE                                      | FILE is no .html file
+describe-model alexnet_v3                                        | Did you mean alexnet_v2
+train --data DATA --train-dir run --model alexnet                | no net 'alexnet'. Did
+eval --data DATA --checkpoint RUN --model NOSUCH                 | no net 'NOSUCH'
 check-preproc incepton                                           | Did you mean inception
 check-preproc alexnet:lightning=0                                | Did you mean lighting
 describe-preproc incepton                                        | Did you mean inception

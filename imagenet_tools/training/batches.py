@@ -17,7 +17,7 @@ import tensorflow as tf
 from imagenet_tools import records
 from imagenet_tools.pipelines import compiled, rendering
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
-from imagenet_tools.records import schema
+from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.manifest import Manifest
 
 # Records are shuffled once when built; the buffer mixes them anew each epoch.
@@ -61,7 +61,8 @@ class Reading:
         paths = records.shard_paths(self.folder, self.split)
         start = start_step * self.batch_size
         if not self.is_training:
-            stream = tf.data.TFRecordDataset(paths).map(as_written(lambda record: (record, 0)))
+            stream = tf.data.Dataset.from_tensor_slices(paths).flat_map(_records)
+            stream = stream.map(as_written(lambda record: (record, 0)))
             return stream.skip(start) if start else stream
         part = self.manifest().splits[self.split]
         mean = part.bytes / max(part.records, 1)
@@ -202,6 +203,19 @@ def _with_partners(stream: tf.data.Dataset, worker: tuple[int, int]) -> tf.data.
     return chosen.map(as_written(lambda _, record: record))
 
 
+@as_written
+def _records(path: tf.Tensor) -> tf.data.Dataset:
+    """A shard's records, once its lengths lead to its end: TensorFlow's reader takes each one for
+    true, and the process dies of one that no memory holds."""
+    checked = tf.ensure_shape(tf.numpy_function(_checked, [path], tf.string), [])
+    return tf.data.TFRecordDataset(checked)
+
+
+def _checked(path: bytes) -> bytes:
+    tfrecord.check_lengths(os.fsdecode(path))
+    return path
+
+
 def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) -> tf.data.Dataset:
     """(record, epoch) for ever, from the given position on."""
     first, within = divmod(position, size)
@@ -211,9 +225,7 @@ def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) 
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
         shards = tf.data.Dataset.from_tensor_slices(order)
-        stream = shards.interleave(
-            tf.data.TFRecordDataset, cycle_length=min(INTERLEAVED, len(paths))
-        )
+        stream = shards.interleave(_records, cycle_length=min(INTERLEAVED, len(paths)))
         stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
         stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))
         return stream.map(as_written(lambda record: (record, epoch)))

@@ -18,6 +18,8 @@ from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.shards import damaged
 from imagenet_tools.training.batches import Reading, decode
 
+# TensorFlow's message may hold the record's own bytes, which are no text.
+FAILED = (tf.errors.OpError, UnicodeDecodeError)
 AFTER = 4  # batches looked at from the one that failed on: others were under way
 
 
@@ -35,7 +37,7 @@ def each(stream: Iterable[Any], reading: Reading, start_step: int = 0) -> Iterat
             return
         except tf.errors.ResourceExhaustedError as error:
             raise MemoryError(error.message.partition("\n")[0]) from error
-        except tf.errors.OpError as error:
+        except FAILED as error:
             raise explained(error, reading, step) from error
         yield batch
         step += 1
@@ -51,7 +53,7 @@ def explained(error: Exception, reading: Reading, step: int) -> Exception:
                 load(record, epoch)
             except Exception as cause:
                 return _of_image(cause, reading, record.numpy(), raw)
-    except tf.errors.OpError:
+    except FAILED:
         pass  # the shard itself
     for path in records.shard_paths(reading.folder, reading.split):
         for number, one in enumerate(tfrecord.scan(path)):
@@ -64,12 +66,12 @@ def _of_image(cause: Exception, reading: Reading, record: bytes, raw: bool) -> E
     path, number = _place(reading, record)
     try:
         parsed = schema.parse_example(tf.constant(record))
-    except tf.errors.OpError as error:
+    except FAILED as error:
         return damaged(path, f"it is no Example ({_short(error)})", record=number)
     key = parsed["key"].numpy().decode(errors="replace")
     try:
         decode(parsed, raw)
-    except tf.errors.OpError as error:
+    except FAILED as error:
         return damaged(path, f"its image is not decoded ({_short(error)})", record=number, name=key)
     names = ", ".join(pipeline.spec for pipeline in reading.pipelines)
     return PipelineFailed(

@@ -77,14 +77,16 @@ def later() -> None:
 
 
 _NAME = "tensorflow"
+# __path__: of `import tensorflow.keras`, say, which wants the whole as well.
+_TENSORFLOWS = ("__path__", "__version__", "__all__", "__internal__")
 
 
 class _Later(types.ModuleType):
     """Stands for TensorFlow until the first name in it is asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        # What the import system itself looks at: nothing here, but no package either.
-        if name in ("__spec__", "__path__", "__file__"):
+        # Others go through all modules and look at what every module may have.
+        if name.startswith("__") and name not in _TENSORFLOWS:
             raise AttributeError(name)
         if sys.modules.get(_NAME) is self:
             del sys.modules[_NAME]

@@ -239,3 +239,15 @@ def test_names_of_pipelines_are_known_without_tensorflow_which_comes_when_one_ru
         "print(codes, early, out.shape, out.dtype)"
     )
     assert run_python(code).splitlines()[-1] == "[0, 0, 2] False (8, 8, 3) <dtype: 'float32'>"
+
+
+@pytest.mark.parametrize(
+    "line", ["from tensorflow.python import eager", "from tensorflow import io"]
+)
+def test_a_plugin_may_import_inside_tensorflow(line: str) -> None:
+    code = (
+        "import sys; from imagenet_tools import tensorflow_version; tensorflow_version.later(); "
+        "import inspect; inspect.getmodule(len); early = len(sys.modules); "
+        f"{line}; import tensorflow; print(early < 1000, tensorflow.reduce_sum([1, 2]).numpy())"
+    )
+    assert run_python(code) == "True 3"

@@ -27,13 +27,14 @@ HOPELESS = 0.6
 CROPS = (0.0, 0.025, 0.05, 0.075)  # of a side
 _HASHED, _WAVES, _COMPARED = 32, 8, 32
 FLAT = 1 << 63  # of the hash of a blank image, of which the other bits say the shade
+UNKNOWN = FLAT | 1 << 62  # the hash where there is no picture, which is like none
 _LOW = 2.0  # standard deviation in grey levels below which an image is blank
 
 
-def thumbnail(data: bytes) -> np.ndarray:
+def thumbnail(data: bytes, strict: bool = False) -> np.ndarray:
     """Decode to uint8 [64, 64] of grey, the whole image squeezed into a square.
 
-    Raises ValueError where the bytes do not decode; what libjpeg merely warns of is left as is.
+    strict: what libjpeg warns of is an error, too. Raises ValueError where the bytes do not decode.
     """
     import simplejpeg
 
@@ -41,10 +42,10 @@ def thumbnail(data: bytes) -> np.ndarray:
 
     facts = inspect(data)
     if facts.problem is not None or facts.format != "JPEG" or facts.channels == 4:
-        return squeezed(np.asarray(to_rgb(data, strict=False).convert("L")))
+        return squeezed(np.asarray(to_rgb(data, strict).convert("L")))
     try:
         small = simplejpeg.decode_jpeg(
-            data, "GRAY", fastdct=True, min_height=SIDE, min_width=SIDE, strict=False
+            data, "GRAY", fastdct=True, min_height=SIDE, min_width=SIDE, strict=strict
         )
     except ValueError as error:
         raise ValueError(f"does not decode ({error})") from error

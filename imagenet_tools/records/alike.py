@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,6 +36,10 @@ _CHANGES = [
 _EVEN, _FOURS, _BYTES, _EACH = (
     np.uint64(byte * 0x0101010101010101) for byte in (0x55, 0x33, 0x0F, 0x01)
 )
+
+
+# The thumbnails of images by their numbers.
+Look = Callable[[Sequence[int]], Mapping[int, np.ndarray]]
 
 
 def near(hashes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
@@ -81,26 +85,28 @@ def blank(hashes: np.ndarray) -> np.ndarray:
     return np.asarray(hashes >= np.uint64(likeness.FLAT))
 
 
-def grouped(hashes: np.ndarray, thumbnail: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Which images show one picture: int32 [n], a number for each group, 0 to groups - 1.
+def grouped(hashes: np.ndarray, look: Look, own: int | None = None) -> np.ndarray:
+    """Which images show one picture: int32 [n], for each the first image that shows the same.
 
-    thumbnail: of the image with this number, asked for where hashes are near. Blank images of one
-    shade are a group: a net has one answer for them all.
+    look: the thumbnails of the images with these numbers, asked for once where hashes are near.
+    own: only the first so many are held against each other, and the others against them. Blank
+    images of one shade are a group: a net has one answer for them all.
     """
-    seen: dict[int, np.ndarray] = {}
-
-    def look(at: int) -> np.ndarray:
-        if at not in seen:
-            seen[at] = thumbnail(at)
-        return seen[at]
-
-    pairs = [(a, b) for a, b in near(hashes).tolist() if likeness.alike(look(a), look(b))]
-    for shade in np.unique(hashes[blank(hashes)]):
-        first, *rest = np.flatnonzero(hashes == shade).tolist()
+    own = len(hashes) if own is None else own
+    found = [near(hashes[:own]), near(hashes[:own], hashes[own:]) + [0, own]]
+    close = np.concatenate(found).tolist()
+    seen = look(sorted({at for pair in close for at in pair}))
+    pairs = [(a, b) for a, b in close if likeness.alike(seen[a], seen[b])]
+    shades = hashes[:own][blank(hashes[:own]) & (hashes[:own] != np.uint64(likeness.UNKNOWN))]
+    for shade in np.unique(shades):
+        first, *rest = np.flatnonzero(hashes[:own] == shade).tolist()
         pairs += [(first, other) for other in rest]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(hashes), len(hashes)))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+    _, first, member = np.unique(
+        connected_components(graph, directed=False)[1], return_index=True, return_inverse=True
+    )
+    return np.asarray(first[member], np.int32)
 
 
 def groups(folder: str | os.PathLike[str], split: str) -> np.ndarray:
@@ -144,13 +150,13 @@ def _look(reader: RecordReader) -> np.ndarray:
         try:
             return likeness.perceptual_hash(_thumbnail(reader[at]))
         except ValueError:  # what does not decode is like nothing else
-            return likeness.FLAT | 1 << 62 | at
+            return likeness.UNKNOWN
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         several = pool.map(hashed, range(len(reader)))
         bar = tqdm(several, "near-duplicates", len(reader), unit="image", disable=None)
         hashes = np.fromiter(bar, np.uint64, len(reader))
-    return grouped(hashes, lambda at: _thumbnail(reader[at]))
+    return grouped(hashes, lambda wanted: {at: _thumbnail(reader[at]) for at in wanted})
 
 
 def _thumbnail(record: Record) -> np.ndarray:

@@ -8,15 +8,19 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import google_crc32c
 
 from imagenet_tools import images, storage
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.images import likeness
+from imagenet_tools.records import decoding, schema, tfrecord
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.shard import index_text
 from imagenet_tools.records.shuffle import hashes_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class RecordProblem(NamedTuple):
@@ -48,25 +52,31 @@ class ShardCheck:
 
 @dataclass
 class ShardFacts:
-    """What a shard turned out to hold. contents: a 64-bit hash of each image's bytes."""
+    """What a shard turned out to hold.
+
+    Of each record: starts, the byte at which it begins; contents, a 64-bit hash of the image's
+    bytes; looks, one of what it shows (likeness.UNKNOWN where nothing was decoded).
+    """
 
     problems: list[RecordProblem] = field(default_factory=list)
     intact: bool = True
     synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
+    starts: array[int] = field(default_factory=lambda: array("Q"))
     contents: array[int] = field(default_factory=lambda: array("Q"))
+    looks: array[int] = field(default_factory=lambda: array("Q"))
 
 
 def check_shard(check: ShardCheck) -> ShardFacts:
     """Read one shard through and return what it holds and what is wrong with it."""
     facts, name = ShardFacts(), os.path.basename(check.path)
-    digest, sizes, contents, keys = hashlib.sha256(), [], [], []
+    digest, sizes, keys = hashlib.sha256(), [], []
     try:
         with storage.local_copy(check.path) as path:
             storage.size(path)  # a fifo is refused, not waited for
             for number, framed in enumerate(tfrecord.scan(path)):
                 digest.update(framed.frame)
                 sizes.append(len(framed.data) + tfrecord.OVERHEAD)
-                example, reasons = _examine(framed, check)
+                example, reasons, look = _examine(framed, check)
                 source = text(example, schema.FILENAME)
                 if framed.problem:
                     facts.intact = False
@@ -75,15 +85,17 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                 ]
                 if not framed.problem:
                     facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
-                contents.append(_content(example))
+                facts.starts.append(framed.offset)
+                facts.contents.append(_content(example))
+                facts.looks.append(look)
                 keys.append(_key(example))
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
         facts.problems.append(RecordProblem(name, -1, "", reason))
         facts.intact = False
+        facts.starts = facts.contents = facts.looks = array("Q")  # nothing of it can be read again
         return facts
-    facts.contents = array("Q", contents)
     expected = check.expected
     if expected is not None and (len(sizes), digest.hexdigest()) != (
         expected.records,
@@ -118,15 +130,34 @@ def _shuffled(keys: list[str], seed: int) -> bool:
     return hashes == sorted(hashes)
 
 
-def _examine(framed: tfrecord.Framed, check: ShardCheck) -> tuple[dict[str, list[Any]], list[str]]:
-    """Parse a record and say what is wrong with it."""
+def _examine(
+    framed: tfrecord.Framed, check: ShardCheck
+) -> tuple[dict[str, list[Any]], list[str], int]:
+    """Parse a record; say what is wrong with it, and what its image looks like."""
     try:
         example = schema.decode_example(framed.data)
     except ValueError as error:
-        return {}, [framed.problem or str(error)]
+        return {}, [framed.problem or str(error)], likeness.UNKNOWN
     if framed.problem:
-        return example, [framed.problem]
-    return example, list(_record_reasons(example, check))
+        return example, [framed.problem], likeness.UNKNOWN
+    reasons = list(_record_reasons(example, check))
+    if any(len(example.get(key, ())) != 1 for key in schema.SINGLE):
+        return example, reasons, likeness.UNKNOWN
+    problem = next(_image_reasons(example, check), None)
+    look = likeness.UNKNOWN
+    if check.decode and not problem:
+        try:
+            look = likeness.perceptual_hash(thumbnail(example, strict=True))
+        except ValueError as error:
+            problem = str(error)
+    return example, [*reasons, problem] if problem else reasons, look
+
+
+def thumbnail(example: dict[str, list[Any]], strict: bool = False) -> np.ndarray:
+    """The thumbnail of a record's image; see likeness.thumbnail."""
+    if example[schema.FORMAT][0] == b"RAW":
+        return likeness.squeezed(decoding.pixels(example))
+    return likeness.thumbnail(example[schema.ENCODED][0], strict)
 
 
 def text(example: dict[str, list[Any]], key: str) -> str:
@@ -167,7 +198,6 @@ def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterato
         yield f"label {label} is outside 1..{len(check.classes)}"
     elif check.classes and check.classes[label - 1] != synset:
         yield f"label {label} belongs to {check.classes[label - 1]}, not to {synset}"
-    yield from _image_reasons(example, check)
 
 
 def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
@@ -187,8 +217,6 @@ def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator
         yield f"height x width is {height} x {width}, its image's {facts.height} x {facts.width}"
     elif facts.channels != channels and not (check.slim_constants and channels == 3):
         yield f"channels is {channels}, its image's {facts.channels}"
-    elif check.decode and (problem := images.decode(data)):
-        yield problem
 
 
 def _index_problems(name: str, path: str, sizes: list[int]) -> list[RecordProblem]:

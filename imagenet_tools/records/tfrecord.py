@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import google_crc32c
@@ -96,6 +96,15 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
         if found.problem:
             raise DamagedData(f"{path}: record {number} at byte {found.offset:,}: {found.problem}")
         yield found.offset, found.data
+
+
+def read_at(path: str | os.PathLike[str], offsets: Iterable[int]) -> Iterator[bytes]:
+    """Yield the data of the records that begin at these bytes, which `scan` found sound."""
+    with open(path, "rb") as file:
+        for offset in offsets:
+            file.seek(offset)
+            (length,) = struct.unpack("<Q", file.read(12)[:8])
+            yield file.read(length)
 
 
 def mismatch(path: str | os.PathLike[str], records: int, digest: str) -> str | None:

@@ -11,45 +11,42 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from imagenet_tools import storage
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import SPLITS
-from imagenet_tools.records import journal, schema, tfrecord
+from imagenet_tools.records import duplicates, journal
+from imagenet_tools.records.duplicates import Repeated, split_of
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name
-from imagenet_tools.records.shard_check import (
-    RecordProblem,
-    ShardCheck,
-    ShardFacts,
-    check_shard,
-    text,
-)
-
-if TYPE_CHECKING:
-    import numpy as np
+from imagenet_tools.records.shard_check import RecordProblem, ShardCheck, ShardFacts, check_shard
 
 SHARD_NAME = re.compile(r"(train|validation)-(\d{5})-of-(\d{5})")
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was checked and what was found. broken: shards that are not what was once written."""
+    """What was checked and what was found.
+
+    broken: shards that are not what was once written. repeated: what is no damage, images of the
+    validation split that show what others show, those of training among these; only with decode.
+    """
 
     records: dict[str, int]
     problems: tuple[RecordProblem, ...]
     broken: tuple[str, ...]
     described: bool  # by a manifest
+    repeated: tuple[Repeated, ...] = ()
 
 
 def verify(
     folder: str | os.PathLike[str], *, decode: bool = False, workers: int | None = None
 ) -> Verification:
     """Check every shard: both CRCs of each record, counts and digests against the manifest, the
-    schema, labels, image headers (with decode every pixel), and images common to two splits.
+    schema, labels, image headers, and files common to two splits; with decode every pixel, and
+    which images show one picture.
 
     Raises FileNotFoundError for a folder without records, DamagedData for an unreadable manifest.
     """
@@ -59,20 +56,18 @@ def verify(
     except FileNotFoundError:
         manifest = None
     names = _expected_files(place, manifest)
-    facts = dict(_check_all(place, manifest, names, decode, workers))
+    checked = dict(_check_all(place, manifest, names, decode, workers))
+    facts = {name: checked[name] for name in names}  # they come as they end
     problems = [problem for name in names for problem in facts[name].problems]
     problems += _folder_problems(place, manifest, names)
     problems += _count_problems(manifest, facts) if manifest else _label_problems(facts)
-    problems += _duplicates(place, facts)
+    problems += duplicates.copies(place, facts)
     totals = {split: 0 for split in SPLITS if any(name.startswith(split) for name in names)}
     for name in names:
-        totals[_split(name)] += sum(facts[name].synsets.values())
+        totals[split_of(name)] += sum(facts[name].synsets.values())
     broken = tuple(name for name in names if not facts[name].intact)
-    return Verification(totals, tuple(problems), broken, manifest is not None)
-
-
-def _split(file: str) -> str:
-    return file.split("-", 1)[0]
+    repeated = tuple(duplicates.repeated(place, facts)) if decode else ()
+    return Verification(totals, tuple(problems), broken, manifest is not None, repeated)
 
 
 def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
@@ -177,44 +172,3 @@ def _label_problems(facts: dict[str, ShardFacts]) -> list[RecordProblem]:
                     RecordProblem("all shards", -1, "", f"{what} {value} means {others[:5]}")
                 )
     return problems
-
-
-def _duplicates(place: Path, facts: dict[str, ShardFacts]) -> list[RecordProblem]:
-    """Images of one split whose very bytes are in another: equal hashes, then equal bytes."""
-    import numpy as np
-
-    where: dict[str, tuple[np.ndarray, list[tuple[str, int]]]] = {}
-    for split in SPLITS:
-        files = [name for name in facts if _split(name) == split]
-        hashes = np.concatenate(
-            [np.zeros(0, np.uint64), *(np.array(facts[name].contents, np.uint64) for name in files)]
-        )
-        where[split] = (hashes, [(name, len(facts[name].contents)) for name in files])
-    common = np.intersect1d(where["train"][0], where["validation"][0])
-    problems = []
-    for value in common[common != 0]:
-        first, second = (_located(*where[split], value) for split in SPLITS)
-        one, other = (_record(place, *found) for found in (first, second))
-        if one.get(schema.ENCODED) == other.get(schema.ENCODED):
-            reason = f"the same image as {second[0]} record {second[1]}"
-            source = f" ({text(other, schema.FILENAME)})"
-            problems.append(RecordProblem(*first, text(one, schema.FILENAME), reason + source))
-    return problems
-
-
-def _located(hashes: np.ndarray, files: list[tuple[str, int]], value: np.uint64) -> tuple[str, int]:
-    """The file and number of the first record with this hash."""
-    at = int((hashes == value).argmax())
-    for name, count in files:
-        if at < count:
-            return name, at
-        at -= count
-    raise LookupError(f"no record has the content hash {value}")
-
-
-def _record(place: Path, file: str, number: int) -> dict[str, list[Any]]:
-    with storage.local_copy(place / file) as path:
-        for at, (_, data) in enumerate(tfrecord.read(path)):
-            if at == number:
-                return schema.decode_example(data)
-    return {}

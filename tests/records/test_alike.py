@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_raw import encoded
 
 from imagenet_tools import raw, records
+from imagenet_tools.cli import main as cli_main
 from imagenet_tools.records import alike
 from imagenet_tools.records.reader import open_records
 
@@ -53,6 +54,46 @@ def names(folder: Path, found: np.ndarray) -> list[list[str]]:
     for key, group in zip(keys, found.tolist(), strict=True):
         several.setdefault(group, []).append(key)
     return sorted(sorted(one) for one in several.values() if len(one) > 1)
+
+
+def test_verifying_pixels_says_what_shows_one_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no damage. Training images count where a validation image shows the same."""
+    place, out = repeated(tmp_path / "raw"), tmp_path / "records"
+    for name, image in (
+        ("train/bee/3t", noise(3).crop((1, 1, 95, 71))),
+        ("train/bee/1t", noise(101)),  # as another training image: of no account
+        ("train/ant/w", Image.new("RGB", (90, 70), "white")),
+        ("val/ant/w", Image.new("RGB", (80, 60), "white")),
+        ("val/bee/w", Image.new("RGB", (60, 60), "white")),
+        ("val/bee/b", Image.new("RGB", (60, 60), "black")),
+    ):
+        (place / f"{name}.JPEG").write_bytes(encoded(image, quality=70))
+    records.build(raw.detect(place), out, workers=1, validation_shards=2)
+    found = records.verify(out, decode=True, workers=1)
+    assert found.problems == () and found == records.verify(out, decode=True, workers=2)
+    named = sorted(
+        [[at.name[:-5] for at in held] for held in (sorted(one.validation, key=lambda at: at.name),
+                                                   one.train)] + [one.blank]
+        for one in found.repeated
+    )  # fmt: skip
+    assert named == [
+        [["0", "0b", "0c"], [], False],
+        [["3", "3b"], ["3t"], False],
+        [["w", "w"], [], True],
+    ]
+    assert records.verify(out, workers=1).repeated == ()
+    assert cli_main.run(["verify-tfrecords", str(out), "--decode"]) == 0
+    said = capsys.readouterr().out
+    assert "blank, of one shade: validation-0000" in said and "(3t.JPEG)" in said
+    assert "4 validation images show what another one shows; comparisons count each" in said
+    assert "2 validation images show what training images show" in said
+    assert cli_main.run(["verify-tfrecords", str(out), "--decode", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["one_picture"]
+    assert [len(one["validation"]) for one in listed] == [
+        len(one.validation) for one in found.repeated
+    ]
 
 
 def test_groups_are_found_and_kept(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:

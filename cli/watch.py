@@ -18,8 +18,8 @@ from imagenet_tools.cli.types import Place
 def command(folder: str, plugins: tuple[str, ...]) -> None:
     """Show how far a comparison is that was started elsewhere: another terminal, Slurm, Ray.
 
-    The runs under way with step, loss and speed, and the accuracies as runs end. Ends when no run
-    is under way any more; nothing is written.
+    The runs under way with step, loss and speed, and the accuracies as runs end. Ends when nobody
+    is at it any more; nothing is written.
 
     \b
     Example:
@@ -34,7 +34,8 @@ def command(folder: str, plugins: tuple[str, ...]) -> None:
     idle = 0
     while idle < progress.IDLE:
         found = display.show()
-        idle = 0 if any(one.running for one in found) else idle + 1
+        busy = any(one.running for one in found) or stored.carried_out(own)
+        idle = 0 if busy else idle + 1
         time.sleep(progress.REDRAWN)
     found = display.show(last=True)
     done = sum(one.done for one in found)

@@ -65,6 +65,23 @@ def planned(plan: Plan, own: Path, command: str = "") -> Iterator[None]:
         yield
 
 
+def carried_out(own: Path) -> bool:
+    """True while a process of this machine is at the comparison, by what it wrote into the lock.
+
+    The lock itself is not asked: a command that begins at that instant would find it taken.
+    """
+    try:
+        kind, process, _, machine, *_ = (own / LOCK).read_text(encoding="utf-8").split()
+        if (kind, machine) != ("process", platform.node()):
+            return False
+        os.kill(int(process), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _same_plan(plan: Plan, own: Path) -> bool:
     try:
         there = json.loads((own / PLAN).read_text(encoding="utf-8"))

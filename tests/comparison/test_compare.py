@@ -114,6 +114,14 @@ def test_what_a_paper_takes(tiny_records: Path, tmp_path: Path) -> None:
     spread = f"${top1.mean():.2f} \\pm {top1.std(ddof=1):.2f}$"
     assert f"\\texttt{{alexnet}} & {spread} & $90.00" in table
     assert "\\texttt{alexnet\\_2012}" in table
+    plain = (tmp_path / "table.md").read_text().splitlines()
+    words = f"{top1.mean():.2f} ± {top1.std(ddof=1):.2f}"
+    assert plain[2].startswith(f"| `alexnet` | {words} | 90.00")
+    assert plain[5].startswith("`alexnet` - `alexnet_2012`: ")
+    said = list(csv.reader((tmp_path / "predictions.csv").read_text().splitlines()))
+    runs = [f"alexnet/seed-{seed}" for seed in "123"]
+    assert said[0] == ["key", "label", *runs, *(f"alexnet_2012/seed-{seed}" for seed in "13")]
+    assert len(said) == 4001 and said[1] == ["c/0", "0", *"00000"]
     methods = (tmp_path / "methods.txt").read_text()
     assert report.sentences[0] in methods and "3 seeds an arm" in methods
     for name in ("runs", "difference", "curves"):

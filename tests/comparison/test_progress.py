@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 from made_up_runs import made_up, reported
 
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import progress, run_files
+from imagenet_tools.comparison import progress, run_files, stored
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import write_plan
 from imagenet_tools.comparison.report import provisional
@@ -118,3 +121,16 @@ def test_what_was_compared_so_far(tiny_records: Path, tmp_path: Path, capsys) ->
         str(tmp_path / "one"): [1, 4],
         str(tmp_path / "two"): [4, 4],
     }
+
+
+def test_who_is_at_a_comparison(tiny_records: Path, tmp_path: Path) -> None:
+    """Before its first run starts, it measures the pipelines: who watches waits for it."""
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    assert not stored.carried_out(tmp_path)
+    with stored.planned(made, tmp_path, "imgtools compare-preproc"):
+        assert stored.carried_out(tmp_path)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for text in (f"process {ended.pid} on {platform.node()}", "process 1 on elsewhere", ""):
+        (tmp_path / stored.LOCK).write_text(text)
+        assert not stored.carried_out(tmp_path)

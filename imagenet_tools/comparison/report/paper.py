@@ -1,4 +1,4 @@
-"""What a paper takes from a comparison: a line a run, a table, a paragraph on the methods."""
+"""What a paper takes from a comparison: lines a run and an image, tables, a text on the methods."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from imagenet_tools.comparison.plan import run_seed
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.storage.write import write_text
 
-RESULTS, TABLE, METHODS = "results.csv", "table.tex", "methods.txt"
+RESULTS, PREDICTIONS = "results.csv", "predictions.csv"
+TABLE, TABLE_MARKDOWN, METHODS = "table.tex", "table.md", "methods.txt"
 FIGURES = ("top1", "top5", "loss", "ece")
+SHOWN = (("top1", 2), ("top5", 2), ("loss", 3))  # in the tables, with their digits
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write RESULTS, TABLE and METHODS."""
+    """Write RESULTS, PREDICTIONS, both TABLEs and METHODS."""
     write_text(folder / RESULTS, results(report))
+    write_text(folder / PREDICTIONS, predictions(report))
     write_text(folder / TABLE, table(report))
+    write_text(folder / TABLE_MARKDOWN, table_markdown(report))
     write_text(folder / METHODS, methods(report))
 
 
@@ -51,14 +55,49 @@ def results(report: Report) -> str:
     return text.getvalue()
 
 
+def predictions(report: Report) -> str:
+    """A line a validation image, by key: its label, and the class that each run says it is."""
+    arms = [arm for arm in report.judgement.arms if arm.seeds]
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(
+        ["key", "label", *(f"{arm.arm.slug}/seed-{seed}" for arm in arms for seed in arm.seeds)]
+    )
+    if arms:
+        said = np.concatenate([arm.top1 for arm in arms])
+        lines.writerows(zip(arms[0].key, arms[0].label, *said, strict=True))
+    return text.getvalue()
+
+
+def table_markdown(report: Report) -> str:
+    """The same as `table`, in Markdown."""
+    rows = [
+        ["preprocessing", "top-1 (%)", "top-5 (%)", "loss (nats)", "runs"],
+        ["---", *["---:"] * 4],
+        *(
+            [f"`{arm.arm.spec}`", *(_spread(arm.metric(name), digits) for name, digits in SHOWN),
+             str(len(arm.seeds))]
+            for arm in report.judgement.arms
+            if arm.seeds
+        ),
+    ]  # fmt: skip
+    differences = [
+        f"`{one.a.arm.spec}` - `{one.b.arm.spec}`: {one.verdict.difference:+.2f} "
+        f"[{one.verdict.interval[0]:+.2f}, {one.verdict.interval[1]:+.2f}], p "
+        f"{_p(one.verdict.p)}  "
+        for one in report.judgement.contrasts
+        if one.verdict.estimate is not None
+    ]
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", *differences, ""])
+
+
 def table(report: Report) -> str:
     """A LaTeX table (package booktabs) of the arms, and the differences below a rule."""
-    rows = [
-        f"{_tex(arm.arm.spec)} & {_spread(arm.accuracy())} & {_spread(arm.metric('top5'))} & "
-        f"{_spread(arm.metric('loss'), 3)} & {len(arm.seeds)} \\\\"
-        for arm in report.judgement.arms
-        if arm.seeds
-    ]
+    rows = []
+    for arm in (one for one in report.judgement.arms if one.seeds):
+        spreads = (_spread(arm.metric(name), digits, r" \pm ") for name, digits in SHOWN)
+        cells = [_tex(arm.arm.spec), *(f"${one}$" for one in spreads), str(len(arm.seeds))]
+        rows.append(f"{' & '.join(cells)} \\\\")
     differences = [
         f"{_tex(one.a.arm.spec)} $-$ {_tex(one.b.arm.spec)} & "
         f"\\multicolumn{{4}}{{l}}{{${one.verdict.difference:+.2f}$ "
@@ -86,9 +125,10 @@ def table(report: Report) -> str:
     )
 
 
-def _spread(values: np.ndarray, digits: int = 2) -> str:
+def _spread(values: np.ndarray, digits: int, between: str = " ± ") -> str:
+    """Mean and standard deviation over seeds."""
     mean = f"{values.mean():.{digits}f}"
-    return f"${mean}$" if len(values) < 2 else f"${mean} \\pm {values.std(ddof=1):.{digits}f}$"
+    return mean if len(values) < 2 else f"{mean}{between}{values.std(ddof=1):.{digits}f}"
 
 
 def _p(value: float) -> str:

@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
-from imagenet_tools.cli.types import PreprocessingName, RecipeName, Records
+from imagenet_tools.cli.types import HtmlPage, PreprocessingName, RecipeName, Records
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
-
-
-def _page(ctx: click.Context, parameter: click.Parameter, out: str | None) -> str | None:
-    if out is not None and not out.endswith(".html"):
-        raise click.BadParameter(f"{out} is no .html file")
-    return out
 
 
 @click.command()
@@ -43,9 +37,7 @@ def _page(ctx: click.Context, parameter: click.Parameter, out: str | None) -> st
     metavar="CODE",
     help="A rule whose findings are set aside, by code or name; may be given several times.",
 )
-@click.option(
-    "--out", type=click.Path(dir_okay=False), callback=_page, help="A page of it, too: .html."
-)
+@click.option("--out", type=HtmlPage(), help="A page of it, too.")
 @plugin_option
 @json_option
 @needs_tensorflow

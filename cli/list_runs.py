@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.types import HtmlPage
 
 
 @click.command()
 @click.argument(
     "folder", metavar="DIR", default="runs", type=click.Path(exists=True, file_okay=False)
 )
+@click.option("--out", type=HtmlPage(), help="A page of them, too, that leads to their reports.")
 @json_option
-def command(folder: str, as_json: bool) -> None:
+def command(folder: str, out: str | None, as_json: bool) -> None:
     """List the comparisons in a folder and below: date, arms, data, runs done, verdict.
 
     The latest comes first. DIR is runs where none is named.
@@ -20,13 +22,15 @@ def command(folder: str, as_json: bool) -> None:
     \b
     Example:
       imgtools list-runs
-      imgtools list-runs /data/comparisons --json
+      imgtools list-runs /data/comparisons --out index.html
     """
     from pathlib import Path
 
     from imagenet_tools.comparison import listed
 
     found = listed.comparisons(Path(folder))
+    if out is not None:
+        listed.write(found, Path(out))
     if as_json:
         import json
 

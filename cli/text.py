@@ -24,7 +24,8 @@ def command_line() -> str:
 
 def print_report(report: Report, as_json: bool = False) -> None:
     """Print what a comparison found: accuracies by seed, verdicts, notes and the scope."""
-    from imagenet_tools.comparison.report import document, opening
+    from imagenet_tools.comparison import run_files
+    from imagenet_tools.comparison.report import opening
 
     if as_json:
         click.echo(json.dumps(report.as_json()))
@@ -46,7 +47,7 @@ def print_report(report: Report, as_json: bool = False) -> None:
     click.echo(f"\nNext: {words}")
     if command:
         click.echo(f"  {command}")
-    click.echo(f"\nReport: {report.folder / document.HTML}")
+    click.echo(f"\nReport: {report.folder / run_files.PAGE}")
 
 
 def build_summary(out: str, manifest: Manifest) -> Iterator[str]:

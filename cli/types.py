@@ -53,6 +53,18 @@ class Records(Place):
         return place
 
 
+class HtmlPage(click.Path):
+    """A file to be written as .html."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not str(value).endswith(".html"):
+            self.fail(f"{value} is no .html file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class CheckpointPlace(Place):
     """A checkpoint, or the folder or archive that it is in."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import arms, diagnosed, stored
+from imagenet_tools.comparison import arms, diagnosed, run_files, stored
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import read_plan
 from imagenet_tools.comparison.prepare import prepare
@@ -133,7 +133,7 @@ def carry_out(
         plan, _ = read_plan(own)  # with the seeds of its first look, where it is extended
         diagnosed.measured(plan, own, data)
         stored.keep(folder)  # before the runs, which may be anywhere
-        page = partial(provisional.write, plan, own, own / document.HTML)
+        page = partial(provisional.write, plan, own, own / run_files.PAGE)
         for look in sorted({*plan.looks, len(plan.seeds)}):
             arms.run_all(
                 *(plan, folder, data),

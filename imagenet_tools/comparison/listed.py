@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from imagenet_tools.comparison.plan_file import PLAN
-from imagenet_tools.comparison.run_files import REPORT, RESULT
+from imagenet_tools.comparison.run_files import PAGE, REPORT, RESULT
+from imagenet_tools.pages import page
+from imagenet_tools.pages.blocks import Section, Table
+from imagenet_tools.storage.write import write_text
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,20 @@ def comparisons(folder: Path) -> list[Listed]:
     """The comparisons in a folder and below, the latest first. Nothing is judged or read anew."""
     found = [_listed(path) for path in _plans(folder)]
     return sorted((one for one in found if one is not None), key=lambda one: -one.when)
+
+
+def write(found: Sequence[Listed], out: Path) -> None:
+    """Write them as an .html page that leads to their reports."""
+    head = ["comparison", "date", "arms", "data", "runs", "verdict"]
+    rows = [
+        [one.folder, one.date, "\n".join(one.arms), one.data, "{} of {}".format(*one.runs),
+         "\n".join(one.verdicts) or "no report yet"]
+        for one in found
+    ]  # fmt: skip
+    links = [quote(os.path.relpath(Path(one.folder, PAGE), out.parent)) for one in found]
+    table = Table("Comparisons", head, rows, words=True, sortable=True, links=links)
+    sections = [Section("", [table])]
+    write_text(out, page("What was compared", sections, out.parent))
 
 
 def _plans(folder: Path) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 RESULT = "result.json"  # of a run
 LOG = "run.log"
 METRICS = "metrics.jsonl"

@@ -12,10 +12,8 @@ from imagenet_tools.pages.blocks import Block, Fold, Items, Section, Text
 
 
 def write(found: Diagnosis, out: str | os.PathLike[str]) -> None:
-    """Write one self-contained .html page. Raises ValueError for another suffix."""
+    """Write one self-contained .html page."""
     target = Path(out)
-    if target.suffix != ".html":
-        raise ValueError(f"{out}: a diagnosis is written as .html")
     title = f"Diagnosis of {', '.join(found.passports)}"
     target.write_text(pages.page(title, sections(found), target.parent), encoding="utf-8")
 

@@ -57,7 +57,7 @@ class Table:
     heading, where scripts run; a long one can be searched, too. heat: of each cell but the row's
     head, from -1 to 1, what colours it (0 or NaN: nothing does). measures: headings, of rows or
     columns, under which accuracies stand, or differences of them: a reader may turn these into
-    errors.
+    errors. links: where each row's head leads, in HTML.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Table:
     sortable: bool = False
     heat: Sequence[Sequence[float]] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    links: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,10 @@ def _table(block: Table) -> str:
     for at, (name, *cells) in enumerate(block.rows):
         own = _measure(block.measures.get(name))
         heat = block.heat[at] if block.heat else [0.0] * len(cells)
-        rows += f'<tr><th scope="row">{html.escape(name)}</th>' + "".join(
+        lead = html.escape(name)
+        if block.links:
+            lead = f'<a href="{html.escape(block.links[at])}">{lead}</a>'
+        rows += f'<tr><th scope="row">{lead}</th>' + "".join(
             f"<td{kind}{own or column}{_heat(value)}>{_cell(cell, block.words)}</td>"
             for cell, column, value in zip(cells, columns[1:], heat, strict=True)
         )

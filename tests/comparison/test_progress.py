@@ -123,6 +123,17 @@ def test_what_was_compared_so_far(tiny_records: Path, tmp_path: Path, capsys) ->
     }
 
 
+def test_a_page_leads_to_the_reports(tiny_records: Path, tmp_path: Path) -> None:
+    for name in ("one two", "three"):
+        write_plan(make_plan(("alexnet", "vgg"), tiny_records), tmp_path / "runs" / name)
+    page = tmp_path / "index.html"
+    assert cli_main.run(["list-runs", str(tmp_path / "runs"), "--out", str(page)]) == 0
+    text = page.read_text()
+    assert 'href="runs/one%20two/report.html"' in text and 'href="runs/three/report.html"' in text
+    assert "<li>alexnet</li><li>vgg</li>" in text and "0 of 6" in text
+    assert cli_main.run(["list-runs", str(tmp_path), "--out", "index.txt"]) == 2
+
+
 def test_who_is_at_a_comparison(tiny_records: Path, tmp_path: Path) -> None:
     """Before its first run starts, it measures the pipelines: who watches waits for it."""
     made = make_plan(("alexnet", "inception"), tiny_records)

@@ -10,13 +10,13 @@ from pathlib import Path
 from imagenet_tools.comparison.report import figures, gallery, paper, reproduce, sections
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
-from imagenet_tools.comparison.run_files import REPORT
+from imagenet_tools.comparison.run_files import PAGE, REPORT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import markdown, page
 from imagenet_tools.storage.write import write_json, write_text
 from imagenet_tools.training import recipes
 
-MARKDOWN, HTML = "report.md", "report.html"
+MARKDOWN = "report.md"
 
 
 def write(report: Report, folder: Path) -> None:
@@ -29,7 +29,7 @@ def write(report: Report, folder: Path) -> None:
     title = " vs ".join(arm.spec for arm in report.plan.judged)
     write_json(folder / REPORT, report.as_json())
     write_text(folder / MARKDOWN, markdown(title, shown))
-    write_text(folder / HTML, page(title, shown, folder))
+    write_text(folder / PAGE, page(title, shown, folder))
     write_text(folder / reproduce.RECIPE, recipes.dump(report.plan.recipe))
     paper.write(report, folder)
 

@@ -136,7 +136,7 @@ def read(image: RawImage, keep: bool = False) -> bytes:
         if image.size < 0:
             return data
     elif image.size < 0:
-        return _whole(image.path)
+        return _whole(image.path)[0]
     else:
         file = os.open(image.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -157,8 +157,9 @@ def forget() -> None:
         parquet.forget()
 
 
-def _whole(path: str) -> bytes:
-    """All of a file: one read of its size, and more only where that was not all."""
+def _whole(path: str) -> tuple[bytes, os.stat_result]:
+    """All of a file, and its state before that: one read of its size, and more only where that was
+    not all."""
     status = os.stat(path)
     kind = intake.special(status.st_mode)
     if kind and kind != "a folder":  # which reading it says
@@ -169,20 +170,29 @@ def _whole(path: str) -> bytes:
     try:
         data = os.read(file, status.st_size)
         if 0 < status.st_size == len(data):
-            return data
+            return data, status
         blocks = [data]
         while more := os.read(file, 1 << 20):
             blocks.append(more)
             if sum(map(len, blocks)) > MOST_BYTES:
                 raise DamagedData(f"it has no end; {TOO_LARGE}")
-        return b"".join(blocks)
+        return b"".join(blocks), status
     finally:
         os.close(file)
 
 
-def reads(images: Sequence[RawImage], keep: bool = False) -> Iterator[Callable[[], bytes]]:
-    """For each image in turn, what returns its bytes as `read` does; a store's are asked for
-    ahead, several at one time."""
+Fetched = tuple[bytes, os.stat_result | None]
+
+
+def reads(images: Sequence[RawImage], keep: bool = False) -> Iterator[Callable[[], Fetched]]:
+    """For each image in turn, what returns its bytes as `read` does, and the state of its file
+    where it is one of its own and here; a store's are asked for ahead, several at one time."""
     # Rows of a parquet file share an open file, which threads cannot.
     remote = bool(images) and images[0].row < 0 and storage.is_remote(images[0].path)
-    return storage.ahead(partial(read, keep=keep), images, remote)
+    return storage.ahead(partial(_fetched, keep=keep, remote=remote), images, remote)
+
+
+def _fetched(image: RawImage, keep: bool, remote: bool) -> Fetched:
+    if image.size < 0 and image.row < 0 and not remote:
+        return _whole(image.path)
+    return read(image, keep), None

@@ -140,10 +140,10 @@ def _free(place: Path) -> int:
     return shutil.disk_usage(next(one for one in (local, *local.parents) if one.exists())).free
 
 
-def _bytes(image: RawImage, read: Callable[[], bytes], problems: list[str]) -> bytes | None:
+def _bytes(image: RawImage, read: Callable[[], raw.Fetched], problems: list[str]) -> bytes | None:
     """An image's bytes; None where it is damaged beyond reading, which is noted."""
     try:
-        return read()
+        return read()[0]
     except DamagedData as error:
         problems.append(f"{image.path}: {error}")
     except OSError as error:

@@ -101,10 +101,9 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     digest, sizes, saved = hashlib.sha256(), [], 0
     out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
     try:
-        stamp = sources.stamp(task.images)
-        images = tuple(task.images)
+        stamp, images = sources.Stamp(task.images), tuple(task.images)
         for image, fetch in zip(images, raw.reads(images, keep=True), strict=True):
-            found = _prepare(image, fetch, task.settings, notes)
+            found = _prepare(image, fetch, task.settings, notes, stamp)
             if found is None or notes["damaged"]:  # the rest is read to list all damage
                 continue
             prepared, boxes, read = found
@@ -122,7 +121,7 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     finally:
         os.close(out)
     shard = Shard(name, len(sizes), sum(sizes), digest.hexdigest(), len(present))
-    return ShardResult(shard, notes, saved, stamp), sizes
+    return ShardResult(shard, notes, saved, stamp.text()), sizes
 
 
 def _write_all(out: int, parts: list[bytes], size: int) -> None:
@@ -135,14 +134,16 @@ def _write_all(out: int, parts: list[bytes], size: int) -> None:
 
 def _prepare(
     image: raw.RawImage,
-    fetch: Callable[[], bytes],
+    fetch: Callable[[], raw.Fetched],
     settings: Settings,
     notes: dict[str, list[Note]],
+    stamp: sources.Stamp,
 ) -> tuple[Prepared, tuple[Box, ...], int] | None:
     """Read and prepare an image, or note why it is left out; also return its boxes, relative to
     it, and the bytes read."""
+    status = None
     try:
-        data = fetch()
+        data, status = fetch()
         prepared = prepare(data, settings)
     except ValueError as error:  # DamagedData of an archive that ends early is one
         problem = str(error)
@@ -152,6 +153,7 @@ def _prepare(
             raise OSError(error.errno, f"{image.key} {problem}", image.path) from error
     else:
         problem = ""
+    stamp.add(image, status)
     if problem:
         kind = "damaged" if settings.on_damaged == "fail" else "skipped"
         notes[kind].append(_note(image, problem))

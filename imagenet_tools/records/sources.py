@@ -54,28 +54,53 @@ def stamp(images: raw.Images | Iterable[raw.RawImage]) -> str:
     The time that the file system itself keeps counts too, which no copying sets back. "" where
     nothing is known.
     """
-    total, archives = hashlib.blake2b(digest_size=8), dict[str, bytes]()
-    versions = images.versions if isinstance(images, raw.Images) else ()
-    for image, version in zip(images, versions or itertools.repeat(0), strict=False):
-        whole = image.size < 0 and image.row < 0
-        found = archives.get(image.path) or _state(image.path, version)
-        if not found:
-            return ""
-        if not whole:
-            archives[image.path] = found
-            found += _pack(image.offset, image.size, image.row, 0)
-        total.update(found)
-    return total.hexdigest()
+    found = Stamp(images)
+    for image in images:
+        found.add(image)
+    return found.text()
+
+
+class Stamp:
+    """A stamp that is made image by image, as they are read."""
+
+    def __init__(self, images: raw.Images | Iterable[raw.RawImage]) -> None:
+        versions = images.versions if isinstance(images, raw.Images) else ()
+        self._total, self._known = hashlib.blake2b(digest_size=8), True
+        self._versions = iter(versions) if versions else itertools.repeat(0)
+        self._archives = dict[str, bytes]()
+
+    def add(self, image: raw.RawImage, status: os.stat_result | None = None) -> None:
+        """Count the next image in. status: of its own file, from before it was read."""
+        version = next(self._versions)
+        if status is not None:
+            self._total.update(_packed(status))
+        elif image.size < 0 and image.row < 0:
+            self._update(_state(image.path, version))
+        else:
+            if image.path not in self._archives:
+                self._archives[image.path] = _state(image.path, version)
+            part = _pack(image.offset, image.size, image.row, 0)
+            self._update(self._archives[image.path], part)
+
+    def _update(self, state: bytes, part: bytes = b"") -> None:
+        self._known = self._known and bool(state)
+        self._total.update(state + part)
+
+    def text(self) -> str:
+        return self._total.hexdigest() if self._known else ""
+
+
+def _packed(status: os.stat_result) -> bytes:
+    return _pack(status.st_size, status.st_mtime_ns, status.st_ctime_ns, 0)
 
 
 def _state(path: str, version: int) -> bytes:
     if storage.is_remote(path):
         return _pack(version, 0, 0, 0) if version else b""
     try:
-        found = os.stat(path)
+        return _packed(os.stat(path))
     except OSError:
         return b"gone"
-    return _pack(found.st_size, found.st_mtime_ns, found.st_ctime_ns, 0)
 
 
 def same(images: raw.Images | Iterable[raw.RawImage], noted: str) -> bool:
@@ -142,9 +167,9 @@ def compare(made: Made) -> tuple[str, list[str]]:
     ]
 
 
-def _now(fetch: Callable[[], bytes], settings: Settings) -> tuple[int, int] | None:
+def _now(fetch: Callable[[], raw.Fetched], settings: Settings) -> tuple[int, int] | None:
     try:
-        return _content(prepare(fetch(), settings).data)
+        return _content(prepare(fetch()[0], settings).data)
     except (OSError, ValueError):
         return None
 

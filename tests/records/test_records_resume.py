@@ -297,14 +297,14 @@ def test_a_disk_that_is_too_small_is_refused_at_once(
 def test_an_unreadable_image_is_named(
     images: Path, found: RawSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = raw.read
+    opened = os.open
 
-    def failing(image: raw.RawImage, keep: bool = False) -> bytes:
-        if image.filename == "bee_train_3.JPEG":
+    def failing(path: Any, *options: Any, **more: Any) -> int:
+        if str(path).endswith("bee_train_3.JPEG"):
             raise OSError(errno.EIO, "Input/output error")
-        return read(image, keep)
+        return opened(path, *options, **more)
 
-    monkeypatch.setattr(raw, "read", failing)
+    monkeypatch.setattr(os, "open", failing)
     with pytest.raises(Unfinished, match=r"bee/bee_train_3\.JPEG cannot be read: Input/output"):
         build(found, tmp_path)
 

@@ -92,7 +92,7 @@ def test_every_layout_is_read_from_a_store(
         assert other.labels.tolist() == part.labels.tolist()
         pictures = [part[index] for index in range(len(part))]
         away = [other[index] for index in range(len(other))]
-        assert [read() for read in raw.reads(away)] == [raw.read(one) for one in pictures]
+        assert [read()[0] for read in raw.reads(away)] == [raw.read(one) for one in pictures]
         assert [one.boxes for one in away] == [one.boxes for one in pictures]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -149,7 +148,7 @@ def command(
     if shard_slice is not None:
         count = records.build_slice(raw_set, out, shard_slice, settings=settings, **options)
         if as_json:
-            click.echo(json.dumps({"out": out, "slice": str(shard_slice), "shards": count}))
+            text.print_json({"out": out, "slice": str(shard_slice), "shards": count})
         else:
             click.echo(
                 f"{out}: slice {shard_slice}, {count:,} shards\n"
@@ -160,7 +159,7 @@ def command(
     manifest = records.build(raw_set, out, settings=settings, **options)
     seconds = time.perf_counter() - start
     if as_json:
-        click.echo(json.dumps(_as_json(out, manifest, seconds), indent=1))
+        text.print_json(_as_json(out, manifest, seconds), indent=1)
     else:
         click.echo("\n".join(text.build_summary(out, manifest)))
         click.echo(

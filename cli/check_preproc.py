@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import PreprocessingName
 
 MARKS = {"passed": "ok  ", "failed": "FAIL", "noted": "note"}
@@ -39,9 +40,8 @@ def command(name: str, size: int, plugins: tuple[str, ...], as_json: bool) -> in
     failed = sum(one.outcome == "failed" for one in checks)
     if as_json:
         import dataclasses
-        import json
 
-        click.echo(json.dumps([dataclasses.asdict(one) for one in checks], indent=2))
+        print_json([dataclasses.asdict(one) for one in checks], indent=2)
     elif not failed:
         click.echo(f"{name} keeps its promises.")
     if failed and len(checks) < len(contract.CHECKS):

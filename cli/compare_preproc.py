@@ -228,17 +228,17 @@ def _print_slice(prepared: Prepared, part: Slice, count: int) -> int:
 
 def _print_plan(plan: Plan, as_json: bool) -> int:
     """The plan as YAML or JSON, with its cost: the training images, and hours at known speeds."""
-    import json
 
     import yaml
 
+    from imagenet_tools.cli import text
     from imagenet_tools.comparison import cost, plan_file
 
     content = plan_file.to_dict(plan)
     seconds = cost.seconds(plan)
     if as_json:
         figures = {"images_trained": plan.images_trained, "cpu_hours": seconds / 3600}
-        click.echo(json.dumps({**content, "cost": figures}, indent=1))
+        text.print_json({**content, "cost": figures}, indent=1)
         return 0
     click.echo(yaml.safe_dump(content, sort_keys=False).rstrip())
     most = ", fewer where a look decides," if plan.looks else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
@@ -70,10 +69,9 @@ def command(
         text.print_report(report, as_json)
         return
     from imagenet_tools.comparison import files
-    from imagenet_tools.comparison.run_result import finite
 
     judged = files.judge_files(files_a, files_b, 0.5 if margin is None else margin)
     if as_json:
-        click.echo(json.dumps(finite(dataclasses.asdict(judged))))
+        text.print_json(dataclasses.asdict(judged))
     else:
         click.echo(f"VERDICT  {judged.sentence}.")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import ModelName
 
 
@@ -36,7 +35,7 @@ def command(name: str, num_classes: int, image_size: int | None, as_json: bool) 
     rows = nets.layers(net)
     if as_json:
         content = [{"name": r.name, "shape": r.shape, "parameters": r.parameters} for r in rows]
-        click.echo(json.dumps(content))
+        print_json(content)
         return
     proxy = ", a proxy: the net is defined at 224 px" if net.is_proxy else ""
     click.echo(f"{name} at {net.image_size} px, {num_classes} logits{proxy}")

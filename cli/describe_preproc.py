@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import PreprocessingName
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def command(names: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> 
 
     described = [registry.get(name).describe() for name in names]
     if as_json:
-        import json
-
-        click.echo(json.dumps(described if len(names) > 1 else described[0], indent=2))
+        print_json(described if len(names) > 1 else described[0], indent=2)
         return
     if len(names) > 1:
         specs = [one["spec"] for one in described]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import HtmlPage, PreprocessingName, RecipeName, Records
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def command(
             "muted": [dataclasses.asdict(one) for one in found.muted],
             "passports": {spec: one.as_json() for spec, one in found.passports.items()},
         }
-        click.echo(json.dumps(content, indent=1))
+        print_json(content, indent=1)
         return
     for line in table(found):
         click.echo(line)

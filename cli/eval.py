@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from imagenet_tools.cli.options import (
@@ -12,6 +10,7 @@ from imagenet_tools.cli.options import (
     needs_tensorflow,
     plugin_option,
 )
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place, Records
 
 # What TF-Slim's eval_image_classifier prints, by its names.
@@ -98,7 +97,7 @@ def command(
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
-        click.echo(json.dumps(result.as_json()))
+        print_json(result.as_json())
         return
     top1, top5 = result.top1_interval, result.top5_interval
     averaged = ", moving averages of the weights" if result.averaged else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import SEED, PreprocessingName
 
 
@@ -50,9 +51,7 @@ def command(
         registry.get(name), preview.read(image), size, seed=seed, epoch=epoch, key=key, step=step
     )
     if as_json:
-        import json
-
-        click.echo(json.dumps(drawn, indent=2))
+        print_json(drawn, indent=2)
         return
     click.echo(f"{drawn['spec']}, seed {seed}, epoch {epoch}, key {key}")
     for title in ("view", "draws", "mixing"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
@@ -13,6 +12,7 @@ from imagenet_tools.cli.options import (
     needs_tensorflow,
     plugin_option,
 )
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Records
 
 
@@ -58,7 +58,7 @@ def command(
         moving_average=moving_average,
     )
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(written)))
+        print_json(dataclasses.asdict(written))
         return
     click.echo(
         f"{written.folder}: signature serving_default, `images` (JPEG bytes) to label, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from imagenet_tools.cli.options import json_option, labels_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place
 
 
@@ -33,7 +33,7 @@ def command(path: str, labels: str, as_json: bool) -> None:
 
     facts = inspection.inspect(path, labels)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(facts)))
+        print_json(dataclasses.asdict(facts))
         return
     for line in _lines(facts):
         click.echo(line)

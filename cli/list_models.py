@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.text import print_json
 
 
 @click.command()
@@ -24,9 +25,7 @@ def command(as_json: bool) -> None:
 
     sizes = {name: nets.default_size(name) for name in nets.names()}
     if as_json:
-        import json
-
-        click.echo(json.dumps(sizes, indent=1))
+        print_json([{"name": one, "image_size": size} for one, size in sizes.items()], indent=1)
         return
     for name, size in sizes.items():
         click.echo(f"{name:<24} {size} px")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.text import print_json
 
 
 @click.command()
@@ -25,9 +26,7 @@ def command(plugins: tuple[str, ...], as_json: bool) -> None:
     for name, why in registry.failures().items():
         click.echo(f"Plug-in {name} could not be loaded: {why}", err=True)
     if as_json:
-        import json
-
-        click.echo(json.dumps([one.describe() for one in pipelines.values()], indent=2))
+        print_json([one.describe() for one in pipelines.values()], indent=2)
         return
     width = max(map(len, pipelines))
     for name, pipeline in pipelines.items():

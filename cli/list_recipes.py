@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.text import print_json
 
 
 @click.command()
@@ -21,9 +22,7 @@ def command(as_json: bool) -> None:
 
     purposes = {name: recipes.purpose(name) for name in recipes.BUILT_IN}
     if as_json:
-        import json
-
-        click.echo(json.dumps(purposes, indent=1))
+        print_json([{"name": one, "purpose": why} for one, why in purposes.items()], indent=1)
         return
     for name, purpose in purposes.items():
         click.echo(click.wrap_text(purpose, 78, f"{name:<10}", " " * 10))

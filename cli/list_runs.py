@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import HtmlPage
 
 
@@ -32,9 +33,7 @@ def command(folder: str, out: str | None, as_json: bool) -> None:
     if out is not None:
         listed.write(found, Path(out))
     if as_json:
-        import json
-
-        click.echo(json.dumps([vars(one) for one in found], indent=1))
+        print_json([vars(one) for one in found], indent=1)
         return
     for one in found:
         done, planned = one.runs

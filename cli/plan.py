@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from imagenet_tools.cli.options import json_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Finite
 
 SIZE = 224  # pixels, of the hours that are said where no speed is given
@@ -72,7 +71,7 @@ def command(
     if as_json:
         hours = trained / speed / 3600 if needed else None
         found = {"seeds": needed, "detectable": table, "image_sd": image_sd, "hours": hours}
-        click.echo(json.dumps(found))
+        print_json(found)
         return
     wanted = "more than 200 seeds" if needed is None else f"{needed} seeds"
     click.echo(f"{wanted} an arm find a difference of {difference:g} points with 80 % power")

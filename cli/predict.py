@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
 import click
 
@@ -13,6 +12,7 @@ from imagenet_tools.cli.options import (
     needs_tensorflow,
     plugin_option,
 )
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Records
 
 
@@ -73,7 +73,7 @@ def command(
     ):
         damaged = damaged or found.problem is not None
         if as_json:
-            click.echo(json.dumps(dataclasses.asdict(found)))
+            print_json(dataclasses.asdict(found))
         else:
             click.echo("\n".join(prediction.as_text(found)), err=found.problem is not None)
     return 3 if damaged else 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from imagenet_tools.cli.options import json_option, raw_options, workers_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place
 
 
@@ -43,7 +42,7 @@ def command(
     if as_json:
         found = [finding._asdict() for finding in done.before.problems]
         content = {"found": found, "rebuilt": done.rebuilt, **report_json(folder, done.after)}
-        click.echo(json.dumps(content, indent=1))
+        print_json(content, indent=1)
     else:
         for finding in done.before.problems:
             click.echo(f"found: {finding}")

@@ -5,14 +5,30 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.report.content import Report
     from imagenet_tools.records.manifest import Manifest
+
+
+# Raised where a field of some command's --json goes, or means something else.
+SCHEMA = 1
+
+
+def print_json(content: Any, indent: int | None = None) -> None:
+    """Print a result for programs: an object with its schema's number, or a list of what is alike.
+
+    null stands for infinity and NaN.
+    """
+    from imagenet_tools.storage import json_file
+
+    if isinstance(content, Mapping):
+        content = {"schema": SCHEMA, **content}
+    click.echo(json.dumps(json_file.finite(content), indent=indent, allow_nan=False))
 
 
 def command_line() -> str:
@@ -28,7 +44,7 @@ def print_report(report: Report, as_json: bool = False) -> None:
     from imagenet_tools.comparison.report import opening
 
     if as_json:
-        click.echo(json.dumps(report.as_json()))
+        print_json(report.as_json())
         return
     arms = report.judgement.arms
     width = max(len(arm.arm.spec) for arm in arms)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import (
     SEED,
     CheckpointPlace,
@@ -186,7 +186,7 @@ def command(
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:
-        click.echo(json.dumps(result.as_json()))
+        print_json(result.as_json())
     else:
         click.echo(
             f"{result.steps:,} steps, {result.images_per_second:.0f} images/s, loss "

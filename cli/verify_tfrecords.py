@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagenet_tools.cli.options import json_option, workers_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def command(folder: str, decode: bool, workers: int | None, as_json: bool) -> in
 
     report = records.verify(folder, decode=decode, workers=workers)
     if as_json:
-        click.echo(json.dumps(report_json(folder, report), indent=1))
+        print_json(report_json(folder, report), indent=1)
     else:
         click.echo(report_text(folder, report, decode))
     return DAMAGED if report.problems else 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import RESULT, run_folder
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.json_file import finite
 from imagenet_tools.storage.write import write_json
 
 if TYPE_CHECKING:
@@ -184,12 +185,3 @@ def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
                 f"{own / RESULT} is of another {what} ({there}; this comparison's is {wanted})"
             )
     return result
-
-
-def finite(value: Any) -> Any:
-    """JSON has neither infinity nor NaN: null in their place."""
-    if isinstance(value, Mapping):
-        return {name: finite(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,6 +12,7 @@ from imagenet_tools.diagnosis.brief_training import Brief
 from imagenet_tools.diagnosis.levels import Levels
 from imagenet_tools.diagnosis.probes import Probe
 from imagenet_tools.diagnosis.values import Values
+from imagenet_tools.storage.json_file import finite
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Passport:
 
     def as_json(self) -> dict[str, Any]:
         """Ready for JSON: None for what is not finite."""
-        content: dict[str, Any] = _finite(dataclasses.asdict(self))
+        content: dict[str, Any] = finite(dataclasses.asdict(self))
         return content
 
     @property
@@ -82,14 +83,6 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: math.nan if one is None else one for name, one in value.items()}
     return value
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def rows(passports: Mapping[str, Passport]) -> dict[str, dict[str, str]]:

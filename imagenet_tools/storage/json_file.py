@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,15 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DamagedData(f"{path} holds no object but {str(content)[:40]!r}")
     return content
+
+
+def finite(value: Any) -> Any:
+    """What JSON can say of a value: null for infinity and NaN, which it does not have."""
+    if isinstance(value, Mapping):
+        return {str(name): finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_type(value: Any, kind: Any, where: str = "it") -> Any:

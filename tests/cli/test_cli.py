@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import shlex
@@ -17,6 +19,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from imagenet_tools.cli import main as cli_main
+from imagenet_tools.cli import text
 from imagenet_tools.errors import DamagedData, Stopped, Unfinished
 
 PROJECT = Path(__file__).parents[2]
@@ -230,6 +233,20 @@ def test_underscores_in_options_are_taken() -> None:
 def test_a_shell_completes_what_imgtools_knows(line: str, last: str, wanted: set[str]) -> None:
     completer = ShellComplete(cli_main.program, {}, "imgtools", "_IMGTOOLS_COMPLETE")
     assert {one.value for one in completer.get_completions(line.split(), last)} == wanted
+
+
+def test_json_has_a_schema_and_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    text.print_json({"loss": math.nan, "top": [math.inf, 1.5], "own": {"a": (-math.inf,)}})
+    wanted = {"schema": text.SCHEMA, "loss": None, "top": [None, 1.5], "own": {"a": [None]}}
+    assert json.loads(capsys.readouterr().out) == wanted
+    assert cli_main.run(["list-recipes", "--json"]) == 0
+    assert "quick" in [one["name"] for one in json.loads(capsys.readouterr().out)]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_json_goes_through_one_door(name: str) -> None:
+    source = (PROJECT / "cli" / f"{name.replace('-', '_')}.py").read_text()
+    assert "json.dumps" not in source
 
 
 def test_completion_is_a_script_that_its_shell_takes(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from imagenet_tools.comparison.report import flips, published
 from imagenet_tools.comparison.report.flips import Turned
 from imagenet_tools.comparison.report.published import Published
 from imagenet_tools.comparison.results import ArmResults, Judgement
-from imagenet_tools.comparison.run_result import finite
 from imagenet_tools.diagnosis import Diagnosis
+from imagenet_tools.storage import json_file
 
 SCHEMA = 3  # of report.json; docs/why/comparison.md says what its fields mean
 
@@ -102,7 +102,7 @@ class Report:
             "class_names": self.class_names,
             "classes": [dataclasses.asdict(one) for one in self.turned],
         }
-        as_json: dict[str, Any] = finite(content)
+        as_json: dict[str, Any] = json_file.finite(content)
         return as_json
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -46,7 +47,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         blocks_.Items("Found:", ["scale <70>; --match-scale helps", "`imgtools plan`"], "warning"),
         blocks_.Picture("preview.png", "A picture.", "A blue field"),
     ]
-    below = [wide, blocks_.Code("imgtools compare-preproc alexnet inception " * 5)]
+    classes = [[f"class {i}", f"{i}.5", f"{i - 7:+.1f}"] for i in range(14)]
+    long = blocks_.Table(
+        "Classes", ["class", "top-1 %", "points"], classes, sortable=True,
+        heat=[[0.0, (i - 7) / 7] for i in range(14)],
+        measures={"top-1 %": "accuracy", "points": "difference"},
+    )  # fmt: skip
+    blue = (
+        "data:image/png;base64," + base64.b64encode((folder / "preview.png").read_bytes()).decode()
+    )
+    runs = blocks_.Table("Runs", ["seed", "alexnet"], [["1", "church 26 %\ntench 14 %"]])
+    card = blocks_.Card(blue, "tench, by inception", "alexnet: church", "n01440764/a", runs)
+    images = blocks_.Gallery("flipped.png", "Images.", "Photographs", [card])
+    below = [long, images, wide, blocks_.Code("imgtools compare-preproc alexnet inception " * 5)]
     sections = [
         blocks_.Section("", top),
         blocks_.Section("What it costs", [*below, blocks_.Fold("More", [blocks_.Text("more")])]),
@@ -94,22 +107,81 @@ def test_names_are_no_markup_in_markdown() -> None:
     assert lines[6:9] == [f"| class | {kept} |", "| --- | ---: |", f"| {kept} | 'x' |"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-@pytest.mark.parametrize("width", [390, 1200])
-def test_the_browser_has_nothing_to_say(page: Path, tmp_path: Path, width: int) -> None:
-    picture = tmp_path / "page.png"
+def browsed(page: Path, folder: Path, *options: str) -> str:
+    """What the browser writes of a page, of which it has nothing to complain."""
     done = subprocess.run(
         [
-            str(CHROMIUM), *OPTIONS, f"--user-data-dir={tmp_path / 'user'}",
-            f"--window-size={width},900", f"--screenshot={picture}", page.as_uri(),
+            str(CHROMIUM), *OPTIONS, f"--user-data-dir={folder / 'user'}",
+            *options, page.as_uri(),
         ],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in done.stderr
+    return done.stdout
+
+
+def without_scripts(page: Path, folder: Path) -> Path:
+    """The page as a reader sees it who lets no script run."""
+    policy = '<meta http-equiv="Content-Security-Policy" content="script-src \'none\'">'
+    text = page.read_text().replace('<meta charset="utf-8">', f'<meta charset="utf-8">{policy}')
+    target = folder / "no-scripts.html"
+    target.write_text(re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL))
+    return target
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("mode", ["light", "dark", "no scripts"])
+def test_the_browser_has_nothing_to_say(page: Path, tmp_path: Path, width: int, mode: str) -> None:
+    picture, options = tmp_path / "page.png", []
+    if mode == "no scripts":
+        page = without_scripts(page, tmp_path)
+    if mode == "dark":
+        options = ["--blink-settings=preferredColorScheme=0"]
+    browsed(page, tmp_path, *options, f"--window-size={width},900", f"--screenshot={picture}")
     shown = Image.open(picture).convert("RGB")
     assert shown.size == (width, 900)
     colours = shown.getcolors(1 << 20) or []
     assert any(colour == (0, 114, 178) and count > 500 for count, colour in colours)
+    paper = (20, 24, 29) if mode == "dark" else (253, 253, 251)
+    assert shown.getpixel((2, 2)) == paper
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_page_is_printed(page: Path, tmp_path: Path) -> None:
+    browsed(page, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_tables_are_sorted_and_searched_and_images_opened(page: Path, tmp_path: Path) -> None:
+    acts = """<script>{
+        const rows = () => [...document.querySelectorAll('table.sortable tbody tr')].filter(
+            r => !r.hidden).map(r => r.cells[0].textContent);
+        const sort = document.querySelectorAll('table.sortable th button')[1], told = [rows()[0]];
+        sort.click(); told.push(rows()[0]); sort.click(); told.push(rows()[0]);
+        const search = document.querySelector('input[type=search]');
+        search.value = 'Class 1'; search.dispatchEvent(new Event('input')); told.push(rows());
+        document.querySelector('nav button').click();
+        const second = document.querySelectorAll('table.sortable tr')[2];
+        told.push([...second.cells].map(c => c.textContent));
+        const card = document.querySelector('.gallery details');
+        const shown = () => card.querySelector('table').checkVisibility();
+        told.push(shown()); card.querySelector('summary').click(); told.push(shown());
+        const asked = performance.getEntriesByType('resource').map(e => e.name);
+        told.push(asked.filter(name => !name.startsWith('data:')));
+        document.title = JSON.stringify(told);
+    }</script>"""
+    copy = tmp_path / "acted.html"
+    copy.write_text(page.read_text().replace("</body>", f"{acts}</body>"))
+    found = re.search(r"<title>(\[.*?\])</title>", browsed(copy, tmp_path, "--dump-dom"))
+    assert found is not None
+    first, highest, lowest, searched, errors, closed, opened, asked = json.loads(found[1])
+    assert (first, highest, lowest) == ("class 0", "class 13", "class 0")
+    assert searched == ["class 1", "class 10", "class 11", "class 12", "class 13"]
+    assert errors == ["class 1", "98.5", "+6.0"]
+    assert (closed, opened) == (False, True)
+    assert asked == []
 
 
 def assert_errors(before: list[str], errors: list[str]) -> None:
@@ -151,15 +223,8 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     )
     copy = tmp_path / "measured.html"
     copy.write_text(text.replace("</body>", f"{measure}</body>"))
-    done = subprocess.run(
-        [
-            str(CHROMIUM), *OPTIONS, f"--user-data-dir={tmp_path / 'user'}",
-            "--window-size=500,900", "--dump-dom", copy.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    found = re.search(r"<title>(\[.*?\])</title>", done.stdout)
+    shown = browsed(copy, tmp_path, "--window-size=500,900", "--dump-dom")
+    found = re.search(r"<title>(\[.*?\])</title>", shown)
     assert found is not None
     wide, screen, dead, sorted_by_top1, before, errors, after = json.loads(found[1])
     assert wide <= screen and dead == 0

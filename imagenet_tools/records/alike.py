@@ -103,10 +103,10 @@ def grouped(hashes: np.ndarray, look: Look, own: int | None = None) -> np.ndarra
         pairs += [(first, other) for other in rest]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(hashes), len(hashes)))
-    _, first, member = np.unique(
+    _, firsts, member = np.unique(
         connected_components(graph, directed=False)[1], return_index=True, return_inverse=True
     )
-    return np.asarray(first[member], np.int32)
+    return np.asarray(firsts[member], np.int32)
 
 
 def groups(folder: str | os.PathLike[str], split: str) -> np.ndarray:

@@ -3,8 +3,8 @@
     IMGTOOLS_TRACKERS=wandb,mlflow imgtools compare-preproc alexnet inception
 
 A tracker is one function under the entry point group "imgtools.trackers": it takes About and gives
-a Tracker. The variable names them, since runs are processes of their own, on other machines too. A
-tracker that fails is said once and left out; a run never ends for it.
+a Tracker. The variable names them, since runs are processes of their own; on a cluster its nodes
+must have it. A tracker that fails is said once and left out; a run never ends for it.
 """
 
 from __future__ import annotations

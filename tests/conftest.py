@@ -46,7 +46,7 @@ def server() -> Iterator[Proxy]:
 def determinism_is_a_tests_own() -> Iterator[None]:
     """A run with --deterministic asks it of the whole process; the next test has not asked."""
     yield
-    if "tensorflow" in sys.modules:
+    if "tensorflow.python" in sys.modules:  # and not only its name: tensorflow_version.later
         from tensorflow.python.framework import config
 
         config.disable_op_determinism()

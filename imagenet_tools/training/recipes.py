@@ -12,6 +12,7 @@ import difflib
 import itertools
 import math
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -161,7 +162,8 @@ def check(name: str, value: object) -> None:
 
 def _within(value: Any, what: About) -> bool:
     low = what.low < value if what.above else what.low <= value
-    return math.isfinite(value) and low and value <= what.high
+    # Neither NaN nor infinity, nor a whole number beyond them.
+    return abs(value) <= sys.float_info.max and low and value <= what.high
 
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -11,11 +10,13 @@ from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.diagnosis import Diagnosis, passport
 from imagenet_tools.diagnosis.finding import Finding
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
 FILE = "diagnosis.json"
 VERSION = 2  # 1 had findings without a rule, and other passports
 IMAGES = 32
+_REMEDY = "remove it, and it is measured again"
 
 
 def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosis:
@@ -48,17 +49,15 @@ def _kept(folder: Path) -> Diagnosis | None:
     path = folder / FILE
     if not path.exists():
         return None
+    content = json_file.read(path, _REMEDY)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("version") != VERSION:
             return None
         findings = tuple(Finding(**one) for one in content["findings"])
         passports = {spec: passport.read(one) for spec, one in content["passports"].items()}
         return Diagnosis(findings, passports)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedData(
-            f"{path} is not as it was written ({error!r}); remove it, and it is measured again"
-        ) from None
+    except json_file.SURPRISES as error:
+        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
 
 
 def joined(diagnoses: list[Diagnosis]) -> Diagnosis:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools.comparison.verdicts import Verdict, verdict
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
 
 Path = str | os.PathLike[str]
@@ -66,6 +67,8 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
 
 def _read(file: Path) -> Run:
     found, meta = scores.read_predictions(file)
+    if missing := [name for name in ("preprocessing", "fingerprint") if name not in meta]:
+        raise DamagedData(f"{file} does not say its {missing[0]}; evaluate again")
     finite = np.isfinite(found.probability).all(axis=1) & np.isfinite(found.true_probability)
     if not finite.all():
         bad = np.flatnonzero(~finite)

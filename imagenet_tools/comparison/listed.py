@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from imagenet_tools.comparison.plan_file import PLAN
 from imagenet_tools.comparison.run_files import PAGE, REPORT, RESULT
 from imagenet_tools.pages import page
 from imagenet_tools.pages.blocks import Section, Table
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_text
 
 
@@ -70,21 +70,21 @@ def _plans(folder: Path) -> Iterator[Path]:
 def _listed(path: Path) -> Listed | None:
     """What a comparison's files say; None for a plan.json of something else."""
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        plan = json_file.read(path)
         arms = tuple(str(arm["spec"]) for arm in plan["arms"])
         planned = len(arms) * len(plan["seeds"])
         data = str(plan["data_name"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *json_file.SURPRISES):
         return None
     folder = path.parent
     verdicts: tuple[str, ...] = ()
     when = path.stat().st_mtime
     report = folder / REPORT
     try:
-        content = json.loads(report.read_text(encoding="utf-8"))
+        content = json_file.read(report)
         verdicts = tuple(str(one["sentence"]) for one in content["contrasts"])
         when = report.stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *json_file.SURPRISES):
         pass
     done = sum(1 for _ in folder.glob(f"*/seed-*/{RESULT}"))
     return Listed(str(folder), when, arms, data, (done, planned), verdicts)

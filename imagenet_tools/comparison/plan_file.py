@@ -14,6 +14,7 @@ from imagenet_tools import registry
 from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.plan import VERSION, Arm, Plan
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
 
@@ -60,7 +61,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
     path = folder / PLAN
     wanted = to_dict(plan)
     if path.exists():
-        there = _content(path)
+        there = json_file.read(path, _REMEDY)
         if changes := _differences(there, wanted):
             raise ValueError(
                 f"{folder} holds a comparison of another plan ({'; '.join(changes[:3])}); "
@@ -103,17 +104,6 @@ def _arms_in_words(arms: Any) -> str:
         return "none"
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """What plan.json holds. DamagedData where it is no JSON object."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DamagedData(f"{path} is no JSON ({error}); {_REMEDY}") from None
-    if not isinstance(content, dict):
-        raise DamagedData(f"{path} holds no plan; {_REMEDY}")
-    return content
-
-
 def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
     """Read plan.json: the plan, and its changes since it was first written, in words.
 
@@ -123,7 +113,7 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
     path = Path(folder) / PLAN
     if not path.exists():
         raise FileNotFoundError(f"{folder} holds no {PLAN}; it is no comparison")
-    content = _content(path)
+    content = json_file.read(path, _REMEDY)
     former = content.pop("former", [])
     if content.get("version") != VERSION:
         raise ValueError(
@@ -138,8 +128,10 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
             for before, after in itertools.pairwise(stages)
             if not _as_planned(plan, before, after)
         ]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except json_file.SURPRISES as error:
         raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
+    except LookupError as error:
+        raise LookupError(f"{path}: {error}") from None
     return plan, changes
 
 

@@ -92,8 +92,8 @@ def _last_line(path: Path) -> dict[str, float]:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             lines = file.read().split(b"\n")
         content = json.loads(lines[-2])
-        return content if isinstance(content, dict) else {}
-    except (OSError, ValueError, IndexError):
+        return {name: one for name, one in content.items() if isinstance(one, int | float)}
+    except (OSError, ValueError, IndexError, AttributeError, RecursionError):
         return {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import RESULT, run_folder
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.storage.json_file import finite
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def write_result(folder: Path, result: RunResult) -> None:
         "evaluations": {name: one.as_json() for name, one in result.evaluations.items()},
         "on_training": result.on_training and result.on_training.as_json(),
     }
-    write_json(folder / RESULT, finite(content))
+    write_json(folder / RESULT, json_file.finite(content))
 
 
 def read_result(folder: Path) -> RunResult:
@@ -90,12 +89,8 @@ def read_result(folder: Path) -> RunResult:
     from imagenet_tools.training.run_folder import TrainResult
 
     path = folder / RESULT
-    text = path.read_text(encoding="utf-8", errors="replace")
-    try:
-        content = json.loads(text)
-        version = content.get("version", 1)
-    except (ValueError, AttributeError) as error:
-        raise DamagedData(f"{path} holds no result ({error}); {_REMEDY}") from None
+    content = json_file.read(path, _REMEDY)
+    version = content.get("version", 1)
     if version != VERSION:
         raise OldResult(
             f"{path} was written by another imgtools (results of version {version}, here "
@@ -117,7 +112,9 @@ def read_result(folder: Path) -> RunResult:
             on_training=on_training and _made(EvalResult, _nested(on_training)),
             versions=dict(content["versions"]),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if not result.training.diverged:
+            result.evaluations[result.arm]
+    except json_file.SURPRISES as error:
         raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
     return result
 

@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import fcntl
 import fnmatch
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from imagenet_tools import storage
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import PLAN, to_dict, write_plan
-from imagenet_tools.storage import AnyPath, sync
+from imagenet_tools.storage import AnyPath, json_file, sync
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.report.content import Report
@@ -84,7 +83,7 @@ def carried_out(own: Path) -> bool:
 
 def _same_plan(plan: Plan, own: Path) -> bool:
     try:
-        there = json.loads((own / PLAN).read_text(encoding="utf-8"))
+        there = json_file.read(own / PLAN)
     except (OSError, ValueError):
         return False
     wanted = to_dict(plan)

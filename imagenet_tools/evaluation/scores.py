@@ -144,8 +144,30 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
             meta = json.loads(str(stored["meta"]))
             arrays = {name: stored[name] for name in names}
             later = {name: stored.get(name, None) for name in ("loss", "group")}
-            return Predictions(**arrays, **later), dict(meta)
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        found = Predictions(**arrays, **later)
+        _check(found, meta)
+        return found, meta
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError),
+        zipfile.BadZipFile,
+    ) as error:
         raise DamagedData(
             f"{path} is no file of predictions, or damaged ({error}); evaluate again"
         ) from None
+
+
+def _check(found: Predictions, meta: object) -> None:
+    """Raise ValueError unless the arrays are of one set of images, and of the kinds they should."""
+    if not isinstance(meta, dict):
+        raise ValueError(f"its meta is {str(meta)[:40]!r}")
+    n = len(found.key)
+    columns = (n, *found.top5.shape[1:])
+    wanted = {"key": ("U", (n,)), "label": ("i", (n,)), "rank": ("i", (n,)), "loss": ("f", (n,)),
+              "group": ("i", (n,)), "true_probability": ("f", (n,)), "top5": ("i", columns),
+              "probability": ("f", columns)}  # fmt: skip
+    for name, (kind, shape) in wanted.items():
+        array = getattr(found, name)
+        if array is not None and (array.dtype.kind, array.shape) != (kind, shape):
+            raise ValueError(f"{name} is {array.dtype} {array.shape}")
+    if len(columns) != 2:
+        raise ValueError(f"top5 is {found.top5.shape}")

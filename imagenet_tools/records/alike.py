@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from imagenet_tools.images import likeness
 from imagenet_tools.records.reader import Record, RecordReader, open_records
 from imagenet_tools.records.shards import shard_paths
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
 VERSION = 1  # of the file; raised when other images become near-duplicates
@@ -131,7 +131,7 @@ def file_name(split: str) -> str:
 
 
 def _read(path: Path, reader: RecordReader) -> np.ndarray:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json_file.read(path)
     if (content["version"], content["data"]) != (VERSION, reader.digest):
         raise ValueError(f"{path} is of other records")
     found = np.arange(len(reader), dtype=np.int32)

@@ -15,13 +15,17 @@ from typing import Any
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 
+# What making something of a value raises where it is not as it was written.
+SURPRISES = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 
-def read(path: Path) -> dict[str, Any]:
-    """Return the object in a file.
+
+def read(path: Path, remedy: str = "") -> dict[str, Any]:
+    """Return the object in a file; remedy: the way on, for the end of a message.
 
     Raises FileNotFoundError, DamagedData for what is no regular file (which is not opened) or holds
     no JSON object, and OSError where it cannot be read.
     """
+    way_on = f"; {remedy}" if remedy else ""
     try:
         if not storage.is_remote(path):
             storage.size(path)
@@ -29,12 +33,12 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ELOOP):
             raise
-        raise DamagedData(f"{path} cannot be read: {error.strerror}") from error
+        raise DamagedData(f"{path} cannot be read: {error.strerror}{way_on}") from error
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise DamagedData(f"{path} is not readable as JSON ({reason})") from error
+        raise DamagedData(f"{path} is not readable as JSON ({reason}){way_on}") from error
     if not isinstance(content, dict):
-        raise DamagedData(f"{path} holds no object but {str(content)[:40]!r}")
+        raise DamagedData(f"{path} holds no object but {str(content)[:40]!r}{way_on}")
     return content
 
 

@@ -226,7 +226,7 @@ def finished(folder: Path) -> TrainResult | None:
         return TrainResult(
             **{**kept, "checkpoint": latest, "final_loss": loss, "warnings": warnings}
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedData(
             f"{folder / RUN}: the result in it is not understood ({error}); remove it from the "
             "file, and the same command writes it anew"

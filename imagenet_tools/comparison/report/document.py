@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,12 @@ from imagenet_tools.comparison.report.explanations import PREVIEW
 from imagenet_tools.comparison.run_files import PAGE, REPORT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import markdown, page
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json, write_text
 from imagenet_tools.training import recipes
 
 MARKDOWN = "report.md"
+_REMEDY = "the same compare-preproc command writes it again"
 
 
 def write(report: Report, folder: Path) -> None:
@@ -53,16 +54,12 @@ class Written:
 def read(folder: Path) -> Written:
     """Read report.json. Raises FileNotFoundError, or DamagedData where it is not one."""
     path = folder / REPORT
-    text = path.read_text(encoding="utf-8", errors="replace")
+    content = json_file.read(path, _REMEDY)
     try:
-        content = json.loads(text)
         return Written(
             str(content["command"]),
             tuple(int(seed) for seed in content["seeds"]),
             tuple(str(name) for name in content["class_names"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedData(
-            f"{path} is not as it was written ({error!r}); the same compare-preproc command "
-            "writes it again"
-        ) from None
+    except json_file.SURPRISES as error:
+        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None

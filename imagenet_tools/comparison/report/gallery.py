@@ -10,7 +10,6 @@ import base64
 import collections
 import dataclasses
 import io
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,12 +22,14 @@ from imagenet_tools.comparison.report.flips import flipped
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
 SHEET, FLIPS = "flipped.png", "flipped.json"
 COLUMNS = 8  # images of each arm
 PIXELS, SHOWN, GAP, CAPTION = 224, 96, 6, 18
 QUALITY = 85
+_REMEDY = "remove it, and the same compare-preproc command writes it again"
 
 
 @dataclass(frozen=True)
@@ -98,17 +99,14 @@ def read(folder: Path) -> list[Flip]:
     path = folder / FLIPS
     if not path.exists():
         return []
+    content = json_file.read(path, _REMEDY)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         return [
             Flip(**{**one, "runs": tuple(Said(**run) for run in one["runs"])})
             for one in content["flips"]
         ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedData(
-            f"{path} is not as it was written ({error!r}); remove it, and the same compare-preproc "
-            "command writes it again"
-        ) from None
+    except json_file.SURPRISES as error:
+        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
 
 
 def _said(arm: ArmResults, index: int, names: Sequence[str]) -> list[Said]:

@@ -38,6 +38,7 @@ from imagenet_tools.storage import sync
 
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
+    from imagenet_tools.evaluation.trained_net import TrainedNet
 
 DAMAGED, INTERRUPTED, STOPPED = 3, 130, 143  # exit codes, as the program's
 # Its geometry is the common one: shorter side 256/224 of the output, aspect kept, central crop.
@@ -52,6 +53,7 @@ def execute(
     Evaluated under its own path, and for the matrix under every other arm's and a common one.
     Raises ValueError where the pipeline is no longer that of the plan.
     """
+    from imagenet_tools.evaluation import evaluate, trained_net
     from imagenet_tools.training import run, run_folder
 
     plan, _ = read_plan(folder)
@@ -80,10 +82,15 @@ def execute(
     if not trained.diverged and not _finite_weights(trained.checkpoint):
         # Of a run that 0.1.0 trained, which saved what its last update made overflow.
         trained = dataclasses.replace(trained, diverged=True)
-    whole = not trained.diverged
-    evaluations = _evaluate(plan, arm, own, data) if whole else {}
-    if whole:
+    evaluations, on_training = {}, None
+    if not trained.diverged:
+        net = trained_net.load(own, preprocessing=arm.spec)
+        evaluations = _evaluate(plan, arm, net, own, data)
         _shown(own, trained.steps, evaluations[slug])
+        # A loss to be held beside that of validation: training's own is of augmented images, with
+        # dropout.
+        count = min(plan.train_images, plan.validation_images)
+        on_training = evaluate.figures(net, data, split="train", images=count)
     result = RunResult(
         arm=slug,
         fingerprint=arm.fingerprint,
@@ -91,7 +98,7 @@ def execute(
         seed=seed,
         training=trained,
         evaluations=evaluations,
-        on_training=_on_training(plan, arm, own, data) if whole else None,
+        on_training=on_training,
         versions=run_folder.versions(),
     )
     write_result(own, result)
@@ -113,7 +120,7 @@ def _finite_weights(checkpoint: str) -> bool:
     return not checkpoints.not_finite(checkpoints.read(checkpoint).tensors)
 
 
-def _evaluate(plan: Plan, arm: Arm, own: Path, data: str) -> dict[str, EvalResult]:
+def _evaluate(plan: Plan, arm: Arm, net: TrainedNet, own: Path, data: str) -> dict[str, EvalResult]:
     """Evaluate a run under each of its paths; one that is another's under a second name is copied.
 
     (alexnet's own path is the common one.) Decoding once for all paths was tried: on two cores
@@ -130,25 +137,12 @@ def _evaluate(plan: Plan, arm: Arm, own: Path, data: str) -> dict[str, EvalResul
             shutil.copyfile(own / run_files.predictions_file(same), file)
             found[name] = dataclasses.replace(found[same], seconds=0.0, predictions=str(file))
             continue
-        found[name] = evaluate.evaluate(data, own, preprocessing=pipeline.spec, predictions=file)
+        seen = dataclasses.replace(net, pipeline=pipeline)
+        found[name] = evaluate.figures(seen, data, predictions=file)
     if plan.ten_crop:
         file = own / run_files.predictions_file(run_files.TEN_CROP)
-        found[run_files.TEN_CROP] = evaluate.evaluate(
-            data, own, preprocessing=arm.spec, ten_crop=True, predictions=file
-        )
+        found[run_files.TEN_CROP] = evaluate.figures(net, data, ten_crop=True, predictions=file)
     return found
-
-
-def _on_training(plan: Plan, arm: Arm, own: Path, data: str) -> EvalResult:
-    """Training images seen as at evaluation, as many as there are validation images, or all.
-
-    A loss to be held beside that of validation: training's own is of augmented images, with
-    dropout.
-    """
-    from imagenet_tools.evaluation import evaluate
-
-    count = min(plan.train_images, plan.validation_images)
-    return evaluate.evaluate(data, own, preprocessing=arm.spec, split="train", images=count)
 
 
 def evaluation_paths(plan: Plan, arm: Arm) -> dict[str, Pipeline]:

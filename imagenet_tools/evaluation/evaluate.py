@@ -117,6 +117,24 @@ def evaluate(
         image_size=image_size,
         moving_average=moving_average,
     )
+    return figures(
+        loaded, data, split=split, images=images, batch_size=batch_size,
+        labels_offset=labels_offset, ten_crop=ten_crop, predictions=predictions,
+    )  # fmt: skip
+
+
+def figures(
+    loaded: trained_net.TrainedNet,
+    data: str | os.PathLike[str],
+    *,
+    split: str = "validation",
+    images: int | None = None,
+    batch_size: int = 100,
+    labels_offset: int | None = None,
+    ten_crop: bool = False,
+    predictions: str | os.PathLike[str] | None = None,
+) -> EvalResult:
+    """As `evaluate`, of a net that is loaded, under its pipeline."""
     manifest = records.read_manifest(data)
     net, pipeline = loaded.net, loaded.pipeline
     offset = _offset(labels_offset, loaded.run, net.num_classes, manifest.num_classes)

@@ -31,8 +31,16 @@ class TrainedNet:
     image_size: int
     checkpoint: checkpoints.Checkpoint
     run: dict[str, Any]
-    warnings: tuple[str, ...] = ()
     averaged: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What speaks against its use: another pipeline than that of training."""
+        own = self.pipeline.fingerprint
+        if self.run.get("fingerprint", own) == own:
+            return ()
+        trained = f"trained under {self.run['preprocessing']} ({self.run['fingerprint']})"
+        return (f"{trained}, used under {self.pipeline.spec} ({own})",)
 
     @functools.cached_property
     def weights(self) -> str:
@@ -71,20 +79,12 @@ def load(
             )
         preprocessing = str(run["preprocessing"])
     pipeline = registry.get(preprocessing)
-    warnings = []
-    if run.get("fingerprint", pipeline.fingerprint) != pipeline.fingerprint:
-        warnings.append(
-            f"trained under {run['preprocessing']} ({run['fingerprint']}), used under "
-            f"{pipeline.spec} ({pipeline.fingerprint})"
-        )
     model = model or run.get("model", nets.DEFAULT)
     size = image_size or run.get("image_size") or nets.default_size(model)
     if moving_average is None:
         moving_average = float(run.get("recipe", {}).get("moving_average_decay", 0.0)) > 0
     net = _with_weights(model, saved, size, moving_average)
-    return TrainedNet(
-        net, model, pipeline, size, saved, run, tuple(warnings), averaged=moving_average
-    )
+    return TrainedNet(net, model, pipeline, size, saved, run, averaged=moving_average)
 
 
 def recorded_run(prefix: str) -> dict[str, Any]:
@@ -96,7 +96,8 @@ def _with_weights(
     model: str, saved: checkpoints.Checkpoint, image_size: int, moving_average: bool
 ) -> nets.Net:
     """Make the net; the class count is read from the checkpoint's variables."""
-    net = nets.create(model, nets.class_count(model, saved.tensors), image_size)
+    classes = nets.class_count(model, saved.tensors)
+    net = nets.create(model, classes, image_size, initialisation="zeros")
     for name, variable in net.variables.items():
         source = name + checkpoints.AVERAGE if moving_average else name
         if moving_average and source not in saved.tensors and name in saved.tensors:

@@ -70,7 +70,8 @@ def create(
     """Make a net with fresh variables.
 
     num_classes counts all logits, background included. initialisation: "slim", "he" or "lsuv";
-    after "lsuv" call initialisation.lsuv(net, images) with a first batch. mixed_precision: bfloat16
+    after "lsuv" call initialisation.lsuv(net, images) with a first batch; "zeros" where a
+    checkpoint's weights follow, which is sooner done. mixed_precision: bfloat16
     on the way, float32 variables and logits. Raises LookupError for an unknown name, ValueError for
     a size that the net does not take.
     """

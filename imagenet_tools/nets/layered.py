@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.nets import initialisation
@@ -93,5 +94,7 @@ class Layered:
 
 
 def _first(start: str, name: str, shape: tuple[int, ...], seed: int) -> Any:
+    if start == "zeros":
+        return np.zeros(shape, np.float32)
     draw = initialisation.slim if start == "slim" else initialisation.he
     return draw(name, shape, seed)

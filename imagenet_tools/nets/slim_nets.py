@@ -115,8 +115,12 @@ class SlimNet:
             first = {}
             for name, (shape, draw, _) in wanted.items():
                 v1.set_random_seed(zlib.crc32(name.encode()) ^ seed)
-                he = start != "slim" and name in self.regularized
-                first[name] = tf.constant(starts.he(name, shape, seed)) if he else draw(list(shape))
+                if start == "zeros":
+                    first[name] = tf.zeros(shape)
+                elif start != "slim" and name in self.regularized:
+                    first[name] = tf.constant(starts.he(name, shape, seed))
+                else:
+                    first[name] = draw(list(shape))
             values = session.run(first)
         variables = {}
         for name, (_, _, trainable) in wanted.items():

@@ -32,14 +32,16 @@ def run_all(
     plugins: Sequence[str] = (),
     launch: Launch | None = None,
     part: Slice | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
     ended: Callable[[], None] = lambda: None,
 ) -> None:
     """Run what is not finished yet, seed by seed, so that arms grow together.
 
     seeds: only the first so many. jobs: processes at a time. part: only these runs, dealt out in
-    turn. launch runs one (default: a worker process). ended is called after each. The others are
-    finished before it is said that some failed: raises DamagedData where the first of these found
-    damaged records, else Unfinished, both naming the run and the cause.
+    turn. launch runs one (default: a worker process). meanwhile is called when the first have
+    begun, ended after each. The others are finished before it is said that some failed: raises
+    DamagedData where the first of these found damaged records, else Unfinished, both naming the run
+    and the cause.
     """
     place = storage.staging(folder)
     own = [run for at, run in enumerate(plan.runs(seeds)) if part is None or part.takes(at)]
@@ -55,6 +57,7 @@ def run_all(
         with progress.shown(plan, place, own), ThreadPoolExecutor(jobs) as pool:
             running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
             try:
+                meanwhile()
                 for future in as_completed(running):
                     arm, seed = running[future]
                     if code := future.result():

@@ -131,13 +131,14 @@ def carry_out(
     own = stored.opened(folder)
     with stored.planned(plan, own, command):
         plan, _ = read_plan(own)  # with the seeds of its first look, where it is extended
-        diagnosed.measured(plan, own, data)
         stored.keep(folder)  # before the runs, which may be anywhere
+        diagnose = partial(diagnosed.measured, plan, own, data)
         page = partial(provisional.write, plan, own, own / run_files.PAGE)
         for look in sorted({*plan.looks, len(plan.seeds)}):
             arms.run_all(
                 *(plan, folder, data),
-                seeds=look, jobs=jobs, plugins=plugins, launch=launch, ended=page,
+                seeds=look, jobs=jobs, plugins=plugins, launch=launch,
+                meanwhile=diagnose, ended=page,
             )  # fmt: skip
             judgement = judge(plan, stored.opened(folder), look)  # with other machines' runs
             if judgement.futile:  # or all is decided

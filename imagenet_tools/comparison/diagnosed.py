@@ -1,4 +1,4 @@
-"""The diagnosis of a comparison's arms: measured once, before the first step, and kept."""
+"""The diagnosis of a comparison's arms: measured once, while the first runs train, and kept."""
 
 from __future__ import annotations
 

@@ -23,7 +23,6 @@ from imagenet_tools.cli.types import (
 )
 
 if TYPE_CHECKING:
-    from imagenet_tools.comparison.plan import Plan
     from imagenet_tools.comparison.prepare import Prepared
     from imagenet_tools.engines.slices import Slice
 
@@ -125,7 +124,11 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     is_flag=True,
     help="Train every combination of two pipelines' parts: which part makes the difference.",
 )
-@click.option("--plan-only", is_flag=True, help="Print the plan and what it costs, and stop.")
+@click.option(
+    "--plan-only",
+    is_flag=True,
+    help="Print the plan and what it takes here (some steps are timed), and stop.",
+)
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False),
@@ -207,7 +210,7 @@ def command(
         attribute=attribute,
     )
     if plan_only:
-        return _print_plan(prepared.plan, as_json)
+        return _print_plan(prepared, as_json)
     with compare.launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
         run: dict[str, Any] = {"jobs": at_once, "plugins": plugins, "launch": launch}
         if run_slice is not None:
@@ -226,24 +229,33 @@ def _print_slice(prepared: Prepared, part: Slice, count: int) -> int:
     return 0
 
 
-def _print_plan(plan: Plan, as_json: bool) -> int:
-    """The plan as YAML or JSON, with its cost: the training images, and hours at known speeds."""
-
+def _print_plan(prepared: Prepared, as_json: bool) -> int:
+    """The plan as YAML or JSON, with its images to train on and its time on this machine."""
     import yaml
 
     from imagenet_tools.cli import text
-    from imagenet_tools.comparison import cost, plan_file
+    from imagenet_tools.comparison import calibration, cost, plan_file
 
+    plan = prepared.plan
     content = plan_file.to_dict(plan)
-    seconds = cost.seconds(plan)
+    speed = calibration.measure(plan, prepared.data)
+    seconds = cost.of_plan(plan, speed)
     if as_json:
-        figures = {"images_trained": plan.images_trained, "cpu_hours": seconds / 3600}
+        figures = {
+            "images_trained": plan.images_trained,
+            "hours": seconds / 3600,
+            "trained_images_per_second": speed.trained,
+            "evaluated_images_per_second": speed.evaluated,
+            "start_seconds": speed.start,
+        }
         text.print_json({**content, "cost": figures}, indent=1)
         return 0
     click.echo(yaml.safe_dump(content, sort_keys=False).rstrip())
     most = ", fewer where a look decides," if plan.looks else ""
     click.echo(
         f"# {len(plan.runs())} runs of {plan.steps:,} steps{most} and {plan.images_trained:,} "
-        f"images to train on.\n# {cost.of_plan(plan)}."
+        f"images to train on.\n# About {cost.duration(seconds)} on this machine, as it is now: "
+        f"{speed.trained:,.0f} images/s in training,\n# {speed.evaluated:,.0f} in evaluation, "
+        f"{cost.duration(speed.start)} a run to start and save."
     )
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -23,7 +24,16 @@ from made_up_runs import diverging, launched, made_up, reported, undiagnosed
 import imagenet_tools
 from imagenet_tools import diagnosis, registry
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, compare, diagnosed, prepare, run_files, stored, worker
+from imagenet_tools.comparison import (
+    arms,
+    calibration,
+    compare,
+    diagnosed,
+    prepare,
+    run_files,
+    stored,
+    worker,
+)
 from imagenet_tools.comparison.children import Children
 from imagenet_tools.comparison.plan import Arm, make_plan, run_seed
 from imagenet_tools.comparison.plan_file import read_plan, write_plan
@@ -502,9 +512,12 @@ def test_an_arm_whose_runs_all_diverged_is_reported(tiny_records: Path, tmp_path
     ],
 )
 def test_a_profile_and_what_it_costs(
-    tiny_records: Path, capsys: pytest.CaptureFixture[str], profile: str, optimizer: str,
-    batch: int, epochs: float, size: int, seeds: int, looks: list[int],
+    tiny_records: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    profile: str, optimizer: str, batch: int, epochs: float, size: int, seeds: int,
+    looks: list[int],
 ) -> None:  # fmt: skip
+    speed = calibration.Speed(start=10, trained=100, evaluated=300)
+    monkeypatch.setattr(calibration, "measure", lambda *_: speed)
     command = ["compare-preproc", "alexnet", "inception", "--data", str(tiny_records)]
     command += ["--profile", profile, "--plan-only"]
     assert cli_main.run([*command, "--json"]) == 0
@@ -516,13 +529,24 @@ def test_a_profile_and_what_it_costs(
     assert (planned["image_size"], len(planned["seeds"]), planned["looks"]) == (size, seeds, looks)
     steps = max(1, round(epochs * 24 / batch))  # of the 24 training images
     assert planned["cost"]["images_trained"] == 2 * seeds * steps * batch
-    speed = {96: 470, 224: 101.4}[size]
-    hours = planned["cost"]["images_trained"] / speed / 3600
-    assert planned["cost"]["cpu_hours"] == pytest.approx(hours, rel=0.01)
+    runs = 2 * seeds
+    # Each is evaluated on 9 images under two arms' paths and a common one, and on 9 of training.
+    seconds = 8 + 2 * 5 + runs * (10 + 36 / 300) + runs * steps * batch / 100
+    assert planned["cost"]["hours"] == pytest.approx(seconds / 3600)
     assert cli_main.run(command) == 0
     printed = capsys.readouterr().out
     assert f"# {2 * seeds} runs of {steps:,} steps" in printed
+    assert "100 images/s in training" in printed
     assert yaml.safe_load(printed)["profile"] == profile  # the cost is a comment
+
+
+def test_a_machines_speed_is_measured(tiny_records: Path, tiny_net: str) -> None:
+    made = make_plan(
+        ("alexnet", "inception"), tiny_records, model=tiny_net, image_size=32,
+        changes={"batch_size": 8},
+    )  # fmt: skip
+    speed = calibration.measure(made, tiny_records)
+    assert all(0 < value < math.inf for value in vars(speed).values())
 
 
 @pytest.mark.slow

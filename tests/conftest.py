@@ -61,6 +61,14 @@ def plugins_are_a_modules_own() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def nothing_is_synced() -> Iterator[None]:
+    """For tests of many small builds: a busy disk takes longer to sync one than all the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture
 def runner() -> CliRunner:
     return CliRunner()

@@ -10,15 +10,17 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tiny_raw import build, contents, encoded, make_raw, picture
 
 from imagenet_tools import raw, records
-from imagenet_tools.errors import DamagedData
+from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 
+pytestmark = pytest.mark.usefixtures("nothing_is_synced")
 BUILD = importlib.import_module("imagenet_tools.records.builder")
 SHARDS = [f"train-{at:05d}-of-00004" for at in range(4)]
 SKIP = records.Settings(on_damaged="skip")
@@ -77,6 +79,27 @@ class Folder(RuleBasedStateMachine):
         if data != self.images[at].read_bytes():
             self.images[at].write_bytes(data)
             self.replaced = self.finished
+
+    @rule(at=st.integers(0, 14), seed=st.integers(500, 520), after=st.integers(1, 6))
+    def replace_in_the_midst(self, at: int, seed: int, after: int) -> None:
+        """What was written by then is built anew, or the image is read as it is."""
+        turns = iter(range(1, 7))
+        if self.finished:
+            shutil.rmtree(self.out)
+            self.replaced = self.damaged = False
+
+        def replacing(task: ShardTask) -> ShardResult:
+            result = build_shard(task)
+            if next(turns) == after:
+                self.replace(at, seed, True)
+            return result
+
+        with mock.patch.object(BUILD, "build_shard", replacing):
+            try:
+                self.build()
+            except Unfinished as error:
+                assert "no longer those that were read" in str(error) and not self.finished
+        self.build()
 
     @rule(file=st.sampled_from(SHARDS))
     @precondition(lambda self: (self.out / "train-00000-of-00004").exists())

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagenet_tools.diagnosis.brief_training import Brief
 from imagenet_tools.diagnosis.levels import Levels
-from imagenet_tools.diagnosis.probes import Probe
+from imagenet_tools.diagnosis.probes import EACH, GRAPHS, Probe
 from imagenet_tools.diagnosis.values import Values
 from imagenet_tools.storage.json_file import finite
 
@@ -119,7 +119,9 @@ def _shape(passport: Passport) -> dict[str, str]:
         "zoom in training, 5 % to 95 % of draws": _span(train.zoom_range),
         "aspect distortion, train / eval": _both(train.aspect, look.aspect, ".2f"),
         "share of the photograph seen, train / eval": _both(train.area, look.area, ".0%"),
-        "mirrored, train / eval": _both(train.mirrored, look.mirrored, ".0%"),
+        f"mirrored, train ({GRAPHS * EACH} draws) / eval": _both(
+            train.mirrored, look.mirrored, ".0%"
+        ),
         "padding, train / eval": _both(train.padded, look.padded, ".1%"),
         "width of an edge, of what the zoom makes, train / eval": _both(
             train.blur, look.blur, ".1f"

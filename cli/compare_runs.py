@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import click
 
@@ -13,7 +14,7 @@ FILE = Place(exists=True, dir_okay=False)
 
 
 @click.command()
-@click.argument("folders", nargs=-1, type=Place(exists=True, file_okay=False))
+@click.argument("places", nargs=-1, type=Place(exists=True), metavar="[FOLDER | TABLE.csv]...")
 @click.option(
     "--out",
     type=Place(file_okay=False),
@@ -24,54 +25,78 @@ FILE = Place(exists=True, dir_okay=False)
 @click.option(
     "--margin", type=Finite(0, min_open=True), help="Points; default: the plan's, else 0.5."
 )
+@click.option("--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison.")
 @plugin_option
 @json_option
 def command(
-    folders: tuple[str, ...],
+    places: tuple[str, ...],
     out: str | None,
     files_a: tuple[str, ...],
     files_b: tuple[str, ...],
     margin: float | None,
+    fail_if_undecided: bool,
     plugins: tuple[str, ...],
     as_json: bool,
-) -> None:
-    """Judge finished runs anew: a comparison's folder, or prediction files of two arms.
+) -> int:
+    """Judge finished runs: a comparison's folder, or runs of two arms, whatever trained them.
 
     A folder's report is written again, with another margin where one is given; with --out in
     another folder, and this one is left as it is. Several folders (same recipe, data and seeds)
     are joined in --out: the first arm against all others. Prediction files come from `imgtools
-    eval --predictions`, one a run.
+    eval --predictions`, one a run. A table has columns arm, seed, image, label, prediction; or arm,
+    seed, accuracy (percent), n.
 
     \b
     Example:
       imgtools compare-runs runs/alexnet-vs-inception --margin 1
       imgtools compare-runs runs/alexnet-vs-inception runs/alexnet-vs-vgg --out runs/all
       imgtools compare-runs --a a1.npz --a a2.npz --b b1.npz --b b2.npz
+      imgtools compare-runs runs.csv --json --fail-if-undecided
     """
-    if folders and (files_a or files_b):
-        raise click.UsageError("give a comparison's folder, or --a and --b files, not both")
-    if len(folders) > 1 and out is None:
-        raise click.UsageError("several folders are joined in --out DIR")
-    if not folders and not (files_a and files_b):
-        raise click.UsageError("give a comparison's folder, or files for both --a and --b")
+    tables = [place for place in places if os.path.isfile(place)]
+    _check(places, tables, out, files_a, files_b)
     from imagenet_tools import tensorflow_version
 
     tensorflow_version.load()
-    if folders:
-        from imagenet_tools.cli import text
+    from imagenet_tools.cli import text
+
+    if places and not tables:
         from imagenet_tools.comparison import compare, join
 
         again = text.command_line()
-        if len(folders) > 1 and out is not None:
-            report = join.join(folders, out, margin=margin, command=again)
+        if len(places) > 1 and out is not None:
+            report = join.join(places, out, margin=margin, command=again)
         else:
-            report = compare.report_again(folders[0], margin=margin, out=out, command=again)
+            report = compare.report_again(places[0], margin=margin, out=out, command=again)
         text.print_report(report, as_json)
-        return
+        return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
     from imagenet_tools.comparison import files
+    from imagenet_tools.comparison import tables as read
 
-    judged = files.judge_files(files_a, files_b, 0.5 if margin is None else margin)
+    points = 0.5 if margin is None else margin
+    judged = (
+        read.judge_tables(tables, points) if tables else files.judge_files(files_a, files_b, points)
+    )
     if as_json:
         text.print_json(dataclasses.asdict(judged))
     else:
         click.echo(f"VERDICT  {judged.sentence}.")
+    return 5 if fail_if_undecided and judged.kind == "inconclusive" else 0
+
+
+def _check(
+    places: tuple[str, ...],
+    tables: list[str],
+    out: str | None,
+    files_a: tuple[str, ...],
+    files_b: tuple[str, ...],
+) -> None:
+    """Refuse what does not go together."""
+    if bool(places) + bool(files_a or files_b) > 1 or 0 < len(tables) < len(places):
+        raise click.UsageError("give comparisons' folders, tables, or --a and --b files: one kind")
+    if len(places) > 1 and not tables and out is None:
+        raise click.UsageError("several folders are joined in --out DIR")
+    if not places and not (files_a and files_b):
+        raise click.UsageError("give a comparison's folder, a table, or files for both --a and --b")
+    if tables and out is not None:
+        raise click.UsageError("--out is for folders; a table has no report")

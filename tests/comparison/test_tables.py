@@ -1,0 +1,106 @@
+"""Verdicts from tables of runs that something else has trained."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison.tables import BY_IMAGE, BY_RUN, judge_tables
+from imagenet_tools.comparison.verdicts import verdict
+
+N = 400
+
+
+def table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
+
+
+def runs(right: float, seeds: int = 3, start: int = 0) -> np.ndarray:
+    """Which images some runs get right: bool [seeds, N]."""
+    rng = np.random.default_rng(start)
+    chances = np.clip(right + 0.3 * rng.standard_normal(N), 0, 1)
+    return rng.random((seeds, N)) < chances
+
+
+def by_image(a: np.ndarray, b: np.ndarray) -> list[list[object]]:
+    return [
+        [arm, seed, f"image-{at}", f"class {at % 7}", f"class {at % 7 if right else 9}"]
+        for arm, one in (("old", a), ("new", b))
+        for seed, run in enumerate(one, 1)
+        for at, right in enumerate(run)
+    ]
+
+
+def test_rows_by_image_are_judged_as_predictions_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever their order, and in one file or several."""
+    a, b = runs(0.7), runs(0.4, start=1)
+    expected = verdict(a, b, names=("old", "new"))
+    assert expected.kind == "A better"
+    rows = by_image(a, b)
+    whole = table(tmp_path / "runs.csv", BY_IMAGE, rows)
+    assert judge_tables([whole]) == expected
+    half = [table(tmp_path / f"{at}.csv", BY_IMAGE, rows[at::2]) for at in (0, 1)]
+    assert judge_tables(half).p == pytest.approx(expected.p)
+    assert cli_main.run(["compare-runs", str(whole), "--json", "--fail-if-undecided"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "A better"
+
+
+def test_rows_by_run_are_judged_with_more_care(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = runs(0.7), runs(0.4, start=1)
+    rows = [
+        (arm, seed, 100 * run.mean(), N)
+        for arm, one in (("old", a), ("new", b))
+        for seed, run in enumerate(one)
+    ]
+    judged, exact = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)]), verdict(a, b)
+    assert judged.kind == "A better"
+    assert judged.difference == pytest.approx(exact.difference)
+    assert exact.estimate and judged.estimate
+    assert judged.estimate.se > exact.estimate.se
+    even = [(arm, seed, 50 + seed, N) for arm in "xy" for seed in (1, 2)]
+    undecided = table(tmp_path / "even.csv", BY_RUN, even)
+    assert cli_main.run(["compare-runs", str(undecided), "--fail-if-undecided"]) == 5
+    assert "Inconclusive: x less y is +0.00 points" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "message"),
+    [
+        (("arm", "seed"), [], "has no column 'accuracy'"),
+        (BY_RUN, [], "has no rows below its header"),
+        (BY_RUN, [("x", 1, 50, 9), ("x", 2, 51, 9)], "two arms; here are 1: x"),
+        (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 8)], "n is 8, 9; all runs see the same images"),
+        (BY_RUN, [("x", 1, 50, 9), ("y", 1, "much", 9)], "line 3: accuracy is 'much'"),
+        (BY_RUN, [("x", 1, 50, 9), ("x", 1, 51, 9), ("y", 1, 5, 9)], "line 3: x seed 1 is there"),
+        (BY_RUN, [("x", 1, 0.5, 9), ("y", 1, 0.6, 9)], "a share of 0..1 is given times 100"),
+        (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 9)], "x has one seed"),
+        (BY_IMAGE, [("x", 1, "i", 0, 0), ("y", 1, "j", 0, 0)], "x seed 1 has no row for 1 of 2"),
+        (BY_IMAGE, [("x", 1, "i", 0, 0), ("y", 1, "i", 1, 0)], "line 3: the label of i is 1"),
+        (BY_IMAGE, [("x", 1, "i", 0, 0), ("x", 1, "i", 0, 0), ("y", 1, "i", 0, 0)], "has i twice"),
+        (BY_IMAGE, [("x", 1, "i", 0, ""), ("y", 1, "i", 0, 0)], "line 2: prediction is empty"),
+    ],
+)
+def test_what_a_table_lacks_is_said(
+    tmp_path: Path, columns: Sequence[str], rows: list[tuple[object, ...]], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        judge_tables([table(tmp_path / "runs.csv", columns, rows)])
+
+
+def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:
+    a = runs(0.6)
+    rows = by_image(np.concatenate([a, a[:1]]), runs(0.5, start=1))
+    with pytest.raises(ValueError, match="run 1 of old and run 4 of old get the same images right"):
+        judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])

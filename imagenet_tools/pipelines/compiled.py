@@ -91,13 +91,13 @@ def _call(run: Callable[..., np.ndarray], inputs: list[tf.Tensor], shape: Any) -
     """Call back into Python: run takes the inputs as arrays and returns float32 of this shape."""
 
     def call(*arrays: np.ndarray) -> np.ndarray:
-        _keep_thread()
+        keep_thread()
         return run(*arrays)
 
     return tf.ensure_shape(tf.numpy_function(call, inputs, tf.float32, stateful=False), shape)
 
 
-def _keep_thread() -> None:
+def keep_thread() -> None:
     """Let a thread of TensorFlow's keep its Python state for as long as the process lives.
 
     Otherwise each call makes one and drops it, which takes longer than the rest of the call and

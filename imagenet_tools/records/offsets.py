@@ -95,6 +95,9 @@ def _ends_of(folder: str, shard: Shard) -> array[int]:
             if masked(google_crc32c.value(before[:8])) != crc:
                 raise damaged(path, "the CRC of its length does not hold", record=len(found))
             at += length + OVERHEAD
+            if at > shard.bytes:
+                reason = f"it has {length:,} bytes, more than are there"
+                raise damaged(path, reason, record=len(found))
             found.append(at)
     if at != shard.bytes or len(found) != shard.records:
         reason = f"{len(found):,} records where the manifest says {shard.records:,}"

@@ -94,23 +94,31 @@ class RecordReader:
         Raises IndexError, or DamagedData with the shard, the record's number in it, its image's
         name where it can be read, and what mends it.
         """
-        count, at = len(self), operator.index(index)
-        if not -count <= at < count:
-            raise IndexError(f"record {at:,} of the {count:,} of {self.split} in {self.folder}")
-        at %= count
-        shard = bisect_right(self._first, at) - 1
-        number = at - self._first[shard]
+        at = self._checked(index)
+        path, number = self.place(at)
         start = self._ends[at - 1] if number else 0
         size = self._ends[at] - start - OVERHEAD
-        file = self._file(self._paths[shard])  # open while it is held here
+        file = self._file(path)  # open while it is held here
         try:
             found, encoded = _read(file.fd, start, size)
         except ValueError as error:
             name = _name(os.pread(file.fd, size, start + _BEFORE))
-            raise damaged(self._paths[shard], str(error), record=number, name=name) from error
+            raise damaged(path, str(error), record=number, name=name) from error
         height, width, image_format, label, words, key, boxes = found
         label -= self.labels_offset
         return Record(encoded, label, words, key, boxes, height, width, image_format)
+
+    def place(self, index: SupportsIndex) -> tuple[str, int]:
+        """Return the path of a record's shard, and its number there. Raises IndexError."""
+        at = self._checked(index)
+        shard = bisect_right(self._first, at) - 1
+        return self._paths[shard], at - self._first[shard]
+
+    def _checked(self, index: SupportsIndex) -> int:
+        count, at = len(self), operator.index(index)
+        if not -count <= at < count:
+            raise IndexError(f"record {at:,} of the {count:,} of {self.split} in {self.folder}")
+        return at % count
 
     def __iter__(self) -> Iterator[Record]:
         return (self[index] for index in range(len(self)))
@@ -209,7 +217,12 @@ def _read(fd: int, start: int, size: int) -> tuple[features.Features, bytes]:
     crc = google_crc32c.extend(google_crc32c.value(head[:first]), rest)
     if masked(crc) != int.from_bytes(os.pread(fd, 4, data + size), "little"):
         raise ValueError("the CRC of its data does not hold")
-    return (parsed[0], rest) if parsed else features.decode(rest)
+    if parsed:
+        return parsed[0], rest
+    try:
+        return features.decode(rest)
+    except ValueError as error:
+        raise ValueError(f"it is no Example ({error})") from error
 
 
 def _name(record: bytes) -> str:

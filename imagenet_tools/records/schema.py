@@ -10,10 +10,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from typing import Any
 
 SCHEMA_VERSION = 1
 # TF-Slim's fifteen keys (datasets/build_imagenet_data.py), in the order in which they are written.
@@ -224,36 +221,3 @@ def _varints(data: memoryview) -> list[int]:
         value, at = read_varint(data, at)
         values.append(value)
     return values
-
-
-def parse_example(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Parse a scalar record in TensorFlow.
-
-    Returns encoded (string), format (string), label (int32, 1..N), key (string,
-    synset/filename), height and width (int32).
-    """
-    import tensorflow as tf
-
-    def scalar(dtype: tf.DType) -> Any:
-        return tf.io.FixedLenFeature([], dtype)
-
-    parsed = tf.io.parse_single_example(
-        serialized,
-        {
-            ENCODED: scalar(tf.string),
-            FORMAT: scalar(tf.string),
-            LABEL: scalar(tf.int64),
-            SYNSET: scalar(tf.string),
-            FILENAME: scalar(tf.string),
-            HEIGHT: scalar(tf.int64),
-            WIDTH: scalar(tf.int64),
-        },
-    )
-    return {
-        "encoded": parsed[ENCODED],
-        "format": parsed[FORMAT],
-        "label": tf.cast(parsed[LABEL], tf.int32),
-        "key": tf.strings.join([parsed[SYNSET], parsed[FILENAME]], "/"),
-        "height": tf.cast(parsed[HEIGHT], tf.int32),
-        "width": tf.cast(parsed[WIDTH], tf.int32),
-    }

@@ -70,23 +70,6 @@ def scan(path: str | os.PathLike[str]) -> Iterator[Framed]:
             offset += length + OVERHEAD
 
 
-def check_lengths(path: str | os.PathLike[str]) -> None:
-    """Raise DamagedData unless each record's length leads to the next and the last to the end.
-
-    The lengths alone are read: microseconds a record.
-    """
-    with open(path, "rb", buffering=0) as file:
-        end, offset, number = os.fstat(file.fileno()).st_size, 0, 0
-        while offset < end:
-            length = int.from_bytes(os.pread(file.fileno(), 8, offset), "little")
-            if offset + length + OVERHEAD > end:
-                raise DamagedData(
-                    f"{path}: record {number} at byte {offset:,}: truncated: {length:,} bytes "
-                    f"wanted, {max(end - offset - OVERHEAD, 0):,} are there"
-                )
-            offset, number = offset + length + OVERHEAD, number + 1
-
-
 def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
     """Yield (offset, data) of each record, with both CRCs checked.
 

@@ -17,12 +17,10 @@ import tensorflow as tf
 from imagenet_tools import records
 from imagenet_tools.pipelines import compiled, rendering
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
-from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.manifest import Manifest
+from imagenet_tools.records.reader import RecordReader, open_records
+from imagenet_tools.training import numbered
 
-# Records are shuffled once when built; the buffer mixes them anew each epoch.
-SHUFFLE_BYTES = 256 * 2**20
-INTERLEAVED = 16  # shards read in turn
 # Images under way for each thread: with one each, threads would wait while a batch is put together.
 AHEAD = 8
 
@@ -56,18 +54,15 @@ class Reading:
     def manifest(self) -> Manifest:
         return records.read_manifest(self.folder)
 
+    def reader(self) -> RecordReader:
+        return open_records(self.folder, self.split, self.labels_offset)
+
     def records(self, start_step: int = 0) -> tf.data.Dataset:
-        """(record, epoch) from a batch on: for ever in training, else once in their order."""
-        paths = records.shard_paths(self.folder, self.split)
+        """(number, epoch) from a batch on: for ever in training, else once in their order."""
         start = start_step * self.batch_size
         if not self.is_training:
-            stream = tf.data.Dataset.from_tensor_slices(paths).flat_map(_records)
-            stream = stream.map(as_written(lambda record: (record, 0)))
-            return stream.skip(start) if start else stream
-        part = self.manifest().splits[self.split]
-        mean = part.bytes / max(part.records, 1)
-        buffer = max(1, min(part.records, int(SHUFFLE_BYTES / mean)))
-        return _epochs(paths, buffer, self.seed, start, part.records)
+            return numbered.in_turn(self.reader(), start)
+        return numbered.shuffled(self.reader(), self.seed, start)
 
     def batches(
         self, start_step: int = 0, worker: tuple[int, int] = (0, 1), threads: int | None = None
@@ -119,19 +114,19 @@ class Reading:
         return [f"{what}_{i}" if many else what for i in range(len(self.pipelines))]
 
     def load(self) -> Any:
-        """The function (record, epoch) -> image or image_0, image_1, ..., label and key."""
+        """The function (number, epoch) -> image or image_0, image_1, ..., label and key."""
         size, raw = (self.image_size, self.image_size), self.manifest().store == "raw"
-        chosen = self.pipelines
+        chosen, read = self.pipelines, numbered.opened(self.reader(), raw)
         # One pipeline decodes what it looks at; several share an image that is decoded once.
         decoded = raw or self.ten_crop or len(chosen) > 1
 
         @as_written
-        def load(record: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
-            parsed = schema.parse_example(record)
-            draws = draw_seed(self.seed, epoch, parsed["key"])
+        def load(number: tf.Tensor, epoch: tf.Tensor) -> dict[str, tf.Tensor]:
+            image, label, key = read(number)
+            draws = draw_seed(self.seed, epoch, key)
             with compiled.use():
                 if decoded:
-                    image = decode(parsed, raw)
+                    image = image if raw else rendering.decode(image)
                     images = [
                         p.ten_crop(image, *size)
                         if self.ten_crop
@@ -139,11 +134,10 @@ class Reading:
                         for p in chosen
                     ]
                 else:
-                    one, encoded = chosen[0], parsed["encoded"]
-                    images = [one.preprocess_encoded(encoded, *size, self.is_training, seed=draws)]
-            label = parsed["label"] - self.labels_offset
+                    (one,) = chosen
+                    images = [one.preprocess_encoded(image, *size, self.is_training, seed=draws)]
             named = zip(self._names("image"), images, strict=True)
-            return {"label": label, "key": parsed["key"], **dict(named)}
+            return {"label": label, "key": key, **dict(named)}
 
         return load
 
@@ -180,14 +174,6 @@ def batches(
     return reading.batches(start_step, worker, threads)
 
 
-def decode(parsed: dict[str, tf.Tensor], raw: bool) -> tf.Tensor:
-    """The pixels of a parsed record, uint8 [height, width, 3]; raw: of a --store raw build."""
-    if not raw:
-        return rendering.decode(parsed["encoded"])
-    pixels = tf.io.decode_raw(parsed["encoded"], tf.uint8)
-    return tf.reshape(pixels, [parsed["height"], parsed["width"], 3])
-
-
 def _before(rows: tf.Tensor) -> tf.Tensor:
     """The row before each, and the last before the first."""
     return tf.roll(rows, 1, axis=0)
@@ -201,37 +187,6 @@ def _with_partners(stream: tf.data.Dataset, worker: tuple[int, int]) -> tf.data.
         as_written(lambda i, _: tf.reduce_any(i % workers == wanted))
     )
     return chosen.map(as_written(lambda _, record: record))
-
-
-@as_written
-def _records(path: tf.Tensor) -> tf.data.Dataset:
-    """A shard's records, once its lengths lead to its end: TensorFlow's reader takes each one for
-    true, and the process dies of one that no memory holds."""
-    checked = tf.ensure_shape(tf.numpy_function(_checked, [path], tf.string), [])
-    return tf.data.TFRecordDataset(checked)
-
-
-def _checked(path: bytes) -> bytes:
-    tfrecord.check_lengths(os.fsdecode(path))
-    return path
-
-
-def _epochs(paths: list[str], buffer: int, seed: int, position: int, size: int) -> tf.data.Dataset:
-    """(record, epoch) for ever, from the given position on."""
-    first, within = divmod(position, size)
-
-    @as_written
-    def epoch_records(epoch: tf.Tensor) -> tf.data.Dataset:
-        key = tf.stack([tf.cast(seed, tf.int64), epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.constant(paths), key)
-        shards = tf.data.Dataset.from_tensor_slices(order)
-        stream = shards.interleave(_records, cycle_length=min(INTERLEAVED, len(paths)))
-        stream = stream.shuffle(buffer, seed=key[0] * 1_000_003 + key[1] + 1)
-        stream = stream.skip(tf.where(epoch == first, tf.cast(within, tf.int64), 0))
-        return stream.map(as_written(lambda record: (record, epoch)))
-
-    numbers = tf.data.Dataset.range(first, 2**31 - 1)
-    return numbers.flat_map(epoch_records)
 
 
 def _options(threads: int) -> tf.data.Options:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import records
-from imagenet_tools.errors import PipelineFailed
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.errors import DamagedData, PipelineFailed
+from imagenet_tools.pipelines import rendering
+from imagenet_tools.records.reader import Record
 from imagenet_tools.records.shards import damaged
-from imagenet_tools.training.batches import Reading, decode
+from imagenet_tools.training.batches import Reading
 
 # TensorFlow's message may hold the record's own bytes, which are no text.
 FAILED = (tf.errors.OpError, UnicodeDecodeError)
@@ -46,46 +46,38 @@ def each(stream: Iterable[Any], reading: Reading, start_step: int = 0) -> Iterat
 def explained(error: Exception, reading: Reading, step: int) -> Exception:
     """What was wrong with the batch of a step; the error itself where nothing is found."""
     load = tf.function(reading.load(), autograph=False)
-    raw = reading.manifest().store == "raw"
-    try:
-        for record, epoch in reading.records(step).take(AFTER * reading.batch_size):
-            try:
-                load(record, epoch)
-            except Exception as cause:
-                return _of_image(cause, reading, record.numpy(), raw)
-    except FAILED:
-        pass  # the shard itself
-    for path in records.shard_paths(reading.folder, reading.split):
-        for number, one in enumerate(tfrecord.scan(path)):
-            if one.problem:
-                return damaged(path, one.problem, record=number)
+    for number, epoch in reading.records(step).take(AFTER * reading.batch_size):
+        try:
+            load(number, epoch)
+        except Exception as cause:
+            return _of_image(cause, reading, int(number))
     return error
 
 
-def _of_image(cause: Exception, reading: Reading, record: bytes, raw: bool) -> Exception:
-    path, number = _place(reading, record)
+def _of_image(cause: Exception, reading: Reading, number: int) -> Exception:
+    reader = reading.reader()
     try:
-        parsed = schema.parse_example(tf.constant(record))
-    except FAILED as error:
-        return damaged(path, f"it is no Example ({_short(error)})", record=number)
-    key = parsed["key"].numpy().decode(errors="replace")
+        record = reader[number]
+    except DamagedData as error:
+        return error
+    path, within = reader.place(number)
     try:
-        decode(parsed, raw)
-    except FAILED as error:
-        return damaged(path, f"its image is not decoded ({_short(error)})", record=number, name=key)
+        _decode(record)
+    except (ValueError, tf.errors.OpError) as error:
+        why = f"its image is not decoded ({_short(error)})"
+        return damaged(path, why, record=within, name=record.key)
     names = ", ".join(pipeline.spec for pipeline in reading.pipelines)
     return PipelineFailed(
-        f"{names} failed on image {key}, record {number} of {path}: {_short(cause)}"
+        f"{names} failed on image {record.key}, record {within} of {path}: {_short(cause)}"
     )
 
 
-def _place(reading: Reading, record: bytes) -> tuple[str, int]:
-    """The shard of a record, and its number there."""
-    for path in records.shard_paths(reading.folder, reading.split):
-        for number, one in enumerate(tfrecord.scan(path)):
-            if one.data == record:
-                return path, number
-    return f"{reading.folder}, {reading.split}", -1
+def _decode(record: Record) -> None:
+    """Decode a record's image as training does."""
+    if record.image_format == "RAW":
+        record.pixels()
+    else:
+        rendering.decode(tf.constant(record.encoded))
 
 
 def _short(error: Exception) -> str:
@@ -99,16 +91,16 @@ def not_finite(reading: Reading, start: int, stop: int) -> str | None:
     """Say which images of the batches of these steps come out as NaN or infinity; None if none."""
     load = tf.function(reading.load(), autograph=False)
     bad, count = [], (stop - start) * reading.batch_size
-    for record, epoch in reading.records(start).take(count):
-        made = load(record, epoch)
+    for number, epoch in reading.records(start).take(count):
+        made = load(number, epoch)
         if not all(np.isfinite(v).all() for n, v in made.items() if n.startswith("image")):
-            bad.append(record.numpy())
+            bad.append(int(number))
     if not bad:
         return None
-    path, number = _place(reading, bad[0])
-    key = schema.parse_example(tf.constant(bad[0]))["key"].numpy().decode(errors="replace")
+    reader = reading.reader()
+    path, within = reader.place(bad[0])
     names = ", ".join(pipeline.spec for pipeline in reading.pipelines)
     return (
         f"{names} gives NaN or infinity for {len(bad):,} of {count:,} images of steps "
-        f"{start + 1:,} to {stop:,}, the first {key}, record {number} of {path}"
+        f"{start + 1:,} to {stop:,}, the first {reader[bad[0]].key}, record {within} of {path}"
     )

@@ -136,13 +136,13 @@ def length_field(length: int, crc: bool = True) -> bytes:
     return packed + masked.to_bytes(4, "little")
 
 
-@in_the_midst(r"00000-of-0000\d: record 2: truncated: 4,611,686,018,427,387,904 bytes wanted")
+@in_the_midst(r"00000-of-0000\d: record 2: it has 4,611,686,018,427,387,904 bytes")
 def a_length_of_2_to_the_62(shards: list[Path]) -> None:
     offsets = [offset for offset, _ in tfrecord.read(shards[0])]
     overwritten(shards[0], offsets[2], length_field(2**62))
 
 
-@in_the_midst(r"00001-of-0000\d: record 0: truncated: .* bytes wanted")
+@in_the_midst(r"00001-of-0000\d: record 0: it has .* bytes, ")
 def a_length_past_the_end(shards: list[Path]) -> None:
     overwritten(shards[1], 0, length_field(shards[1].stat().st_size))
 
@@ -153,7 +153,7 @@ def a_length_with_a_wrong_crc(shards: list[Path]) -> None:
     overwritten(shards[0], offsets[1] + 8, b"\0\0\0\0")
 
 
-@in_the_midst(r"00000-of-0000\d: record 1: the CRC of its data")
+@in_the_midst(r"00000-of-0000\d: record 1.*: the CRC of its data")
 def a_flipped_bit(shards: list[Path]) -> None:
     offsets = [offset for offset, _ in tfrecord.read(shards[0])]
     content = shards[0].read_bytes()

@@ -19,7 +19,8 @@ from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
 from imagenet_tools.evaluation import evaluate
 from imagenet_tools.pipelines import rendering
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import features, schema, tfrecord
+from imagenet_tools.records.reader import open_records
 from imagenet_tools.training import checkpoints, recipes, run_folder
 from imagenet_tools.training import run as training
 from imagenet_tools.training.step import Trainer
@@ -314,7 +315,7 @@ def rewritten(shard: Path, number: int) -> str:
             encoded = schema.decode_example(record)["image/encoded"][0]
             assert isinstance(encoded, bytes)
             start = record.index(encoded) + 2
-            key = schema.parse_example(tf.constant(record))["key"].numpy().decode()
+            key = features.decode(record)[0].key
             record = record[:start] + bytes(200) + record[start + 200 :]
         head, tail = tfrecord.frame(record)
         found += head + record + tail
@@ -343,11 +344,9 @@ def test_an_evaluation_names_them_too(trained: Path, copy: Path) -> None:
 def brightest(folder: Path) -> tuple[str, float]:
     """The key of the training image with the highest mean, and a bound that it alone exceeds."""
     means = {}
-    for path in records.shard_paths(folder, "train"):
-        for _, record in tfrecord.read(path):
-            parsed = schema.parse_example(tf.constant(record))
-            image = tf.cast(rendering.decode(parsed["encoded"]), tf.float32)
-            means[parsed["key"].numpy().decode()] = float(tf.reduce_mean(image))
+    for record in open_records(folder):
+        image = tf.cast(rendering.decode(tf.constant(record.encoded)), tf.float32)
+        means[record.key] = float(tf.reduce_mean(image))
     (second, _), (first, key) = sorted((mean, key) for key, mean in means.items())[-2:]
     return key, (first + second) / 2
 

@@ -1,0 +1,60 @@
+"""The order of training is open_records' own, and a run of another one is not gone on with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagenet_tools import registry
+from imagenet_tools.records.reader import open_records
+from imagenet_tools.training import batches, recipes, run
+
+
+def keys(folder: Path, steps: int, **changes: Any) -> list[list[str]]:
+    settings: dict[str, Any] = {"batch_size": 6, "image_size": 16, "is_training": True, "seed": 5}
+    pipeline = registry.get("lenet")
+    stream = batches.batches(folder, "train", pipeline, **{**settings, **changes}).take(steps)
+    return [[key.decode() for key in batch["key"]] for batch in stream.as_numpy_iterator()]
+
+
+def test_training_follows_the_readers_order(tiny_records: Path) -> None:
+    reader = open_records(tiny_records)
+    wanted = [reader[at].key for epoch in range(3) for at in reader.order(5, epoch)]
+    assert len(set(wanted)) == 24
+    assert sum(keys(tiny_records, 12), []) == wanted
+    for step in (1, 4, 7):  # within the first epoch, at the second, within it
+        assert sum(keys(tiny_records, 12 - step, start_step=step), []) == wanted[6 * step :]
+    assert sum(keys(tiny_records, 14, batch_size=5), []) == wanted[:70]  # across epochs
+
+
+def test_workers_share_the_order(tiny_records: Path) -> None:
+    whole = keys(tiny_records, 6, start_step=2)
+    parts = [keys(tiny_records, 6, start_step=2, worker=(i, 3)) for i in range(3)]
+    for step, batch in enumerate(whole):
+        assert [parts[i % 3][step][i // 3] for i in range(6)] == batch
+
+
+def test_an_evaluation_goes_through_once_in_turn(tiny_records: Path) -> None:
+    wanted = [record.key for record in open_records(tiny_records)]
+    assert sum(keys(tiny_records, -1, is_training=False), []) == wanted
+
+
+def test_a_run_of_the_former_order_is_refused(
+    tiny_records: Path, tiny_net: str, tmp_path: Path
+) -> None:
+    def train() -> None:
+        recipe = recipes.recipe("quick", batch_size=8, image_size=32)
+        run.train(
+            tiny_records, tmp_path, preprocessing="lenet", recipe=recipe, model="tiny", steps=1
+        )
+
+    train()
+    path = tmp_path / "run.json"
+    written = json.loads(path.read_text())
+    del written["run"]["order"]
+    path.write_text(json.dumps(written))
+    with pytest.raises(ValueError, match=r"another run \(order 'shuffle buffer' -> 'whole split"):
+        train()

@@ -129,6 +129,24 @@ class Pipeline:
         }
 
     @as_written
+    def __call__(
+        self,
+        image: Any,
+        size: int | tuple[int, int],
+        *,
+        is_training: bool = False,
+        seed: Any = None,
+    ) -> Any:
+        """Turn a decoded image, uint8 [height, width, 3], into float32 [size, size, 3].
+
+        size: of both sides, or (height, width). seed: two integers from which all draws come; None
+        draws anew. An array of NumPy's comes out as one, a tensor (in tf.data, too) as a tensor.
+        """
+        height, width = (size, size) if isinstance(size, int) else size
+        made = self.preprocess_image(image, height, width, is_training, seed=seed)
+        return made if tf.is_tensor(image) else made.numpy()
+
+    @as_written
     def preprocess_image(
         self,
         image: Any,

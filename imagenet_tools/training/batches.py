@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from imagenet_tools import records
+from imagenet_tools import records, registry
 from imagenet_tools.pipelines import compiled, rendering
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.records.manifest import Manifest
@@ -145,11 +145,11 @@ class Reading:
 def batches(
     folder: str | os.PathLike[str],
     split: str,
-    pipelines: Pipeline | Sequence[Pipeline],
+    pipelines: str | Pipeline | Sequence[str | Pipeline],
     *,
     batch_size: int,
-    image_size: int,
-    is_training: bool,
+    image_size: int = 224,
+    is_training: bool | None = None,
     seed: int = 0,
     start_step: int = 0,
     labels_offset: int = 0,
@@ -157,19 +157,29 @@ def batches(
     ten_crop: bool = False,
     threads: int | None = None,
 ) -> tf.data.Dataset:
-    """Batches of records as dicts of image, label and key.
+    """Batches of records as `train` and `eval` see them: dicts of image, label and key.
 
-    image: float32 [batch, size, size, 3] ([batch, 10, size, size, 3] with ten_crop); several
-    pipelines give image_0, image_1, ... from one decoded stream. label: int32 [batch], less
-    labels_offset. key: string [batch]. Training is endless, in epochs that each hold every record
-    once, and starts at the batch of `start_step`; worker (i, k) gets every k-th image of each batch
-    from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order of the
-    records, the last batch smaller. Where a pipeline mixes training batches there are other, int32
-    [batch], and share, float32 [batch] (share_0, ...): the label's share, the rest is other's.
+    pipelines: a name or spec ("alexnet:lighting=0"), or what get_preprocessing returns. image:
+    float32 [batch, size, size, 3] ([batch, 10, size, size, 3] with ten_crop); several pipelines
+    give image_0, image_1, ... from one decoded stream. label: int32 [batch], 1..N with 0 for
+    background, less labels_offset. key: string [batch]. Where a pipeline mixes training batches
+    there are other, int32 [batch], and share, float32 [batch] (share_0, ...): the label's share,
+    the rest is other's.
+
+    Training (by default the split "train") is endless, in epochs that each hold every record once
+    in the order open_records(folder, split).order(seed, epoch), and starts at the batch of
+    start_step; draws are keyed by (seed, epoch, key). Worker (i, k) gets every k-th image of each
+    batch from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order
+    of the records, the last batch smaller. `.as_numpy_iterator()` gives NumPy's arrays.
+
+    Raises as open_records does, LookupError or ValueError for a pipeline that is none, and while it
+    is read tf.errors.OpError for a record that is damaged, or a pipeline that fails.
     """
-    chosen = (pipelines,) if isinstance(pipelines, Pipeline) else tuple(pipelines)
+    several = [pipelines] if isinstance(pipelines, str | Pipeline) else pipelines
+    chosen = tuple(registry.get(one) if isinstance(one, str) else one for one in several)
+    training = split == "train" if is_training is None else is_training
     reading = Reading(
-        folder, split, chosen, batch_size, image_size, is_training, seed, labels_offset, ten_crop
+        folder, split, chosen, batch_size, image_size, training, seed, labels_offset, ten_crop
     )
     return reading.batches(start_step, worker, threads)
 

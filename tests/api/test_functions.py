@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import imagenet_tools
 
 SCRIPT = """
@@ -49,3 +51,17 @@ def test_every_name_is_there() -> None:
     for name in imagenet_tools.__all__:
         if name != "__version__":
             assert callable(getattr(imagenet_tools, name)), name
+
+
+def test_a_pipeline_gives_what_it_is_given_arrays_or_tensors() -> None:
+    import tensorflow as tf
+
+    pipeline = imagenet_tools.get_preprocessing("alexnet")
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
+    found = pipeline(pixels, (40, 50), is_training=True, seed=(1, 2))
+    assert isinstance(found, np.ndarray) and found.dtype == np.float32
+    wanted = pipeline.preprocess_image(pixels, 40, 50, True, seed=(1, 2))
+    np.testing.assert_array_equal(found, wanted)
+    (mapped,) = tf.data.Dataset.from_tensors(pixels).map(lambda image: pipeline(image, 32))
+    np.testing.assert_allclose(mapped, pipeline(pixels, 32), atol=1e-3)
+    assert mapped.shape == (32, 32, 3)

@@ -12,9 +12,11 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scripts import needs, run
 
+from imagenet_tools import synthetic
 from imagenet_tools.records import descriptions
 from imagenet_tools.records.reader import open_records
 
@@ -27,6 +29,8 @@ NEEDS = {
     "PyTorch": ("torch",),
     "JAX, with Grain": ("jax", "grain"),
     "Keras 3": ("keras",),
+    "TensorFlow, and Keras on it": ("tensorflow", "keras"),
+    "A pipeline alone": ("tensorflow",),
     "TFDS, and what reads through it": ("tensorflow_datasets",),
 }
 
@@ -123,6 +127,26 @@ def test_keras_fits_on_every_image_once_an_epoch(tiny_records: Path) -> None:
     assert len(seen) == 3
     for epoch, batches in enumerate(seen, 1):
         assert sum(batches, []) == reader.order(0, epoch).tolist()
+
+
+def test_keras_fits_on_the_batches_of_train(tiny_records: Path) -> None:
+    name = "TensorFlow, and Keras on it"
+    needs(*NEEDS[name])
+    finite = "import math; assert all(map(math.isfinite, history.history['loss']))"
+    said = run("\n".join([*sections()[name], finite]), tiny_records.parent).splitlines()
+    reader = open_records(tiny_records, labels_offset=1)
+    first = [reader[at] for at in reader.order(0, 0)[:8]]
+    labels = str(np.array([record.label for record in first]))
+    assert said[0] == f"(8, 64, 64, 3) {labels} {first[0].key}"
+
+
+def test_a_pipeline_alone(tmp_path: Path) -> None:
+    name = "A pipeline alone"
+    needs(*NEEDS[name])
+    (tmp_path / "cat.jpg").write_bytes(synthetic.picture("disc-striped", "validation", 3))
+    said = run("\n".join(sections()[name]), tmp_path).splitlines()
+    assert re.fullmatch(r"alexnet:lighting=0 \[-?\d.*\] \(224, 224, 3\)", said[0])
+    assert said[1:] == ["(96, 128, 3)"] * 3
 
 
 def test_a_described_folder_is_read_through_tfds(tiny_records: Path, tmp_path: Path) -> None:

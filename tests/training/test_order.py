@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from imagenet_tools import registry
+import imagenet_tools
 from imagenet_tools.records.reader import open_records
-from imagenet_tools.training import batches, recipes, run
+from imagenet_tools.training import recipes, run
 
 
 def keys(folder: Path, steps: int, **changes: Any) -> list[list[str]]:
-    settings: dict[str, Any] = {"batch_size": 6, "image_size": 16, "is_training": True, "seed": 5}
-    pipeline = registry.get("lenet")
-    stream = batches.batches(folder, "train", pipeline, **{**settings, **changes}).take(steps)
+    settings: dict[str, Any] = {"batch_size": 6, "image_size": 16, "seed": 5}
+    stream = imagenet_tools.batches(folder, "train", "lenet", **{**settings, **changes})
+    stream = stream.take(steps)
     return [[key.decode() for key in batch["key"]] for batch in stream.as_numpy_iterator()]
 
 
@@ -40,6 +40,9 @@ def test_workers_share_the_order(tiny_records: Path) -> None:
 def test_an_evaluation_goes_through_once_in_turn(tiny_records: Path) -> None:
     wanted = [record.key for record in open_records(tiny_records)]
     assert sum(keys(tiny_records, -1, is_training=False), []) == wanted
+    of_validation = imagenet_tools.batches(tiny_records, "validation", ["lenet"], batch_size=4)
+    shapes = [batch["image"].shape for batch in of_validation.as_numpy_iterator()]
+    assert shapes == [(4, 224, 224, 3), (4, 224, 224, 3), (1, 224, 224, 3)]
 
 
 def test_a_run_of_the_former_order_is_refused(

@@ -133,6 +133,8 @@ def _choose(
     named = classes.names_file([root])
     words = {one.key: one.words for one in named[1]} if named else {}
     present = {name for part, names in parts.values() for name in _present(part, names)}
+    if named:
+        _say_words(named[0].name, [key for key in words if key in present], seen)
     if not present and "train" not in parts and inside["validation"].images:
         present = set(imagenet.synsets())
     if not present:
@@ -143,6 +145,14 @@ def _choose(
         notes = "; ".join([f"{root}: {classes.NO_CLASS}", *found.notes()])
         raise ValueError(notes)
     return classes.choose(present, options.labels, seen, words)
+
+
+def _say_words(name: str, used: list[str], seen: Intake) -> None:
+    """What a file of classes is not used for. used: the classes that are there, in its order."""
+    if not used:
+        seen.leave(intake.reason(name), name)
+    elif used != sorted(used):
+        seen.say(f"{name} gives words, not numbers: classes are numbered as they sort")
 
 
 def _labelled(part: RawSplit, names: list[str], numbering: classes.Numbering) -> RawSplit:

@@ -74,7 +74,7 @@ def choose(
     if not strange and wanted != "folders":
         return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, imagenet.label_of())
     if wanted == "auto":
-        _refuse_integers(names)
+        _refuse_integers(names, f"class {kind}s")
         for name in strange if 2 * len(strange) <= len(names) else ():
             seen.say("not numbered as ImageNet, for classes that are none of its synsets", name)
     key_of = _one_spelling(names, f"class {kind}s")
@@ -106,20 +106,20 @@ def _one_spelling(names: Sequence[str], what: str) -> dict[str, str]:
     return key_of
 
 
-def _refuse_integers(names: Sequence[str]) -> None:
-    """Refuse class folders that are numbers: what they stand for cannot be known."""
+def _refuse_integers(names: Sequence[str], what: str) -> None:
+    """Refuse classes that are numbers: what they stand for cannot be known."""
     if not all(re.fullmatch(r"[0-9]{1,18}", name) for name in names):
         return
     numbers = [int(name) for name in names]
     if sorted(numbers) == list(range(1, 1001)):
         raise ValueError(
-            "the class folders are 1..1000: that is either the devkit's ILSVRC2012_ID, whose order "
+            f"the {what} are 1..1000: that is either the devkit's ILSVRC2012_ID, whose order "
             "is not that of the synsets, or a label; rename them to synsets (n01440764, ...), or "
             "--labels folders takes them as they sort by name"
         )
     if len(set(numbers)) < len(numbers):
         raise ValueError(
-            f"the class folders are integers, and two of them are the same number "
+            f"the {what} are integers, and two of them are the same number "
             f"({', '.join(names[:4])}, ...); give them one name, or --labels folders takes them as "
             "they are"
         )
@@ -128,7 +128,7 @@ def _refuse_integers(names: Sequence[str]) -> None:
         if max(numbers) < imagenet.NUM_CLASSES:
             known = "; --labels imagenet takes them as ImageNet's classes in order, counted from 0"
         raise ValueError(
-            f"the class folders are integers that sort as strings ({', '.join(names[:4])}, ...), "
+            f"the {what} are integers that sort as strings ({', '.join(names[:4])}, ...), "
             "so class 10 would come before class 2; pad them with zeros, or --labels folders takes "
             f"them as they sort by name{known}"
         )

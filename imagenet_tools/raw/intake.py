@@ -31,7 +31,7 @@ OTHER_NAMES = (
 # Folders that systems and tools leave behind.
 JUNK = frozenset(("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir"))
 HEAD = 64  # bytes that tell the format of an image
-FIRST = 3  # names that stand for many
+FIRST, LONGEST = 3, 300  # names that stand for many, characters of one
 OUTSIDE = "images outside a class folder"
 EMPTY, JUNK_FOLDERS, OTHER_FOLDERS = "folders without images", "junk folders", "other folders"
 LINKED_OUT = "links out of the raw folder"
@@ -86,7 +86,7 @@ def _count(table: dict[str, list[Any]], what: str, name: str) -> None:
     entry = table.setdefault(what, [0, []])
     entry[0] += 1
     if len(entry[1]) < FIRST:
-        entry[1].append(printable(name))
+        entry[1].append(printable(name if len(name) <= LONGEST else f"{name[:LONGEST]}..."))
 
 
 def left_out_words(left_out: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -225,6 +225,9 @@ def _entries(
     )
     for (folder, those), place, entries in zip(folders.items(), places, inside, strict=True):
         listed = entries()
+        if listed is None:
+            where = f"{one.path}, line {those[0].line}"
+            raise ValueError(f"{where}: {those[0].name} is in a folder that is not there")
         present = {*listed.images, *listed.folders, *(name for _, name in listed.left_out)}
         for row in those:
             base = os.path.basename(row.name)
@@ -240,11 +243,12 @@ def _entries(
         left[place] = left.get(place, listed).without(os.path.basename(row.name) for row in those)
 
 
-def _entries_in(folder: str, root: str = "") -> listing.Listed:
+def _entries_in(folder: str, root: str = "") -> listing.Listed | None:
+    """What a folder holds; None where there is none."""
     try:
         return listing.entries(folder, root)
-    except OSError:
-        return listing.Listed([], [], [], [])
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _count_left(
@@ -261,7 +265,7 @@ def _count_left(
         while (path := os.path.dirname(path)).startswith(f"{root}/"):
             ways.add(path)
     for folder in sorted(ways):
-        inside = left[folder] if folder in left else _entries_in(folder)
+        inside = left[folder] if folder in left else listing.entries(folder)
         others = [*inside.left_out, *(("in no list", name) for name in inside.images)]
         others += [(intake.OTHER_FOLDERS, f"{name}/") for name in inside.folders]
         for reason, name in others:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from imagenet_tools.raw import intake
 
+LONGEST = 4096  # characters of a path, as systems have it
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 # Of a number that no class can have, or of several: -1, 1.0, 3 4.
 _NO_LABEL = re.compile(r"[-+.0-9][-+.,;\s0-9eE]*", re.ASCII)
@@ -172,8 +173,8 @@ def _bare(field: str) -> str:
 
 def _relative(name: str, root: str, where: str) -> str:
     """A path as it is below the folder. Raises ValueError for one that leads out of it."""
-    if not name or any(ord(one) < 32 for one in name):
-        raise ValueError(f"{where}: {intake.printable(name)!r} is no file's name")
+    if not name or len(name) > LONGEST or any(ord(one) < 32 for one in name):
+        raise ValueError(f"{where}: {intake.printable(name[:80])!r} is no file's name")
     path = name.replace("\\", "/")
     if path.startswith(f"{root}/"):
         path = path[len(root) + 1 :]

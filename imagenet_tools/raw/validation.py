@@ -11,7 +11,8 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.index import Entry, RawSplit
 
-NAME = re.compile(r"ILSVRC2012_val_([0-9]{8})\.[A-Za-z]+")
+# The name as ImageNet has it; Hugging Face's archives put the synset behind it.
+NAME = re.compile(r"ILSVRC2012_val_([0-9]{8})(?:_(n[0-9]{8}))?\.[A-Za-z]+")
 
 
 class UnknownLabel(ValueError):
@@ -20,12 +21,14 @@ class UnknownLabel(ValueError):
 
 def known_label(filename: str) -> int | None:
     """The label 1..1000 of ILSVRC2012_val_00000001 .. _00050000, from the list shipped with us;
-    None for any other name."""
+    None for any other name, and for one that names another synset."""
     found = NAME.fullmatch(filename)
     number = int(found.group(1)) if found else 0
     if not 1 <= number <= imagenet.VALIDATION_IMAGES:
         return None
-    return imagenet.validation_labels()[number - 1]
+    label = imagenet.validation_labels()[number - 1]
+    said = found.group(2) if found else None
+    return label if said in (None, imagenet.synsets()[label - 1]) else None
 
 
 def shipped_label(filename: str) -> int:

@@ -132,6 +132,8 @@ def test_a_row_given_twice_is_counted(tmp_path: Path) -> None:
         ("im/b.jpg", "line 2: .* is not `path label` with a class's name"),
         ("im/b.jpg 3 4", "line 2: .* is not `path label` with a class's name"),
         ("/elsewhere/b.jpg ant", "line 2: /elsewhere/b.jpg leads out of the data set"),
+        ("is/b.jpg ant", "line 2: is/b.jpg is in a folder that is not there"),
+        ("x" * 5000 + " ant", "line 2: 'x{80}' is no file's name"),
         ("im/b.jpg Ant", "the class names 'Ant' and 'ant' differ in case or spaces alone"),
     ],
 )

@@ -153,6 +153,27 @@ def test_what_is_odd_is_said(
     assert found.splits["train"].labels.tolist() == numbers
 
 
+def test_a_file_of_classes_beside_folders_gives_words(tmp_path: Path) -> None:
+    for name in ("ant", "bee"):
+        put(tmp_path / "train" / name / "a.jpg", jpeg(1))
+    for text, note in (
+        ("bee\nant\nemu\n", "classes.txt gives words, not numbers: classes are numbered as they"),
+        ("0:eagle\n1:emu\n", "left out: 1 file (.txt 1; first classes.txt)"),
+    ):
+        put(tmp_path / "classes.txt", text)
+        found = raw.detect(tmp_path)
+        assert note in found.description
+        assert [one.key for one in found.classes] == ["ant", "bee"]
+
+
+def test_validation_images_with_their_synset_in_the_name(tmp_path: Path) -> None:
+    put(tmp_path / "val" / "ILSVRC2012_val_00000001_n01751748.JPEG", jpeg(1))
+    assert raw.detect(tmp_path).splits["validation"].labels.tolist() == [66]
+    put(tmp_path / "val" / "ILSVRC2012_val_00000003_n01751748.JPEG", jpeg(1))
+    with pytest.raises(ValueError, match="00000003_n01751748.JPEG lies in a flat"):
+        raw.detect(tmp_path)
+
+
 def test_a_row_of_tiny_imagenet_given_twice_is_counted(tmp_path: Path) -> None:
     repeated_row("n01751748")(tmp_path)
     found = raw.detect(tmp_path)

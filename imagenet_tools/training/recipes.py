@@ -163,7 +163,7 @@ def check(name: str, value: object) -> None:
 def _within(value: Any, what: About) -> bool:
     low = what.low < value if what.above else what.low <= value
     # Neither NaN nor infinity, nor a whole number beyond them.
-    return abs(value) <= sys.float_info.max and low and value <= what.high
+    return bool(abs(value) <= sys.float_info.max and low and value <= what.high)
 
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:

@@ -20,4 +20,4 @@ class Stopped(RuntimeError):
 
 
 class PipelineFailed(RuntimeError):
-    """A preprocessing pipeline raised on an image that is sound."""
+    """A preprocessing pipeline raised on an image that is sound, or made no image of it."""

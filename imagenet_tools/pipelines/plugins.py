@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from imagenet_tools.errors import PipelineFailed
+
 # Never a helper of a plug-in's, although a checkout may have them beside it.
 _OURS = ("imagenet_tools", "preprocessing")
 
@@ -104,7 +106,7 @@ def place(function: Callable[..., Any]) -> tuple[str, int]:
 def contained(name: str) -> Iterator[None]:
     """Run a plug-in's code: what it prints goes to stderr, and it does not end the process.
 
-    ValueError, naming the plug-in, for sys.exit and whatever else is no Exception.
+    PipelineFailed, naming the plug-in, for sys.exit and whatever else is no Exception.
     """
     done = sys.stdout is sys.stderr  # by the first probe, or a part around this one
     try:
@@ -113,4 +115,4 @@ def contained(name: str) -> Iterator[None]:
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise ValueError(f"plug-in {name} raised {type(error).__name__}: {error}") from error
+        raise PipelineFailed(f"plug-in {name} raised {type(error).__name__}: {error}") from error

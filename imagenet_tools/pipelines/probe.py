@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from imagenet_tools.errors import PipelineFailed
+
 # The size of the commonest ImageNet photograph.
 HEIGHT, WIDTH = 375, 500
 # An image takes milliseconds, building the graph a second or two; more is an endless loop.
@@ -23,7 +25,7 @@ def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.T
     """Run a plug-in on the photograph, the first time that this key is given.
 
     In a graph of its own, so that it works wherever the first call comes from (tf.data, TF1).
-    Raises ValueError, naming the plug-in, where it fails, does not end within LIMIT seconds, or
+    Raises PipelineFailed, naming the plug-in, where it fails, does not end within LIMIT seconds, or
     gives values that are not finite.
     """
     if key in _done:
@@ -34,11 +36,11 @@ def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.T
         with contextlib.redirect_stdout(sys.stderr):
             out = _within(LIMIT, lambda: _run(run))
     except (TimeoutError, tf.errors.DeadlineExceededError):
-        raise ValueError(f"{name} did not end within {LIMIT:g} s on {what}") from None
+        raise PipelineFailed(f"{name} did not end within {LIMIT:g} s on {what}") from None
     except Exception as error:
-        raise ValueError(f"{name} failed on {what}: {last_word(error)}") from error
+        raise PipelineFailed(f"{name} failed on {what}: {last_word(error)}") from error
     if bad := int(np.size(out) - np.isfinite(out).sum()):
-        raise ValueError(f"{name} gave {bad} values that are NaN or infinite on a first probe")
+        raise PipelineFailed(f"{name} gave {bad} values that are NaN or infinite on a first probe")
     _done.add(key)
 
 

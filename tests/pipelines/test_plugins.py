@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from imagenet_tools import registry
 from imagenet_tools.cli.check_preproc import command as check_preproc
+from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.pipelines import probe
 
 IMAGE = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
@@ -166,7 +167,7 @@ def test_a_plugin_does_not_end_the_process(tmp_path: Path, raised: str) -> None:
             {raised}
     """
     registry.load_plugin(plugin(tmp_path, code, "late.py"))
-    with pytest.raises(ValueError, match=f"late.*late.py.* raised {kind}"):
+    with pytest.raises(PipelineFailed, match=f"late.*late.py.* raised {kind}"):
         registry.get("late").preprocess_image(IMAGE, 8, 8)
 
 

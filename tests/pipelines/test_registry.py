@@ -20,6 +20,7 @@ from imagenet_tools import preprocessing, registry
 from imagenet_tools.cli.check_preproc import command as check_preproc
 from imagenet_tools.cli.describe_preproc import command as describe_preproc
 from imagenet_tools.cli.list_preproc import command as list_preproc
+from imagenet_tools.errors import PipelineFailed
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Name -> fingerprint. These are in the results that users keep. Where one changes, so did the
@@ -253,7 +254,7 @@ def test_the_first_probe_finds_wrong_results(
     code = CONSTANT.replace("tf.fill([output_height, output_width, 3], level)", returned)
     registry.load_plugin(plugin(tmp_path, code))
     pipeline = registry.get("constant")
-    with pytest.raises(ValueError, match=f"plug-in constant .*mine.py.*({says})"):
+    with pytest.raises(PipelineFailed, match=f"plug-in constant .*mine.py.*({says})"):
         if encoded:
             pipeline.preprocess_encoded(tf.io.encode_jpeg(IMAGE), 8, 6)
         else:

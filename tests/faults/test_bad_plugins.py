@@ -1,0 +1,114 @@
+"""Plug-ins that fail, end the process, or are no pipeline: a refusal that names them, never 0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagenet_tools import registry
+from imagenet_tools.pipelines import probe
+
+HEAD = """
+import sys, time
+import tensorflow as tf
+from imagenet_tools import registry
+
+def resized(image, height, width):
+    return tf.image.resize(tf.cast(image, tf.float32), [height, width]) / 128.0
+
+def plain(image):
+    return resized(image, 32, 32)
+
+"""
+GOOD = (
+    "@registry.register('mine')\ndef mine(image, output_height, output_width, is_training=False):"
+)
+# Content of the file, exit code of check-preproc, what is said.
+AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
+    "empty": ("", 2, "mine.py registers no pipeline"),
+    "nothing registered": ("x = 1\n", 2, "mine.py registers no pipeline"),
+    "ends the process": ("import sys\nsys.exit(0)\n", 1, "mine.py failed: SystemExit: 0"),
+    "ends it with words": ("raise SystemExit('done')\n", 1, "mine.py failed: SystemExit: done"),
+    "a BaseException": ("raise BaseException('x')\n", 1, "mine.py failed: BaseException: x"),
+    "a GeneratorExit": ("raise GeneratorExit\n", 1, "mine.py failed: GeneratorExit"),
+    "a syntax error": ("def mine(:\n", 1, r"mine.py failed: SyntaxError: .*line 1"),
+    "tabs and spaces": ("if True:\n\tx = 1\n        y = 2\n", 1, "mine.py failed: TabError"),
+    "no module": ("import nowhere_to_be_found\n", 1, "failed: ModuleNotFoundError: .*nowhere"),
+    "a division by zero": ("1 / 0\n", 1, "mine.py failed: ZeroDivisionError"),
+    "no text": (b"\xff\xfe\x00\x01", 1, "mine.py failed: SyntaxError"),
+    "without end": ("def f(): f()\nf()\n", 1, "mine.py failed: RecursionError"),
+    "a name that is taken": (
+        HEAD + GOOD.replace("'mine'", "'alexnet'") + "\n    ...",
+        2,
+        "already",
+    ),
+    "a name that is none": (
+        HEAD + GOOD.replace("'mine'", "'my pipe'") + "\n    ...",
+        2,
+        "no pipeli",
+    ),
+    "no arguments": (HEAD + "registry.register('mine')(lambda: 0)\n", 1, "takes no image, outp"),
+    "no is_training": (
+        HEAD + "registry.register('mine')(lambda image, h, w: 0)\n",
+        2,
+        "is_training",
+    ),
+    "nothing to call": (HEAD + "registry.register('mine')(3)\n", 1, "3 is not a callable"),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    import sys
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    with registry.temporary():
+        yield
+
+
+@pytest.mark.parametrize("name", AT_IMPORT)
+def test_a_file_that_is_no_plugin(name: str, refused: Any) -> None:
+    content, code, said = AT_IMPORT[name]
+    Path("mine.py").write_bytes(content if isinstance(content, bytes) else content.encode())
+    for command in ("check-preproc", "describe-preproc"):
+        refused([command, "mine", "--plugin", "mine.py"], code, said)
+
+
+# The body of the function, and what is said of the first probe.
+AT_THE_PROBE = {
+    "ends the process": ("sys.exit(0)", "mine .*SystemExit: 0"),
+    "a BaseException": ("raise BaseException('x')", "mine .*BaseException: x"),
+    "an exception": ("raise RuntimeError('boo')", "mine.* failed on a first probe .*boo"),
+    "returns nothing": ("pass", "mine.*None"),
+    "another shape": ("return resized(image, height=7, width=9)", r"mine.*\(?7, 9, 3"),
+    "a batch": ("return plain(image)[None]", "mine.*shape"),
+    "grey": ("return plain(image)[..., :1]", "mine.*shape"),
+    "uint8": ("return tf.cast(plain(image), tf.uint8)", "mine.*uint8"),
+    "float64": (
+        "return tf.cast(plain(image), tf.float64)", "mine.*float64",
+    ),
+    "a list": ("return [plain(image)]", "mine"),
+    "NaN": ("return plain(image) * float('nan')", "mine.*NaN or inf"),
+    "Python's if": (
+        "return resized(image, 8, 8) if tf.reduce_mean(image) > 3 else 0", "mine.*tf.cond",
+    ),
+    "without end": ("\n    while True: time.sleep(0.01)", r"mine.* did not end within 1 s"),
+    "eager": ("return tf.constant(plain(image).numpy())", "mine.*nump"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_THE_PROBE)
+def test_a_function_that_is_no_pipeline(
+    name: str, tiny_records: Path, tiny_net: str, monkeypatch: pytest.MonkeyPatch, refused: Any
+) -> None:
+    body, said = AT_THE_PROBE[name]
+    monkeypatch.setattr(probe, "LIMIT", 1.0 if name == "without end" else 60.0)
+    Path("mine.py").write_text(f"{HEAD}{GOOD}\n    {body}\n")
+    given = ["--plugin", "mine.py"]
+    refused(["check-preproc", "mine", "--size", "32", *given], 1, "mine")
+    command = ["train", "--data", tiny_records, "--train-dir", "run", "--preprocessing", "mine"]
+    command += ["--model", tiny_net, "--image-size", "32", "--batch-size", "8", *given]
+    refused([*command, "--initialisation", "he", "--max-number-of-steps", "1"], 1, said)

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from made_up_runs import made_up, reported
@@ -15,6 +17,7 @@ from PIL import Image
 
 from imagenet_tools import pages
 from imagenet_tools.comparison.plan import make_plan
+from imagenet_tools.comparison.report import sections as sections_
 from imagenet_tools.pages import blocks as blocks_
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -235,3 +238,23 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     assert '<th scope="row">range: values out</th>' in text
     differs = '<th scope="row">optimizer</th><td class="text">momentum</td><td class="text">rmsprop'
     assert differs in text
+
+
+@pytest.mark.parametrize(
+    ("correlation", "seeds", "words"),
+    [
+        (0.9, 5, "alexnet − vgg: runs of one seed are good or bad together (correlation +0.90"),
+        (-0.9, 5, "is too narrow if that is no chance"),
+        (0.9, 3, None),
+        (None, 5, None),
+    ],
+)
+def test_arms_that_go_together_get_a_word(
+    correlation: float | None, seeds: int, words: str | None
+) -> None:
+    arms = (SimpleNamespace(arm=SimpleNamespace(spec=spec)) for spec in ("alexnet", "vgg"))
+    verdict = SimpleNamespace(seed_correlation=correlation)
+    contrast: Any = SimpleNamespace(verdict=verdict, shared_seeds=range(seeds))
+    contrast.a, contrast.b = arms
+    found = sections_._together(contrast)
+    assert (found is None) if words is None else words in found.text

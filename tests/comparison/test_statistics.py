@@ -405,6 +405,16 @@ def test_seeds_that_go_together_are_said() -> None:
     assert found.seed_correlation == pytest.approx(np.corrcoef(*accuracy)[0, 1])
 
 
+def test_a_correlation_that_chance_hardly_makes() -> None:
+    a, b = np.array([1.0, 2, 4, 3, 7]), np.array([2.0, 2.5, 3, 5, 6])
+    found = stats.pearsonr(a, b)
+    for one in (b, -b):
+        correlation = statistics.seed_correlation(a, one)
+        assert correlation is not None
+        assert statistics.correlation_p(correlation, 5) == pytest.approx(found.pvalue)
+    assert statistics.correlation_p(1.0, 3) == statistics.correlation_p(-1.0, 3) == 0
+
+
 @pytest.mark.parametrize(
     ("a", "b", "message"),
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison import run_files, statistics
 from imagenet_tools.comparison.cost import duration
 from imagenet_tools.comparison.report import explanations, matrices, opening, reproduce
 from imagenet_tools.comparison.report.content import Report
@@ -179,7 +179,28 @@ def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fo
         drawn["difference"],
         measure="difference",
     )
-    return [picture, *_estimate_table(contrasts), *_checkpoints(contrasts)]
+    together = [text for one in contrasts if (text := _together(one))]
+    return [picture, *_estimate_table(contrasts), *together, *_checkpoints(contrasts)]
+
+
+def _together(contrast: Contrast) -> Text | None:
+    """A word on the arms' correlation over seeds where chance alone would hardly make it."""
+    correlation, seeds = contrast.verdict.seed_correlation, len(contrast.shared_seeds)
+    if correlation is None or statistics.correlation_p(correlation, seeds) >= 0.05:
+        return None
+    found = f"{_pair(contrast)}: runs of one seed"
+    over = f"correlation {correlation:+.2f} over {seeds} seeds"
+    if correlation > 0:
+        return Text(
+            f"{found} are good or bad together ({over}). The interval does not use that, and is "
+            "wider than it need be.",
+            "note",
+        )
+    return Text(
+        f"{found} are good under one arm where they are bad under the other ({over}). The interval "
+        "takes the arms for independent, and is too narrow if that is no chance.",
+        "warning",
+    )
 
 
 def _pair(contrast: Contrast) -> str:

@@ -46,8 +46,9 @@ def made_up(made: Plan, **accuracy: float):
         for path in paths:
             file = own / run_files.predictions_file(path)
             scores.write_predictions(file, found, {"data": made.data})
+        trained = replace(TRAINED, steps=made.steps)
         result = RunResult(
-            arm.slug, arm.fingerprint, made.data, seed, TRAINED, dict.fromkeys(paths, evaluated),
+            arm.slug, arm.fingerprint, made.data, seed, trained, dict.fromkeys(paths, evaluated),
             evaluated, {"tensorflow": "0"},
         )  # fmt: skip
         write_result(own, result)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,18 +33,18 @@ class Run:
 def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Verdict:
     """Judge two arms from the prediction files (`imgtools eval --predictions`) of their runs.
 
-    Raises ValueError naming the files where those of an arm are of several pipelines, any two of
-    other data, images or labels, two are of one run, or a prediction is not finite.
+    What does not forbid a verdict but speaks against it (a net that does not see its input, arms
+    of other recipes or steps, a file that does not say whose it is) is added to the sentence.
+    Raises ValueError naming the files where those of an arm are of several pipelines, recipes or
+    steps, any two of other data, images or labels, two are of one run, or a prediction is not
+    finite.
     """
+    if not (a and b):
+        raise ValueError("an arm needs one file or more")
     arms = [[_read(file) for file in files] for files in (a, b)]
     for arm in arms:
         for run in arm[1:]:
-            if run.meta["fingerprint"] != arm[0].meta["fingerprint"]:
-                raise ValueError(
-                    f"{run.file} is of {run.arm} ({run.meta['fingerprint']}), {arm[0].file} of "
-                    f"{arm[0].arm} ({arm[0].meta['fingerprint']}): results of different pipelines "
-                    "never mix in an arm"
-                )
+            _refuse_another_arm(arm[0], run)
     runs = [run for arm in arms for run in arm]
     for run in runs[1:]:
         if different := _different(runs[0], run):
@@ -62,14 +62,19 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
         (run.predictions.group for run in runs if run.predictions.group is not None), None
     )
     named = names[0], names[1]
-    return verdict(correct[0], correct[1], margin, names=named, distinct=True, groups=groups)
+    judged = verdict(correct[0], correct[1], margin, names=named, distinct=True, groups=groups)
+    said = [*_doubts(runs), *_unequal(arms[0][0], arms[1][0])]
+    return replace(judged, sentence=". ".join([judged.sentence, *said]))
 
 
 def _read(file: Path) -> Run:
     found, meta = scores.read_predictions(file)
     if missing := [name for name in ("preprocessing", "fingerprint") if name not in meta]:
         raise DamagedData(f"{file} does not say its {missing[0]}; evaluate again")
+    if not len(found.key):
+        raise ValueError(f"{file} has no images")
     finite = np.isfinite(found.probability).all(axis=1) & np.isfinite(found.true_probability)
+    finite &= np.isfinite(found.losses) & ~found.unranked
     if not finite.all():
         bad = np.flatnonzero(~finite)
         raise ValueError(
@@ -77,6 +82,38 @@ def _read(file: Path) -> Run:
             f"(first: {found.key[bad[0]]}); such a run diverged and has no accuracy"
         )
     return Run(file, found, meta)
+
+
+def _refuse_another_arm(one: Run, other: Run) -> None:
+    """ValueError where two runs are no two seeds of one arm."""
+    if one.meta["fingerprint"] != other.meta["fingerprint"]:
+        raise ValueError(
+            f"{other.file} is of {other.arm} ({other.meta['fingerprint']}), {one.file} of "
+            f"{one.arm} ({one.meta['fingerprint']}): results of different pipelines never mix in "
+            "an arm"
+        )
+    if unequal := list(_unequal(one, other)):
+        raise ValueError(f"{unequal[0]}: they are no seeds of one arm")
+
+
+def _unequal(one: Run, other: Run) -> Iterator[str]:
+    """In what training differed but in the pipeline and the seed, as far as the files say."""
+    step, second = (run.meta.get("step") for run in (one, other))
+    if None not in (step, second) and step != second:
+        yield f"{one.file} is of step {step:,} and {other.file} of step {second:,}"
+    recipe, another = (run.meta.get("recipe") or {} for run in (one, other))
+    if recipe and another and recipe != another:
+        names = {*recipe, *another}
+        unequal = sorted(name for name in names if recipe.get(name) != another.get(name))
+        yield f"{one.file} and {other.file} were trained by other recipes ({', '.join(unequal)})"
+
+
+def _doubts(runs: Sequence[Run]) -> Iterator[str]:
+    """What speaks against single files."""
+    for run in runs:
+        yield from (f"{run.file}: {doubt}" for doubt in scores.doubts(run.predictions))
+        if absent := [name for name in ("data", "weights") if run.meta.get(name) is None]:
+            yield f"{run.file} does not say of which {' and '.join(absent)} it is"
 
 
 def _different(one: Run, other: Run) -> str | None:
@@ -95,7 +132,7 @@ def _different(one: Run, other: Run) -> str | None:
 def _same(one: Run, other: Run) -> str | None:
     """What shows that two files are of one run; None where they are not.
 
-    The runs of one arm never share weights, nor seed and step; one checkpoint evaluated under two
+    The runs of one arm never share weights, nor a seed; one checkpoint evaluated under two
     pipelines may stand in both arms. Files without an identity are told by their predictions,
     except those of nets that give every image the same answer.
     """
@@ -105,9 +142,9 @@ def _same(one: Run, other: Run) -> str | None:
         weights = one.meta.get("weights")
         if weights is not None and weights == other.meta.get("weights"):
             return f"weights {weights[:12]}"
-        seed, step = one.meta.get("seed"), one.meta.get("step")
-        if seed is not None and (seed, step) == (other.meta.get("seed"), other.meta.get("step")):
-            return f"seed {seed}, step {step}"
+        seed = one.meta.get("seed")
+        if seed is not None and seed == other.meta.get("seed"):
+            return f"seed {seed}"
     names = ("top5", "probability", "true_probability", "rank")
     found, second = vars(one.predictions), vars(other.predictions)
     if all(np.array_equal(found[name], second[name]) for name in names) and not _blind(one):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -99,8 +100,8 @@ class Plan:
     def __post_init__(self) -> None:
         if len(self.arms) < 2:
             raise ValueError("a comparison needs two arms or more")
-        if not self.margin > 0:
-            raise ValueError(f"margin is {self.margin} points; it must be above 0")
+        if not 0 < self.margin < math.inf:
+            raise ValueError(f"margin is {self.margin} points; it must be above 0, and finite")
         if not self.seeds:
             raise ValueError("a comparison needs one seed or more")
         if unknown := set(self.looks) - set(looks.LOOKS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from imagenet_tools.comparison.verdicts import (
     nothing_learned,
     verdict,
 )
+
+if TYPE_CHECKING:
+    from imagenet_tools.evaluation.evaluate import EvalResult
+    from imagenet_tools.evaluation.scores import Predictions
 
 # A chance of being decided below which more seeds are not worth their cost. Simulated: with looks
 # at 3, 5 and 8 seeds it costs one point of power, and where there is no difference a comparison
@@ -167,12 +172,18 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
         if result.failure:
             failures[seed] = result.failure
             continue
+        if result.training.steps != plan.steps:
+            raise ValueError(
+                f"{run_files.run_folder(folder, arm.slug, seed)} is a run of "
+                f"{result.training.steps:,} steps; this comparison's have {plan.steps:,}"
+            )
         runs.append(result)
         for path in result.evaluations:
             file = run_files.run_folder(folder, arm.slug, seed) / run_files.predictions_file(path)
             predictions, meta = scores.read_predictions(file)
             if meta["data"] != plan.data:
                 raise ValueError(f"{file} is of other data ({meta['data'][:8]})")
+            _refuse_altered(result.evaluations[path], predictions, file)
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
                 own.append(predictions)
@@ -203,6 +214,19 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
         true_chance=np.stack([predictions.true_probability for predictions in own]),
         group=next((one.group for one in own if one.group is not None), None),
     )
+
+
+def _refuse_altered(told: EvalResult, found: Predictions, file: Path) -> None:
+    """ValueError where a run's result does not say what its predictions do."""
+    right, lost = 100 * float(np.mean(found.correct)), int(np.sum(found.unranked))
+    same = (told.n, told.not_finite) == (len(found.key), lost) and abs(told.top1 - right) < 1e-6
+    if not same:
+        raise ValueError(
+            f"{file} has {right:.3f} % of {len(found.key):,} images right and {lost} without "
+            f"scores, {run_files.RESULT} beside it says {told.top1:.3f} % of {told.n:,} and "
+            f"{told.not_finite}: one of them was altered. Remove the result, and the same "
+            "compare-preproc command evaluates again"
+        )
 
 
 def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contrast:

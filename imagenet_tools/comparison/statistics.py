@@ -200,6 +200,8 @@ def _churn(runs: np.ndarray) -> float:
 
 def checked(runs_a: np.ndarray, runs_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays; ValueError where they are not finite [seeds, images] of the same images."""
+    if any(np.ma.is_masked(runs) for runs in (runs_a, runs_b)):
+        raise ValueError("correct has masked values; every run needs an answer for every image")
     a, b = np.asarray(runs_a), np.asarray(runs_b)
     for array in (a, b):
         if array.ndim != 2 or array.dtype.kind not in "bf":

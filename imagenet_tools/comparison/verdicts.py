@@ -96,8 +96,10 @@ def verdict(
     where they are not known. One seed an arm never names a winner, nor do fewer than 50 pictures.
     Raises ValueError for other arrays, a margin that is not above 0, or a run given twice.
     """
-    if not margin > 0:
-        raise ValueError(f"margin is {margin} points; it must be above 0")
+    if not 0 < margin < math.inf:
+        raise ValueError(f"margin is {margin} points; it must be above 0, and finite")
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is {alpha}; it must be between 0 and 1")
     correct_a, correct_b = statistics.checked(correct_a, correct_b)
     for array in (correct_a, correct_b):
         if array.dtype != np.bool_:
@@ -105,6 +107,8 @@ def verdict(
     if not distinct:
         refuse_copies(correct_a, correct_b, names)
     seeds, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
+    if not (min(seeds) and images):
+        raise ValueError(f"{seeds[0]} and {seeds[1]} runs on {images} images: nothing to compare")
     repeated = 0 if groups is None else images - len(np.unique(groups))
     pairs = tuple(
         Checkpoints(*statistics.mcnemar(a, b)) for a, b in zip(correct_a, correct_b, strict=False)

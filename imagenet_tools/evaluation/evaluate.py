@@ -191,6 +191,7 @@ def _identity(loaded: trained_net.TrainedNet) -> dict[str, Any]:
         "checkpoint": os.path.basename(loaded.checkpoint.prefix),
         "step": loaded.checkpoint.step,
         "seed": loaded.run.get("seed"),
+        "recipe": loaded.run.get("recipe"),
         "weights": loaded.weights,
     }
 

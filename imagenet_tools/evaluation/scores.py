@@ -171,3 +171,10 @@ def _check(found: Predictions, meta: object) -> None:
             raise ValueError(f"{name} is {array.dtype} {array.shape}")
     if len(columns) != 2:
         raise ValueError(f"top5 is {found.top5.shape}")
+    if n and min(found.label.min(), found.rank.min()) < 0:
+        raise ValueError("it has labels or ranks below 0")
+    for name in ("probability", "true_probability"):
+        if ((getattr(found, name) < 0) | (getattr(found, name) > 1 + 1e-5)).any():
+            raise ValueError(f"{name} has values outside 0 to 1")
+    if len(np.unique(found.key)) < n:
+        raise ValueError("an image is there twice")

@@ -15,6 +15,8 @@ from imagenet_tools.comparison import arms, run_files
 from imagenet_tools.comparison.files import judge_files
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.results import judge
+from imagenet_tools.comparison.run_result import read_result, write_result
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
 
 N = 300
@@ -54,7 +56,7 @@ def test_a_file_given_three_times_is_refused(
     [
         ({"run": 1}, {"run": 1}, "equal predictions throughout"),
         ({"run": 1, "weights": "abc"}, {"run": 2, "weights": "abc"}, "weights abc"),
-        ({"run": 1, "seed": 7, "step": 90}, {"run": 2, "seed": 7, "step": 90}, "seed 7, step 90"),
+        ({"run": 1, "seed": 7, "step": 90}, {"run": 2, "seed": 7, "step": 90}, "seed 7"),
     ],
 )
 def test_a_run_given_twice_is_refused(
@@ -103,6 +105,90 @@ def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Pa
     (contrast,) = judge(made, tmp_path / "runs").contrasts
     assert (contrast.verdict.near_duplicates, contrast.verdict.images) == (2000, 4000)
     assert contrast.group is not None and len(np.unique(contrast.group)) == 2000
+
+
+def altered(path: Path, **changes: Any) -> None:
+    """A prediction file with other arrays, and in `meta` other entries (None: without)."""
+    found, meta = scores.read_predictions(path)
+    entries = {**meta, **changes.pop("meta", {})}
+    meta = {name: value for name, value in entries.items() if value is not None}
+    scores.write_predictions(path, replace(found, **changes), meta)
+
+
+HALF = np.full((N, 5), 0.5, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"rank": np.full(N, scores.UNRANKED)}, ValueError, "300 of 300 images are not finite"),
+        ({"loss": np.full(N, np.nan, np.float32)}, ValueError, "300 of 300 images are not finite"),
+        ({"rank": np.full(N, -1)}, DamagedData, "labels or ranks below 0"),
+        ({"rank": np.zeros(N)}, DamagedData, "rank is float64"),
+        ({"rank": np.zeros(N - 1, int)}, DamagedData, r"rank is int64 \(299,\)"),
+        ({"probability": 3 * HALF}, DamagedData, "probability has values outside 0 to 1"),
+        ({"key": np.full(N, "c/0")}, DamagedData, "an image is there twice"),
+        ({"group": np.zeros(7, int)}, DamagedData, r"group is int64 \(7,\)"),
+        ({"meta": {"fingerprint": None}}, DamagedData, "x3 does not say its fingerprint"),
+        ({"meta": {"step": 10}}, ValueError, "x1 is of step 90 and .*x3 of step 10: they are no"),
+        ({"meta": {"seed": 1}}, ValueError, r"x1 and .*x3 are of one run \(seed 1\)"),
+        (
+            {"meta": {"recipe": {"epochs": 8, "batch_size": 64}}},
+            ValueError,
+            r"x1 and .*x3 were trained by other recipes \(epochs\): they are no seeds of one arm",
+        ),
+    ],
+)
+def test_what_cannot_be_a_seed_of_the_arm_is_refused(
+    tmp_path: Path, changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    recipe = {"epochs": 90, "batch_size": 64}
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, seed=run, step=90, recipe=recipe)
+             for run in (1, 2, 3)] for first, arm in enumerate("xy"))  # fmt: skip
+    altered(Path(a[2]), **changes)
+    with pytest.raises(error, match=message):
+        judge_files(a, b)
+
+
+def test_what_speaks_against_a_verdict_is_said(tmp_path: Path) -> None:
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, weights=f"{arm}{run}")
+             for run in (1, 2, 3)] for first, arm in enumerate("xy"))  # fmt: skip
+    assert judge_files(a, b).sentence.endswith("settle it")
+    blind = {"probability": HALF / 2.5, "top5": np.zeros((N, 5), np.int32)}
+    altered(Path(a[0]), **blind, meta={"step": 90})
+    altered(Path(b[0]), meta={"step": 9000, "weights": None, "data": None})
+    said = judge_files(a, b).sentence
+    assert f"{a[0]}: all 300 images get the same scores" in said
+    assert f"{b[0]} does not say of which data and weights it is" in said
+    assert said.endswith(f"{a[0]} is of step 90 and {b[0]} of step 9,000")
+
+
+def test_no_files_and_no_images_are_no_arm(tmp_path: Path) -> None:
+    one = predicted(tmp_path / "x1", 1)
+    with pytest.raises(ValueError, match="an arm needs one file or more"):
+        judge_files([one], [])
+    found, meta = scores.read_predictions(one)
+    none = {name: value[:0] for name, value in vars(found).items() if value is not None}
+    scores.write_predictions(one, scores.Predictions(**none), meta)
+    with pytest.raises(ValueError, match="x1 has no images"):
+        judge_files([one], [one])
+
+
+def test_a_result_that_was_edited_is_refused(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    own = run_files.run_folder(tmp_path, "inception", 2)
+    sound = read_result(own)
+    told = sound.evaluations["inception"]
+    for change in ({"metrics": {**told.metrics, "top1": 99.0}}, {"not_finite": 0, "n": 3999}):
+        evaluations = {**sound.evaluations, "inception": replace(told, **change)}
+        write_result(own, replace(sound, evaluations=evaluations))
+        with pytest.raises(ValueError, match=r"seed-2.*one of them was altered"):
+            judge(made, tmp_path)
+    write_result(own, replace(sound, training=replace(sound.training, steps=made.steps - 1)))
+    message = rf"seed-2 is a run of {made.steps - 1} steps; this comparison's have {made.steps}"
+    with pytest.raises(ValueError, match=message):
+        judge(made, tmp_path)
 
 
 def test_nets_that_see_nothing_may_agree(tmp_path: Path) -> None:

@@ -188,8 +188,26 @@ def test_errors_say_what_is_wrong() -> None:
         statistics.difference(A[:, :1], B[:, :1])
     with pytest.raises(ValueError, match=r"^correct must be a boolean .*, not float64$"):
         comparison.verdict(A.astype(float), B.astype(float))
-    with pytest.raises(ValueError, match=r"^margin is -1 points; it must be above 0$"):
+    with pytest.raises(ValueError, match=r"^margin is -1 points; it must be above 0, and"):
         comparison.verdict(A, B, -1)
+
+
+def test_what_is_no_comparison_is_refused() -> None:
+    for name, value, message in (
+        ("margin", math.inf, "margin is inf points; it must be above 0, and finite"),
+        ("margin", math.nan, "margin is nan points"),
+        ("alpha", 0.0, "alpha is 0.0; it must be between 0 and 1"),
+        ("alpha", 1.0, "alpha is 1.0"),
+        ("alpha", math.nan, "alpha is nan"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            comparison.verdict(A, B, **{name: value})
+    with pytest.raises(ValueError, match=f"0 and {len(B)} runs on {A.shape[1]} images"):
+        comparison.verdict(A[:0], B)
+    with pytest.raises(ValueError, match="on 0 images: nothing to compare"):
+        comparison.verdict(A[:, :0], B[:, :0])
+    with pytest.raises(ValueError, match="masked values; every run needs an answer"):
+        comparison.verdict(np.ma.masked_array(A, mask=A), B)
 
 
 def test_seeds_to_add() -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from imagenet_tools import raw, storage
 from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.raw.index import SPLITS, Images, RawSet
+from imagenet_tools.raw.index import SPLITS, RawSet
 from imagenet_tools.records import finish, sources
+from imagenet_tools.records.job import Job, plan, shard_contents
 from imagenet_tools.records.journal import (
     locked,
     note_path,
@@ -33,19 +34,12 @@ from imagenet_tools.records.journal import (
     taken_over,
 )
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
-from imagenet_tools.records.outline import Outline, described, outline_of
+from imagenet_tools.records.outline import described
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 from imagenet_tools.records.shards import check_sizes
-from imagenet_tools.records.shuffle import (
-    SplitPlan,
-    estimate_bytes,
-    fingerprint,
-    plan_split,
-    shard_count,
-)
+from imagenet_tools.records.shuffle import estimate_bytes
 
-INDEXES = ("dali",)
 NAMED = 10  # changed images that are listed
 FEW = 20_000  # images that are compared sooner than another process starts
 # What runs build_shard over tasks in so many processes: processes.run, or ray_cluster.run.
@@ -77,7 +71,7 @@ def build(
     or a disk filled up.
     """
     folder = storage.place(out)
-    job = _plan(
+    job = plan(
         raw_set,
         folder,
         splits=splits,
@@ -135,7 +129,7 @@ def build_slice(
     else `build` takes. Raises as it does.
     """
     folder = storage.place(out)
-    job = _plan(raw_set, folder, **planned)
+    job = plan(raw_set, folder, **planned)
     with locked(folder, part):
         if (folder / NAME).exists():
             _finished(job, workers)
@@ -145,62 +139,10 @@ def build_slice(
         return len(results)
 
 
-@dataclass(frozen=True)
-class Job:
-    """A build that was planned: what, where to, and how."""
-
-    raw_set: RawSet
-    folder: Path
-    plans: list[SplitPlan]
-    settings: Settings
-    outline: Outline
-
-
-def _plan(
-    raw_set: RawSet,
-    folder: Path,
-    *,
-    splits: Iterable[str] = SPLITS,
-    train_shards: int | None = None,
-    validation_shards: int | None = None,
-    seed: int = 0,
-    settings: Settings | None = None,
-    index: str | None = None,
-) -> Job:
-    raw_set, settings = sources.versioned(_wanted(raw_set, splits)), settings or Settings()
-    if index is not None and index not in INDEXES:
-        raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
-    asked = {"train": train_shards, "validation": validation_shards}
-    plans = make_plans(raw_set, asked, seed)
-    wanted = plan_id(raw_set, plans, seed, settings)
-    outline = outline_of(raw_set, plans, seed, wanted, settings, index is not None)
-    return Job(raw_set, folder, plans, settings, outline)
-
-
-def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:
-    try:
-        return raw_set.only(splits)
-    except ValueError as error:
-        remedies = " or ".join(f"--split {name}" for name in raw_set.splits)
-        raise ValueError(f"{error}. To build from what is there alone: {remedies}") from None
-
-
 def _own(job: Job, part: Slice | None) -> list[str]:
     """The shards of a slice: dealt out in turn, so that slices weigh the same."""
     files = job.outline.files()
     return [file for at, file in enumerate(files) if part is None or part.takes(at)]
-
-
-def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
-    """Plan each split; shards[split] None leaves its number of shards to its size."""
-    return [
-        plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
-        for name, part in sorted(raw_set.splits.items())
-    ]
-
-
-def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settings) -> str:
-    return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
 
 
 def _finished(job: Job, workers: int | None) -> Manifest:
@@ -348,18 +290,6 @@ def _each(
         return
     listed = list(tasks)
     yield from zip(listed, storage.ahead(function, listed, True), strict=True)
-
-
-def shard_contents(
-    raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
-) -> Iterator[tuple[str, Images]]:
-    """For each of the files: its name, and its images in order."""
-    wanted = set(files)
-    for plan in plans:
-        part = raw_set.splits[plan.split]
-        for shard in range(plan.shards):
-            if plan.file(shard) in wanted:
-                yield plan.file(shard), part.take(plan.members(shard))
 
 
 def run_tasks(

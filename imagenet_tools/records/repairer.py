@@ -10,8 +10,9 @@ from tqdm import tqdm
 from imagenet_tools import raw, storage
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
-from imagenet_tools.records.builder import make_plans, plan_id, run_tasks, shard_contents
+from imagenet_tools.records.builder import run_tasks
 from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
+from imagenet_tools.records.job import make_plans, plan_id, shard_contents
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.records.shard import ShardTask
 from imagenet_tools.records.verifier import Verification, verify

@@ -1,0 +1,80 @@
+"""A build that is planned: which image goes into which shard, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_tools.raw.index import SPLITS, Images, RawSet
+from imagenet_tools.records import sources
+from imagenet_tools.records.outline import Outline, outline_of
+from imagenet_tools.records.prepare import Settings
+from imagenet_tools.records.shuffle import SplitPlan, fingerprint, plan_split, shard_count
+
+INDEXES = ("dali",)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build that was planned: what, where to, and how."""
+
+    raw_set: RawSet
+    folder: Path
+    plans: list[SplitPlan]
+    settings: Settings
+    outline: Outline
+
+
+def plan(
+    raw_set: RawSet,
+    folder: Path,
+    *,
+    splits: Iterable[str] = SPLITS,
+    train_shards: int | None = None,
+    validation_shards: int | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    index: str | None = None,
+) -> Job:
+    """Plan a build; see builder.build for what is given and raised."""
+    raw_set, settings = sources.versioned(_wanted(raw_set, splits)), settings or Settings()
+    if index is not None and index not in INDEXES:
+        raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
+    asked = {"train": train_shards, "validation": validation_shards}
+    plans = make_plans(raw_set, asked, seed)
+    wanted = plan_id(raw_set, plans, seed, settings)
+    outline = outline_of(raw_set, plans, seed, wanted, settings, index is not None)
+    return Job(raw_set, folder, plans, settings, outline)
+
+
+def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:
+    try:
+        return raw_set.only(splits)
+    except ValueError as error:
+        remedies = " or ".join(f"--split {name}" for name in raw_set.splits)
+        raise ValueError(f"{error}. To build from what is there alone: {remedies}") from None
+
+
+def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
+    """Plan each split; shards[split] None leaves its number of shards to its size."""
+    return [
+        plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
+        for name, part in sorted(raw_set.splits.items())
+    ]
+
+
+def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settings) -> str:
+    return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
+
+
+def shard_contents(
+    raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
+) -> Iterator[tuple[str, Images]]:
+    """For each of the files: its name, and its images in order."""
+    wanted = set(files)
+    for plan in plans:
+        part = raw_set.splits[plan.split]
+        for shard in range(plan.shards):
+            if plan.file(shard) in wanted:
+                yield plan.file(shard), part.take(plan.members(shard))

@@ -1,0 +1,155 @@
+"""Checkpoints that are damaged, packed, or another net's, and folders that cannot be a run's."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imagenet_tools.training import checkpoints
+
+DATA = ".data-00000-of-00001"
+
+
+def cut(ending: str, size: int) -> Callable[[Path], Path]:
+    """Truncate a file of each checkpoint."""
+
+    def spoil(run: Path) -> Path:
+        for path in run.glob(f"model.ckpt-*{ending}"):
+            os.truncate(path, size)
+        return run
+
+    return spoil
+
+
+def zipped(*folders: str) -> Callable[[Path], Path]:
+    """A zip of the run, under each of these names."""
+
+    def pack(run: Path) -> Path:
+        path = run.parent / "sent.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in run.iterdir():
+                for folder in folders:
+                    archive.write(file, f"{folder}/{file.name}")
+        return path
+
+    return pack
+
+
+def cut_zip(run: Path) -> Path:
+    path = zipped("run")(run)
+    os.truncate(path, 500)
+    return path
+
+
+def cut_tar(run: Path) -> Path:
+    path = run.parent / "sent.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(run, arcname="run")
+    os.truncate(path, path.stat().st_size // 2)
+    return path
+
+
+def encrypted(run: Path) -> Path:
+    path = zipped("run")(run)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    return path
+
+
+def with_tensors(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], Path]:
+    def write(run: Path) -> Path:
+        tensors = dict(checkpoints.read(run).tensors)
+        change(tensors)
+        checkpoints.write(run, 5, tensors)
+        return run
+
+    return write
+
+
+def first(tensors: dict[str, Any]) -> str:
+    return min(name for name in tensors if name.startswith("tiny/") and name.count("/") == 2)
+
+
+def of_nan(tensors: dict[str, Any]) -> None:
+    tensors[first(tensors)] = np.full_like(tensors[first(tensors)], np.nan)
+
+
+def text_file(run: Path) -> Path:
+    path = run.parent / "weights.h5"
+    path.write_text("no checkpoint at all\n")
+    return path
+
+
+# What is given to --checkpoint, the exit code of eval, and what is said.
+TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
+    "data cut": (cut(DATA, 100), 3, "model.ckpt-4: not a readable .*beside it: model.ckpt-2"),
+    "data emptied": (cut(DATA, 0), 3, "model.ckpt-4: not a readable checkpoint"),
+    "index emptied": (cut(".index", 0), 3, "model.ckpt-4: not a readable checkpoint"),
+    "index cut": (cut(".index", 40), 3, "model.ckpt-4: not a readable checkpoint"),
+    "no data": (lambda run: (run / f"model.ckpt-4{DATA}").unlink() or run, 3, "model.ckpt-4: not"),
+    "a text": (text_file, 3, "weights.h5: not a readable checkpoint"),
+    "a zip cut": (cut_zip, 3, "sent.zip is no readable zip"),
+    "a tar cut": (cut_tar, 3, "sent.tar.gz is no readable tar"),
+    "a zip encrypted": (encrypted, 2, "sent.zip is encrypted; unpack it with its password"),
+    "two runs in a zip": (zipped("a", "b"), 2, "sent.zip: .*one each in a, b"),
+    "NaN": (with_tensors(of_nan), 3, "model.ckpt-5: .* of tiny/.* are NaN or infinite"),
+    "a weight missing": (with_tensors(lambda t: t.pop(first(t))), 2, "model.ckpt-5 lacks tiny/"),
+    "a weight of another shape": (
+        with_tensors(lambda t: t.update({first(t): np.zeros((3, 3), np.float32)})), 2,
+        r"model.ckpt-5: tiny/.* is \(3, 3\)",
+    ),
+    "another net's": (
+        with_tensors(lambda t: [t.pop(name) for name in list(t) if name.startswith("tiny/")]), 2,
+        "no tiny/.* in the checkpoint",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_it_is_named(name: str, finished: Path, tiny_records: Path, refused: Any) -> None:
+    fault, code, said = TABLE[name]
+    refused(["eval", "--data", tiny_records, "--checkpoint", fault(finished)], code, said)
+
+
+def test_a_whole_one_is_found(finished: Path, tiny_records: Path, refused: Any) -> None:
+    """In an archive, beside a copy under another name, and beside what a killed writer left."""
+    for ending in (".index", DATA):
+        (finished / f"model.ckpt-best{ending}").write_bytes(b"a copy")
+        (finished / f".tmp-model.ckpt-9{ending}").write_bytes(b"half")
+    for place in (finished, finished / "model.ckpt-2", finished / "model.ckpt-4.index"):
+        refused(["eval", "--data", tiny_records, "--checkpoint", place, "--json"], 0)
+    (finished / "model.ckpt-best.index").unlink()
+    refused(["eval", "--data", tiny_records, "--checkpoint", zipped("run")(finished), "--json"], 0)
+
+
+FOLDERS = {
+    "inside the records": ("{data}/run", 2, "a folder of records; choose another"),
+    "the records": ("{data}", 2, "a folder of records; choose another"),
+    "below a file": ("{file}/run", 1, "Not a directory|is a file"),
+    "below a device": ("/dev/null/run", 1, "Not a directory"),
+    "of another run": ("{run}", 2, "holds another run .*seed 3? ?->|holds another run"),
+    "with a long name": ("{file}" + 300 * "x", 1, "File name too long"),
+    "with a NUL": ("run\0", 2, "null|NUL"),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_that_cannot_be_a_runs(
+    name: str, finished: Path, folder: Path, tiny_net: str, tmp_path: Path, refused: Any
+) -> None:
+    pattern, code, said = FOLDERS[name]
+    file = tmp_path / "file"
+    file.write_text("x")
+    place = pattern.format(data=folder, file=file, run=finished)
+    command = ["train", "--data", folder, "--train-dir", place, "--model", tiny_net, "--image-size"]
+    command += ["32", "--batch-size", "8", "--max-number-of-steps", "1"]
+    refused([*command, "--initialisation", "he", "--preprocessing", "alexnet"], code, said)
+    assert not list(folder.glob("run*"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from imagenet_tools.pipelines import compiled
 from imagenet_tools.pipelines.draws import noted, recording
 from imagenet_tools.preprocessing import ops, pixel_ops
 
@@ -44,46 +47,72 @@ def strengths(
 
 
 def _steps(first: float, last: float) -> np.ndarray:
-    """torch.linspace's float32: the second half is counted from the end."""
+    """torch.linspace's float32: the second half is counted from the end, each rounded once."""
     low, high = np.float32(first), np.float32(last)
-    step, i = (high - low) / np.float32(BINS - 1), np.arange(BINS, dtype=np.float32)
-    half = np.arange(BINS) < BINS // 2
-    return np.where(half, low + step * i, high - step * (BINS - 1 - i)).astype(np.float32)
+    step, i = float((high - low) / np.float32(BINS - 1)), np.arange(BINS)
+    half = i < BINS // 2
+    return np.where(half, low + step * i, float(high) - step * (BINS - 1 - i)).astype(np.float32)
 
 
 def apply(
     image: tf.Tensor,
     seed: tf.Tensor,
-    turn: str,
+    turns: Sequence[str],
     table: Strengths,
     bin: tf.Tensor | int,
     interpolation: str,
 ) -> tf.Tensor:
-    """Draw one operation and its sign, and do it: uint8 [h, w, 3] in and out.
+    """Do one operation that is drawn a turn: float32 pixels of 0..255, to whole levels first.
 
-    turn: the draws' name.
+    turns: the draws' names. bin: of every turn.
     """
-    index = ops.integer(seed, f"{turn}_operation", 0, len(NAMES) - 1)
-    if recording():
-        noted(f"{turn}_name", tf.gather(tf.constant(NAMES), index))
-    sign = tf.where(ops.uniform(seed, f"{turn}_sign") <= 0.5, -1.0, 1.0)
-    at = Strengths(*(tf.gather(tf.constant(values), bin) for values in table))
-    slope, right, down, degrees, change = (sign * one for one in at[:5])
-    factor = 1.0 + change
-    chosen = [
+    last, smooth = len(NAMES) - 1, interpolation == "bilinear"
+    numbers = [ops.integer(seed, f"{turn}_operation", 0, last) for turn in turns]
+    signs = [tf.where(ops.uniform(seed, f"{turn}_sign") <= 0.5, -1.0, 1.0) for turn in turns]
+    for turn, number in zip(turns, numbers, strict=True):
+        if recording():
+            noted(f"{turn}_name", tf.gather(tf.constant(NAMES), number))
+    at = [tf.cast(tf.gather(tf.constant(values), bin), tf.float64) for values in table]
+    if compiled.in_use() and turns:
+        drawn = [tf.stack(numbers), tf.stack(signs), tf.stack(at)]
+        return compiled.call(partial(_compiled, smooth), [image, *drawn], image.shape)
+    pixels = pixel_ops.to_bytes(image)
+    for number, sign in zip(numbers, signs, strict=True):
+        signed = [tf.cast(sign, tf.float64) * one for one in at[:5]]
+        chosen = chain(pixel_ops, pixels, Strengths._make([*signed, *at[5:]]), smooth)
+        pixels = tf.ensure_shape(tf.switch_case(number, chosen), image.shape)
+    return tf.cast(pixels, tf.float32)
+
+
+def chain(by: Any, image: Any, at: Strengths, smooth: bool) -> list[Callable[[], Any]]:
+    """The operations on an image, in the order of NAMES; by: pixel_ops or byte_ops."""
+    factor = 1.0 + at.change
+    return [
         lambda: image,
-        lambda: pixel_ops.shear_x(image, slope, interpolation),
-        lambda: pixel_ops.shear_y(image, slope, interpolation),
-        lambda: pixel_ops.translate(image, right, 0.0),
-        lambda: pixel_ops.translate(image, 0.0, down),
-        lambda: pixel_ops.rotate(image, degrees, interpolation),
-        lambda: pixel_ops.brightness(image, factor),
-        lambda: pixel_ops.saturation(image, factor),
-        lambda: pixel_ops.contrast(image, factor),
-        lambda: pixel_ops.sharpness(image, factor),
-        lambda: pixel_ops.posterize(image, at.bits),
-        lambda: pixel_ops.solarize(image, at.level),
-        lambda: pixel_ops.autocontrast(image),
-        lambda: pixel_ops.equalize(image),
+        lambda: by.shear_x(image, at.slope, smooth),
+        lambda: by.shear_y(image, at.slope, smooth),
+        lambda: by.translate(image, at.right, 0.0),
+        lambda: by.translate(image, 0.0, at.down),
+        lambda: by.rotate(image, at.degrees, smooth),
+        lambda: by.brightness(image, factor),
+        lambda: by.saturation(image, factor),
+        lambda: by.contrast(image, factor),
+        lambda: by.sharpness(image, factor),
+        lambda: by.posterize(image, at.bits),
+        lambda: by.solarize(image, at.level),
+        lambda: by.autocontrast(image),
+        lambda: by.equalize(image),
     ]
-    return tf.ensure_shape(tf.switch_case(index, chosen), image.shape)
+
+
+def _compiled(
+    smooth: bool, image: np.ndarray, numbers: np.ndarray, signs: np.ndarray, at: np.ndarray
+) -> np.ndarray:
+    from imagenet_tools.preprocessing import byte_ops
+
+    pixels = byte_ops.to_bytes(image)
+    for number, sign in zip(numbers.tolist(), signs.tolist(), strict=True):
+        signed = [sign * one for one in at[:5].tolist()]
+        strength = Strengths._make([*signed, *at[5:].tolist()])
+        pixels = chain(byte_ops, pixels, strength, smooth)[number]()
+    return compiled.to_floats(pixels)

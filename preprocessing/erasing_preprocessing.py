@@ -41,13 +41,13 @@ def erasing(
         raise ValueError(f"p={p}: a probability of 0..1 is needed")
     if not is_training or p == 0:
         return image
-    size = (image.shape[0], image.shape[1])
+    size = (int(image.shape[0]), int(image.shape[1]))
     y, x, height, width = tf.unstack(
         box(size, seed, (area_min, area_max), (aspect_min, aspect_max))
     )
     chosen = ops.uniform(seed, "erasing") < p
     rows = _within(tf.range(size[0]), y, height) * tf.cast(chosen, tf.float32)
-    columns = tf.repeat(_within(tf.range(size[1]), x, width), image.shape[2])
+    columns = tf.repeat(_within(tf.range(size[1]), x, width), int(image.shape[2]))
     # Lines against lines: quicker by far than a choice of pixels.
     covered = tf.reshape(rows[:, tf.newaxis] * columns, image.shape)
     kept = image * (1.0 - covered)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
+from functools import partial
 
+import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines import compiled
 from imagenet_tools.preprocessing import ops, pixel_ops
 
 _ORDERS = tuple(itertools.permutations(range(4)))
@@ -42,17 +44,30 @@ def jitter(
 
     strengths = (brightness, contrast, saturation, hue)
     factors, order = draws(seed, strengths)
+    if compiled.in_use():
+        return compiled.call(partial(_compiled, strengths), [image, factors, order], image.shape)
     run = (pixel_ops.brightness, pixel_ops.contrast, pixel_ops.saturation, pixel_ops.hue)
     pixels = pixel_ops.to_bytes(image)
     for turn in range(len(run)):
         chosen = [
-            functools.partial(step, pixels, factors[i])
-            if strengths[i]
-            else functools.partial(tf.identity, pixels)
+            partial(step, pixels, factors[i]) if strengths[i] else partial(tf.identity, pixels)
             for i, step in enumerate(run)
         ]
         pixels = tf.switch_case(order[turn], chosen)
     return tf.cast(tf.ensure_shape(pixels, image.shape), tf.float32)
+
+
+def _compiled(
+    strengths: tuple[float, ...], image: np.ndarray, factors: np.ndarray, order: np.ndarray
+) -> np.ndarray:
+    from imagenet_tools.preprocessing import byte_ops
+
+    run = (byte_ops.brightness, byte_ops.contrast, byte_ops.saturation, byte_ops.hue)
+    pixels = byte_ops.to_bytes(image)
+    for i in order.tolist():
+        if strengths[i]:
+            pixels = run[i](pixels, float(factors[i]))
+    return compiled.to_floats(pixels)
 
 
 def draws(seed: tf.Tensor, strengths: tuple[float, ...]) -> tuple[tf.Tensor, tf.Tensor]:

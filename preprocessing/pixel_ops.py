@@ -2,11 +2,14 @@
 
 Source of every constant and of the rounding: torchvision 0.28, transforms/v2/functional/_color.py
 and _geometry.py. Sums are float32, clamped to 0..255, and the fraction is cut off, not rounded,
-except where a docstring says so. Factors and magnitudes are float32 scalars, tensors or numbers.
+except where a docstring says so; a product and the sum that it goes into are rounded once, as its
+kernels' fused multiply-add does. Factors and magnitudes are scalars, tensors or numbers; float64
+where they come from a sum, as torchvision's are. byte_ops.py does the same by compiled loops.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -25,12 +28,14 @@ def to_bytes(image: tf.Tensor) -> tf.Tensor:
 
 def brightness(image: tf.Tensor, factor: Scalar) -> tf.Tensor:
     """Multiply by the factor: a blend with black."""
-    return _bytes(_floats(image) * factor)
+    return _bytes(_floats(image) * tf.cast(factor, tf.float32))
 
 
 def contrast(image: tf.Tensor, factor: Scalar) -> tf.Tensor:
     """Blend with the mean of the gray image, one figure for all channels."""
-    return _blend(image, tf.reduce_mean(_floats(gray(image))), factor)
+    pixels = tf.size(image) // 3
+    total = tf.reduce_sum(tf.cast(gray(image), tf.int32))
+    return _blend(image, tf.cast(total, tf.float32) / tf.cast(pixels, tf.float32), factor)
 
 
 def saturation(image: tf.Tensor, factor: Scalar) -> tf.Tensor:
@@ -41,7 +46,7 @@ def saturation(image: tf.Tensor, factor: Scalar) -> tf.Tensor:
 def gray(image: tf.Tensor) -> tf.Tensor:
     """The luma, cut off: weights that add up to 0.9999 make every gray above 0 one level darker."""
     red, green, blue = (_floats(image[..., i : i + 1]) for i in range(3))
-    return _bytes(red * LUMA[0] + green * LUMA[1] + blue * LUMA[2])
+    return _bytes(_fused(blue, LUMA[2], _fused(green, LUMA[1], red * LUMA[0])))
 
 
 def hue(image: tf.Tensor, shift: Scalar) -> tf.Tensor:
@@ -51,12 +56,14 @@ def hue(image: tf.Tensor, shift: Scalar) -> tf.Tensor:
 
 def sharpness(image: tf.Tensor, factor: Scalar) -> tf.Tensor:
     """Blend with a 3 x 3 smoothing (centre 5, others 1, of 13; whole levels) inside the border."""
+    if min(_sides(image)) <= 2:
+        return image
     pixels = _floats(image)
     rows = pixels[:-2] + pixels[1:-1] + pixels[2:]
     inner = pixels[1:-1, 1:-1]
     smooth = tf.math.rint((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + 4.0 * inner) / 13.0)
     blurred = tf.pad(smooth - inner, [[1, 1], [1, 1], [0, 0]])
-    return _bytes(pixels + blurred * (1.0 - factor))
+    return _bytes(_fused(blurred, _rest(factor), pixels))
 
 
 def posterize(image: tf.Tensor, bits: tf.Tensor | int) -> tf.Tensor:
@@ -68,7 +75,7 @@ def posterize(image: tf.Tensor, bits: tf.Tensor | int) -> tf.Tensor:
 def solarize(image: tf.Tensor, level: Scalar) -> tf.Tensor:
     """Invert what is as bright as the level, of 0..255, or brighter."""
     levels = tf.range(256.0)
-    return _look_up(image, tf.where(levels >= level, 255.0 - levels, levels))
+    return _look_up(image, tf.where(levels >= tf.cast(level, tf.float32), 255.0 - levels, levels))
 
 
 def invert(image: tf.Tensor) -> tf.Tensor:
@@ -98,50 +105,97 @@ def equalize(image: tf.Tensor) -> tf.Tensor:
     return _look_up(image, tf.cast(table, tf.float32))
 
 
-def shear_x(image: tf.Tensor, slope: Scalar, interpolation: str = "nearest") -> tf.Tensor:
+def shear_x(image: tf.Tensor, slope: Scalar, smooth: bool = False) -> tf.Tensor:
     """Slant rows about the top left corner; a positive slope moves lower rows to the left."""
-    return _affine(image, (1.0, slope, 0.5 * slope, 0.0, 1.0, 0.0), interpolation)
+    slope = _double(slope)
+    return _affine(image, (1.0, slope, 0.5 * _sides(image)[0] * slope, 0.0, 1.0, 0.0), smooth)
 
 
-def shear_y(image: tf.Tensor, slope: Scalar, interpolation: str = "nearest") -> tf.Tensor:
+def shear_y(image: tf.Tensor, slope: Scalar, smooth: bool = False) -> tf.Tensor:
     """Slant columns about the top left corner; a positive slope moves the right side up."""
-    return _affine(image, (1.0, 0.0, 0.0, slope, 1.0, 0.5 * slope), interpolation)
+    slope = _double(slope)
+    return _affine(image, (1.0, 0.0, 0.0, slope, 1.0, 0.5 * _sides(image)[1] * slope), smooth)
 
 
 def translate(image: tf.Tensor, right: Scalar, down: Scalar) -> tf.Tensor:
     """Move by whole pixels, cut towards zero."""
     right, down = (-tf.cast(tf.cast(by, tf.int32), tf.float32) for by in (right, down))
-    return _affine(image, (1.0, 0.0, right, 0.0, 1.0, down), "nearest")
+    return _affine(image, (1.0, 0.0, right, 0.0, 1.0, down), False)
 
 
-def rotate(image: tf.Tensor, degrees: Scalar, interpolation: str = "nearest") -> tf.Tensor:
+def rotate(image: tf.Tensor, degrees: Scalar, smooth: bool = False) -> tf.Tensor:
     """Turn counter-clockwise about the middle."""
-    angle = tf.cast(degrees, tf.float64) * (math.pi / 180)
+    angle = _double(degrees) * (math.pi / 180)
     cosine, sine = tf.cos(angle), tf.sin(angle)
-    size = tf.cast(tf.shape(image), tf.float64)
-    y, x = (size[0] - 1) / 2, (size[1] - 1) / 2
-    across = x - cosine * x + sine * y
-    along = y - sine * x - cosine * y
-    return _affine(image, (cosine, -sine, across, sine, cosine, along), interpolation)
+    return _affine(image, (cosine, -sine, 0.0, sine, cosine, 0.0), smooth)
 
 
-def _affine(image: tf.Tensor, matrix: Sequence[Scalar], interpolation: str) -> tf.Tensor:
-    """Output x, y shows the input at matrix * (x, y, 1), in pixel indices; zeros outside.
+def _affine(image: tf.Tensor, matrix: Sequence[Scalar], smooth: bool) -> tf.Tensor:
+    """Output x, y shows the input at matrix * (x, y, 1), in pixels from the middle; zeros outside.
 
-    Nearest rounds the place half to even; bilinear fades to black over the outer half pixel, and
-    its sum is rounded.
+    The nearest pixel, half to even; or (smooth) bilinear, which fades to black over the outer half
+    pixel, its sum rounded. Places are rounded as torch's affine_grid and grid_sample round them:
+    some lie in the middle of two pixels but for the rounding.
     """
-    row = tf.stack([*(tf.cast(one, tf.float32) for one in matrix), 0.0, 0.0])
-    exact = interpolation == "nearest"
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
-        images=(image if exact else _floats(image))[tf.newaxis],
-        transforms=row[tf.newaxis],
-        output_shape=tf.shape(image)[:2],
-        fill_value=0.0,
-        interpolation=interpolation.upper(),
-        fill_mode="CONSTANT",
-    )[0]
-    return tf.ensure_shape(moved if exact else to_bytes(moved), image.shape)
+    height, width = _sides(image)
+    rows = tf.reshape(tf.stack([tf.cast(one, tf.float32) for one in matrix]), [2, 3])
+    y = tf.range(height, dtype=tf.float32)[:, tf.newaxis] - 0.5 * (height - 1)
+    x = tf.range(width, dtype=tf.float32) - 0.5 * (width - 1)
+    at = []
+    for row, side in zip(tf.unstack(rows), (width, height), strict=True):
+        # In float64 and then rounded: TensorFlow divides by a constant with its reciprocal.
+        across, along, shift = tf.unstack(_floats(_exact(row) / (0.5 * side)))
+        place = _rounded(_rounded(_exact(x * across) + _exact(y * along)) + _exact(shift))
+        at.append(_floats(_rounded(place + 1.0) * (0.5 * side) - 0.5))
+    if not smooth:
+        return tf.cast(
+            _read(image, *(tf.cast(tf.math.rint(one), tf.int32) for one in at)), tf.uint8
+        )
+    left, top = (tf.floor(one) for one in at)
+    right, down = (tf.stack([1.0 - (a - b), a - b]) for a, b in zip(at, (left, top), strict=True))
+    total = tf.zeros_like(image, tf.float32)
+    for i, j in itertools.product(range(2), range(2)):
+        pixels = _read(image, tf.cast(left, tf.int32) + j, tf.cast(top, tf.int32) + i)
+        total = _fused(pixels, (right[j] * down[i])[..., tf.newaxis], total)
+    return to_bytes(total)
+
+
+def _read(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """The pixels at these places as floats, zeros outside."""
+    height, width = _sides(image)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    pixels = tf.concat([tf.reshape(_floats(image), [-1, 3]), tf.zeros([1, 3])], axis=0)
+    return tf.gather(pixels, tf.where(inside, y * width + x, height * width))
+
+
+def _sides(image: tf.Tensor) -> tuple[int, int]:
+    """Height and width, which are known beforehand; TensorFlow 1 has objects for them."""
+    return int(image.shape[0]), int(image.shape[1])
+
+
+def _exact(number: tf.Tensor) -> tf.Tensor:
+    """In float64, in which sums and products of two float32 numbers lose nothing that matters."""
+    return tf.cast(number, tf.float64)
+
+
+def _rounded(number: tf.Tensor) -> tf.Tensor:
+    """A float64 as float32 has it, also where TensorFlow would change the order of sums."""
+    return _exact(_floats(number))
+
+
+def _fused(one: tf.Tensor, factor: Scalar, other: tf.Tensor) -> tf.Tensor:
+    """one * factor + other, float32, rounded once."""
+    factor = tf.convert_to_tensor(factor)
+    return _floats(_exact(one) * _exact(_floats(factor)) + _exact(other))
+
+
+def _rest(factor: Scalar) -> tf.Tensor:
+    return 1.0 - _double(factor)
+
+
+def _double(number: Scalar) -> tf.Tensor:
+    # tf.cast of a Python number goes by way of float32.
+    return tf.cast(number, tf.float64) if tf.is_tensor(number) else tf.constant(number, tf.float64)
 
 
 def _look_up(image: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
@@ -166,4 +220,5 @@ def _bytes(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def _blend(image: tf.Tensor, other: tf.Tensor, factor: Scalar) -> tf.Tensor:
-    return _bytes(_floats(image) * factor + other * (1.0 - factor))
+    own = _floats(image) * tf.cast(factor, tf.float32)
+    return _bytes(_fused(other, _rest(factor), own))

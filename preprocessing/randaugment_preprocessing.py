@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import augment_ops, pixel_ops
+from imagenet_tools.preprocessing import augment_ops
 
 
 @registry.register_part(
@@ -37,10 +37,8 @@ def randaugment(
         return image
     if n < 0 or not 0 <= m < augment_ops.BINS:
         raise ValueError(f"n={n},m={m}: n of 0 or more and m of 0..30 are needed")
-    height, width = image.shape[0], image.shape[1]
+    height, width = int(image.shape[0]), int(image.shape[1])
     # Of the side, as in the paper: 150 of 331 pixels.
     table = augment_ops.strengths(0.3, 150 / 331 * width, 150 / 331 * height, 30.0, 0.9, 4)
-    pixels = pixel_ops.to_bytes(image)
-    for turn in range(n):
-        pixels = augment_ops.apply(pixels, seed, f"randaugment_{turn}", table, m, interpolation)
-    return tf.cast(pixels, tf.float32)
+    turns = [f"randaugment_{turn}" for turn in range(n)]
+    return augment_ops.apply(image, seed, turns, table, m, interpolation)

@@ -7,7 +7,7 @@ from typing import Literal
 import tensorflow as tf
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import augment_ops, ops, pixel_ops
+from imagenet_tools.preprocessing import augment_ops, ops
 
 
 @registry.register_part(
@@ -33,6 +33,4 @@ def trivialaugment(
         return image
     table = augment_ops.strengths(0.99, 32.0, 32.0, 135.0, 0.99, 6)
     strength = ops.integer(seed, "trivialaugment_strength", 0, augment_ops.BINS - 1)
-    pixels = pixel_ops.to_bytes(image)
-    pixels = augment_ops.apply(pixels, seed, "trivialaugment", table, strength, interpolation)
-    return tf.cast(pixels, tf.float32)
+    return augment_ops.apply(image, seed, ["trivialaugment"], table, strength, interpolation)

@@ -71,7 +71,7 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out)
         return out
 
-    return _call(run, [pixels, numbers], shape)
+    return call(run, [pixels, numbers], shape)
 
 
 def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
@@ -84,17 +84,24 @@ def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
         kernels.saturate(image, float(factor), out)
         return out
 
-    return _call(run, [image, factor], image.shape)
+    return call(run, [image, factor], image.shape)
 
 
-def _call(run: Callable[..., np.ndarray], inputs: list[tf.Tensor], shape: Any) -> tf.Tensor:
+def to_floats(image: np.ndarray) -> np.ndarray:
+    """Bytes as the float32 that `call` returns: where TensorFlow takes them over without a copy."""
+    out = _empty(image.shape)
+    out[:] = image
+    return out
+
+
+def call(run: Callable[..., np.ndarray], inputs: list[tf.Tensor], shape: Any) -> tf.Tensor:
     """Call back into Python: run takes the inputs as arrays and returns float32 of this shape."""
 
-    def call(*arrays: np.ndarray) -> np.ndarray:
+    def called(*arrays: np.ndarray) -> np.ndarray:
         keep_thread()
         return run(*arrays)
 
-    return tf.ensure_shape(tf.numpy_function(call, inputs, tf.float32, stateful=False), shape)
+    return tf.ensure_shape(tf.numpy_function(called, inputs, tf.float32, stateful=False), shape)
 
 
 def keep_thread() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import strange_images
 import tensorflow as tf
 from PIL import Image
 from scipy import stats
 
 from imagenet_tools import registry
 from imagenet_tools.preprocessing import augment_ops, erasing_preprocessing, jitter_preprocessing
+from imagenet_tools.preprocessing import byte_ops as bo
 from imagenet_tools.preprocessing import pixel_ops as po
 
 DEVIATION = np.array((0.229, 0.224, 0.225))
@@ -22,21 +24,67 @@ SPACES = {
     "randaugment": augment_ops.strengths(0.3, 150 / 331 * 96, 150 / 331 * 96, 30.0, 0.9, 4),
     "trivialaugmentwide": augment_ops.strengths(0.99, 32.0, 32.0, 135.0, 0.99, 6),
 }
-# Name -> (field of Strengths, operation on bytes, its strength and the interpolation)
-SIGNED: dict[str, tuple[str, Callable[[Any, Any, str], tf.Tensor]]] = {
-    "ShearX": ("slope", po.shear_x),
-    "ShearY": ("slope", po.shear_y),
-    "TranslateX": ("right", lambda image, by, _: po.translate(image, by, 0.0)),
-    "TranslateY": ("down", lambda image, by, _: po.translate(image, 0.0, by)),
-    "Rotate": ("degrees", po.rotate),
-    "Brightness": ("change", lambda image, by, _: po.brightness(image, 1 + by)),
-    "Color": ("change", lambda image, by, _: po.saturation(image, 1 + by)),
-    "Contrast": ("change", lambda image, by, _: po.contrast(image, 1 + by)),
-    "Sharpness": ("change", lambda image, by, _: po.sharpness(image, 1 + by)),
+# Name -> (field of Strengths, operation of a module on bytes, its strength, bilinear or nearest)
+SIGNED: dict[str, tuple[str, Callable[[Any, Any, Any, bool], Any]]] = {
+    "ShearX": ("slope", lambda by, *rest: by.shear_x(*rest)),
+    "ShearY": ("slope", lambda by, *rest: by.shear_y(*rest)),
+    "TranslateX": ("right", lambda by, image, at, _: by.translate(image, at, 0.0)),
+    "TranslateY": ("down", lambda by, image, at, _: by.translate(image, 0.0, at)),
+    "Rotate": ("degrees", lambda by, *rest: by.rotate(*rest)),
+    "Brightness": ("change", lambda by, image, at, _: by.brightness(image, 1 + at)),
+    "Color": ("change", lambda by, image, at, _: by.saturation(image, 1 + at)),
+    "Contrast": ("change", lambda by, image, at, _: by.contrast(image, 1 + at)),
+    "Sharpness": ("change", lambda by, image, at, _: by.sharpness(image, 1 + at)),
 }
-SIGNLESS = {
-    "Posterize": ("bits", po.posterize),
-    "Solarize": ("level", po.solarize),
+SIGNLESS: dict[str, tuple[str, Callable[[Any, Any, Any], Any]]] = {
+    "Posterize": ("bits", lambda by, *rest: by.posterize(*rest)),
+    "Solarize": ("level", lambda by, *rest: by.solarize(*rest)),
+}
+MOVED = ("ShearX", "ShearY", "Rotate")
+# TensorFlow's operations, and the compiled loops.
+BOTH = pytest.mark.parametrize("by", [po, bo], ids=["TensorFlow", "compiled"])
+FACTORS = (0.0, 0.01, 0.3, 1.0, 1.0001, 1.99, 2.5, 100.0)
+SHIFTS = (-0.5, -0.3, -0.1, 0.0, 1e-4, 0.1, 0.37, 0.5)
+# Of what torchvision 0.28.0 (torch 2.13.0, AVX512) makes of strange_images, all bins and both signs
+# one after the other, image by image; and of FACTORS and SHIFTS.
+DIGESTS = {
+    "randaugment ShearX": "7e7aa3351649",
+    "randaugment ShearX bilinear": "f361206a53b3",
+    "randaugment ShearY": "713d7f704f16",
+    "randaugment ShearY bilinear": "2ad43e537d7e",
+    "randaugment TranslateX": "cdb1dd43f9ed",
+    "randaugment TranslateY": "e7a895602e8a",
+    "randaugment Rotate": "d9b1d2707baa",
+    "randaugment Rotate bilinear": "724c3f858de1",
+    "randaugment Brightness": "8ab200b36385",
+    "randaugment Color": "68f1bcd08fc1",
+    "randaugment Contrast": "9b3f1caf2b72",
+    "randaugment Sharpness": "4290de770816",
+    "randaugment Posterize": "7189989027ea",
+    "randaugment Solarize": "48435b28bbe0",
+    "randaugment AutoContrast": "5fbf1f2d4bb0",
+    "randaugment Equalize": "bf557134dad2",
+    "trivialaugmentwide ShearX": "cf123a5bcc27",
+    "trivialaugmentwide ShearX bilinear": "62b0fd9f5fe9",
+    "trivialaugmentwide ShearY": "633eec931e9e",
+    "trivialaugmentwide ShearY bilinear": "298b17a3431b",
+    "trivialaugmentwide TranslateX": "e56faf25b638",
+    "trivialaugmentwide TranslateY": "6ab1ecf72809",
+    "trivialaugmentwide Rotate": "06600f47e17a",
+    "trivialaugmentwide Rotate bilinear": "da4deae52eba",
+    "trivialaugmentwide Brightness": "6cdec44822cc",
+    "trivialaugmentwide Color": "4add161d000e",
+    "trivialaugmentwide Contrast": "bd54b5c1c944",
+    "trivialaugmentwide Sharpness": "636cc6becf9e",
+    "trivialaugmentwide Posterize": "4e4a32c5b49c",
+    "trivialaugmentwide Solarize": "48435b28bbe0",
+    "trivialaugmentwide AutoContrast": "5fbf1f2d4bb0",
+    "trivialaugmentwide Equalize": "bf557134dad2",
+    "brightness": "0d616e9ecec6",
+    "contrast": "ba64a1b2ace3",
+    "saturation": "ba262a318ea5",
+    "sharpness": "adefe1ed8d79",
+    "hue": "5f3dc07fa4f9",
 }
 
 
@@ -53,24 +101,89 @@ def hold(found: list[Any], wanted: np.ndarray, share: float, what: str) -> None:
     assert (off > 0).mean() <= share, what
 
 
+@BOTH
 @pytest.mark.parametrize("space", SPACES)
-def test_operations_equal_torchvisions(space: str, golden: Mapping[str, np.ndarray]) -> None:
+def test_operations_equal_torchvisions(
+    space: str, by: Any, golden: Mapping[str, np.ndarray]
+) -> None:
     image, table = golden["image/crop96/0"], SPACES[space]
     for name, (field, run) in SIGNED.items():
         at = getattr(table, field)[golden["ops/bins"]]
-        if field in ("right", "down") and space == "trivialaugmentwide":
-            at[golden["ops/bins"] == 15] -= 1  # 16 less an ulp where the file was made, so 15
-        moved = name in ("ShearX", "ShearY", "Rotate")
-        for how in ("nearest", "bilinear") if moved else ("nearest",):
+        for how in ("nearest", "bilinear") if name in MOVED else ("nearest",):
             key = f"ops/{space}/tensor/crop96_0/{name}"
-            key += f"/{how}" if moved or name.startswith("Translate") else ""
-            found = [[run(image, sign * float(by), how) for sign in (1, -1)] for by in at]
-            exact = how == "nearest" and name != "Color"
-            hold(found, golden[key], 0.0 if exact else 0.01, key)
+            key += f"/{how}" if name in MOVED or name.startswith("Translate") else ""
+            smooth = how == "bilinear"
+            found = [[run(by, image, sign * float(b), smooth) for sign in (1, -1)] for b in at]
+            hold(found, golden[key], 0.0, key)
     for name, (field, run_one) in SIGNLESS.items():
         key = f"ops/{space if name == 'Posterize' else 'randaugment'}/tensor/crop96_0/{name}"
         at = getattr(table, field)[golden["ops/bins"]]
-        hold([run_one(image, by) for by in at], golden[key], 0.0, key)
+        hold([run_one(by, image, b) for b in at], golden[key], 0.0, key)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_strange_images_equal_torchvisions(space: str) -> None:
+    """Sides of one, two and three pixels, gray, of one level; every bin and both signs."""
+    for name, (field, run) in SIGNED.items():
+        images = strange_images.images()
+        if name == "Contrast":  # where torch's loop of 16 at a time ends, it rounds otherwise
+            images = [i for i in images if i.shape[0] * i.shape[1] % 16 == 0]
+        for kind in ("", " bilinear") if name in MOVED else ("",):
+            found = [
+                run(bo, image, sign * float(at), bool(kind))
+                for image in images
+                for at in getattr(strengths(space, image), field)
+                for sign in (1, -1)
+            ]
+            assert strange_images.digest(found) == DIGESTS[f"{space} {name}{kind}"], name + kind
+    images = strange_images.images()
+    for name, (field, run_one) in SIGNLESS.items():
+        at = getattr(SPACES[space], field)
+        found = [run_one(bo, image, one) for image in images for one in at]
+        assert strange_images.digest(found) == DIGESTS[f"{space} {name}"], name
+    for name, alone in (("AutoContrast", bo.autocontrast), ("Equalize", bo.equalize)):
+        assert strange_images.digest(map(alone, images)) == DIGESTS[f"{space} {name}"], name
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "sharpness", "hue"])
+def test_strange_factors_equal_torchvisions(name: str) -> None:
+    factors = SHIFTS if name == "hue" else FACTORS
+    found = [getattr(bo, name)(i, at) for i in strange_images.images() for at in factors]
+    assert strange_images.digest(found) == DIGESTS[name]
+
+
+def test_tensorflows_operations_are_the_compiled_ones() -> None:
+    """On strange images, in a graph, at a bin whose places lie between two pixels."""
+    at = augment_ops.Strengths(*(float(values[20]) for values in SPACES["randaugment"]))
+    for image in strange_images.images()[:8:2]:
+        for smooth in (False, True):
+
+            @tf.function(autograph=False)
+            def graph(
+                pixels: tf.Tensor, strength: tf.Tensor, smooth: bool = smooth
+            ) -> list[tf.Tensor]:
+                drawn = augment_ops.Strengths(*tf.unstack(strength))
+                made = augment_ops.chain(po, pixels, drawn, smooth)
+                return [tf.identity(run()) for run in made]
+
+            quick = [run() for run in augment_ops.chain(bo, image, at, smooth)]
+            for name, one, other in zip(
+                augment_ops.NAMES,
+                graph(tf.constant(image), tf.constant(at, tf.float64)),
+                quick,
+                strict=True,
+            ):
+                np.testing.assert_array_equal(one, other, name)
+        for shift in SHIFTS:
+            hold([po.hue(image, shift)], bo.hue(image, shift)[np.newaxis], 0.01, "hue")
+
+
+def strengths(space: str, image: np.ndarray) -> augment_ops.Strengths:
+    """Of an image: RandAugment moves by shares of its sides."""
+    if space != "randaugment":
+        return SPACES[space]
+    height, width = image.shape[:2]
+    return augment_ops.strengths(0.3, 150 / 331 * width, 150 / 331 * height, 30.0, 0.9, 4)
 
 
 def test_strengths_equal_torchvisions(golden: Mapping[str, np.ndarray]) -> None:
@@ -87,34 +200,38 @@ def test_strengths_equal_torchvisions(golden: Mapping[str, np.ndarray]) -> None:
     assert list(golden["ops/randaugment/order"]) == list(augment_ops.NAMES)
 
 
-def test_operations_on_odd_images_equal_torchvisions(golden: Mapping[str, np.ndarray]) -> None:
+@BOTH
+def test_operations_on_odd_images_equal_torchvisions(
+    by: Any, golden: Mapping[str, np.ndarray]
+) -> None:
     """Ramps, constant channels, two levels, narrow ranges."""
     images = golden["edge/input"]
-    table = {"AutoContrast": po.autocontrast, "Equalize": po.equalize, "Invert": po.invert}
+    table = {"AutoContrast": by.autocontrast, "Equalize": by.equalize, "Invert": po.invert}
     for name, run in table.items():
         hold([run(image) for image in images], golden[f"edge/tensor/{name}"], 0.0, name)
     factors = {
-        "Posterize": (lambda image, by: po.posterize(image, int(by)), "posterize_bits"),
-        "Solarize": (po.solarize, "solarize_thresholds"),
-        "Brightness": (po.brightness, "factors"),
-        "Contrast": (po.contrast, "factors"),
-        "Color": (po.saturation, "factors"),
-        "Sharpness": (po.sharpness, "factors"),
-        "Hue": (po.hue, "hues"),
+        "Posterize": (lambda image, at: by.posterize(image, int(at)), "posterize_bits"),
+        "Solarize": (by.solarize, "solarize_thresholds"),
+        "Brightness": (by.brightness, "factors"),
+        "Contrast": (by.contrast, "factors"),
+        "Color": (by.saturation, "factors"),
+        "Sharpness": (by.sharpness, "factors"),
+        "Hue": (by.hue, "hues"),
     }
     for name, (by_factor, axis) in factors.items():
-        found = [[by_factor(i, float(by)) for i in images] for by in golden[f"edge/{axis}"]]
-        share = 0.01 if name == "Color" else 0.0
-        hold(found, golden[f"edge/tensor/{name}"], share, name)
+        found = [[by_factor(i, float(at)) for i in images] for at in golden[f"edge/{axis}"]]
+        hold(found, golden[f"edge/tensor/{name}"], 0.0, name)
     crop = golden["image/crop96/3"]
     for name, run_one, axis in (
-        ("brightness", po.brightness, "factors"),
-        ("contrast", po.contrast, "factors"),
-        ("saturation", po.saturation, "factors"),
-        ("hue", po.hue, "hues"),
+        ("brightness", by.brightness, "factors"),
+        ("contrast", by.contrast, "factors"),
+        ("saturation", by.saturation, "factors"),
+        ("hue", by.hue, "hues"),
     ):
-        found = [run_one(crop, float(by)) for by in golden[f"jitter/{axis}"]]
-        hold(found, golden[f"jitter/tensor_uint8/crop96_3/{name}"], 0.01, name)
+        found = [run_one(crop, float(at)) for at in golden[f"jitter/{axis}"]]
+        exact = by is bo or name != "hue"
+        key = f"jitter/tensor_uint8/crop96_3/{name}"
+        hold(found, golden[key], 0.0 if exact else 0.01, name)
 
 
 @pytest.mark.parametrize(

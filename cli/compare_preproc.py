@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imagenet_tools.engines.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
+PRECISIONS = ("float32", "bfloat16")
 
 
 def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
@@ -125,6 +126,13 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     help="Train every combination of two pipelines' parts: which part makes the difference.",
 )
 @click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
+    show_default=True,
+    help="What training multiplies in; bfloat16 is faster where the processor has it.",
+)
+@click.option(
     "--plan-only",
     is_flag=True,
     help="Print the plan and what it takes here (some steps are timed), and stop.",
@@ -164,6 +172,7 @@ def command(
     ten_crop: bool,
     match_scale: bool,
     attribute: bool,
+    precision: str,
     plan_only: bool,
     run_slice: Slice | None,
     fail_if_undecided: bool,
@@ -208,6 +217,7 @@ def command(
         ten_crop=ten_crop,
         match_scale=match_scale,
         attribute=attribute,
+        precision=precision,
     )
     if plan_only:
         return _print_plan(prepared, as_json)

@@ -40,6 +40,7 @@ def measure(plan: Plan, data: str | os.PathLike[str]) -> Speed:
         trained = run.train(
             data, folder, preprocessing=pipeline.spec, model=plan.model, recipe=plan.recipe,
             image_size=plan.image_size, steps=STEPS, labels_offset=plan.labels_offset,
+            mixed_precision=plan.mixed_precision,
         )  # fmt: skip
         net = trained_net.load(folder).net
         start = time.perf_counter() - begun - trained.seconds

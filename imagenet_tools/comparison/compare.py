@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import arms, diagnosed, run_files, stored
-from imagenet_tools.comparison.plan import Plan
+from imagenet_tools.comparison.plan import PRECISIONS, Plan
 from imagenet_tools.comparison.plan_file import read_plan
 from imagenet_tools.comparison.prepare import prepare
 from imagenet_tools.comparison.report import (
@@ -49,6 +49,7 @@ def compare_preproc(
     ten_crop: bool = False,
     match_scale: bool = False,
     attribute: bool = False,
+    precision: str = PRECISIONS[0],
     jobs: int | None = None,
     engine: str = "local",
     address: str | None = None,
@@ -67,7 +68,8 @@ def compare_preproc(
     from it; a comparison after another takes new ones. margin: points of top-1 within
     which a difference does not count. matrix: evaluate each run under the other arms' paths, too.
     ten_crop: and on ten crops. match_scale: multiply each arm's values so that their root mean
-    square is 1. attribute: train every combination of two pipelines' parts. jobs: runs at a time.
+    square is 1. attribute: train every combination of two pipelines' parts. precision: of the
+    products in training, float32 or bfloat16. jobs: runs at a time.
     engine: local, or ray with the address of a cluster. plugins: files that register pipelines, for
     the runs, which are processes of their own. command: shown in the report.
     Raises LookupError or ValueError for what is not known or cannot be, Unfinished naming the runs
@@ -89,6 +91,7 @@ def compare_preproc(
         ten_crop=ten_crop,
         match_scale=match_scale,
         attribute=attribute,
+        precision=precision,
     )
     with launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
         return carry_out(*prepared, jobs=at_once, plugins=plugins, command=command, launch=launch)

@@ -19,7 +19,10 @@ from imagenet_tools.comparison.run_files import run_folder
 from imagenet_tools.comparison.run_result import required
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
-SAME = ("recipe", "model", "image_size", "seeds", "data", "labels_offset", "num_classes")
+SAME = (
+    *("recipe", "model", "image_size", "precision", "seeds", "data", "labels_offset"),
+    "num_classes",
+)
 
 
 def join(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
 
 VERSION = 1
+# What products of training are computed in; weights and evaluations are float32 throughout.
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class Plan:
 
     margin in points of top-1. seeds: one run an arm and seed. looks: numbers of seeds after which
     the result may be judged (empty: at the end, and again if it is extended). first: seeds an arm
-    that the plan was made with, where it may be extended (looks.EXTENDABLE). contrasts: pairs of
+    that the plan was made with, where it may be extended (looks.EXTENDABLE). precision: one of
+    PRECISIONS. contrasts: pairs of
     arm slugs judged.
     """
 
@@ -95,6 +98,7 @@ class Plan:
     ten_crop: bool = False
     attribute: bool = False
     first: int | None = None
+    precision: str = PRECISIONS[0]
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -102,6 +106,10 @@ class Plan:
             raise ValueError("a comparison needs two arms or more")
         if not 0 < self.margin < math.inf:
             raise ValueError(f"margin is {self.margin} points; it must be above 0, and finite")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision is {self.precision!r}; it must be {' or '.join(PRECISIONS)}"
+            )
         if not self.seeds:
             raise ValueError("a comparison needs one seed or more")
         if unknown := set(self.looks) - set(looks.LOOKS):
@@ -114,6 +122,11 @@ class Plan:
     def steps(self) -> int:
         """Training steps of one run."""
         return max(1, round(self.recipe.epochs * self.train_images / self.recipe.batch_size))
+
+    @property
+    def mixed_precision(self) -> bool:
+        """True where products of training are computed in less than float32."""
+        return self.precision != PRECISIONS[0]
 
     @property
     def judged(self) -> tuple[Arm, ...]:
@@ -150,6 +163,7 @@ def make_plan(
     matrix: bool = True,
     ten_crop: bool = False,
     attribute: bool = False,
+    precision: str = PRECISIONS[0],
 ) -> Plan:
     """Make the plan for these pipelines on a folder of records.
 
@@ -191,6 +205,7 @@ def make_plan(
         matrix=matrix and not attribute,
         ten_crop=ten_crop,
         attribute=attribute,
+        precision=precision,
         first=count if count in looks.EXTENDABLE and not planned else None,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from imagenet_tools import registry
 from imagenet_tools.comparison import looks
-from imagenet_tools.comparison.plan import VERSION, Arm, Plan
+from imagenet_tools.comparison.plan import PRECISIONS, VERSION, Arm, Plan
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
@@ -77,6 +77,7 @@ def write_plan(plan: Plan, folder: Path) -> None:
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what a plan differs from the one that is asked for, in words: "margin 0.5 -> 1"."""
+    there = {"precision": PRECISIONS[0], **there}  # the only one before it had a name
     if isinstance(recipe := there.get("recipe"), dict):
         there = {**there, "recipe": recipes.complete(recipe)}
     different = [n for n in wanted if there.get(n) != wanted[n] and n not in FREE]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagenet_tools import storage
-from imagenet_tools.comparison.plan import PROFILES, Plan, as_pipeline, make_plan
+from imagenet_tools.comparison.plan import PRECISIONS, PROFILES, Plan, as_pipeline, make_plan
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import recipes
 
@@ -44,6 +44,7 @@ def prepare(
     ten_crop: bool = False,
     match_scale: bool = False,
     attribute: bool = False,
+    precision: str = PRECISIONS[0],
 ) -> Prepared:
     """Prepare a comparison; the arguments are those of compare.compare_preproc.
 
@@ -78,6 +79,7 @@ def prepare(
         matrix=matrix,
         ten_crop=ten_crop,
         attribute=attribute,
+        precision=precision,
     )
     return Prepared(plan, folder, records)
 

@@ -76,6 +76,7 @@ def execute(
         image_size=plan.image_size,
         seed=run_seed(plan, arm, seed),
         labels_offset=plan.labels_offset,
+        mixed_precision=plan.mixed_precision,
         keep=1,
         saved=saved,
     )

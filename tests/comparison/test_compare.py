@@ -183,6 +183,29 @@ def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path
     assert "planned with 5 seeds" in changes[0]
 
 
+def test_a_plan_from_before_there_was_a_precision_goes_on(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
+    content = json.loads((tmp_path / "plan.json").read_text())
+    assert content.pop("precision") == "float32"
+    write_json(tmp_path / "plan.json", content)
+    write_plan(made, tmp_path)
+    assert read_plan(tmp_path) == (made, [])
+
+
+def test_a_precision_is_said_with_what_holds(tiny_records: Path, tmp_path: Path) -> None:
+    for precision, said in (("float32", "lsuv start; data"), ("bfloat16", "in bfloat16; data")):
+        made = make_plan(("alexnet", "inception"), tiny_records, precision=precision)
+        folder = tmp_path / precision
+        write_plan(made, folder)
+        arms.run_all(made, folder, tiny_records, launch=made_up(made))
+        assert said in opening.scope(reported(made, folder))
+    with pytest.raises(ValueError, match="precision is 'half'; it must be float32 or bfloat16"):
+        replace(made, precision="half")
+
+
 def test_what_differs_is_said_in_words(tiny_records: Path, tmp_path: Path) -> None:
     write_plan(make_plan(("alexnet", "inception"), tiny_records), tmp_path)
     for other, words in (
@@ -191,6 +214,10 @@ def test_what_differs_is_said_in_words(tiny_records: Path, tmp_path: Path) -> No
             r"pipelines alexnet \(\w+\), inception \(\w+",
         ),
         (make_plan(("alexnet", "inception"), tiny_records, margin=1.0), "margin 0.5 -> 1.0"),
+        (
+            make_plan(("alexnet", "inception"), tiny_records, precision="bfloat16"),
+            "precision float32 -> bfloat16",
+        ),
         (
             make_plan(("alexnet", "inception"), tiny_records, changes={"epochs": 3.0}),
             "epochs 8.0 -> 3.0",

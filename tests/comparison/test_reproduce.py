@@ -34,7 +34,7 @@ def prepared(line: str, folder: Path) -> Plan:
     assert (program, name) == ("imgtools", "compare-preproc")
     given: dict[str, Any] = dict(command.make_context(name, words).params)
     kept = ("profile", "recipe", "epochs", "seeds", "first_seed", "margin", "image_size",
-            "ten_crop", "match_scale", "attribute")  # fmt: skip
+            "ten_crop", "match_scale", "attribute", "precision")  # fmt: skip
     options = {name: given[name] for name in kept} | {"matrix": not given["no_matrix"]}
     return prepare.prepare(given["pipelines"], given["data"], folder, **options).plan
 
@@ -50,7 +50,7 @@ def prepared(line: str, folder: Path) -> Plan:
         {"profile": "verdict", "seeds": 2},
         {"profile": "quick", "recipe": "slim", "changes": {"epochs": 2.0}},
         {"profile": "screen", "recipe": "own.yaml"},
-        {"attribute": True, "margin": 0.1},
+        {"attribute": True, "margin": 0.1, "precision": "bfloat16"},
     ],
     ids=str,
 )
@@ -64,6 +64,14 @@ def test_the_command_makes_the_plan(
     Path(reproduce.RECIPE).write_text(recipes.dump(plan.recipe))
     (line,) = reproduce.commands(plan, str(tiny_records))
     assert prepared(line, tmp_path / "out") == plan
+
+
+def test_the_demos_size_is_its_own(tiny_records: Path) -> None:
+    """The recipe's size is another one, and has to be said."""
+    for size, said in ((prepare.DEMO_SIZE, False), (96, True)):
+        plan = make_plan(("alexnet", "inception"), tiny_records, synthetic=True, image_size=size)
+        (line,) = reproduce.commands(plan, "")
+        assert (f"--image-size {size}" in line) is said
 
 
 def test_a_plug_in_is_named(tiny_records: Path, tmp_path: Path) -> None:

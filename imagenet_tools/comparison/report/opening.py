@@ -71,11 +71,12 @@ def scope(report: Report) -> str:
     plan, recipe, seeds = report.plan, report.plan.recipe, report.judgement.seeds
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
+    precision = f", trained in {plan.precision}" if plan.mixed_precision else ""
     return (
         f"Holds for {plan.model} at {plan.image_size} px"
         f"{proxy if plan.image_size < SMALLEST else ''}, {recipe.optimizer} at rate "
         f"{recipe.learning_rate:g}, {epochs}, batch {recipe.batch_size}, "
-        f"weight decay {recipe.weight_decay:g}, {recipe.initialisation} start; data: "
+        f"weight decay {recipe.weight_decay:g}, {recipe.initialisation} start{precision}; data: "
         f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
         f"validation images, {_classes(report)}; {_seeds(seeds)}."
     )

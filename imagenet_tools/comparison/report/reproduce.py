@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 
 from imagenet_tools.comparison.plan import PROFILES, Plan
-from imagenet_tools.comparison.prepare import DEMO_EPOCHS
+from imagenet_tools.comparison.prepare import DEMO_EPOCHS, DEMO_SIZE
 from imagenet_tools.pipelines.description import definitions
 from imagenet_tools.training import recipes
 
@@ -22,10 +22,12 @@ def commands(plan: Plan, data: str) -> list[str]:
     words = ["imgtools", "compare-preproc", *(arm.spec for arm in plan.judged)]
     words += [] if plan.synthetic else ["--data", data]
     words += ["--profile", plan.profile, *_recipe(plan)]
-    if plan.image_size != plan.recipe.image_size:
+    if plan.image_size != (DEMO_SIZE if plan.synthetic else plan.recipe.image_size):
         words += ["--image-size", f"{plan.image_size}"]
     if plan.seeds[0] != 1:
         words += ["--first-seed", f"{plan.seeds[0]}"]
+    if plan.mixed_precision:
+        words += ["--precision", plan.precision]
     words += ["--margin", f"{plan.margin:g}"]
     flags = {"no-matrix": not (plan.matrix or plan.attribute), "ten-crop": plan.ten_crop,
              "attribute": plan.attribute}  # fmt: skip

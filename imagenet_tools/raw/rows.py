@@ -6,6 +6,7 @@ import csv
 import os
 import posixpath
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ LONGEST = 4096  # characters of a path, as systems have it
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 # Of a number that no class can have, or of several: -1, 1.0, 3 4.
 _NO_LABEL = re.compile(r"[-+.0-9][-+.,;\s0-9eE]*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _SEPARATORS = ("\t", ",", ";")
 _IMAGE = "(?:" + "|".join(map(re.escape, intake.IMAGE_NAMES)) + ")"
 _QUOTED = re.compile(r"""("[^"]*"|'[^']*')\s*[\s,;]\s*(.+)""")
@@ -82,7 +84,8 @@ def read(path: Path, root: str) -> Rows:
             wanted = wanted if found else "a label from 0, or a class's name for one"
             shown = intake.printable(line[:80])
             raise ValueError(f"{where}: {shown!r} is not `path label` with {wanted}")
-        found.append(Row(_relative(fields[columns.path], root, where), label, number))
+        # Few labels for many rows: each is kept once.
+        found.append(Row(_relative(fields[columns.path], root, where), sys.intern(label), number))
     if not found:
         raise ValueError(f"{path} has no row")
     return Rows(found, numbers, columns.others)
@@ -173,7 +176,7 @@ def _bare(field: str) -> str:
 
 def _relative(name: str, root: str, where: str) -> str:
     """A path as it is below the folder. Raises ValueError for one that leads out of it."""
-    if not name or len(name) > LONGEST or any(ord(one) < 32 for one in name):
+    if not name or len(name) > LONGEST or _CONTROL.search(name):
         raise ValueError(f"{where}: {intake.printable(name[:80])!r} is no file's name")
     path = name.replace("\\", "/")
     if path.startswith(f"{root}/"):

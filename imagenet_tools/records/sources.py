@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from imagenet_tools import raw, storage
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import RawSet, RawSplit
+from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.prepare import Settings, prepare
 from imagenet_tools.storage import json_file
@@ -30,21 +30,25 @@ _pack = struct.Struct("<qqqq").pack
 
 def versioned(found: RawSet) -> RawSet:
     """The data set with the versions that a store's listings tell now; a local one as it is."""
-    parts = {name: _versions(part) for name, part in found.splits.items()}
-    return replace(found, splits=parts)
-
-
-def _versions(part: RawSplit) -> RawSplit:
     import numpy as np
 
-    if not any(map(storage.is_remote, part.containers)):
-        return part
-    images = part.take(range(len(part)))
-    folders = sorted({os.path.dirname(image.path) for image in images})
-    known = dict[str, int]()
-    for folder, listed in zip(folders, storage.ahead(storage.versions, folders, True), strict=True):
-        known |= {f"{folder}/{name}": version for name, version in listed().items()}
-    return replace(part, versions=np.array([known.get(one.path, 0) for one in images], np.int64))
+    stored = {
+        name: [image.path for image in part.take(range(len(part)))]
+        for name, part in found.splits.items()
+        if any(map(storage.is_remote, part.containers))
+    }
+    folders = sorted({os.path.dirname(path) for paths in stored.values() for path in set(paths)})
+    listed = storage.ahead(storage.versions, folders, True) if folders else ()
+    known = {
+        f"{folder}/{name}": version
+        for folder, versions in zip(folders, listed, strict=True)
+        for name, version in versions().items()
+    }
+    parts = dict(found.splits)
+    for name, paths in stored.items():
+        column = np.array([known.get(path, 0) for path in paths], np.int64)
+        parts[name] = replace(parts[name], versions=column)
+    return replace(found, splits=parts)
 
 
 def stamp(images: raw.Images | Iterable[raw.RawImage]) -> str:

@@ -148,12 +148,17 @@ def sizes(folder: Path) -> dict[str, int]:
 
 
 def versions(folder: str) -> dict[str, int]:
-    """File name -> a number that is another one when the object is, of a folder in a store."""
+    """File name -> a number that is another one when the object is, of a folder in a store; empty
+    where it may be read and not listed."""
     from imagenet_tools.storage import stores
 
+    try:
+        listed = stores.listing(folder)
+    except PermissionError:
+        return {}
     return {
         one["name"].rstrip("/").rpartition("/")[2]: stores.version(one)
-        for one in stores.listing(folder)
+        for one in listed
         if one.get("type") == "file"
     }
 

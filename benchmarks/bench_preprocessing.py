@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.harness import Row, compare, interleave, medians, ratio_row, skipped
 
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 SAMPLE = SHARED / "data" / "imagenet-sample.tar"
@@ -36,6 +36,10 @@ CASES = (
     ("inception", False, 1.1),
     ("vgg", False, 1.1),
 )
+
+
+# As quick as 0.6 of inception at least.
+AUGMENTED = ("torchvision+randaugment", "torchvision+trivialaugment", "timm")
 
 
 def encoded_images() -> list[bytes]:
@@ -180,6 +184,7 @@ def rows() -> Iterator[Row]:
         for name, is_training, _ in CASES
         for path in ("exact", "fused", *(["TF-Slim"] if own_code(name) else []))
     }
+    jobs |= {f"{spec} train fused": (spec, True, "fused") for spec in AUGMENTED}
     jobs |= {"both arms": ("inception|alexnet", True, "decoded"), "decoding": ("", True, "bytes")}
     pair = {name: jobs[name] for name in ("alexnet train fused", "decoding")}
     one, two = Child(1, jobs), Child(2, pair)
@@ -198,6 +203,27 @@ def rows() -> Iterator[Row]:
         one.close()
         two.close()
     yield from ratio_rows(rates)
+    yield lanes()
+
+
+def lanes() -> Row:
+    """What the instructions that kernels.py makes by hand gain: sampling alone, inception's box."""
+    import numpy as np
+
+    from imagenet_tools.pipelines import kernels
+
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3)).astype(np.uint8)
+    out, line = np.empty((SIZE, SIZE, 3), np.float32), np.ones((2, 3), np.float32)
+    whole, same, corner = (400, 400), (SIZE, SIZE), (0, 0)
+    run = functools.partial(kernels.sample, pixels, corner, whole, same, corner, False)
+    each = {
+        name: functools.partial(run, kernels.TRIANGLE, line, out, name == "plain loop")
+        for name in ("plain loop", "four lanes")
+    }
+    return compare(
+        "antialiased 400 to 224 px: four lanes against plain Numba", each, work=1,
+        unit="images/s", candidate="four lanes", baseline="plain loop", repeats=200, warmups=20,
+    )  # fmt: skip
 
 
 def mode(name: str, is_training: bool) -> str:
@@ -225,6 +251,9 @@ def ratio_rows(rates: dict[str, float]) -> Iterator[Row]:
     job = mode("alexnet", True) + " fused"
     yield row("alexnet train, two cores against one", f"{job} on two", f"{job} on one", 1.85)
     yield row("decoding alone, two cores against one", "decoding on two", "decoding on one")
+    for spec in AUGMENTED:
+        case = f"{spec} train fused"
+        yield row(f"{spec} train, one core: against inception", case, "inception train fused", 0.6)
     arms = [f"{mode(name, True)} fused" for name in ("inception", "alexnet")]
     slower = min(arms, key=lambda name: rates[name])
     cost = {"slower arm alone": 1 / rates[slower], "both arms": 1 / rates["both arms"]}

@@ -12,6 +12,7 @@ import contextlib
 import contextvars
 import ctypes
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,6 +27,8 @@ _thread = threading.local()
 # What TensorFlow takes over without a copy begins at such an address.
 ALIGNMENT = 64
 _FLOAT = 4  # bytes
+# Set, sampling is by plain Numba, without the instructions that kernels.py makes by hand.
+PLAIN = "IMGTOOLS_PLAIN_LOOPS"
 
 
 @contextlib.contextmanager
@@ -59,6 +62,7 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
     numbers = tf.concat([corner, view.crop, view.resize, view.window, flip], axis=0)
     # TensorFlow keeps a callback for good: one that held the view, would hold its whole graph.
     shape, bilinear = (*view.size, 3), view.method == "bilinear"
+    plain = bool(os.environ.get(PLAIN))
 
     def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         from imagenet_tools.pipelines import kernels
@@ -68,7 +72,7 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         corner, begin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
         origin = (begin[0] - corner[0], begin[1] - corner[1])
         out = _empty(shape)
-        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out)
+        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out, plain)
         return out
 
     return call(run, [pixels, numbers], shape)

@@ -157,6 +157,37 @@ def _lanes(line: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True, fastmath=True)
+def _along(
+    row: np.ndarray, places: np.ndarray, weights: np.ndarray, colours: np.ndarray, drawn: np.ndarray
+) -> None:
+    """Fill `drawn` with a line of pixels, each a weighted sum of the row's, in four lanes."""
+    gain, bias, taps = _load(colours[0], 0), _load(colours[1], 0), weights.shape[1]
+    for x in range(places.size):
+        at = places[x]
+        pixel = _plus(_spread(np.float32(0)), _load(row, at), _spread(weights[x, 0]))
+        pixel = _plus(pixel, _load(row, at + 3), _spread(weights[x, 1]))
+        tap = 2
+        while tap < taps:  # a range of two by two would cost more than it does here
+            pixel = _plus(pixel, _load(row, at + 3 * tap), _spread(weights[x, tap]))
+            pixel = _plus(pixel, _load(row, at + 3 * tap + 3), _spread(weights[x, tap + 1]))
+            tap += 2
+        _store(drawn, 3 * x, _plus(bias, pixel, gain))
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _along_plainly(
+    row: np.ndarray, places: np.ndarray, weights: np.ndarray, colours: np.ndarray, drawn: np.ndarray
+) -> None:
+    """As _along, channel by channel: what its lanes are held to."""
+    for x in range(places.size):
+        for channel in range(3):
+            total = np.float32(0)
+            for tap in range(weights.shape[1]):
+                total += row[places[x] + 3 * tap + channel] * weights[x, tap]
+            drawn[3 * x + channel] = colours[1, channel] + total * colours[0, channel]
+
+
+@njit(nogil=True, cache=True, fastmath=True)
 def sample(
     pixels: np.ndarray,
     origin: Pair,
@@ -167,6 +198,7 @@ def sample(
     method: int,
     line: np.ndarray,
     out: np.ndarray,
+    plain: bool,
 ) -> None:
     """Fill `out` with a window of the plane that a crop is resized to.
 
@@ -175,7 +207,7 @@ def sample(
     in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what is
     added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR takes
     TF1's grid, output i at source i * step; TRIANGLE is antialiased and has half pixel centres,
-    as tf.image.resize(antialias=True).
+    as tf.image.resize(antialias=True). plain: by a loop without Lanes; the same but for rounding.
     """
     height, width, _ = out.shape
     last = pixels.shape[0] - 1
@@ -194,8 +226,6 @@ def sample(
     # A pixel outside the plane has no weights: where it reads does not matter.
     places = 3 * (np.maximum(columns, low) - low)
     colours = _lanes(line)
-    gain = _load(colours[0], 0)
-    bias = _load(colours[1], 0)
     # Down first, over whole rows of the source; then along the row. Both have room for the lanes
     # of what follows their end.
     row = np.zeros(size + 3 + LANES, np.float32)
@@ -214,16 +244,10 @@ def sample(
             elif a != 0 or b != 0:
                 for i in range(size):
                     row[i] += a * np.float32(upper[i]) + b * np.float32(lower[i])
-        for x in range(width):
-            at = places[x]
-            pixel = _plus(_spread(np.float32(0)), _load(row, at), _spread(weights[x, 0]))
-            pixel = _plus(pixel, _load(row, at + 3), _spread(weights[x, 1]))
-            tap = 2
-            while tap < taps:  # a range of two by two would cost more than it does here
-                pixel = _plus(pixel, _load(row, at + 3 * tap), _spread(weights[x, tap]))
-                pixel = _plus(pixel, _load(row, at + 3 * tap + 3), _spread(weights[x, tap + 1]))
-                tap += 2
-            _store(drawn, 3 * x, _plus(bias, pixel, gain))
+        if plain:
+            _along_plainly(row, places, weights, colours, drawn)
+        else:
+            _along(row, places, weights, colours, drawn)
         line_of = flat[y]
         for i in range(3 * width):
             line_of[i] = drawn[i]

@@ -134,6 +134,26 @@ def test_crop_resize_flip(render: Any) -> None:
     np.testing.assert_array_equal(out[..., 0], [[6, 5], [10, 9]])
 
 
+@pytest.mark.parametrize("method", ["bilinear", "antialias"])
+def test_lanes_are_the_plain_loop(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enlarged, shrunk, one pixel wide, mirrored, outside the plane."""
+    rng = np.random.default_rng(3)
+    line = np.array([[0.5, 0.25, 2.0], [-3.0, 0.0, 7.0]], np.float32)
+    for height, width, flip in ((90, 120, False), (7, 1, True), (300, 41, True), (1, 1, False)):
+        image = tf.constant(rng.integers(0, 256, (height, width, 3)), tf.uint8)
+        seen = view(
+            crop=tf.constant([0, 0, height, width]), resize=tf.constant([50, 40]), method=method,
+            window=tf.constant([-2, 5]), size=(48, 36), flip=tf.constant(flip),
+        )  # fmt: skip
+        corner = tf.constant([0, 0])
+        quick = compiled.sample(image, corner, seen, line)
+        monkeypatch.setenv(compiled.PLAIN, "1")
+        plain = compiled.sample(image, corner, seen, line)
+        monkeypatch.delenv(compiled.PLAIN)
+        np.testing.assert_allclose(quick, plain, atol=1e-3)
+        assert np.ptp(plain) > 0
+
+
 def test_tf1s_grid_and_the_antialiased_one() -> None:
     """A ramp of 16 to 4: TF1 takes every fourth, antialiasing averages around the middle."""
     ramp = tf.reshape(tf.range(16, dtype=tf.float32), [1, 16, 1])

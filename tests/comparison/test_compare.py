@@ -242,18 +242,6 @@ def test_two_comparisons_of_different_plans_at_once(tiny_records: Path, tmp_path
         assert len(read_plan(tmp_path)[0].seeds) == 5
 
 
-def test_a_damaged_plan_is_named(tiny_records: Path, tmp_path: Path) -> None:
-    write_plan(make_plan(("alexnet", "inception"), tiny_records), tmp_path)
-    path = tmp_path / "plan.json"
-    sound = json.loads(path.read_text())
-    broken: list[object] = [[], {}, {**sound, "arms": 3}, {**sound, "seeds": None}]
-    broken += [{**sound, "contrasts": [1]}, {**sound, "recipe": []}, {**sound, "stray": 1}]
-    for text in ("", "{", *map(json.dumps, broken)):
-        path.write_text(text)
-        with pytest.raises((DamagedData, ValueError), match=r"plan\.json"):
-            read_plan(tmp_path)
-
-
 def test_a_number_keeps_its_sign_in_the_folders_name(tiny_records: Path) -> None:
     specs = ("alexnet:multiply=1e18", "alexnet:multiply=1e-18", "inception.geometry+alexnet.colour")
     assert [arm.slug for arm in make_plan(specs, tiny_records).arms] == [
@@ -313,31 +301,13 @@ def test_a_diagnosis_of_older_code_is_measured_anew(
         diagnosed.kept(tmp_path)
 
 
-def test_a_damaged_result_is_named(tiny_records: Path, tmp_path: Path) -> None:
+def test_another_runs_result_is_named(tiny_records: Path, tmp_path: Path) -> None:
     made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
     path = run_files.run_folder(tmp_path, "alexnet", 1) / run_files.RESULT
-    sound = json.loads(path.read_text())
-    broken: list[object] = [[], {"version": 2}, {**sound, "training": []}]
-    broken += [{**sound, "evaluations": {"alexnet": 3}}, {**sound, "evaluations": 1}]
-    for text in ("", *map(json.dumps, broken)):
-        path.write_text(text)
-        with pytest.raises(DamagedData, match=r"alexnet/seed-1/result\.json"):
-            judge(made, tmp_path)
-    path.write_text(json.dumps({**sound, "seed": 2}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "seed": 2}))
     with pytest.raises(ValueError, match=r"is of another seed \(2; this comparison's is 1\)"):
         judge(made, tmp_path)
-
-
-def test_a_damaged_predictions_file_is_named(tiny_records: Path, tmp_path: Path) -> None:
-    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
-    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
-    path = run_files.run_folder(tmp_path, "alexnet", 1) / run_files.predictions_file("alexnet")
-    sound = path.read_bytes()
-    for spoilt in (b"", sound[:400], b"not an npz"):
-        path.write_bytes(spoilt)
-        with pytest.raises(DamagedData, match=r"predictions-alexnet\.npz"):
-            judge(made, tmp_path)
 
 
 def test_a_net_of_nan_counts_as_diverged(tiny_records: Path, tmp_path: Path) -> None:

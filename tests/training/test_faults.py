@@ -14,12 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from imagenet_tools import records, registry
+from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
-from imagenet_tools.evaluation import evaluate
 from imagenet_tools.pipelines import rendering
-from imagenet_tools.records import features, schema, tfrecord
 from imagenet_tools.records.reader import open_records
 from imagenet_tools.training import checkpoints, recipes, run_folder
 from imagenet_tools.training import run as training
@@ -36,12 +34,6 @@ def train(data: Path, folder: Path, **changes: object) -> training.TrainResult:
 @pytest.fixture
 def data(tiny_records: Path, tiny_net: str) -> Path:
     return tiny_records
-
-
-@pytest.fixture
-def copy(data: Path, tmp_path: Path) -> Path:
-    """Records of a test's own, to damage."""
-    return shutil.copytree(data, tmp_path / "records")
 
 
 @pytest.fixture(scope="module")
@@ -282,63 +274,7 @@ def test_a_misspelt_scope_names_the_near_ones(
     assert not (tmp_path / "run").exists()
 
 
-# The records
-
-
-def shard_of(folder: Path) -> Path:
-    return Path(records.shard_paths(folder, "train")[0])
-
-
-def test_a_shard_of_another_size_is_found_at_the_start(copy: Path, tmp_path: Path) -> None:
-    shard = shard_of(copy)
-    shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(DamagedData, match=f"{shard.name}: it has .* bytes where"):
-        train(copy, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_flipped_bit_is_named_with_shard_record_and_remedy(copy: Path, tmp_path: Path) -> None:
-    shard = shard_of(copy)
-    content = bytearray(shard.read_bytes())
-    offsets = [offset for offset, _ in tfrecord.read(shard)]
-    content[offsets[2] + 500] ^= 1
-    shard.write_bytes(content)
-    with pytest.raises(DamagedData, match=f"{shard.name}: record 2: .*repair-tfrecords {copy}"):
-        train(copy, tmp_path / "run")
-
-
-def rewritten(shard: Path, number: int) -> str:
-    """Spoil the image of a record so that nothing decodes it, with every CRC right; its key."""
-    found, key = b"", ""
-    for at, (_, record) in enumerate(tfrecord.read(shard)):
-        if at == number:
-            encoded = schema.decode_example(record)["image/encoded"][0]
-            assert isinstance(encoded, bytes)
-            start = record.index(encoded) + 2
-            key = features.decode(record)[0].key
-            record = record[:start] + bytes(200) + record[start + 200 :]
-        head, tail = tfrecord.frame(record)
-        found += head + record + tail
-    shard.write_bytes(found)
-    return key
-
-
-def test_an_image_that_cannot_be_decoded_is_named(copy: Path, tmp_path: Path) -> None:
-    shard = shard_of(copy)
-    key = rewritten(shard, 3)
-    said = rf"{shard.name}: record 3 \({key}\): its image is not decoded .*repair-tfrecords"
-    with pytest.raises(DamagedData, match=said):
-        train(copy, tmp_path / "run")
-
-
-def test_an_evaluation_names_them_too(trained: Path, copy: Path) -> None:
-    shard = Path(records.shard_paths(copy, "validation")[1])
-    key = rewritten(shard, 1)
-    with pytest.raises(DamagedData, match=rf"{shard.name}: record 1 \({key}\): its image is not"):
-        evaluate.evaluate(copy, trained, batch_size=4)
-    shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(DamagedData, match=f"{shard.name}: it has .* bytes where"):
-        evaluate.evaluate(copy, trained)
+# Images that a pipeline does not take; tests/faults has damaged records
 
 
 def brightest(folder: Path) -> tuple[str, float]:

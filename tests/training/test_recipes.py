@@ -43,45 +43,6 @@ def test_an_optimizer_takes_its_own_settings() -> None:
     }
 
 
-# (the file, what is said of it after its name)
-REFUSED = [
-    (b"batch_size: true", "line 1: batch_size is True; it must be a whole number, 1 or more"),
-    (b"batch_size: 32.5", "line 1: batch_size is 32.5; it must be a whole number, 1 or more"),
-    (b"# mine\n\nbatch_size: 0", "line 3: batch_size is 0"),
-    (b"epochs: 1:30", "line 1: epochs is '1:30'; it must be a number above 0"),
-    (b"epochs: 0", "line 1: epochs is 0; it must be a number above 0"),
-    (b"epochs: 010", "line 1: epochs is '010'"),
-    (b"epochs:", "line 1: epochs is None"),
-    (b"learning_rate: .inf", "line 1: learning_rate is inf; it must be a number, 0 or more"),
-    (b"learning_rate: .nan", "line 1: learning_rate is nan"),
-    (b"nesterov: 1", "line 1: nesterov is 1; it must be true or false"),
-    (b"momentum: 1.5", "line 1: momentum is 1.5; it must be a number from 0 to 1"),
-    (b"dropout_keep_prob: 0", "it must be a number above 0 to 1"),
-    (b"ftrl_learning_rate_power: 1", "it must be a number, 0 or less"),
-    (b"optimizer: sdg", "line 1: optimizer is 'sdg'; it must be one of sgd, momentum"),
-    (b"epochs: 1\nepoch: 2", "line 2: unknown recipe field 'epoch'. Did you mean epochs"),
-    (b"epochs: 1\nepochs: 2", "line 2: epochs is given twice, on line 1 already"),
-    (b"learning_rate: 0.1\n\tepochs: 3", r"line 2: found character '\t' that cannot start"),
-    (b"epochs: 1\nseed: [1, 2", "line 2: expected ',' or ']'"),
-    (b"learning_rate: 0.1 # \xe9", "line 1: the byte 0xe9 is not UTF-8"),
-    (b"a: 1\nb: \x00", "line 2: a character that YAML does not allow"),
-    (b"- epochs", "line 1: lines of `field: value` are wanted"),
-    (b"1: 2", "line 1: a field's name is wanted, not 1"),
-    (b"epochs: &a 1", "line 1: the anchor 'a' is not taken"),
-    (b"epochs: !!python/object:os.system x", "line 1: could not determine a constructor"),
-    (b"epochs: " + b"[" * 3000, "nested too deeply"),
-]
-
-
-@pytest.mark.parametrize(("text", "said"), REFUSED, ids=[one[1][:40] for one in REFUSED])
-def test_what_a_file_may_not_say(text: bytes, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "own.yaml"
-    path.write_bytes(text)
-    with pytest.raises(ValueError) as refusal:
-        recipes.recipe(path)
-    assert str(refusal.value).startswith(f"{path}") and said in str(refusal.value)
-
-
 def test_numbers_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_bytes(b"\xef\xbb\xbfweight_decay: 4e-5\nepochs: 2\nlearning_rate: .5\n")

@@ -1,0 +1,80 @@
+"""The table of today's augmentations (docs/why/findings.md): which one trains alexnet_v2 better.
+
+    python -m benchmarks.augmentations --out runs/augmentations
+
+Builds Imagenette's records from the shared folder, unless --data names some, then compares the arms
+below under the quick recipe, and the most telling four over 48 epochs (--epochs), three seeds each:
+some 40 minutes and some two hours on two cores; --short leaves the second out. What is finished is
+not done again, so the same command goes on after an interrupt. Prints both tables as Markdown, arms
+by accuracy with the groups that cannot be told apart, and the speed of training beside.
+
+Short schedules favour weak augmentation: the first table is not to be read without the second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+ARMS = (
+    *("alexnet", "inception", "torchvision"),
+    *(f"torchvision+{part}" for part in ("randaugment", "trivialaugment", "erasing")),
+    *("torchvision+mixup", "torchvision+cutmix"),
+)
+TELLING = ("alexnet", "torchvision", "torchvision+trivialaugment", "torchvision+cutmix")
+SEEDS, LONG = 3, 48
+SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of both comparisons")
+    parser.add_argument("--data", type=Path, help="records; else Imagenette is built there")
+    parser.add_argument("--epochs", type=float, default=LONG, help="of the second table")
+    parser.add_argument("--short", action="store_true", help="the first table alone")
+    chosen = parser.parse_args()
+    data = chosen.data or imagenette(chosen.out / "imagenette-records")
+    print(table(ARMS, data, chosen.out / "quick", None), flush=True)
+    if not chosen.short:
+        print(table(TELLING, data, chosen.out / "long", chosen.epochs))
+
+
+def imagenette(folder: Path) -> Path:
+    """Imagenette's records, built where they are not there yet."""
+    import imagenet_tools
+
+    raw = folder.with_name("imagenette-raw")
+    with tarfile.open(SHARED / "data" / "imagenette.tar") as archive:
+        archive.extractall(raw, filter="data")  # again after an interrupt, which takes a second
+    imagenet_tools.build_tfrecords(raw / "imagenette", folder, labels="folders")
+    return folder
+
+
+def table(arms: Sequence[str], data: Path, out: Path, epochs: float | None) -> str:
+    """Compare the arms, and write what came of it as a table in Markdown."""
+    import imagenet_tools
+
+    report = imagenet_tools.compare_preproc(
+        list(arms), data, out, epochs=epochs, seeds=SEEDS, matrix=False, command=f"{arms}"
+    )
+    assert report.ranking is not None, "a ranking is of three arms or more"
+    lines = [
+        f"{report.plan.recipe.epochs:g} epochs at {report.plan.image_size} px:",
+        "",
+        "| arm | top-1 by seed, % | mean | group | training, images/s |",
+        "|---|---|---|---|---|",
+    ]
+    for one in report.ranking.arms:
+        top1, speed = one.accuracy(), median(run.training.images_per_second for run in one.runs)
+        each = " ".join(f"{value:.2f}" for value in top1)
+        group = report.ranking.letters(one.arm.slug)
+        lines.append(f"| {one.arm.spec} | {each} | {top1.mean():.2f} | {group} | {speed:.0f} |")
+    return "\n".join([*lines, "", f"Arms that share a letter cannot be told apart. {out}"])
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imagenet_tools import registry, storage
 from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.run_files import COMMON, TEN_CROP
+from imagenet_tools.records import order
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.training import recipes
 
@@ -74,8 +75,7 @@ class Plan:
     margin in points of top-1. seeds: one run an arm and seed. looks: numbers of seeds after which
     the result may be judged (empty: at the end, and again if it is extended). first: seeds an arm
     that the plan was made with, where it may be extended (looks.EXTENDABLE). precision: one of
-    PRECISIONS. contrasts: pairs of
-    arm slugs judged.
+    PRECISIONS. order: of an epoch's images. contrasts: pairs of arm slugs judged.
     """
 
     arms: tuple[Arm, ...]
@@ -99,6 +99,7 @@ class Plan:
     attribute: bool = False
     first: int | None = None
     precision: str = PRECISIONS[0]
+    order: str = order.NAME
     version: int = VERSION
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ from imagenet_tools import registry
 from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.plan import PRECISIONS, VERSION, Arm, Plan
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.records import order
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
@@ -38,6 +39,7 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
     """Make a plan from what to_dict gave."""
     return Plan(
         **{
+            "order": order.FORMER,
             **content,
             "arms": tuple(
                 Arm(arm["slug"], registry.get(arm["spec"]), arm["fingerprint"])
@@ -77,7 +79,8 @@ def write_plan(plan: Plan, folder: Path) -> None:
 
 def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what a plan differs from the one that is asked for, in words: "margin 0.5 -> 1"."""
-    there = {"precision": PRECISIONS[0], **there}  # the only one before it had a name
+    # The only precision, and the order, before they had names.
+    there = {"precision": PRECISIONS[0], "order": order.FORMER, **there}
     if isinstance(recipe := there.get("recipe"), dict):
         there = {**there, "recipe": recipes.complete(recipe)}
     different = [n for n in wanted if there.get(n) != wanted[n] and n not in FREE]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+NAME = "whole split, Philox"  # as run.json and plan.json call it
+FORMER = "shuffle buffer"  # of training before, where neither says its order
 _WORD = 2**64 - 1
 
 

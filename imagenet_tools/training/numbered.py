@@ -17,8 +17,6 @@ from imagenet_tools.pipelines import compiled
 from imagenet_tools.pipelines.pipeline import as_written
 from imagenet_tools.records.reader import Record, RecordReader
 
-ORDER = "whole split, Philox"  # what run.json calls the order of training
-
 
 def in_turn(reader: RecordReader, start: int) -> tf.data.Dataset:
     """(number, epoch 0) of the records from one on, once; int64 scalars."""

@@ -28,16 +28,15 @@ from tqdm import tqdm
 
 from imagenet_tools import __version__, records, storage
 from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.records import order
 from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.storage import AnyPath, sync
 from imagenet_tools.storage.write import write_json, write_text
 from imagenet_tools.training import checkpoints, recipes
-from imagenet_tools.training.numbered import ORDER
 
 RUN, METRICS = "run.json", "metrics.jsonl"
 CLASSES = "classes.tsv"  # label 1..N, key (synset) and words of each class
 WRITER = ".writer"  # locked by the process that trains here, and says which one it is
-FORMER_ORDER = "shuffle buffer"  # of runs whose run.json does not say it
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of network disks: then none is held
 _WEIGHTS = re.compile(r"model\.ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
 
@@ -60,7 +59,7 @@ class Run:
     mixed_precision: bool = False
     start_from: str | None = None
     trainable_scopes: tuple[str, ...] = ()
-    order: str = ORDER  # of the images of an epoch
+    order: str = order.NAME  # of the images of an epoch
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def _content(folder: Path) -> dict[str, Any] | None:
 def _fields(run: dict[str, Any]) -> dict[str, Any]:
     """A run's fields with its recipe's among them, also those that it was written before."""
     recipe = run.get("recipe")
-    plain = {"order": FORMER_ORDER, **{n: v for n, v in run.items() if n != "recipe"}}
+    plain = {"order": order.FORMER, **{n: v for n, v in run.items() if n != "recipe"}}
     return {**plain, **recipes.complete(recipe)} if isinstance(recipe, dict) else plain
 
 

@@ -195,6 +195,19 @@ def test_a_plan_from_before_there_was_a_precision_goes_on(
     assert read_plan(tmp_path) == (made, [])
 
 
+def test_a_plan_of_the_former_order_is_read_and_not_gone_on_with(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records)
+    write_plan(made, tmp_path)
+    content = json.loads((tmp_path / "plan.json").read_text())
+    del content["order"]
+    write_json(tmp_path / "plan.json", content)
+    assert read_plan(tmp_path)[0].order == "shuffle buffer"
+    with pytest.raises(ValueError, match="another plan .order shuffle buffer -> whole split"):
+        write_plan(made, tmp_path)
+
+
 def test_a_precision_is_said_with_what_holds(tiny_records: Path, tmp_path: Path) -> None:
     for precision, said in (("float32", "lsuv start; data"), ("bfloat16", "in bfloat16; data")):
         made = make_plan(("alexnet", "inception"), tiny_records, precision=precision)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from imagenet_tools import registry
 from imagenet_tools.comparison import attribution, statistics
@@ -120,3 +121,36 @@ def test_a_class_that_turns_in_every_run_is_found() -> None:
     assert found[1].p < 1e-9
     assert found[2].p == 1
     assert found[3].p == 1
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_a_combination_has_the_images_part_of_a_difference(k: int) -> None:
+    rng = np.random.default_rng(k)
+    a, b = (runs(rng, rng.beta(0.6, 0.5, 12), k) for _ in "ab")
+    wanted = statistics.difference(a, b)
+    df = statistics.total_degrees(
+        wanted.seed_variance, 2 / 3 * 2 * (k - 1), wanted.image_variance, 12
+    )
+    half = stats.t.ppf(0.975, df) * wanted.se
+    bounds = (wanted.value - half, wanted.value + half)
+    value, interval = statistics.combination([a, b], [1.0, -1.0])
+    assert (value, *interval) == pytest.approx((wanted.value, *bounds))
+    groups = rng.permutation(np.repeat(np.arange(12), 3))
+    copies = statistics.combination([a[:, groups], b[:, groups]], [1.0, -1.0], groups=groups)
+    assert (copies[0], *copies[1]) == pytest.approx((wanted.value, *bounds))
+
+
+def test_effects_count_a_picture_once_and_want_a_judged_contrast() -> None:
+    rng = np.random.default_rng(1)
+    chance = rng.beta(0.6, 0.5, 60)
+    arms = [{name: runs(rng, chance, 2) for name in "ab"} for _ in "ab"]
+    groups = np.repeat(np.arange(60), 4)
+    once = attribution.effects(contrast(*arms))
+    assert all(np.isfinite(one.interval).all() for one in once)
+    copies = [{name: array[:, groups] for name, array in arm.items()} for arm in arms]
+    known = contrast(*copies)
+    known.group = groups
+    for one, other in zip(once, attribution.effects(known), strict=True):
+        assert (one.points, *one.interval) == pytest.approx((other.points, *other.interval))
+    known.judged = False
+    assert attribution.effects(known) == []

@@ -55,7 +55,7 @@ def test_a_file_given_three_times_is_refused(
     ("one", "other", "message"),
     [
         ({"run": 1}, {"run": 1}, "equal predictions throughout"),
-        ({"run": 1, "weights": "abc"}, {"run": 2, "weights": "abc"}, "weights abc"),
+        ({"run": 1, "weights": 20 * "a"}, {"run": 2, "weights": 20 * "a"}, "weights a{12}"),
         ({"run": 1, "seed": 7, "step": 90}, {"run": 2, "seed": 7, "step": 90}, "seed 7"),
     ],
 )
@@ -79,7 +79,9 @@ def test_runs_of_their_own_are_judged(tmp_path: Path) -> None:
         for run in (1, 2)
     ]
     found = judge_files(a, b, margin=2.0)
-    assert (found.seeds, found.images) == ((3, 2), N)
+    assert (found.seeds, found.images, found.margin) == ((3, 2), N, 2.0)
+    again = judge_files(a[:2], [predicted(tmp_path / f"x{run}", run) for run in (8, 9)])
+    assert "x (a) less x (b) is" in again.sentence
 
 
 def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Path) -> None:
@@ -133,9 +135,9 @@ HALF = np.full((N, 5), 0.5, np.float32)
         ({"meta": {"step": 10}}, ValueError, "x1 is of step 90 and .*x3 of step 10: they are no"),
         ({"meta": {"seed": 1}}, ValueError, r"x1 and .*x3 are of one run \(seed 1\)"),
         (
-            {"meta": {"recipe": {"epochs": 8, "batch_size": 64}}},
+            {"meta": {"recipe": {"epochs": 8, "batch_size": 32}}},
             ValueError,
-            r"x1 and .*x3 were trained by other recipes \(epochs\): they are no seeds of one arm",
+            r"x3 were trained by other recipes \(batch_size, epochs\): they are no seeds",
         ),
     ],
 )

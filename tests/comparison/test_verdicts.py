@@ -303,3 +303,27 @@ def test_the_bootstrap_repeats_itself_and_takes_one_seed() -> None:
     spread = np.std(100 * (a[0] * 1.0 - b[0])) / 300**0.5
     assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * spread, rel=0.05)
     assert statistics.mcnemar(a[0], a[0]) == (0, 0, 1.0)
+
+
+def test_near_duplicates_are_in_every_part_of_a_verdict() -> None:
+    groups = np.arange(A.shape[1]) // 2
+    found = comparison.verdict(A, B, distinct=True, groups=groups)
+    assert found.estimate == statistics.difference(A, B, groups)
+    assert found.estimate != statistics.difference(A, B)
+    assert found.bootstrap == bootstrap.bootstrap_interval(A, B, groups=groups)
+    assert found.bootstrap != bootstrap.bootstrap_interval(A, B)
+    assert found.pictures == len(np.unique(groups)) == A.shape[1] - found.near_duplicates
+    one = comparison.verdict(A[:1], B[:1], distinct=True, groups=groups)
+    assert one.near_duplicates == found.near_duplicates
+
+
+def test_the_planner_counts_from_2_to_200() -> None:
+    assert power.seeds_needed(100.0, 0.01) == 2
+    between = (power.detectable(200, 1.0) + power.detectable(201, 1.0)) / 2
+    assert power.seeds_needed(between, 1.0) is None
+    assert power.seeds_needed(power.detectable(200, 1.0) + 1e-6, 1.0) == 200
+
+
+def test_a_comparison_without_runs_keeps_its_level() -> None:
+    lost = verdicts.all_diverged(("x", "y"), (0, 3), 500, 0.5, 0.014)
+    assert (lost.alpha, lost.later, lost.margin, lost.images) == (0.014, 0.014, 0.5, 500)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from statsmodels.stats.proportion import proportion_confint
 
 from imagenet_tools.evaluation import label_check, metrics, scores
 from imagenet_tools.evaluation.evaluate import EvalResult
@@ -138,6 +139,19 @@ def test_a_metric_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     assert metrics.measure(found)["median_rank"] == 0
     with pytest.raises(ValueError, match="there is a metric median_rank already"):
         metrics.metric("median_rank", "again")(median_rank)
+
+
+def test_intervals_and_calibration_by_hand() -> None:
+    for right, n in ((0, 10), (7, 10), (10, 10), (499, 1500)):
+        wanted = proportion_confint(right, n, method="wilson")
+        assert metrics.wilson(right, n) == pytest.approx([100 * one for one in wanted], abs=1e-4)
+    confidence, correct = np.array([0.9, 0.2, 0.8, 0.4]), np.array([True, False, True, True])
+    # Bins of .2, .4 and .8, .9: half right at .3 on average, all right at .85.
+    assert metrics.calibration_error(confidence, correct, 2) == pytest.approx((0.2 + 0.15) / 2)
+    ascending, odd = np.arange(32) / 32, np.arange(32) % 2 == 1
+    bins = [*(np.arange(3) + 3 * at for at in (0, 1)), *np.arange(6, 32).reshape(13, 2)]
+    gaps = [len(one) / 32 * abs(ascending[one].mean() - odd[one].mean()) for one in bins]
+    assert metrics.calibration_error(ascending, odd) == pytest.approx(sum(gaps))
 
 
 def test_json_has_no_nan() -> None:

@@ -210,7 +210,7 @@ def test_describe_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1x1x4096x1001" in printed and "4,100,096" in printed
     assert "50,308,009" in printed and "50,297,536" in printed
     assert cli_main.run(["describe-model", "alexnet_v3"]) == 2
-    assert "known: alexnet_v2" in capsys.readouterr().err
+    assert "no net 'alexnet_v3'. Did you mean alexnet_v2" in capsys.readouterr().err
     assert cli_main.run(["describe-model", "resnet_v1_50", "--num-classes", "1000"]) == 0
     printed = capsys.readouterr().out
     assert "conv1/weights" not in printed and "7x7x3x64" in printed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagenet_tools.cli import text
 from imagenet_tools.cli.options import (
     check_engine,
     engine_options,
@@ -192,16 +193,9 @@ def command(
       imgtools compare-preproc --config comparison.yaml
     """
     check_engine(engine, address)
-    if run_slice is not None and data is None:
-        raise click.UsageError("--run-slice needs --data: every task must see the same records")
-    from imagenet_tools import tensorflow_version
-
-    tensorflow_version.load()
-    from imagenet_tools.cli import text
+    _make_ready(data, run_slice)
     from imagenet_tools.comparison import compare, prepare
 
-    if data is None and len(pipelines) > 1:
-        click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
     prepared = prepare.prepare(
         pipelines,
         data,
@@ -229,6 +223,17 @@ def command(
         report = compare.carry_out(*prepared, command=text.command_line(), **run)
     text.print_report(report, as_json)
     return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
+
+
+def _make_ready(data: str | None, run_slice: Slice | None) -> None:
+    """Refuse what cannot be, say what was not asked for, and load TensorFlow."""
+    from imagenet_tools import tensorflow_version
+
+    if run_slice is not None and data is None:
+        raise click.UsageError("--run-slice needs --data: every task must see the same records")
+    tensorflow_version.load()
+    if data is None:
+        click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
 
 
 def _print_slice(prepared: Prepared, part: Slice, count: int) -> int:

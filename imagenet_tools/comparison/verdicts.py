@@ -113,39 +113,32 @@ def verdict(
     pairs = tuple(
         Checkpoints(*statistics.mcnemar(a, b)) for a, b in zip(correct_a, correct_b, strict=False)
     )
+    value = 100 * float(np.mean(correct_a) - np.mean(correct_b))
+    judged = Verdict(
+        kind="inconclusive", sentence="", difference=value, margin=margin, alpha=alpha,
+        later=alpha if later is None else later, seeds=seeds, images=images,
+        near_duplicates=repeated, checkpoints=pairs,
+    )  # fmt: skip
     if min(seeds) < 2:
-        value = 100 * float(np.mean(correct_a) - np.mean(correct_b))
         sentence = (
             f"Inconclusive: one seed an arm cannot tell {names[0]} from {names[1]} (difference "
             f"{value:+.2f} points on {images:,} images, of these checkpoints only); run 3 seeds or "
             "more"
         )
-        return Verdict(
-            kind="inconclusive", sentence=sentence, difference=value, margin=margin, alpha=alpha,
-            later=alpha if later is None else later, seeds=seeds, images=images,
-            near_duplicates=repeated, checkpoints=pairs, seeds_more=max(0, 3 - min(seeds)),
-        )  # fmt: skip
+        return replace(judged, sentence=sentence, seeds_more=max(0, 3 - min(seeds)))
     estimate = statistics.difference(correct_a, correct_b, groups)
     correlation = None
     if seeds[0] == seeds[1]:
         correlation = statistics.seed_correlation(correct_a.mean(1), correct_b.mean(1))
-    judged = Verdict(
-        kind="inconclusive",
-        sentence="",
+    judged = replace(
+        judged,
         difference=estimate.value,
-        margin=margin,
-        alpha=alpha,
-        later=alpha if later is None else later,
-        seeds=seeds,
-        images=images,
-        near_duplicates=repeated,
         interval=estimate.interval(),
         p=estimate.p,
         equivalence_p=estimate.equivalence_p(margin),
         chance_a_beats_b=estimate.chance_a_beats_b,
         bootstrap=bootstrap.bootstrap_interval(correct_a, correct_b, groups=groups),
         estimate=estimate,
-        checkpoints=pairs,
         seed_correlation=correlation,
     )
     return concluded(judged, names)

@@ -123,13 +123,13 @@ def next_step(report: Report) -> tuple[str, str | None]:
                 f"{total} seeds an arm, in the same folder. The plan allows for up to "
                 f"{looks.MOST}: at {total} a difference counts where p is below "
                 f"{looks.level(total, plan.first):g}."
-            ), f"{_again(report)} --seeds {total}"
+            ), _again(report, "--seeds", f"{total}")
         first = plan.seeds[-1] + 1
-        again = f"{_again(report)} --seeds {total} --first-seed {first} --out NEW-FOLDER"
+        new = ("--seeds", f"{total}", "--first-seed", f"{first}", "--out", "NEW-FOLDER")
         return (
             f"a comparison of {total} seeds an arm, all of them new, in a folder of its own. (More "
             "seeds added here, after this result was seen, would err more often than 5 %.)"
-        ), again
+        ), _again(report, *new)
     if plan.synthetic:
         return "compare on your own images.", (
             f"imgtools compare-preproc {specs} --data RECORDS --out NEW-FOLDER"
@@ -141,16 +141,24 @@ def next_step(report: Report) -> tuple[str, str | None]:
         )
     parted = len(plan.judged) == 2 and not any(arm.pipeline.plain for arm in plan.judged)
     if contrasts[0].verdict.winner and parted and not plan.attribute:
-        return "which part makes the difference?", f"{_again(report)} --attribute --out NEW-FOLDER"
+        return "which part makes the difference?", (
+            _again(report, "--attribute", "--out", "NEW-FOLDER")
+        )
     return "nothing is open.", None
 
 
-def _again(report: Report) -> str:
-    """The command of this comparison, to which options can be added that take precedence."""
+def _again(report: Report, *options: str) -> str:
+    """The command of this comparison with these options, in place of those of the same names."""
     first = report.command.partition("\n")[0]
-    if first.startswith("imgtools compare-preproc") and "--run-slice" not in first:
-        return first
-    return reproduce.commands(report.plan, records_of(report))[-1]
+    if not first.startswith("imgtools compare-preproc") or "--run-slice" in first:
+        first = reproduce.commands(report.plan, records_of(report))[-1]
+    given = {word for word in options if word.startswith("--")}
+    kept = [
+        word
+        for before, word in itertools.pairwise(["", *shlex.split(first)])
+        if word.partition("=")[0] not in given and before not in given
+    ]
+    return shlex.join([*kept, *options])
 
 
 def records_of(report: Report) -> str:

@@ -72,6 +72,7 @@ def test_no_false_alarm_on_built_ins(name: str, pictures: list[sample.Picture]) 
     assert {one.name for one in found(name, pictures)} == BUILT_IN[name]
 
 
+@pytest.mark.slow
 def test_scale_shows_in_a_few_steps() -> None:
     recipe = recipes.recipe("quick", image_size=67)
     told = diagnosis.diagnose(["careful", "bytes_scale"], recipe=recipe, images=32)

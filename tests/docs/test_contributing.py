@@ -56,7 +56,17 @@ def add(block: str, tree: Path) -> None:
         file.write_text(text)
 
 
-@pytest.mark.parametrize("title", SECTIONS)
+# What these run takes from half a minute to a minute each.
+LONG = ("Add a command", "Add an operation", "Add a net")
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        pytest.param(title, marks=[pytest.mark.slow] if title in LONG else [], id=title)
+        for title in SECTIONS
+    ],
+)
 def test_an_addition_is_green(title: str, tree: Path) -> None:
     environment = {
         **os.environ,

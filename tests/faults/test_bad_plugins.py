@@ -52,7 +52,7 @@ AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
     "no arguments": (HEAD + "registry.register('mine')(lambda: 0)\n", 1, "takes no image, outp"),
     "no is_training": (
         HEAD + "registry.register('mine')(lambda image, h, w: 0)\n",
-        2,
+        1,
         "is_training",
     ),
     "nothing to call": (HEAD + "registry.register('mine')(3)\n", 1, "3 is not a callable"),

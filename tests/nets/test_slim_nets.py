@@ -135,6 +135,7 @@ def test_lsuv_is_the_fast_alexnets() -> None:
         np.testing.assert_allclose(fast.variables[name], reference.variables[name], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_mixed_precision_keeps_float32_variables_and_nearly_the_logits() -> None:
     images = tf.random.stateless_normal([4, 64, 64, 3], [1, 2])
     both = [
@@ -182,6 +183,7 @@ def train_and_evaluate(name: str, size: int, start: str, data: Path, folder: Pat
         assert found.n == 9 and np.isfinite(found.loss)
 
 
+@pytest.mark.slow
 def test_a_net_with_batch_norm_is_trained_and_evaluated(tiny_records: Path, tmp_path: Path) -> None:
     train_and_evaluate("resnet_v2_50", 64, "he", tiny_records, tmp_path)
 

@@ -199,7 +199,7 @@ def test_a_thread_of_tensorflows_stays_pythons_between_two_calls() -> None:
         mine.called = True
         return number.astype(np.float32)
 
-    numbers = tf.data.Dataset.range(20).map(lambda n: compiled._call(run, [n], []), 4)
+    numbers = tf.data.Dataset.range(20).map(lambda n: compiled.call(run, [n], []), 4)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     assert list(numbers.with_options(options).as_numpy_iterator()) == list(range(20))

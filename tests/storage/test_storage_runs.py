@@ -246,6 +246,7 @@ def launcher(made: Plan, started: list[tuple[str, int]]):
     return launch
 
 
+@pytest.mark.slow
 def test_a_comparison_in_a_store_goes_on_on_another_machine(
     quick: None,
     s3: Any,

@@ -64,6 +64,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_two_processes(tiny_records: Path, tmp_path: Path) -> None:
     finish(start(tiny_records, tmp_path / "one", 1, "momentum"))
     hosts = [f"127.0.0.1:{free_port()}" for _ in range(2)]

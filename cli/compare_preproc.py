@@ -248,7 +248,6 @@ def _print_plan(prepared: Prepared, as_json: bool) -> int:
     """The plan as YAML or JSON, with its images to train on and its time on this machine."""
     import yaml
 
-    from imagenet_tools.cli import text
     from imagenet_tools.comparison import calibration, cost, plan_file
 
     plan = prepared.plan

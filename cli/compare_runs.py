@@ -7,6 +7,7 @@ import os
 
 import click
 
+from imagenet_tools.cli import text
 from imagenet_tools.cli.options import json_option, plugin_option
 from imagenet_tools.cli.types import Finite, Place
 
@@ -58,8 +59,6 @@ def command(
     from imagenet_tools import tensorflow_version
 
     tensorflow_version.load()
-    from imagenet_tools.cli import text
-
     if places and not tables:
         from imagenet_tools.comparison import compare, join
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, recipe_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import HtmlPage, PreprocessingName, RecipeName, Records
+from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -22,13 +22,7 @@ if TYPE_CHECKING:
     type=Records(),
     help="Folder of records; their labels are checked, too. Default: synthetic images.",
 )
-@click.option(
-    "--recipe",
-    type=RecipeName(),
-    default="quick",
-    show_default=True,
-    help="A recipe's name or YAML file.",
-)
+@recipe_option
 @click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
 @click.option(

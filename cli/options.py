@@ -8,13 +8,27 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from imagenet_tools.cli.types import CheckpointPlace, ModelName, Place, PreprocessingName
+from imagenet_tools.cli.types import (
+    CheckpointPlace,
+    ModelName,
+    Place,
+    PreprocessingName,
+    RecipeName,
+)
 
 # A command's function, or the command that click has made of it.
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+)
+
+recipe_option = click.option(
+    "--recipe",
+    type=RecipeName(),
+    default="quick",
+    show_default=True,
+    help="A recipe's name (`imgtools list-recipes`) or YAML file.",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.options import json_option, plugin_option, recipe_option
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import (
     SEED,
@@ -16,7 +16,6 @@ from imagenet_tools.cli.types import (
     ModelName,
     Place,
     PreprocessingName,
-    RecipeName,
     Records,
 )
 
@@ -83,13 +82,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="`imgtools list-models` lists them.",
 )
-@click.option(
-    "--recipe",
-    type=RecipeName(),
-    default="quick",
-    show_default=True,
-    help="slim, alexnet, quick, or a YAML file.",
-)
+@recipe_option
 @click.option("--print-recipe", is_flag=True, help="Print the recipe as YAML and stop.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option(

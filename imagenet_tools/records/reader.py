@@ -139,9 +139,13 @@ class RecordReader:
         return order.permutation(len(self), seed, epoch)
 
     def __reduce__(self) -> Any:
-        """Files are opened again where it arrives, and an index that no file holds travels."""
+        return reopened, self.given
+
+    @property
+    def given(self) -> tuple[str, str, int, str, bytes | None]:
+        """What `reopened` makes it of again, with no file open; an index no file holds travels."""
         ends = None if isinstance(self._ends.obj, mmap.mmap) else bytes(self._ends)
-        return _arrived, (self.folder, self.split, self.labels_offset, self.digest, ends)
+        return self.folder, self.split, self.labels_offset, self.digest, ends
 
 
 def open_records(
@@ -176,10 +180,13 @@ def _open(folder: str, split: str, labels_offset: int, ends: bytes | None = None
     return RecordReader(folder, split, labels_offset, manifest, paths, view)
 
 
-def _arrived(
+def reopened(
     folder: str, split: str, labels_offset: int, digest: str, ends: bytes | None
 ) -> RecordReader:
-    """A reader that was pickled, opened in another process."""
+    """Open the reader that was `given` by another one, in any process.
+
+    Raises DamagedData where the folder holds other records since.
+    """
     reader = _open(folder, split, labels_offset, ends)
     if reader.digest != digest:
         raise DamagedData(f"{folder} holds other records than when its reader was made; open again")

@@ -7,7 +7,6 @@ shards; how far a run is, is one integer; and each record's CRCs are checked whe
 from __future__ import annotations
 
 import functools
-import pickle
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import tensorflow as tf
 
 from imagenet_tools.pipelines import compiled
 from imagenet_tools.pipelines.pipeline import as_written
-from imagenet_tools.records.reader import Record, RecordReader
+from imagenet_tools.records.reader import Record, RecordReader, reopened
 
 
 def in_turn(reader: RecordReader, start: int) -> tf.data.Dataset:
@@ -27,7 +26,7 @@ def in_turn(reader: RecordReader, start: int) -> tf.data.Dataset:
 def shuffled(reader: RecordReader, seed: int, position: int) -> tf.data.Dataset:
     """(number, epoch) for ever, as reader.order has them, from a position on; int64 scalars."""
     first, within = divmod(position, len(reader))
-    kept = pickle.dumps(reader)
+    kept = reader.given
 
     def order(epoch: np.ndarray) -> np.ndarray:
         return _reader(kept).order(seed, int(epoch))[within if epoch == first else 0 :]
@@ -46,7 +45,7 @@ def opened(reader: RecordReader, raw: bool) -> Any:
 
     The image is a JPEG's bytes (string), or pixels where the records are raw: uint8 [h, w, 3].
     """
-    kept = pickle.dumps(reader)
+    kept = reader.given
     _reader.cache_clear()  # a shard may have been replaced since it was opened
 
     def read(number: np.ndarray) -> tuple[Any, np.int32, bytes]:
@@ -70,7 +69,6 @@ def encoded_key(record: Record) -> bytes:
 
 
 @functools.lru_cache(2)
-def _reader(pickled: bytes) -> RecordReader:
-    """The reader that was pickled. TensorFlow keeps callbacks for good: they hold no open files."""
-    reader: RecordReader = pickle.loads(pickled)
-    return reader
+def _reader(given: tuple[str, str, int, str, bytes | None]) -> RecordReader:
+    """The reader that is meant. TensorFlow keeps callbacks for good: they hold no open files."""
+    return reopened(*given)

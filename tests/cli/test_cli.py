@@ -20,6 +20,7 @@ from click.shell_completion import ShellComplete
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.cli import text
+from imagenet_tools.comparison import plan
 from imagenet_tools.errors import DamagedData, Stopped, Unfinished
 
 PROJECT = Path(__file__).parents[2]
@@ -241,6 +242,13 @@ def test_json_has_a_schema_and_no_nan(capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(capsys.readouterr().out) == wanted
     assert cli_main.run(["list-recipes", "--json"]) == 0
     assert "quick" in [one["name"] for one in json.loads(capsys.readouterr().out)]
+
+
+def test_the_choices_of_a_comparison_are_the_plans() -> None:
+    """A command imports nothing to make its help, so that it says them again."""
+    choices = {one.name: one.type for one in command("compare-preproc").params}
+    assert tuple(choices["profile"].choices) == tuple(plan.PROFILES)
+    assert tuple(choices["precision"].choices) == plan.PRECISIONS
 
 
 @pytest.mark.parametrize("name", COMMANDS)

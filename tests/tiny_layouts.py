@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -33,9 +34,13 @@ def tar(members: dict[str, bytes]) -> bytes:
     return encoded.getvalue()
 
 
+def inner_tars() -> dict[str, bytes]:
+    own = {s: {n: d for n, (synset, d) in TRAIN.items() if synset == s} for s in SYNSETS}
+    return {f"{synset}.tar": tar(images) for synset, images in own.items()}
+
+
 def train_tar() -> bytes:
-    inner = {s: tar({n: d for n, (own, d) in TRAIN.items() if own == s}) for s in SYNSETS}
-    return tar({f"{synset}.tar": data for synset, data in inner.items()})
+    return tar(inner_tars())
 
 
 def write_folders(root: Path, train: str = "train", val: str = "val") -> None:
@@ -72,6 +77,15 @@ def lists(root: Path) -> None:
 
 def folders(root: Path) -> None:
     write_folders(root)
+
+
+def class_tars(root: Path) -> None:
+    """ImageNet's training archive, unpacked once."""
+    write_folders(root)
+    shutil.rmtree(root / "train")
+    (root / "train").mkdir()
+    for name, data in inner_tars().items():
+        (root / "train" / name).write_bytes(data)
 
 
 def tiny_imagenet(root: Path) -> None:

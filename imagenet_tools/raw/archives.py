@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -21,7 +21,7 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, devkit, intake, listing, validation
 from imagenet_tools.raw.index import Entry, RawSet, columns
 from imagenet_tools.raw.intake import Intake
-from imagenet_tools.raw.tars import members
+from imagenet_tools.raw.tars import is_image, members
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
@@ -94,7 +94,7 @@ def _inner_entries(path: Path, seen: Intake, inner: tarfile.TarInfo) -> list[Ent
         return [
             _entry(path, member, label)
             for member in members(file, inner.offset_data, end, f"{path}: {inner.name}", seen)
-            if _is_image(file, member, seen)
+            if is_image(file, member, seen)
         ]
 
 
@@ -102,7 +102,7 @@ def _loose(path: Path, seen: Intake, member: tarfile.TarInfo, names: list[str]) 
     """An image of a tar that was packed again without the tars inside: its folder, or the
     beginning of its name, is its synset."""
     with path.open("rb") as file:
-        if not _is_image(file, member, seen):
+        if not is_image(file, member, seen):
             return []
     synset = next((name for name in names if name in imagenet.label_of()), None)
     if synset is None:
@@ -115,7 +115,7 @@ def validation_entries(path: Path, seen: Intake) -> Iterator[Entry]:
     """Every image of the flat tar, labelled from the shipped list."""
     with path.open("rb") as file:
         for member in members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
-            if _is_image(file, member, seen):
+            if is_image(file, member, seen):
                 label, folder = validation.shipped_label(_base(member.name)), _folder(member.name)
                 if imagenet.label_of().get(folder, label) != label:
                     seen.say("whose folder is another synset than ImageNet's list has", member.name)
@@ -132,16 +132,3 @@ def _folder(name: str) -> str:
 
 def _base(name: str) -> str:
     return name.rsplit("/", 1)[-1]
-
-
-def _is_image(file: BinaryIO, member: tarfile.TarInfo, seen: Intake) -> bool:
-    """True for an image; anything else is counted."""
-    folders, name = member.name.split("/")[:-1], _base(member.name)
-    image = intake.by_name(name)
-    if image is None:
-        file.seek(member.offset_data)
-        image = intake.is_image(file.read(min(member.size, intake.HEAD)))
-    if not image or any(map(intake.is_junk, folders)):
-        seen.leave(intake.reason(name), member.name)
-        return False
-    return True

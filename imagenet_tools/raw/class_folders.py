@@ -1,5 +1,6 @@
 """Class folders: train/<class>/image, with val|validation|valid in class folders or flat.
 
+A tar that is called after a synset is that class's folder: train/n01440764.tar.
 ImageNet in synset folders, Imagenette, data sets of the user's own. A folder of class folders
 without splits (ImageNet-A, -R, -V2) is taken as training images and said to be, or as the split
 that is asked for.
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
-from imagenet_tools.raw import boxes, classes, intake, listing, validation
+from imagenet_tools.raw import boxes, class_tars, classes, intake, listing, validation
 from imagenet_tools.raw.index import (
     SPLITS,
     Entry,
@@ -27,7 +28,9 @@ from imagenet_tools.raw.intake import Intake
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
 
-LOOKED_FOR = "train/<class>/*.jpg, with val/, validation/ or valid/ in class folders or flat"
+LOOKED_FOR = (
+    "train/<class>/*.jpg or train/<synset>.tar, with val/, validation/ or valid/ likewise or flat"
+)
 SYNSET_LABELS = "synset_labels.txt"  # Cloud TPU's: one a line for the images of a flat folder
 IMAGENETS_LIST = "ImageNet's list"
 
@@ -44,10 +47,9 @@ def find(place: Path, options: Options) -> RawSet | None:
     folders = {split: folder for split, folder in places.items() if folder}
     real = listing.real(root)
     inside = {split: listing.entries(folder, real) for split, folder in folders.items()}
-    sorted_parts = {
-        split: _listed(folder, split, inside[split].folders, seen)
-        for split, folder in folders.items()
-    }
+    sorted_parts = {}
+    for split, folder in folders.items():
+        sorted_parts[split], inside[split] = _listed(folder, split, inside[split], seen)
     for split, folder in folders.items():
         _refuse_nested(folder, inside[split].folders)
     numbering = _choose(root, sorted_parts, options, inside, seen)
@@ -108,11 +110,19 @@ def _part(
     return part
 
 
-Listed = tuple[RawSplit, list[str]]  # labels are those of the names, which are sorted
+Listed = tuple[RawSplit, list[str]]  # label i is that of name i - 1
 
 
-def _listed(folder: Path, split: str, names: list[str], seen: Intake) -> Listed:
-    return columns(split, (), listing.class_entries(folder, names, seen, split)), names
+def _listed(
+    folder: Path, split: str, inside: listing.Listed, seen: Intake
+) -> tuple[Listed, listing.Listed]:
+    """What lies in class folders and in tars of a class each; and the folder without those tars."""
+    names = inside.folders
+    part = columns(split, (), listing.class_entries(folder, names, seen, split))
+    tars = class_tars.among(inside, _present(part, names))
+    entries = class_tars.entries(folder, tars, len(names) + 1, seen)
+    names = [*names, *map(class_tars.class_of, tars)]
+    return (joined(part, columns(split, (), entries)), names), inside.without(tars)
 
 
 def _present(part: RawSplit, names: list[str]) -> list[str]:
@@ -224,24 +234,26 @@ def _loose(
 def _unsplit(place: Path, options: Options) -> RawSet | None:
     """Class folders without splits: training images, or those of the split that is asked for."""
     for root in (place, *(place / name for name in _only_folder(place))):
-        folders = listing.entries(root).folders
-        names = [name for name in folders if listing.entries(root / name).images]
-        if not names:
+        inside = listing.entries(root)
+        names = [name for name in inside.folders if listing.entries(root / name).images]
+        tars = class_tars.among(inside, names)
+        if not names and not tars:
             continue
-        if len(names) == 1 and names[0] not in imagenet.label_of():
+        if len(names) == 1 and not tars and names[0] not in imagenet.label_of():
             raise ValueError(
                 f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "
                 "single class, if it is one. A list of labels must be called as the layouts say; "
                 f"a class goes into train/{intake.printable(names[0])}"
             )
         seen = Intake()
-        part, names = _listed(root, "train", names, seen)
+        (part, names), _ = _listed(root, "train", inside._replace(folders=names), seen)
         numbering = _choose(root, {"train": (part, names)}, options, {}, seen)
         splits = {"train": _labelled(part, names, numbering)}
         if wrong := _disagreement(splits["train"], numbering):
             seen.say(f"it has {wrong}")
         listing.above(root, place, seen)
-        listing.beside(root, {*names, *boxes.USUAL, *classes.NAMES_FILES}, seen, place)
+        used = {*names, *tars, *boxes.USUAL, *classes.NAMES_FILES}
+        listing.beside(root, used, seen, place)
         splits, source = boxes.load(options.boxes, root).attached(splits)
         return RawSet.described(
             "class folders without splits",

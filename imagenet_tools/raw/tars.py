@@ -66,6 +66,19 @@ def members(
             seen.leave("no regular files", f"{where}: {member.name}")
 
 
+def is_image(file: BinaryIO, member: tarfile.TarInfo, seen: Intake) -> bool:
+    """True for an image; anything else is counted."""
+    *folders, name = member.name.split("/")
+    image = intake.by_name(name)
+    if image is None:
+        file.seek(member.offset_data)
+        image = intake.is_image(file.read(min(member.size, intake.HEAD)))
+    if not image or any(map(intake.is_junk, folders)):
+        seen.leave(intake.reason(name), member.name)
+        return False
+    return True
+
+
 def _read(file: BinaryIO, at: int, size: int) -> bytes:
     file.seek(at)
     return file.read(size)

@@ -13,10 +13,12 @@ from tiny_layouts import (
     TRAIN,
     VALIDATION,
     archives,
+    class_tars,
     folders,
     jpeg,
     kaggle,
     lists,
+    tar,
     tiny_imagenet,
     write_folders,
 )
@@ -35,7 +37,7 @@ def test_a_layout_is_one_file_and_one_registration() -> None:
     assert files == set(raw.LAYOUTS) == set(MINIATURES)
 
 
-@pytest.mark.parametrize("layout", [archives, kaggle, lists, folders, tiny_imagenet])
+@pytest.mark.parametrize("layout", [archives, kaggle, lists, folders, class_tars, tiny_imagenet])
 def test_every_layout_gives_the_same_images(layout, tmp_path: Path) -> None:
     layout(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -62,6 +64,51 @@ def test_validation_images_in_class_folders(name: str, tmp_path: Path) -> None:
     assert {image.synset: image.filename for image in part.take([0, 1, 2])} == {
         synset: f"{number}.JPEG" for number, synset in enumerate(SYNSETS)
     }
+
+
+def test_tars_of_a_class_each(tmp_path: Path) -> None:
+    class_tars(tmp_path)
+    train, text = tmp_path / "train", {"readme.txt": b"x"}
+    packed = {f"./{SYNSETS[0]}/a.JPEG": jpeg(7), f"{SYNSETS[0]}/sub/a.JPEG": jpeg(8)}
+    (train / f"{SYNSETS[0]}.tar").write_bytes(tar({**packed, **text}))
+    (train / SYNSETS[1]).mkdir()  # unpacked, and the tar left where it was
+    (train / SYNSETS[1] / "b.JPEG").write_bytes(jpeg(9))
+    (train / SYNSETS[2]).mkdir()  # made, and not filled
+    (train / "ILSVRC2012_img_train.tar").write_bytes(tar(text))
+    found = raw.detect(tmp_path)
+    part, label_of = found.splits["train"], labels.label_of()
+    assert {f"{one.synset}/{one.filename}": (one.label, raw.read(one)) for one in part} == {
+        f"{SYNSETS[0]}/a.JPEG": (1, jpeg(7)),
+        f"{SYNSETS[0]}/sub/a.JPEG": (1, jpeg(8)),
+        f"{SYNSETS[1]}/b.JPEG": (label_of[SYNSETS[1]], jpeg(9)),
+        **{f"{SYNSETS[2]}/{n}": (label_of[s], d) for n, (s, d) in TRAIN.items() if s == SYNSETS[2]},
+    }
+    assert f"in subfolders of their class: 1 (train/{SYNSETS[0]}.tar: sub/a.JPEG)" in (
+        found.description
+    )
+    assert {reason: entry["first"] for reason, entry in found.left_out.items()} == {
+        ".tar": ["train/ILSVRC2012_img_train.tar", f"train/{SYNSETS[1]}.tar"],
+        ".txt": ["readme.txt"],
+        "folders without images": [f"train/{SYNSETS[2]}/"],
+    }
+
+
+def test_tars_of_a_class_each_without_splits_and_damaged(tmp_path: Path) -> None:
+    class_tars(tmp_path)
+    found = raw.detect(tmp_path / "train")
+    assert found.unsplit
+    assert sorted(found.splits["train"].keys()) == sorted(f"{s}/{n}" for n, (s, _) in TRAIN.items())
+    assert found.left_out == {}
+    path = tmp_path / "train" / f"{SYNSETS[1]}.tar"
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(DamagedData, match=f"{SYNSETS[1]}.tar: truncated"):
+        raw.detect(tmp_path)
+    for name in SYNSETS:  # compressed ones are no archive to read from
+        (tmp_path / "train" / f"{name}.tar").rename(tmp_path / "train" / f"{name}.tar.gz")
+    with pytest.raises(
+        ValueError, match=r"no class folder holds an image.*5 entries \(\.gz 3, images"
+    ):
+        raw.detect(tmp_path)
 
 
 def test_lists_beside_the_folders(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""A tar for each class, as ImageNet's training archive gives them when it is unpacked once."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from imagenet_tools import storage
+from imagenet_tools.raw import classes, listing, tars
+from imagenet_tools.raw.index import Entry
+from imagenet_tools.raw.intake import Intake
+
+ENDING = ".tar"
+SYNSET_TAR = re.compile(classes.SYNSET.pattern + re.escape(ENDING))
+
+
+def among(inside: listing.Listed, filled: Collection[str]) -> list[str]:
+    """The tars in a folder that are called after a synset; others may hold anything.
+
+    filled: the classes whose folders hold images, which stand for their tars.
+    """
+    files = [name for reason, name in inside.left_out if reason == ENDING]
+    return [one for one in files if SYNSET_TAR.fullmatch(one) and class_of(one) not in filled]
+
+
+def class_of(file: str) -> str:
+    """The synset that a tar is called after."""
+    return file.removesuffix(ENDING)
+
+
+def entries(folder: Path, names: list[str], first: int, seen: Intake) -> Iterator[Entry]:
+    """The images of each of these tars in turn; their labels are first, first + 1, ..."""
+    paths = [folder / name for name in names]
+    # In a store each header is a request: many tars are then walked at one time.
+    walked = storage.ahead(partial(_images, seen=seen), paths, storage.is_remote(folder))
+    with tqdm(desc=f"indexing {folder.name}", unit="image", disable=None) as bar:
+        for label, (path, images) in enumerate(zip(paths, walked, strict=True), first):
+            found = images()
+            yield from (Entry(str(path), name, label, at, size) for name, at, size in found)
+            bar.update(len(found))
+
+
+def _images(path: Path, seen: Intake) -> list[tuple[str, int, int]]:
+    """Name, offset and size of each image of a tar; a folder of its class in it is not named."""
+    where, own = f"{path.parent.name}/{path.name}", f"{class_of(path.name)}/"
+    found = []
+    with path.open("rb") as file:
+        for member in tars.members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
+            if tars.is_image(file, member, seen):
+                name = member.name.removeprefix(own)
+                if "/" in name:
+                    seen.say("in subfolders of their class", f"{where}: {name}")
+                found.append((name, member.offset_data, member.size))
+    return found

@@ -50,16 +50,16 @@ def command(names: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> 
         click.echo(line)
 
 
-def beside(specs: Sequence[str], found: Sequence[Line]) -> list[str]:
+def beside(specs: Sequence[str], compared: Sequence[Line]) -> list[str]:
     """In what pipelines differ as columns of text, then what they do alike."""
-    differ = [line for line in found if not line.alike]
+    differ = [line for line in compared if not line.alike]
     heads = [f"{line.part}: {line.what}" for line in differ]
     first = max(map(len, heads), default=0) + 2
     width = max(LEAST, (WIDTH - first) // len(specs))
     out = _row("", specs, first, width)
     for head, line in zip(heads, differ, strict=True):
         out += ["", *_row(head, line.each, first, width)]
-    alike = [line for line in found if line.alike]
+    alike = [line for line in compared if line.alike]
     out += ["", "alike" if differ else "alike in everything"]
     for line in alike:
         said = line.each[0] if line.what == "steps" else f"{line.what} {line.each[0]}"

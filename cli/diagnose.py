@@ -65,36 +65,36 @@ def command(
         finding.muted(mute)
     except LookupError as error:
         raise click.BadParameter(str(error.args[0]), param_hint="--mute") from error
-    found = diagnosis.diagnose(
+    told = diagnosis.diagnose(
         pipelines, data, recipe=recipe, image_size=image_size, train=not static, mute=mute
     )
     if out is not None:
-        shown.write(found, out)
+        shown.write(told, out)
     if as_json:
         content = {
-            "findings": [dataclasses.asdict(one) for one in found.findings],
-            "muted": [dataclasses.asdict(one) for one in found.muted],
-            "passports": {spec: one.as_json() for spec, one in found.passports.items()},
+            "findings": [dataclasses.asdict(one) for one in told.findings],
+            "muted": [dataclasses.asdict(one) for one in told.muted],
+            "passports": {spec: one.as_json() for spec, one in told.passports.items()},
         }
         print_json(content, indent=1)
         return
-    for line in table(found):
+    for line in table(told):
         click.echo(line)
     click.echo("")
-    for one in found.findings:
+    for one in told.findings:
         click.echo(f"{one.severity.upper():<8} {one.title} [{one.code} {one.name}]")
         click.echo(f"         {one.explanation} {one.consequence}")
-    if not found.findings:
+    if not told.findings:
         click.echo("Nothing found.")
-    if found.muted:
-        click.echo(f"Muted: {', '.join(f'{one.code} {one.name}' for one in found.muted)}.")
+    if told.muted:
+        click.echo(f"Muted: {', '.join(f'{one.code} {one.name}' for one in told.muted)}.")
 
 
-def table(found: Diagnosis) -> list[str]:
+def table(told: Diagnosis) -> list[str]:
     """The passports as lines, a column a pipeline."""
     from imagenet_tools.diagnosis import passport
 
-    rows = passport.rows(found.passports)
+    rows = passport.rows(told.passports)
     names = list(rows)
     titles = list(dict.fromkeys(title for lines in rows.values() for title in lines))
     width = max(map(len, titles)) + 2

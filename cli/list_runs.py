@@ -29,17 +29,17 @@ def command(folder: str, out: str | None, as_json: bool) -> None:
 
     from imagenet_tools.comparison import listed
 
-    found = listed.comparisons(Path(folder))
+    comparisons = listed.comparisons(Path(folder))
     if out is not None:
-        listed.write(found, Path(out))
+        listed.write(comparisons, Path(out))
     if as_json:
-        print_json([vars(one) for one in found], indent=1)
+        print_json([vars(one) for one in comparisons], indent=1)
         return
-    for one in found:
+    for one in comparisons:
         done, planned = one.runs
         click.echo(f"{one.date}  {one.folder}")
         click.echo(f"  {' vs '.join(one.arms)} on {one.data}, {done} of {planned} runs")
         for sentence in one.verdicts or ("no report yet",):
             click.echo(f"  {sentence}.")
-    if not found:
+    if not comparisons:
         click.echo(f"{folder} holds no comparison.")

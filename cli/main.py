@@ -55,8 +55,8 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         package = sys.modules[__package__ or "imagenet_tools.cli"]
-        found = {module.name for module in pkgutil.iter_modules(package.__path__)}
-        return sorted(name.replace("_", "-") for name in found - NOT_COMMANDS)
+        modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+        return sorted(name.replace("_", "-") for name in modules - NOT_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = cmd_name.replace("_", "-")

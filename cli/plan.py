@@ -70,8 +70,8 @@ def command(
     speed = images_per_second or cost.cpu_speed(SIZE)
     if as_json:
         hours = trained / speed / 3600 if needed else None
-        found = {"seeds": needed, "detectable": table, "image_sd": image_sd, "hours": hours}
-        print_json(found)
+        answer = {"seeds": needed, "detectable": table, "image_sd": image_sd, "hours": hours}
+        print_json(answer)
         return
     wanted = "more than 200 seeds" if needed is None else f"{needed} seeds"
     click.echo(f"{wanted} an arm find a difference of {difference:g} points with 80 % power")

@@ -61,7 +61,7 @@ def command(
     from imagenet_tools.evaluation import prediction
 
     damaged = False
-    for found in prediction.predict(
+    for predicted in prediction.predict(
         checkpoint,
         paths,
         preprocessing=preprocessing,
@@ -71,9 +71,9 @@ def command(
         data=data,
         top=top,
     ):
-        damaged = damaged or found.problem is not None
+        damaged = damaged or predicted.problem is not None
         if as_json:
-            print_json(dataclasses.asdict(found))
+            print_json(dataclasses.asdict(predicted))
         else:
-            click.echo("\n".join(prediction.as_text(found)), err=found.problem is not None)
+            click.echo("\n".join(prediction.as_text(predicted)), err=predicted.problem is not None)
     return 3 if damaged else 0

@@ -40,8 +40,8 @@ def command(
     raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
     done = records.repair(folder, raw_set, decode=decode, workers=workers)
     if as_json:
-        found = [finding._asdict() for finding in done.before.problems]
-        content = {"found": found, "rebuilt": done.rebuilt, **report_json(folder, done.after)}
+        problems = [finding._asdict() for finding in done.before.problems]
+        content = {"found": problems, "rebuilt": done.rebuilt, **report_json(folder, done.after)}
         print_json(content, indent=1)
     else:
         for finding in done.before.problems:

@@ -33,13 +33,13 @@ def command(folder: str, plugins: tuple[str, ...]) -> None:
     display = progress.Display(plan, own, plan.runs(), sys.stdout)
     idle = 0
     while idle < progress.IDLE:
-        found = display.show()
-        busy = any(one.running for one in found) or stored.carried_out(own)
+        runs = display.show()
+        busy = any(one.running for one in runs) or stored.carried_out(own)
         idle = 0 if busy else idle + 1
         time.sleep(progress.REDRAWN)
-    found = display.show(last=True)
-    done = sum(one.done for one in found)
-    click.echo(f"No run is under way; {done} of {len(found)} are done.")
-    for one in found:
+    runs = display.show(last=True)
+    done = sum(one.done for one in runs)
+    click.echo(f"No run is under way; {done} of {len(runs)} are done.")
+    for one in runs:
         if one.done:
             click.echo(f"  {one.line(plan.steps)}")

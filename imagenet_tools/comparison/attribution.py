@@ -35,7 +35,7 @@ def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
     """Each part's share of a less b, from their arms and those of their crosses."""
     first, second = registry.get(a), registry.get(b)
     correct = {one.arm.fingerprint: one.correct[one.arm.slug] for one in arms}
-    found, parts = [], kinds(first, second)
+    split, parts = [], kinds(first, second)
     for part in parts:
         weights = dict.fromkeys(correct, 0.0)
         others = [other for other in parts if other != part]
@@ -46,8 +46,8 @@ def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
         points, interval = statistics.combination(
             list(correct.values()), list(weights.values()), groups=arms[0].group
         )
-        found.append(Share(part, points, interval))
-    return found
+        split.append(Share(part, points, interval))
+    return split
 
 
 def effects(contrast: Contrast) -> list[Share]:
@@ -73,5 +73,5 @@ def _of_two(part: str, a: np.ndarray, b: np.ndarray, groups: np.ndarray | None) 
     """A share that is a difference of the arms' runs, [seeds, images]."""
     if min(len(a), len(b)) < 2:
         return Share(part, 100 * float(a.mean() - b.mean()), UNKNOWN)
-    found = statistics.difference(a, b, groups)
-    return Share(part, found.value, found.interval())
+    gap = statistics.difference(a, b, groups)
+    return Share(part, gap.value, gap.interval())

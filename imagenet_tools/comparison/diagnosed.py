@@ -23,7 +23,7 @@ def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosi
     """The arms' diagnosis: what is kept in the folder, else measured and kept there."""
     if (there := _kept(folder)) is not None:
         return there
-    found = diagnosis.diagnose(
+    diagnosed = diagnosis.diagnose(
         [arm.spec for arm in plan.judged],
         None if plan.synthetic else data,
         recipe=plan.recipe,
@@ -32,8 +32,8 @@ def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosi
         images=IMAGES,
         range_test=False,
     )
-    findings = [vars(one) for one in found.findings]
-    passports = {spec: one.as_json() for spec, one in found.passports.items()}
+    findings = [vars(one) for one in diagnosed.findings]
+    passports = {spec: one.as_json() for spec, one in diagnosed.passports.items()}
     content = {"version": VERSION, "findings": findings, "passports": passports}
     write_json(folder / FILE, content)
     return kept(folder)
@@ -62,10 +62,10 @@ def _kept(folder: Path) -> Diagnosis | None:
 
 def joined(diagnoses: list[Diagnosis]) -> Diagnosis:
     """Several folders' diagnoses as one; an arm that several have is taken from the first."""
-    findings = dict.fromkeys(one for found in diagnoses for one in found.findings)
+    findings = dict.fromkeys(one for diagnosed in diagnoses for one in diagnosed.findings)
     passports = {
         spec: measured
-        for found in reversed(diagnoses)
-        for spec, measured in found.passports.items()
+        for diagnosed in reversed(diagnoses)
+        for spec, measured in diagnosed.passports.items()
     }
     return Diagnosis(tuple(findings), passports)

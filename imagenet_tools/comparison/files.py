@@ -68,20 +68,22 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
 
 
 def _read(file: Path) -> Run:
-    found, meta = scores.read_predictions(file)
+    predictions, meta = scores.read_predictions(file)
     if missing := [name for name in ("preprocessing", "fingerprint") if name not in meta]:
         raise DamagedData(f"{file} does not say its {missing[0]}; evaluate again")
-    if not len(found.key):
+    if not len(predictions.key):
         raise ValueError(f"{file} has no images")
-    finite = np.isfinite(found.probability).all(axis=1) & np.isfinite(found.true_probability)
-    finite &= np.isfinite(found.losses) & ~found.unranked
+    finite = np.isfinite(predictions.probability).all(axis=1) & np.isfinite(
+        predictions.true_probability
+    )
+    finite &= np.isfinite(predictions.losses) & ~predictions.unranked
     if not finite.all():
         bad = np.flatnonzero(~finite)
         raise ValueError(
             f"{file}: the net's outputs for {len(bad):,} of {len(finite):,} images are not finite "
-            f"(first: {found.key[bad[0]]}); such a run diverged and has no accuracy"
+            f"(first: {predictions.key[bad[0]]}); such a run diverged and has no accuracy"
         )
-    return Run(file, found, meta)
+    return Run(file, predictions, meta)
 
 
 def _refuse_another_arm(one: Run, other: Run) -> None:
@@ -146,16 +148,16 @@ def _same(one: Run, other: Run) -> str | None:
         if seed is not None and seed == other.meta.get("seed"):
             return f"seed {seed}"
     names = ("top5", "probability", "true_probability", "rank")
-    found, second = vars(one.predictions), vars(other.predictions)
-    if all(np.array_equal(found[name], second[name]) for name in names) and not _blind(one):
+    first, second = vars(one.predictions), vars(other.predictions)
+    if all(np.array_equal(first[name], second[name]) for name in names) and not _blind(one):
         return "equal predictions throughout"
     return None
 
 
 def _blind(run: Run) -> bool:
     """True for a net that gives every image the same answer, so that two such may be alike."""
-    found = run.predictions
-    if np.ptp(found.top5, axis=0).any() or np.ptp(found.probability, axis=0).any():
+    predictions = run.predictions
+    if np.ptp(predictions.top5, axis=0).any() or np.ptp(predictions.probability, axis=0).any():
         return False
-    ranks = np.unique(np.stack([found.label, found.rank]), axis=1)
-    return bool(ranks.shape[1] == len(np.unique(found.label)))
+    ranks = np.unique(np.stack([predictions.label, predictions.rank]), axis=1)
+    return bool(ranks.shape[1] == len(np.unique(predictions.label)))

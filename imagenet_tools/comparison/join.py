@@ -40,23 +40,23 @@ def join(
     run that is missing.
     """
     places, own = [stored.opened(folder) for folder in folders], storage.staging(out)
-    found = [read_plan(place)[0] for place in places]
-    first = found[0]
-    for folder, other in zip(folders[1:], found[1:], strict=True):
+    plans = [read_plan(place)[0] for place in places]
+    first = plans[0]
+    for folder, other in zip(folders[1:], plans[1:], strict=True):
         different = [name for name in SAME if getattr(first, name) != getattr(other, name)]
         if different:
             raise ValueError(
                 f"{folder} cannot be joined with {folders[0]}: they differ in "
                 f"{', '.join(different)}"
             )
-    arms = _arms(places, found)
+    arms = _arms(places, plans)
     slugs = [arm.slug for arm, _ in arms]
     joined = dataclasses.replace(
         first,
         arms=tuple(arm for arm, _ in arms),
         contrasts=tuple((slugs[0], slug) for slug in slugs[1:]),
         looks=(),
-        first=min((one.first for one in found if one.first is not None), default=None),
+        first=min((one.first for one in plans if one.first is not None), default=None),
         matrix=False,  # no arm was evaluated under the paths of another folder's
         attribute=False,
     )
@@ -83,10 +83,10 @@ def join(
     return stored.keep_report(out, report)
 
 
-def _arms(folders: Sequence[Path], found: Sequence[Plan]) -> list[tuple[Arm, Path]]:
+def _arms(folders: Sequence[Path], plans: Sequence[Plan]) -> list[tuple[Arm, Path]]:
     arms: list[tuple[Arm, Path]] = []
     taken: set[str] = set()
-    for folder, one in zip(folders, found, strict=True):
+    for folder, one in zip(folders, plans, strict=True):
         own = [arm for arm in one.arms if arm.slug not in taken]
         taken |= {arm.slug for arm in own}
         arms += [(arm, folder) for arm in own]

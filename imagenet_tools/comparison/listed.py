@@ -39,19 +39,19 @@ class Listed:
 
 def comparisons(folder: Path) -> list[Listed]:
     """The comparisons in a folder and below, the latest first. Nothing is judged or read anew."""
-    found = [_listed(path) for path in _plans(folder)]
-    return sorted((one for one in found if one is not None), key=lambda one: -one.when)
+    listing = [_listed(path) for path in _plans(folder)]
+    return sorted((one for one in listing if one is not None), key=lambda one: -one.when)
 
 
-def write(found: Sequence[Listed], out: Path) -> None:
+def write(listing: Sequence[Listed], out: Path) -> None:
     """Write them as an .html page that leads to their reports."""
     head = ["comparison", "date", "arms", "data", "runs", "verdict"]
     rows = [
         [one.folder, one.date, "\n".join(one.arms), one.data, "{} of {}".format(*one.runs),
          "\n".join(one.verdicts) or "no report yet"]
-        for one in found
+        for one in listing
     ]  # fmt: skip
-    links = [quote(os.path.relpath(Path(one.folder, PAGE), out.parent)) for one in found]
+    links = [quote(os.path.relpath(Path(one.folder, PAGE), out.parent)) for one in listing]
     table = Table("Comparisons", head, rows, words=True, sortable=True, links=links)
     sections = [Section("", [table])]
     write_text(out, page("What was compared", sections, out.parent))

@@ -86,19 +86,19 @@ def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     different = [n for n in wanted if there.get(n) != wanted[n] and n not in FREE]
     if "arms" in different:  # the contrasts follow from them
         different = [name for name in different if name != "contrasts"]
-    found = []
+    differences = []
     for name in different:
         before, after = there.get(name), wanted[name]
         if name == "arms":
-            found.append(f"pipelines {_arms_in_words(before)} -> {_arms_in_words(after)}")
+            differences.append(f"pipelines {_arms_in_words(before)} -> {_arms_in_words(after)}")
         elif name == "recipe" and isinstance(before, dict):
             fields = [field for field in after if before.get(field) != after[field]]
-            found += [f"{field} {before.get(field)} -> {after[field]}" for field in fields]
+            differences += [f"{field} {before.get(field)} -> {after[field]}" for field in fields]
         elif name == "data":
-            found.append(f"other records, {str(before)[:8]} -> {after[:8]}")
+            differences.append(f"other records, {str(before)[:8]} -> {after[:8]}")
         else:
-            found.append(f"{name} {before} -> {after}")
-    return found
+            differences.append(f"{name} {before} -> {after}")
+    return differences
 
 
 def _arms_in_words(arms: Any) -> str:

@@ -91,7 +91,7 @@ def unit_scale(
     from imagenet_tools.diagnosis import sample, values
 
     pictures = sample.images(data, 64)
-    found = []
+    arms = []
     for pipeline in pipelines:
         if "multiply" in pipeline.universal:
             raise ValueError(f"{pipeline.spec} sets multiply itself; it cannot be matched in scale")
@@ -99,10 +99,10 @@ def unit_scale(
         if not measured.finite or not measured.train_rms:
             raise ValueError(f"{pipeline.spec} gives values that are not finite, or zeros alone")
         factor = float(f"{1 / measured.train_rms:.3g}")
-        found.append(
+        arms.append(
             dataclasses.replace(pipeline, universal={**pipeline.universal, "multiply": factor})
         )
-    return found
+    return arms
 
 
 def _synthetic_records(folder: Path) -> str:

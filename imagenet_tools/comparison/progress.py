@@ -109,13 +109,13 @@ def _held(path: Path) -> bool:
     return False
 
 
-def summary(plan: Plan, found: Sequence[RunState]) -> str:
+def summary(plan: Plan, runs: Sequence[RunState]) -> str:
     """All runs in a line: how many are done, the share of the steps, the rate, the time left."""
-    done = sum(one.done for one in found)
-    steps = sum(min(one.step, plan.steps) for one in found)
-    total = plan.steps * len(found)
-    told = [f"runs {done}/{len(found)}", f"{steps / total:.0%} trained"]
-    running = [one.images_per_second for one in found if one.running and not one.done]
+    done = sum(one.done for one in runs)
+    steps = sum(min(one.step, plan.steps) for one in runs)
+    total = plan.steps * len(runs)
+    told = [f"runs {done}/{len(runs)}", f"{steps / total:.0%} trained"]
+    running = [one.images_per_second for one in runs if one.running and not one.done]
     rate = sum(speed for speed in running if math.isfinite(speed))
     if rate:
         left = (total - steps) * plan.recipe.batch_size / rate
@@ -123,10 +123,10 @@ def summary(plan: Plan, found: Sequence[RunState]) -> str:
     return ", ".join(told)
 
 
-def frame(plan: Plan, found: Sequence[RunState], width: int) -> list[str]:
+def frame(plan: Plan, runs: Sequence[RunState], width: int) -> list[str]:
     """The lines of a terminal: all runs, then each that is under way, cut to the width."""
-    running = [one.line(plan.steps) for one in found if one.running and not one.done]
-    return [line[: width - 1] for line in (summary(plan, found), *(f"  {one}" for one in running))]
+    running = [one.line(plan.steps) for one in runs if one.running and not one.done]
+    return [line[: width - 1] for line in (summary(plan, runs), *(f"  {one}" for one in running))]
 
 
 class Display:
@@ -146,26 +146,26 @@ class Display:
 
     def show(self, last: bool = False) -> list[RunState]:
         """Look, and show what has changed; last: leave no frame behind."""
-        found = states(self._plan, self._folder, self._runs)
-        ended = {(one.slug, one.seed) for one in found if one.done}
+        now = states(self._plan, self._folder, self._runs)
+        ended = {(one.slug, one.seed) for one in now if one.done}
         news = [] if self._told is None else [
-            one.line(self._plan.steps) for one in found
+            one.line(self._plan.steps) for one in now
             if one.done and (one.slug, one.seed) not in self._told
         ]  # fmt: skip
         self._told = ended
         if self._live:
             width = shutil.get_terminal_size().columns
-            lines = [] if last else frame(self._plan, found, width)
+            lines = [] if last else frame(self._plan, now, width)
             back = f"\x1b[{self._lines}F\x1b[J" if self._lines else ""
             self._stream.write(back + "".join(f"{line}\n" for line in (*news, *lines)))
             self._lines = len(lines)
         else:
             if not last and time.monotonic() - self._logged >= LOGGED:
                 self._logged = time.monotonic()
-                news.append("; ".join(line.strip() for line in frame(self._plan, found, 1000)))
+                news.append("; ".join(line.strip() for line in frame(self._plan, now, 1000)))
             self._stream.write("".join(f"{time.strftime('%H:%M')} {line}\n" for line in news))
         self._stream.flush()
-        return found
+        return now
 
 
 @contextlib.contextmanager

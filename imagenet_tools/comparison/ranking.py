@@ -65,12 +65,14 @@ def ranking(judgement: Judgement) -> Ranking | None:
     plan, alpha = judgement.plan, judgement.contrasts[0].verdict.alpha
     guessing = {one.arm.slug for one in arms if one.guessing(plan) == len(one.seeds)}
     twos = list(itertools.combinations(arms, 2))
-    found = [
+    differences = [
         statistics.difference(a.correct[a.arm.slug], b.correct[b.arm.slug], a.group)
         for a, b in twos
     ]
     pairs = []
-    for (a, b), one, p in zip(twos, found, statistics.holm([d.p for d in found]), strict=True):
+    for (a, b), one, p in zip(
+        twos, differences, statistics.holm([d.p for d in differences]), strict=True
+    ):
         told = p < alpha and a.pictures >= FEWEST_IMAGES
         apart = told and not {a.arm.slug, b.arm.slug} <= guessing
         pairs.append(Pair(a.arm.slug, b.arm.slug, one.value, one.interval(), p, apart))
@@ -85,13 +87,13 @@ def groups(slugs: Sequence[str], apart: Sequence[Pair]) -> tuple[tuple[str, ...]
     absorbed (Piepho 2004, "An algorithm for a letter-based representation of all-pairwise
     comparisons").
     """
-    found = [frozenset(slugs)]
+    maximal = [frozenset(slugs)]
     for pair in apart:
         split = []
-        for group in found:
+        for group in maximal:
             both = {pair.a, pair.b} <= group
             split += [group - {pair.a}, group - {pair.b}] if both else [group]
         split = list(dict.fromkeys(split))
-        found = [one for one in split if not any(one < other for other in split)]
-    ordered = [tuple(slug for slug in slugs if slug in group) for group in found]
+        maximal = [one for one in split if not any(one < other for other in split)]
+    ordered = [tuple(slug for slug in slugs if slug in group) for group in maximal]
     return tuple(sorted(ordered, key=lambda group: [slugs.index(slug) for slug in group]))

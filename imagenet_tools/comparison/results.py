@@ -154,8 +154,8 @@ def judge(plan: Plan, folder: Path, seeds: int | None = None) -> Judgement:
     arms = tuple(_arm_results(plan, folder, arm, plan.seeds[:seeds]) for arm in plan.arms)
     by_slug = {results.arm.slug: results for results in arms}
     alpha = level(plan, arms[0].planned)
-    found = [_contrast(plan, by_slug[a], by_slug[b], alpha) for a, b in plan.contrasts]
-    contrasts = (_with_failures(_unlearned(plan, contrast)) for contrast in _adjusted(found))
+    judged = [_contrast(plan, by_slug[a], by_slug[b], alpha) for a, b in plan.contrasts]
+    contrasts = (_with_failures(_unlearned(plan, contrast)) for contrast in _adjusted(judged))
     return Judgement(plan, folder, arms, tuple(contrasts))
 
 
@@ -216,13 +216,15 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
     )
 
 
-def _refuse_altered(told: EvalResult, found: Predictions, file: Path) -> None:
+def _refuse_altered(told: EvalResult, predictions: Predictions, file: Path) -> None:
     """ValueError where a run's result does not say what its predictions do."""
-    right, lost = 100 * float(np.mean(found.correct)), int(np.sum(found.unranked))
-    same = (told.n, told.not_finite) == (len(found.key), lost) and abs(told.top1 - right) < 1e-6
+    right, lost = 100 * float(np.mean(predictions.correct)), int(np.sum(predictions.unranked))
+    same = (told.n, told.not_finite) == (len(predictions.key), lost) and abs(
+        told.top1 - right
+    ) < 1e-6
     if not same:
         raise ValueError(
-            f"{file} has {right:.3f} % of {len(found.key):,} images right and {lost} without "
+            f"{file} has {right:.3f} % of {len(predictions.key):,} images right and {lost} without "
             f"scores, {run_files.RESULT} beside it says {told.top1:.3f} % of {told.n:,} and "
             f"{told.not_finite}: one of them was altered. Remove the result, and the same "
             "compare-preproc command evaluates again"

@@ -145,13 +145,13 @@ def clustered(
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(sizes) == n:
         return list(arms), float(n)
-    found = []
+    influences = []
     for arm in arms:
         sums = np.stack([np.bincount(member, run, len(sizes)) for run in arm])
         mean = float(arm.mean())
-        found.append(mean + len(sizes) / n * (sums - sizes * mean))
+        influences.append(mean + len(sizes) / n * (sums - sizes * mean))
     squares = sizes.astype(float) ** 2
-    return found, float(squares.sum() ** 2 / (squares**2).sum())
+    return influences, float(squares.sum() ** 2 / (squares**2).sum())
 
 
 def combination(
@@ -231,8 +231,8 @@ def seed_degrees(seed_variance_a: Any, seed_variance_b: Any, k_a: int, k_b: int)
     a, b = np.asarray(seed_variance_a, float), np.asarray(seed_variance_b, float)
     fewest, most = sorted((k_a - 1, k_b - 1))
     factor = RATIO * (most / fewest) ** (UNEQUAL / fewest)
-    found = np.minimum(_welch(a * factor, b, k_a, k_b), _welch(a, b * factor, k_a, k_b))
-    return np.clip(found, fewest, most + fewest)
+    degrees = np.minimum(_welch(a * factor, b, k_a, k_b), _welch(a, b * factor, k_a, k_b))
+    return np.clip(degrees, fewest, most + fewest)
 
 
 def _welch(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> Any:

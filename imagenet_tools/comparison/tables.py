@@ -57,11 +57,11 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         empty = True
         for row in reader:
             where = f"{file}, line {reader.line_num}"
-            found = {name: (row[name] or "").strip() for name in columns}
-            if blank := [name for name, value in found.items() if not value]:
+            values = {name: (row[name] or "").strip() for name in columns}
+            if blank := [name for name, value in values.items() if not value]:
                 raise ValueError(f"{where}: {blank[0]} is empty")
             empty = False
-            yield where, found
+            yield where, values
     if empty:
         raise ValueError(f"{file} has no rows below its header")
 
@@ -96,24 +96,25 @@ def _by_image(
 def _by_run(
     rows: Sequence[tuple[str, Mapping[str, str]]], names: tuple[str, str], margin: float
 ) -> Verdict:
-    found: dict[Run, float] = {}
+    accuracy: dict[Run, float] = {}
     counts: set[int] = set()
     for where, row in rows:
         run = row["arm"], row["seed"]
-        if run in found:
+        if run in accuracy:
             raise ValueError(f"{where}: {run[0]} seed {run[1]} is there twice")
-        found[run] = _number(where, "accuracy", row["accuracy"])
-        if not 0 <= found[run] <= 100:
-            raise ValueError(f"{where}: accuracy is {found[run]:g}; it is in percent, 0 to 100")
+        accuracy[run] = _number(where, "accuracy", row["accuracy"])
+        if not 0 <= accuracy[run] <= 100:
+            raise ValueError(f"{where}: accuracy is {accuracy[run]:g}; it is in percent, 0 to 100")
         counts.add(int(_number(where, "n", row["n"])))
     if len(counts) > 1 or min(counts) < 2:
         said = ", ".join(f"{n:,}" for n in sorted(counts))
         raise ValueError(f"n is {said}; all runs see the same images, 2 or more")
-    if max(found.values()) <= 1:
+    if max(accuracy.values()) <= 1:
         raise ValueError(
-            f"the highest accuracy is {max(found.values()):g} %; a share of 0..1 is given times 100"
+            f"the highest accuracy is {max(accuracy.values()):g} %; a share of 0..1 is given "
+            "times 100"
         )
-    a, b = (np.array([v for (arm, _), v in found.items() if arm == name]) for name in names)
+    a, b = (np.array([v for (arm, _), v in accuracy.items() if arm == name]) for name in names)
     return _coarse(a, b, counts.pop(), margin, names)
 
 

@@ -105,12 +105,12 @@ def execute(
     write_result(own, result)
 
 
-def _shown(own: Path, step: int, found: EvalResult) -> None:
+def _shown(own: Path, step: int, result: EvalResult) -> None:
     """Put the accuracy among the run's curves in TensorBoard, under TF-Slim's tags."""
     from imagenet_tools.training import events, run_folder
 
-    values = {"eval/Accuracy": found.top1 / 100, "eval/Recall_5": found.top5 / 100,
-              "eval/loss": found.loss}  # fmt: skip
+    values = {"eval/Accuracy": result.top1 / 100, "eval/Recall_5": result.top5 / 100,
+              "eval/loss": result.loss}  # fmt: skip
     events.evaluated(own, step, run_folder.asked(own), values)
 
 
@@ -129,21 +129,21 @@ def _evaluate(plan: Plan, arm: Arm, net: TrainedNet, own: Path, data: str) -> di
     """
     from imagenet_tools.evaluation import evaluate
 
-    found: dict[str, EvalResult] = {}
+    results: dict[str, EvalResult] = {}
     first: dict[str, str] = {}  # fingerprint -> the first name it was evaluated under
     for name, pipeline in evaluation_paths(plan, arm).items():
         file = own / run_files.predictions_file(name)
         same = first.setdefault(pipeline.fingerprint, name)
         if same != name:
             shutil.copyfile(own / run_files.predictions_file(same), file)
-            found[name] = dataclasses.replace(found[same], seconds=0.0, predictions=str(file))
+            results[name] = dataclasses.replace(results[same], seconds=0.0, predictions=str(file))
             continue
         seen = dataclasses.replace(net, pipeline=pipeline)
-        found[name] = evaluate.figures(seen, data, predictions=file)
+        results[name] = evaluate.figures(seen, data, predictions=file)
     if plan.ten_crop:
         file = own / run_files.predictions_file(run_files.TEN_CROP)
-        found[run_files.TEN_CROP] = evaluate.figures(net, data, ten_crop=True, predictions=file)
-    return found
+        results[run_files.TEN_CROP] = evaluate.figures(net, data, ten_crop=True, predictions=file)
+    return results
 
 
 def evaluation_paths(plan: Plan, arm: Arm) -> dict[str, Pipeline]:

@@ -69,9 +69,9 @@ def diagnose(
                 pipeline, recipe, size, pictures, range_test, model
             )
             passports[spec] = dataclasses.replace(passports[spec], training=brief)
-    found = judge(passports, data)
-    loud = tuple(one for one in found if one.code not in quiet)
-    return Diagnosis(loud, passports, tuple(one for one in found if one.code in quiet))
+    findings = judge(passports, data)
+    loud = tuple(one for one in findings if one.code not in quiet)
+    return Diagnosis(loud, passports, tuple(one for one in findings if one.code in quiet))
 
 
 def measure(pipeline: Pipeline, size: int, pictures: Sequence[sample.Picture]) -> Passport:

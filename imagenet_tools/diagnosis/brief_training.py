@@ -124,21 +124,21 @@ class _Session:
         return losses, updates
 
     def _updates(self) -> dict[str, float]:
-        found = {}
+        shares = {}
         for name in self.net.regularized:
             before = self.start[name]
             change = np.linalg.norm(self.net.variables[name].numpy() - before)
-            found[_layer(name)] = float(change / np.linalg.norm(before))
-        return found
+            shares[_layer(name)] = float(change / np.linalg.norm(before))
+        return shares
 
     def dead(self) -> dict[str, float]:
         """Share of units of each hidden layer that stay at or below zero on a batch."""
-        found = {}
+        shares = {}
         *hidden, _ = self._layers().items()
         for layer, value in hidden:
             highest = value.reshape(-1, value.shape[-1]).max(axis=0)
-            found[layer] = float(np.mean(~(highest > 0)))
-        return found
+            shares[layer] = float(np.mean(~(highest > 0)))
+        return shares
 
 
 def _layer(weights: str) -> str:

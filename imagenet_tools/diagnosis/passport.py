@@ -70,11 +70,11 @@ def read(content: Mapping[str, Any]) -> Passport:
 
 def _made(kind: Any, content: Mapping[str, Any]) -> Any:
     """A dataclass from its JSON: lists are tuples, and a number that is missing is NaN."""
-    found = {}
+    values = {}
     for field in dataclasses.fields(kind):
         value = content[field.name]
-        found[field.name] = math.nan if value is None and field.type == "float" else _tuples(value)
-    return kind(**found)
+        values[field.name] = math.nan if value is None and field.type == "float" else _tuples(value)
+    return kind(**values)
 
 
 def _tuples(value: Any) -> Any:

@@ -60,11 +60,11 @@ def place(out: np.ndarray, period: float) -> Placement:
 def inside(out: np.ndarray) -> tuple[slice, slice]:
     """The part of an output without the lines of one value along its borders."""
     near = 0.02 * float(np.ptp(out))
-    found = []
+    ranges = []
     for axis in (1, 0):
         lines = np.flatnonzero(np.ptp(out, axis=axis).max(axis=1) > near)
-        found.append(slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0, 0))
-    return found[0], found[1]
+        ranges.append(slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0, 0))
+    return ranges[0], ranges[1]
 
 
 def frequency(line: np.ndarray) -> float:
@@ -80,7 +80,7 @@ def _sought(grey: np.ndarray, period: float, zoom: tuple[float, float]) -> Place
     """The best of the eight ways at a given zoom."""
     step = period / 2
     field, border = _field(period, step)
-    found = []
+    candidates = []
     for transposed in (False, True):
         turned = grey.T if transposed else grey
         scale = zoom[::-1] if transposed else zoom
@@ -95,10 +95,10 @@ def _sought(grey: np.ndarray, period: float, zoom: tuple[float, float]) -> Place
                 match, y, x = _matched(field, spread, tried)
                 centre = ((y - border) * step, (x - border) * step)
                 seen = (turned.shape[0] * scale[0], turned.shape[1] * scale[1])
-                found.append(
+                candidates.append(
                     Placement(scale, centre, seen, upside_down, mirrored, transposed, match)
                 )
-    *_, second, best = sorted(found, key=lambda one: abs(one.match))
+    *_, second, best = sorted(candidates, key=lambda one: abs(one.match))
     return replace(best, second=abs(second.match))
 
 

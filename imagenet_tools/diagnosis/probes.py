@@ -150,13 +150,13 @@ def _area(one: Placement) -> float:
 
 def _off_centre(known: Sequence[Placement]) -> tuple[float, float]:
     """How far the mean window is from the middle, in parts of its room; 0 without much room."""
-    found = []
+    shares = []
     for axis, whole in enumerate((HEIGHT, WIDTH)):
         room = [abs(whole - one.seen[axis]) for one in known]
         away = [one.centre[axis] - whole / 2 for one in known]
         enough = bool(known) and float(np.mean(room)) > 0.06 * whole
-        found.append(float(np.mean(away) / np.mean(room)) if enough else 0.0)
-    return found[0], found[1]
+        shares.append(float(np.mean(away) / np.mean(room)) if enough else 0.0)
+    return shares[0], shares[1]
 
 
 def _share(votes: Sequence[bool]) -> float:
@@ -173,11 +173,11 @@ def _tints(graphs: Sequence[Run]) -> list[list[tuple[float, float]]]:
     white, black = (graphs[0](patterns.flat(level), 0) for level in (255, 0))
     span = max(float(np.abs(np.median(white) - np.median(black))), 1e-9) / 100
     colour = patterns.flat((200, 110, 60))
-    found = []
+    tints = []
     for number, run in enumerate(graphs):
         outs = [np.median(run(colour, 100 * number + i), axis=(0, 1)) / span for i in range(4)]
-        found.append([(float(out[0]), float(out[-1])) for out in outs])
-    return found
+        tints.append([(float(out[0]), float(out[-1])) for out in outs])
+    return tints
 
 
 def _frozen(

@@ -70,8 +70,8 @@ def outputs(
             np.array([e for e, _ in rows], np.int32),
         )
     )
-    found = np.stack([out.numpy() for out in stream.map(as_written(load), 2)])
-    return list(found.reshape(epochs, len(encoded), *found.shape[1:]))
+    images = np.stack([out.numpy() for out in stream.map(as_written(load), 2)])
+    return list(images.reshape(epochs, len(encoded), *images.shape[1:]))
 
 
 def drawn_anew(

@@ -29,15 +29,15 @@ def synthetic_images(count: int) -> list[Picture]:
 
 def images(folder: str | os.PathLike[str], count: int) -> list[Picture]:
     """The first training images of a folder of records."""
-    found = []
+    pictures = []
     for example in itertools.islice(examples(folder, "train"), count):
         if example[schema.FORMAT][0] == b"RAW":
             raise ValueError(
                 f"{folder} stores pixels; `imgtools diagnose` reads records of JPEGs "
                 "(leave --data out to diagnose on synthetic images)"
             )
-        found.append(Picture(example[schema.ENCODED][0], example[schema.LABEL][0]))
-    return found
+        pictures.append(Picture(example[schema.ENCODED][0], example[schema.LABEL][0]))
+    return pictures
 
 
 def examples(folder: str | os.PathLike[str], split: str) -> Iterator[dict[str, Any]]:

@@ -11,26 +11,26 @@ from imagenet_tools.diagnosis.finding import Finding
 from imagenet_tools.pages.blocks import Block, Fold, Items, Section, Text
 
 
-def write(found: Diagnosis, out: str | os.PathLike[str]) -> None:
+def write(diagnosis: Diagnosis, out: str | os.PathLike[str]) -> None:
     """Write one self-contained .html page."""
     target = Path(out)
-    title = f"Diagnosis of {', '.join(found.passports)}"
-    target.write_text(pages.page(title, sections(found), target.parent), encoding="utf-8")
+    title = f"Diagnosis of {', '.join(diagnosis.passports)}"
+    target.write_text(pages.page(title, sections(diagnosis), target.parent), encoding="utf-8")
 
 
-def sections(found: Diagnosis) -> list[Section]:
+def sections(diagnosis: Diagnosis) -> list[Section]:
     """The findings, worst first, and the passports side by side."""
-    faults = [one for one in found.findings if one.severity != "note"]
-    notes = [one for one in found.findings if one.severity == "note"]
+    faults = [one for one in diagnosis.findings if one.severity != "note"]
+    notes = [one for one in diagnosis.findings if one.severity == "note"]
     told: list[Block | Fold] = [*(_told(one) for one in faults)]
     if not faults:
         told.append(Text("No fault was found, and nothing that is known to move a result.", "next"))
     if notes:
         told.append(Fold(f"To be known ({len(notes)})", [_told(one) for one in notes]))
-    if found.muted:
-        names = ", ".join(f"{one.code} {one.name}" for one in found.muted)
+    if diagnosis.muted:
+        names = ", ".join(f"{one.code} {one.name}" for one in diagnosis.muted)
         told.append(Text(f"Muted: {names}.", "note"))
-    measured = passport.rows(found.passports)
+    measured = passport.rows(diagnosis.passports)
     titles = dict.fromkeys(title for lines in measured.values() for title in lines)
     rows = [[title, *(measured[name].get(title, "–") for name in measured)] for title in titles]
     return [

@@ -29,7 +29,7 @@ class Slice:
 
 def parse(text: str) -> Slice:
     """Read "i/N". Raises ValueError naming what fits."""
-    found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match is None:
         raise ValueError(f"{text!r} is no slice; it must be i/N, from 0/N to N-1/N")
-    return Slice(int(found[1]), int(found[2]))
+    return Slice(int(match[1]), int(match[2]))

@@ -149,26 +149,26 @@ def figures(
     if images is not None and not whole:
         total, stream = images, stream.unbatch().take(images).batch(batch_size)
     started = time.perf_counter()
-    found = predict_all(net, damage.each(stream, reading), total)
+    predicted = predict_all(net, damage.each(stream, reading), total)
     seconds = time.perf_counter() - started
     if whole and split == "validation":
-        found = replace(found, group=alike.groups(data, split))
+        predicted = replace(predicted, group=alike.groups(data, split))
     if predictions is not None:
         meta = {
             **_identity(loaded),
             "data": manifest.digest,
             "split": split,
             "ten_crop": ten_crop,
-            **_not_finite(found),
+            **_not_finite(predicted),
         }
-        write_predictions(predictions, found, meta)
-    warnings = [*loaded.warnings, *doubts(found)]
-    chance = label_check.chance(found.label, net.num_classes)
+        write_predictions(predictions, predicted, meta)
+    warnings = [*loaded.warnings, *doubts(predicted)]
+    chance = label_check.chance(predicted.label, net.num_classes)
     if len(warnings) == len(loaded.warnings) and label_check.at_chance(
-        int(np.sum(found.correct)), total, chance
+        int(np.sum(predicted.correct)), total, chance
     ):
         warnings.append(label_check.explain(loaded, data, split, offset))
-    return _result(found, loaded, seconds, predictions, warnings)
+    return _result(predicted, loaded, seconds, predictions, warnings)
 
 
 def _offset(asked: int | None, trained: dict[str, Any], logits: int, classes: int) -> int:
@@ -196,9 +196,9 @@ def _identity(loaded: trained_net.TrainedNet) -> dict[str, Any]:
     }
 
 
-def _not_finite(found: Predictions) -> dict[str, Any]:
-    count = int(np.sum(found.unranked))
-    first = str(found.key[np.argmax(found.unranked)]) if count else None
+def _not_finite(predicted: Predictions) -> dict[str, Any]:
+    count = int(np.sum(predicted.unranked))
+    first = str(predicted.key[np.argmax(predicted.unranked)]) if count else None
     return {"not_finite": count, "first_not_finite": first}
 
 
@@ -248,27 +248,27 @@ def predict_all(net: nets.Net, stream: Iterable[Any], total: int) -> Predictions
 
 
 def _result(
-    found: Predictions,
+    predicted: Predictions,
     loaded: trained_net.TrainedNet,
     seconds: float,
     predictions: Any,
     warnings: list[str],
 ) -> EvalResult:
-    n = len(found.label)
+    n = len(predicted.label)
     return EvalResult(
         n=n,
-        metrics=metrics.measure(found),
-        top1_interval=metrics.wilson(int(np.sum(found.rank < 1)), n),
-        top5_interval=metrics.wilson(int(np.sum(found.rank < 5)), n),
+        metrics=metrics.measure(predicted),
+        top1_interval=metrics.wilson(int(np.sum(predicted.rank < 1)), n),
+        top5_interval=metrics.wilson(int(np.sum(predicted.rank < 5)), n),
         preprocessing=loaded.pipeline.spec,
         checkpoint=loaded.checkpoint.prefix,
         step=loaded.checkpoint.step,
         weights=loaded.weights,
         seconds=seconds,
         images_per_second=n / max(seconds, 1e-9),
-        near_duplicates=None if found.group is None else n - len(np.unique(found.group)),
+        near_duplicates=None if predicted.group is None else n - len(np.unique(predicted.group)),
         predictions=None if predictions is None else str(predictions),
         warnings=tuple(warnings),
         averaged=loaded.averaged,
-        **_not_finite(found),
+        **_not_finite(predicted),
     )

@@ -78,6 +78,6 @@ def _guesses(
         data, split, pipeline, batch_size=50, image_size=loaded.image_size, is_training=False
     )
     guess = tf.function(lambda images: tf.argmax(loaded.net(images), axis=1), autograph=False)
-    found = [(b["label"].numpy(), guess(b["image"]).numpy()) for b in stream.take(IMAGES // 50)]
-    truth, guessed = (np.concatenate(column) for column in zip(*found, strict=True))
+    columns = [(b["label"].numpy(), guess(b["image"]).numpy()) for b in stream.take(IMAGES // 50)]
+    truth, guessed = (np.concatenate(column) for column in zip(*columns, strict=True))
     return truth, guessed

@@ -48,46 +48,46 @@ def metric(
     return register
 
 
-def measure(found: Predictions) -> dict[str, float]:
+def measure(predicted: Predictions) -> dict[str, float]:
     """Every metric by name, in the order of registration."""
-    return {one.name: float(one.of(found)) for one in METRICS.values()}
+    return {one.name: float(one.of(predicted)) for one in METRICS.values()}
 
 
-def within(found: Predictions, k: int) -> float:
+def within(predicted: Predictions, k: int) -> float:
     """Percent of the images whose class is among the net's first k."""
-    return 100.0 * float(np.mean(found.rank < k))
+    return 100.0 * float(np.mean(predicted.rank < k))
 
 
 @metric("top1", "top-1 %", digits=3)
-def top1(found: Predictions) -> float:
-    return within(found, 1)
+def top1(predicted: Predictions) -> float:
+    return within(predicted, 1)
 
 
 @metric("top5", "top-5 %", digits=3)
-def top5(found: Predictions) -> float:
-    return within(found, 5)
+def top5(predicted: Predictions) -> float:
+    return within(predicted, 5)
 
 
 @metric("recall_3", "top-3 %", digits=3)
-def recall_3(found: Predictions) -> float:
-    return within(found, 3)
+def recall_3(predicted: Predictions) -> float:
+    return within(predicted, 3)
 
 
 @metric("recall_4", "top-4 %", digits=3)
-def recall_4(found: Predictions) -> float:
-    return within(found, 4)
+def recall_4(predicted: Predictions) -> float:
+    return within(predicted, 4)
 
 
 @metric("loss", "loss")
-def loss(found: Predictions) -> float:
+def loss(predicted: Predictions) -> float:
     """Mean cross entropy in nats; NaN where a score is not finite."""
-    return float(np.mean(found.losses, dtype=np.float64))
+    return float(np.mean(predicted.losses, dtype=np.float64))
 
 
 @metric("ece", "calibration error")
-def ece(found: Predictions) -> float:
+def ece(predicted: Predictions) -> float:
     """Expected calibration error of the highest probability, in 15 bins of equal mass."""
-    return calibration_error(found.probability[:, 0], found.correct)
+    return calibration_error(predicted.probability[:, 0], predicted.correct)
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:

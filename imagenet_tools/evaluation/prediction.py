@@ -122,10 +122,10 @@ def read(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, bytes |
         if str(path) == STDIN:
             yield from _from_stdin(sys.stdin.buffer.read())
         elif Path(path).is_dir():
-            found = sorted(p for p in Path(path).rglob("*") if p.is_file())
-            if not found:
+            files = sorted(p for p in Path(path).rglob("*") if p.is_file())
+            if not files:
                 yield str(path), "the folder is empty"
-            yield from ((str(p), _content(p)) for p in found)
+            yield from ((str(p), _content(p)) for p in files)
         else:
             yield str(path), _content(Path(path))
 

@@ -104,7 +104,7 @@ def _save(loaded: trained_net.TrainedNet, names: list[tuple[str, str]], folder: 
 def _check(folder: Path, loaded: trained_net.TrainedNet, encoded: list[bytes]) -> float:
     """Compare with what `evaluate` computes; returns the largest difference of a probability."""
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    found = served(images=tf.constant(encoded))
+    answer = served(images=tf.constant(encoded))
     size = loaded.image_size
 
     def load(one: tf.Tensor) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _check(folder: Path, loaded: trained_net.TrainedNet, encoded: list[bytes]) -
 
     stream = tf.data.Dataset.from_tensor_slices(encoded).map(as_written(load))
     wanted = evaluate.predict_all(loaded.net, stream.batch(len(encoded)), len(encoded))
-    difference = float(np.abs(found["probability"].numpy() - wanted.probability).max())
+    difference = float(np.abs(answer["probability"].numpy() - wanted.probability).max())
     if not difference <= TOLERANCE:
         raise ValueError(
             f"the exported net's probabilities differ from the evaluation's by {difference:.2g}; "
@@ -126,13 +126,13 @@ def _check(folder: Path, loaded: trained_net.TrainedNet, encoded: list[bytes]) -
 def _from_records(data: str | os.PathLike[str]) -> list[bytes]:
     if records.read_manifest(data).store == "raw":
         raise ValueError(f"{data} stores pixels; the exported net takes JPEGs, as --data must hold")
-    found: list[bytes] = []
+    images: list[bytes] = []
     for path in records.each_shard(data, "validation"):
         for _, record in tfrecord.read(path):
-            found.append(schema.decode_example(record)[schema.ENCODED][0])
-            if len(found) == CHECKED:
-                return found
-    return found
+            images.append(schema.decode_example(record)[schema.ENCODED][0])
+            if len(images) == CHECKED:
+                return images
+    return images
 
 
 def _photographs() -> list[bytes]:

@@ -93,21 +93,21 @@ def score(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
     )
 
 
-def doubts(found: Predictions) -> list[str]:
+def doubts(predicted: Predictions) -> list[str]:
     """What makes these predictions no measure of a net: not finite, constant or saturated."""
-    n = len(found.label)
+    n = len(predicted.label)
     said = []
-    bad = np.flatnonzero(found.unranked)
+    bad = np.flatnonzero(predicted.unranked)
     if len(bad):
         said.append(
-            f"the scores of {len(bad)} of {n} images are NaN or infinite, first {found.key[bad[0]]}"
-            "; they count as wrong, and loss and calibration have no value"
+            f"the scores of {len(bad)} of {n} images are NaN or infinite, first "
+            f"{predicted.key[bad[0]]}; they count as wrong, and loss and calibration have no value"
         )
-    rows = np.concatenate([found.probability, found.top5], axis=1)
+    rows = np.concatenate([predicted.probability, predicted.top5], axis=1)
     if n > 1 and not len(bad) and (rows == rows[0]).all():
-        same = "" if np.ptp(found.probability[0]) else ", and every class the same"
+        same = "" if np.ptp(predicted.probability[0]) else ", and every class the same"
         said.append(f"all {n} images get the same scores{same}: the net does not see its input")
-    certain = int(np.sum((found.probability[:, 0] == 1) & ~found.correct))
+    certain = int(np.sum((predicted.probability[:, 0] == 1) & ~predicted.correct))
     if certain > SATURATED * n:
         said.append(
             f"{certain} of {n} images get a wrong class with a probability of 1: the scores are "
@@ -117,13 +117,13 @@ def doubts(found: Predictions) -> list[str]:
 
 
 def write_predictions(
-    path: str | os.PathLike[str], found: Predictions, meta: dict[str, Any]
+    path: str | os.PathLike[str], predicted: Predictions, meta: dict[str, Any]
 ) -> None:
     """Write predictions and what they are of, atomically."""
     target = storage.place(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = storage.staging(target.parent) / f".tmp-{target.name}"
-    arrays = {name: value for name, value in vars(found).items() if value is not None}
+    arrays = {name: value for name, value in vars(predicted).items() if value is not None}
     with open(temporary, "wb") as file:
         np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
     storage.publish(temporary, target)
@@ -144,9 +144,9 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
             meta = json.loads(str(stored["meta"]))
             arrays = {name: stored[name] for name in names}
             later = {name: stored.get(name, None) for name in ("loss", "group")}
-        found = Predictions(**arrays, **later)
-        _check(found, meta)
-        return found, meta
+        predicted = Predictions(**arrays, **later)
+        _check(predicted, meta)
+        return predicted, meta
     except (
         *(ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError),
         zipfile.BadZipFile,
@@ -156,25 +156,25 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         ) from None
 
 
-def _check(found: Predictions, meta: object) -> None:
+def _check(predicted: Predictions, meta: object) -> None:
     """Raise ValueError unless the arrays are of one set of images, and of the kinds they should."""
     if not isinstance(meta, dict):
         raise ValueError(f"its meta is {str(meta)[:40]!r}")
-    n = len(found.key)
-    columns = (n, *found.top5.shape[1:])
+    n = len(predicted.key)
+    columns = (n, *predicted.top5.shape[1:])
     wanted = {"key": ("U", (n,)), "label": ("i", (n,)), "rank": ("i", (n,)), "loss": ("f", (n,)),
               "group": ("i", (n,)), "true_probability": ("f", (n,)), "top5": ("i", columns),
               "probability": ("f", columns)}  # fmt: skip
     for name, (kind, shape) in wanted.items():
-        array = getattr(found, name)
+        array = getattr(predicted, name)
         if array is not None and (array.dtype.kind, array.shape) != (kind, shape):
             raise ValueError(f"{name} is {array.dtype} {array.shape}")
     if len(columns) != 2:
-        raise ValueError(f"top5 is {found.top5.shape}")
-    if n and min(found.label.min(), found.rank.min()) < 0:
+        raise ValueError(f"top5 is {predicted.top5.shape}")
+    if n and min(predicted.label.min(), predicted.rank.min()) < 0:
         raise ValueError("it has labels or ranks below 0")
     for name in ("probability", "true_probability"):
-        if ((getattr(found, name) < 0) | (getattr(found, name) > 1 + 1e-5)).any():
+        if ((getattr(predicted, name) < 0) | (getattr(predicted, name) > 1 + 1e-5)).any():
             raise ValueError(f"{name} has values outside 0 to 1")
-    if len(np.unique(found.key)) < n:
+    if len(np.unique(predicted.key)) < n:
         raise ValueError("an image is there twice")

@@ -58,8 +58,8 @@ def inspect(data: bytes) -> ImageFacts:
             break
         lead, marker, length = _SEGMENT(data, at)
         if lead != 0xFF or marker in _BARE:  # fill bytes, restarts, or what belongs to no segment
-            found = data.find(b"\xff", at + 1)
-            at = end if found < 0 else found
+            at_marker = data.find(b"\xff", at + 1)
+            at = end if at_marker < 0 else at_marker
             continue
         body, following = at + 4, at + 2 + length
         if marker == _EOI:
@@ -151,15 +151,15 @@ def _components(marker: int, body: bytes) -> list[_Component]:
         raise _Damage(f"it has {channels} components; 1, 3 or 4 are known")
     if len(body) != 1 + 3 * channels:
         raise _Damage(f"its frame header has {len(body) + 7} bytes for {channels} components")
-    found = [
+    components = [
         _Component(body[at], body[at + 1] >> 4, body[at + 1] & 15, body[at + 2])
         for at in range(1, len(body), 3)
     ]
-    for sides in ([one.across for one in found], [one.down for one in found]):
+    for sides in ([one.across for one in components], [one.down for one in components]):
         if not all(1 <= one <= 4 and max(sides) % one == 0 for one in sides):
-            words = ", ".join(f"{one.across} x {one.down}" for one in found)
+            words = ", ".join(f"{one.across} x {one.down}" for one in components)
             raise _Damage(f"its components are sampled {words}, which decoders refuse")
-    return found
+    return components
 
 
 def _scanned(components: list[_Component], scan: bytes) -> list[_Component]:
@@ -171,10 +171,10 @@ def _scanned(components: list[_Component], scan: bytes) -> list[_Component]:
     chosen = scan[1 : 1 + 2 * count : 2]
     if len(set(chosen)) < count or any(one not in known for one in chosen):
         raise _Damage(f"its scan is of components {list(chosen)}, its frame of {list(known)}")
-    found = [known[one] for one in chosen]
-    if count > 1 and sum(one.across * one.down for one in found) > _BLOCKS:
+    scanned = [known[one] for one in chosen]
+    if count > 1 and sum(one.across * one.down for one in scanned) > _BLOCKS:
         raise _Damage(f"its scan has more than {_BLOCKS} blocks a unit, which decoders refuse")
-    return found
+    return scanned
 
 
 def _check_coefficients(marker: int, scan: bytes) -> None:
@@ -204,21 +204,21 @@ def _check_huffman(tables: dict[int, _Table], scan: bytes, progressive: bool) ->
 
 def _quantisation(body: bytes) -> frozenset[int]:
     """The numbers of the quantisation tables in a segment."""
-    found, at = set(), 0
+    tables, at = set(), 0
     while at < len(body):
         number = body[at] & 15
         if number > 3:
             raise _Damage(f"a quantisation table has the number {number}")
-        found.add(number)
+        tables.add(number)
         at += 129 if body[at] >> 4 else 65
     if at != len(body):
         raise _Damage(f"its quantisation tables take {len(body)} bytes")
-    return frozenset(found)
+    return frozenset(tables)
 
 
 def _huffman(body: bytes) -> dict[int, _Table]:
     """The Huffman tables in a segment: a number, 16 counts of codes by length, their symbols."""
-    found, at = {}, 0
+    tables, at = {}, 0
     while at < len(body):
         number, counts = body[at], body[at + 1 : at + 17]
         if number & ~_AC > 3:
@@ -227,8 +227,8 @@ def _huffman(body: bytes) -> dict[int, _Table]:
         at += 17 + sum(counts)
         if at > len(body) or len(symbols) > 256:
             raise _Damage("a Huffman table is cut off")
-        found[number] = _Table(_fit(counts), max(symbols, default=0))
-    return found
+        tables[number] = _Table(_fit(counts), max(symbols, default=0))
+    return tables
 
 
 def _fit(counts: bytes) -> bool:

@@ -58,8 +58,8 @@ def squeezed(pixels: np.ndarray) -> np.ndarray:
 
 
 def _resized(image: Image.Image, side: int, part: tuple[float, ...] | None = None) -> np.ndarray:
-    found = image.resize((side, side), Image.Resampling.BILINEAR, box=part)  # type: ignore[arg-type]
-    return np.asarray(found)
+    resized = image.resize((side, side), Image.Resampling.BILINEAR, box=part)  # type: ignore[arg-type]
+    return np.asarray(resized)
 
 
 def perceptual_hash(thumb: np.ndarray) -> int:

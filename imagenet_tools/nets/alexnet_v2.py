@@ -80,13 +80,13 @@ def pool5_side(image_size: int) -> int:
 
 def shapes(num_classes: int, image_size: int) -> dict[str, tuple[int, ...]]:
     """Return variable name -> shape, in TF-Slim's order."""
-    found: dict[str, tuple[int, ...]] = {}
+    shape_of: dict[str, tuple[int, ...]] = {}
     channels = 3
 
     def add(name: str, kernel: int, filters: int) -> None:
         nonlocal channels
-        found[f"{SCOPE}/{name}/weights"] = (kernel, kernel, channels, filters)
-        found[f"{SCOPE}/{name}/biases"] = (filters,)
+        shape_of[f"{SCOPE}/{name}/weights"] = (kernel, kernel, channels, filters)
+        shape_of[f"{SCOPE}/{name}/biases"] = (filters,)
         channels = filters
 
     for layer in CONVOLUTIONS:
@@ -94,7 +94,7 @@ def shapes(num_classes: int, image_size: int) -> dict[str, tuple[int, ...]]:
     add("fc6", pool5_side(image_size), HIDDEN)
     add("fc7", 1, HIDDEN)
     add("fc8", 1, num_classes)
-    return found
+    return shape_of
 
 
 def forward(

@@ -34,23 +34,23 @@ class Source(NamedTuple):
 
 
 def _sources() -> dict[str, Source]:
-    found = {
+    sources = {
         REFERENCE: Source("alexnet", "alexnet_v2", "alexnet_v2_arg_scope", "alexnet_v2/fc8/biases"),
         "overfeat": Source(
             "overfeat", "overfeat", "overfeat_arg_scope", "overfeat/fc8/biases", 231
         ),
     }
     for name in ("vgg_a", "vgg_16", "vgg_19"):
-        found[name] = Source("vgg", name, "vgg_arg_scope", f"{name}/fc8/biases")
+        sources[name] = Source("vgg", name, "vgg_arg_scope", f"{name}/fc8/biases")
     for version, last, size in ((1, "0c", 224), (2, "1c", 224), (3, "1c", 299)):
         name = f"inception_v{version}"
         biases = f"InceptionV{version}/Logits/Conv2d_{last}_1x1/biases"
-        found[name] = Source(name, name, f"{name}_arg_scope", biases, size)
+        sources[name] = Source(name, name, f"{name}_arg_scope", biases, size)
     for version in (1, 2):
         for depth in (50, 101, 152, 200):
             module, name = f"resnet_v{version}", f"resnet_v{version}_{depth}"
-            found[name] = Source(module, name, "resnet_arg_scope", f"{name}/logits/biases")
-    return found
+            sources[name] = Source(module, name, "resnet_arg_scope", f"{name}/logits/biases")
+    return sources
 
 
 class SlimNet:
@@ -255,10 +255,10 @@ def _mended(seed: Any, part: Share) -> Iterator[None]:
 
 
 def _registered() -> dict[str, Source]:
-    found = _sources()
-    for name, source in found.items():
+    sources = _sources()
+    for name, source in sources.items():
         register_net(name, image_size=source.image_size, last=source.last)(SlimNet)
-    return found
+    return sources
 
 
 SOURCES = _registered()

@@ -170,8 +170,8 @@ def _words(text: str) -> str:
     return re.sub(r"`([^`]+)`|(?<![\w-])(--[a-z][a-z-]*)", _code, escaped)
 
 
-def _code(found: re.Match[str]) -> str:
-    return f"<code>{found[1]}</code>" if found[1] else f'<code class="option">{found[2]}</code>'
+def _code(match: re.Match[str]) -> str:
+    return f"<code>{match[1]}</code>" if match[1] else f'<code class="option">{match[2]}</code>'
 
 
 def _embedded(folder: Path, file: str, alt: str) -> str:

@@ -40,11 +40,11 @@ def look_up(image: np.ndarray, table: np.ndarray, out: np.ndarray) -> None:
 @njit(nogil=True, cache=True)
 def counts(image: np.ndarray) -> np.ndarray:
     """How many pixels have each level, int64 [3, 256]."""
-    pixels, found = image.reshape(-1, 3), np.zeros((3, 256), np.int64)
+    pixels, histogram = image.reshape(-1, 3), np.zeros((3, 256), np.int64)
     for i in range(pixels.shape[0]):
         for channel in range(3):
-            found[channel, pixels[i, channel]] += 1
-    return found
+            histogram[channel, pixels[i, channel]] += 1
+    return histogram
 
 
 @njit(nogil=True, cache=True)

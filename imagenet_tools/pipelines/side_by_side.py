@@ -36,14 +36,14 @@ def side_by_side(described: Sequence[Mapping[str, Any]]) -> list[Line]:
     A step that all have stands in a line of its own. Of parameters those are listed that all have,
     or that are not at their default; what the others do, the steps of their owner say.
     """
-    found: list[Line] = []
+    lines: list[Line] = []
     for part in dict.fromkeys(part for one in described for part in one["steps"]):
-        found += _steps(part, [one["steps"].get(part, []) for one in described])
-        found += _parameters(part, [one["parameters"].get(part, {}) for one in described])
+        lines += _steps(part, [one["steps"].get(part, []) for one in described])
+        lines += _parameters(part, [one["parameters"].get(part, {}) for one in described])
     for name in described[0]["universal"]:
         each = tuple(text(one["universal"][name]) for one in described)
-        found.append(Line("every pipeline", name, each))
-    return [*found, Line("range", "values out", tuple(map(values_out, described)))]
+        lines.append(Line("every pipeline", name, each))
+    return [*lines, Line("range", "values out", tuple(map(values_out, described)))]
 
 
 def _steps(part: str, steps: Sequence[Sequence[str]]) -> list[Line]:

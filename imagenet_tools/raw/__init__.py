@@ -71,40 +71,40 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
     looked_for = []
     for name in LAYOUTS:
         layout = importlib.import_module(f"imagenet_tools.raw.{name}")
-        found = layout.find(place, options)
-        if found is not None:
-            _refuse_empty(found)
-            if boxes is not None and not found.boxes_source:
-                raise ValueError(f"--boxes {boxes}: {found.layout} takes no boxes")
-            return _named_gaps(_named_strays(replace(found, looked_for=layout.LOOKED_FOR)))
+        raw_set = layout.find(place, options)
+        if raw_set is not None:
+            _refuse_empty(raw_set)
+            if boxes is not None and not raw_set.boxes_source:
+                raise ValueError(f"--boxes {boxes}: {raw_set.layout} takes no boxes")
+            return _named_gaps(_named_strays(replace(raw_set, looked_for=layout.LOOKED_FOR)))
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
     )
 
 
-def _refuse_empty(found: RawSet) -> None:
-    empty = [name for name, part in found.splits.items() if not len(part)]
-    if empty or not found.splits:
-        raise ValueError(f"{found.description}: no image in {', '.join(empty) or 'any split'}")
+def _refuse_empty(raw_set: RawSet) -> None:
+    empty = [name for name, part in raw_set.splits.items() if not len(part)]
+    if empty or not raw_set.splits:
+        raise ValueError(f"{raw_set.description}: no image in {', '.join(empty) or 'any split'}")
 
 
-def _named_strays(found: RawSet) -> RawSet:
+def _named_strays(raw_set: RawSet) -> RawSet:
     """The data set; its description says which images have the names of other classes."""
-    if found.label_convention != imagenet.IMAGENET_CONVENTION:
-        return found
-    strays = filter(None, map(validation.elsewhere, found.splits.values()))
-    return replace(found, description="; ".join([found.description, *strays]))
+    if raw_set.label_convention != imagenet.IMAGENET_CONVENTION:
+        return raw_set
+    strays = filter(None, map(validation.elsewhere, raw_set.splits.values()))
+    return replace(raw_set, description="; ".join([raw_set.description, *strays]))
 
 
-def _named_gaps(found: RawSet) -> RawSet:
+def _named_gaps(raw_set: RawSet) -> RawSet:
     """The data set; its description says it where a split is not there (an archive alone, say)."""
-    gaps = [name for name in SPLITS if name not in found.splits]
-    if not gaps or found.unsplit:  # which says so itself
-        return found
-    reason = found.refused.get(gaps[0])
+    gaps = [name for name in SPLITS if name not in raw_set.splits]
+    if not gaps or raw_set.unsplit:  # which says so itself
+        return raw_set
+    reason = raw_set.refused.get(gaps[0])
     gap = f"no {gaps[0]} split" if reason is None else f"the {gaps[0]} split is refused: {reason}"
-    return replace(found, description=f"{found.description}; {gap}")
+    return replace(raw_set, description=f"{raw_set.description}; {gap}")
 
 
 def _contents(place: Path) -> str:

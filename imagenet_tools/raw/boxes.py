@@ -98,7 +98,7 @@ class Boxes:
         unused = []
         images = _images(splits, self.of)
         classes = frozenset(info.key for part in splits.values() for info in part.classes)
-        for name, found in self.of.items():
+        for name, boxes_of in self.of.items():
             owners = _owners(name, images[_stem(name)], classes)
             if len(owners) > 1:
                 both = ", ".join(f"{split} {key}" for split, key in owners[:3])
@@ -109,7 +109,7 @@ class Boxes:
             if not owners:
                 unused.append(name)
             for split, key in owners:
-                boxes[split][key] = (*boxes[split].get(key, ()), *found)
+                boxes[split][key] = (*boxes[split].get(key, ()), *boxes_of)
         count = sum(map(len, boxes.values()))
         words = [f"{self.source}: boxes of {count:,} images"]
         words += [f"{times:,} {what}" for what, times in sorted(self.odd.items())]
@@ -138,12 +138,12 @@ Owner = tuple[str, str]  # split and key of an image
 
 def _images(splits: dict[str, Any], names: Iterable[str]) -> dict[str, list[Owner]]:
     """Stem -> the images that have it, of those that are asked for."""
-    found: dict[str, list[Owner]] = {_stem(name): [] for name in names}
+    owners_of: dict[str, list[Owner]] = {_stem(name): [] for name in names}
     for split, part in splits.items():
         for key in iter(part.keys()):
-            if (owners := found.get(_stem(key))) is not None:
+            if (owners := owners_of.get(_stem(key))) is not None:
                 owners.append((split, key))
-    return found
+    return owners_of
 
 
 def _owners(name: str, images: list[Owner], classes: frozenset[str]) -> list[Owner]:
@@ -179,7 +179,7 @@ def load(asked: str | None, root: Path) -> Boxes:
 def from_csv(path: Path) -> Boxes:
     """TF-Slim's list: file name, xmin, ymin, xmax, ymax a line, in parts of the image or in pixels,
     with a heading or none. Or Kaggle's."""
-    found = Boxes(path.name)
+    boxes = Boxes(path.name)
     rows = list(_csv_rows(path))
     if rows and [word.strip() for word in rows[0][1]] == KAGGLE:
         return from_solutions([path])
@@ -191,8 +191,8 @@ def from_csv(path: Path) -> Boxes:
             if all(side <= 1 for side in one.box) and any(side % 1 for side in one.box):
                 raise ValueError(f"{one.where}: parts of an image, among boxes in pixels")
             one = one._replace(box=PixelBox(*one.box))
-        found.add(one)
-    return found
+        boxes.add(one)
+    return boxes
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -236,14 +236,14 @@ def from_xml(folder: Path) -> Boxes:
     """ImageNet's annotation folders: <class>/<image>.xml, PASCAL VOC's form."""
     from imagenet_tools import storage
 
-    found = Boxes(folder.name)
+    boxes = Boxes(folder.name)
     paths = sorted(folder.rglob("*.xml"))
     for path, read in zip(
         paths, storage.ahead(xml_boxes, paths, storage.is_remote(folder)), strict=True
     ):
         for box in read():
-            found.add(Row(str(path.relative_to(folder)), box, str(path)))
-    return found
+            boxes.add(Row(str(path.relative_to(folder)), box, str(path)))
+    return boxes
 
 
 def xml_boxes(path: Path) -> list[Box]:
@@ -272,12 +272,12 @@ def xml_boxes(path: Path) -> list[Box]:
 def from_solutions(paths: Iterable[Path]) -> Boxes:
     """Kaggle's LOC_train_solution.csv and LOC_val_solution.csv."""
     paths = list(paths)
-    found = Boxes(", ".join(path.name for path in paths))
+    boxes = Boxes(", ".join(path.name for path in paths))
     for path in paths:
         for image, objects in solution(path):
             for _, box in objects:
-                found.add(Row(image, box, f"{path}: {image}"))
-    return found
+                boxes.add(Row(image, box, f"{path}: {image}"))
+    return boxes
 
 
 def solution(path: Path) -> Iterator[tuple[str, list[tuple[str, PixelBox]]]]:

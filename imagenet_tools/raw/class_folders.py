@@ -148,11 +148,11 @@ def _choose(
     if not present and "train" not in parts and inside["validation"].images:
         present = set(imagenet.synsets())
     if not present:
-        found = Intake()
+        outside = Intake()
         for split, one in inside.items():
-            found.leave_all((reason, f"{split}/{name}") for reason, name in one.left_out)
-            found.leave_all((intake.OUTSIDE, f"{split}/{name}") for name in one.images)
-        notes = "; ".join([f"{root}: {classes.NO_CLASS}", *found.notes()])
+            outside.leave_all((reason, f"{split}/{name}") for reason, name in one.left_out)
+            outside.leave_all((intake.OUTSIDE, f"{split}/{name}") for name in one.images)
+        notes = "; ".join([f"{root}: {classes.NO_CLASS}", *outside.notes()])
         raise ValueError(notes)
     return classes.choose(present, options.labels, seen, words)
 

@@ -144,13 +144,13 @@ def names_file(folders: Iterable[Path]) -> tuple[Path, list[ClassInfo]] | None:
     numbered = [re.fullmatch(r"([0-9]{1,7})\s*[:,\t ]\s*(.+)", line) for line in lines]
     if lines and all(numbered):
         lines = _by_number(path, [one.groups() for one in numbered if one])
-    found = []
+    classes = []
     for line in lines:
         key, _, words = line.partition("\t") if "\t" in line else line.partition(" ")
-        found.append(info(key, words.strip()) if SYNSET.fullmatch(key) else info(line))
-    if imagenet_order(found) is None:  # ImageNet's words have a crane and a maillot too many
-        _refuse_twice(found, str(path))
-    return path, found
+        classes.append(info(key, words.strip()) if SYNSET.fullmatch(key) else info(line))
+    if imagenet_order(classes) is None:  # ImageNet's words have a crane and a maillot too many
+        _refuse_twice(classes, str(path))
+    return path, classes
 
 
 def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:

@@ -36,18 +36,18 @@ def read(path: Path) -> tuple[dict[int, str], list[int]]:
 
     try:
         with tarfile.open(fileobj=io.BytesIO(path.read_bytes()), mode="r:gz") as archive:
-            found = {}
+            content = {}
             for member in archive:
                 for wanted in (META, TRUTH):
                     if member.name.endswith(wanted) and member.isreg():
                         file = archive.extractfile(member)
-                        found[wanted] = file.read() if file else b""
-        synsets = loadmat(io.BytesIO(found[META]), squeeze_me=True)["synsets"]
+                        content[wanted] = file.read() if file else b""
+        synsets = loadmat(io.BytesIO(content[META]), squeeze_me=True)["synsets"]
         table = {
             int(row["ILSVRC2012_ID"]): str(row["WNID"])
             for row in synsets
             if int(row["num_children"]) == 0
         }
-        return table, [int(line) for line in found[TRUTH].split()]
+        return table, [int(line) for line in content[TRUTH].split()]
     except Exception as error:  # of foreign bytes, scipy raises anything
         raise DamagedData(f"{path}: not a readable ILSVRC2012 devkit ({error!r})") from error

@@ -101,11 +101,11 @@ def _sorted(
 def _check_mapping(path: Path) -> None:
     """Compare Kaggle's classes, `synset words` a line, with the shipped ones."""
     lines = intake.text_of(path).splitlines()
-    found = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
-    if strange := sorted(found ^ set(imagenet.synsets())):
+    synsets = {line.split(maxsplit=1)[0] for line in lines if line.strip()}
+    if strange := sorted(synsets ^ set(imagenet.synsets())):
         raise DamagedData(
-            f"{path} has {len(found):,} classes, and {strange[0]} is in it or in ImageNet's 1,000, "
-            "not in both; it is damaged or of another data set"
+            f"{path} has {len(synsets):,} classes, and {strange[0]} is in it or in ImageNet's "
+            "1,000, not in both; it is damaged or of another data set"
         )
 
 
@@ -153,8 +153,8 @@ def _boxes(root: Path, options: Options) -> boxes.Boxes:
     annotations = root / "ILSVRC" / "Annotations" / "CLS-LOC"
     if options.boxes is None and annotations.is_dir():
         return boxes.from_xml(annotations)
-    found = boxes.load(options.boxes, root)
-    if found.source:
-        return found
+    given = boxes.load(options.boxes, root)
+    if given.source:
+        return given
     paths = [root / name for name in (TRAIN_SOLUTION, SOLUTION)]
     return boxes.from_solutions(path for path in paths if path.is_file())

@@ -43,27 +43,27 @@ def entries(folder: str | os.PathLike[str], root: str = "") -> Listed:
 
     Raises ValueError for a symlink that leads back to a folder it is in.
     """
-    found = Listed([], [], [], [])
+    listed = Listed([], [], [], [])
     if storage.is_remote(folder):
         for one in storage.place(folder).iterdir():
             path, kind = str(one), "folder" if one.is_dir() else "file"
             size = 0 if kind == "folder" else one.stat().st_size
-            _tell(found, path, one.name, kind, size)
+            _tell(listed, path, one.name, kind, size)
     else:
         inside = ""
         with os.scandir(folder) as listing:
             for entry in listing:
                 if entry.is_file(follow_symlinks=False) and intake.by_name(entry.name):
-                    found.images.append(entry.name)  # nearly all are; the rest costs more
+                    listed.images.append(entry.name)  # nearly all are; the rest costs more
                     continue
                 linked = entry.is_symlink()
                 inside = inside or (os.path.realpath(folder) if linked else "")
-                _tell(found, entry.path, entry.name, _kind(entry, inside if linked else ""))
+                _tell(listed, entry.path, entry.name, _kind(entry, inside if linked else ""))
                 if linked and root and _leads_out(entry.path, inside, root):
-                    found.links.append(entry.name)
-    for names in found:
+                    listed.links.append(entry.name)
+    for names in listed:
         names.sort()
-    return found
+    return listed
 
 
 def _kind(entry: os.DirEntry[str], inside: str) -> str:
@@ -85,23 +85,23 @@ def _kind(entry: os.DirEntry[str], inside: str) -> str:
         raise ValueError(f"{entry.path}: a symlink loop ({error.strerror})") from error
 
 
-def _tell(found: Listed, path: str, name: str, kind: str, size: int = intake.HEAD) -> None:
+def _tell(listed: Listed, path: str, name: str, kind: str, size: int = intake.HEAD) -> None:
     """Put an entry where it belongs. What has an image's name is one, and where it cannot be read
     it is a damaged one."""
     if kind == "folder":
         if intake.is_junk(name):
-            found.left_out.append((intake.JUNK_FOLDERS, name))
+            listed.left_out.append((intake.JUNK_FOLDERS, name))
         else:
-            found.folders.append(name)
+            listed.folders.append(name)
         return
     image = intake.by_name(name)
     if image is None and kind == "file":
         image = intake.is_image(intake.head_of(path, size))
     if image:
-        found.images.append(name)
+        listed.images.append(name)
     else:
         reason = intake.reason(name) if kind == "file" else kind.removeprefix("a ")
-        found.left_out.append((reason, name))
+        listed.left_out.append((reason, name))
 
 
 def _leads_out(path: str, inside: str, root: str) -> bool:
@@ -156,16 +156,16 @@ def above(root: Path, place: Path, seen: Intake) -> None:
 
 def class_images(folder: str, root: str = "") -> Listed:
     """The images of a class, in its subfolders too (`sub/a.jpg`)."""
-    found = entries(folder, root)
-    deeper = [(name, class_images(os.path.join(folder, name), root)) for name in found.folders]
-    found.folders.clear()
+    listed = entries(folder, root)
+    deeper = [(name, class_images(os.path.join(folder, name), root)) for name in listed.folders]
+    listed.folders.clear()
     for name, inside in deeper:
         if not inside.images:
-            found.left_out.append((intake.EMPTY, name))
-        found.images.extend(f"{name}/{image}" for image in inside.images)
-        found.left_out.extend((reason, f"{name}/{entry}") for reason, entry in inside.left_out)
-        found.links.extend(f"{name}/{entry}" for entry in inside.links)
-    return found
+            listed.left_out.append((intake.EMPTY, name))
+        listed.images.extend(f"{name}/{image}" for image in inside.images)
+        listed.left_out.extend((reason, f"{name}/{entry}") for reason, entry in inside.left_out)
+        listed.links.extend(f"{name}/{entry}" for entry in inside.links)
+    return listed
 
 
 def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> Iterator[Entry]:
@@ -179,14 +179,14 @@ def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> I
         )
         pairs = zip(names, containers, listed, strict=True)
         for number, (name, container, listing) in enumerate(pairs, 1):
-            found = listing()
+            inside = listing()
             where = f"{os.path.basename(folder)}/{name}"
-            if not found.images:
+            if not inside.images:
                 seen.leave(intake.EMPTY, f"{where}/")
-            seen.leave_all((reason, f"{where}/{entry}") for reason, entry in found.left_out)
-            for link in found.links:
+            seen.leave_all((reason, f"{where}/{entry}") for reason, entry in inside.left_out)
+            for link in inside.links:
                 seen.say(intake.LINKED_OUT, f"{where}/{link}")
-            for image in (one for one in found.images if "/" in one):
+            for image in (one for one in inside.images if "/" in one):
                 seen.say("in subfolders of their class", f"{where}/{image}")
-            yield from (Entry(container, filename, number) for filename in found.images)
-            bar.update(len(found.images))
+            yield from (Entry(container, filename, number) for filename in inside.images)
+            bar.update(len(inside.images))

@@ -91,17 +91,17 @@ def _looks_right(path: Path, place: Path) -> bool:
 
 
 def _read(place: Path, path: Path, split: str, seen: Intake) -> ListFile:
-    found = rows.read(path, str(place))
-    for heading in found.unused:
+    content = rows.read(path, str(place))
+    for heading in content.unused:
         seen.say(f"columns of {path.name} that are not used", heading)
-    distinct = _distinct(found.rows, path, seen)
-    return ListFile(path, _image_folder(place, path, split, distinct), distinct, found.numbers)
+    distinct = _distinct(content.rows, path, seen)
+    return ListFile(path, _image_folder(place, path, split, distinct), distinct, content.numbers)
 
 
-def _distinct(found: list[Row], path: Path, seen: Intake) -> list[Row]:
+def _distinct(rows_given: list[Row], path: Path, seen: Intake) -> list[Row]:
     """The rows, each image once. Raises ValueError for an image under two labels."""
     of_name: dict[str, Row] = {}
-    for row in found:
+    for row in rows_given:
         former = of_name.setdefault(row.name, row)
         if former.label != row.label:
             raise ValueError(
@@ -178,7 +178,7 @@ def _by_synsets(folders: dict[str, set[int]]) -> bool:
 
     Raises ValueError where they do not agree.
     """
-    pairs = [(name, label) for name, found in folders.items() for label in sorted(found)]
+    pairs = [(name, label) for name, labels in folders.items() for label in sorted(labels)]
     named = sorted((name, label) for name, label in pairs if name in imagenet.label_of())
     wrong = [(name, label) for name, label in named if imagenet.label_of()[name] != label + 1]
     if wrong:
@@ -274,13 +274,13 @@ def _count_left(
                 seen.leave(reason, full.removeprefix(f"{root}/"))
 
 
-def _image_folder(place: Path, path: Path, split: str, found: list[Row]) -> str:
+def _image_folder(place: Path, path: Path, split: str, distinct: list[Row]) -> str:
     """The folder that the paths are relative to: the one in which one of the first exists."""
     names = listing.SPLIT_FOLDERS[split]
     tried = dict.fromkeys([place, path.parent, *(place / name for name in names), place / "images"])
-    for row in found[:100]:
+    for row in distinct[:100]:
         for folder in tried:
             if (folder / row.name).is_file():
                 return str(folder)
     where = ", ".join(str(folder) for folder in tried)
-    raise ValueError(f"{path} names {found[0].name}, which is in none of {where}")
+    raise ValueError(f"{path} names {distinct[0].name}, which is in none of {where}")

@@ -43,20 +43,20 @@ def _files(root: Path, split: str) -> list[Path]:
     """
     if not root.is_dir():
         return []
-    found = {}
+    files_of = {}
     for name in listing.SPLIT_FOLDERS[split]:
         paths = [*root.glob(f"{name}[-_.]*parquet")]
         if (root / name).is_dir():
             paths += (root / name).glob("*.parquet")
         files = [path for path in paths if path.name.endswith(".parquet") and path.is_file()]
         if files:
-            found[name] = sorted(files)
-    if len(found) > 1:
+            files_of[name] = sorted(files)
+    if len(files_of) > 1:
         raise ValueError(
-            f"{root} has files of {' and '.join(found)}, both names of the {split} split; move "
+            f"{root} has files of {' and '.join(files_of)}, both names of the {split} split; move "
             "away those that are not meant"
         )
-    return next(iter(found.values()), [])
+    return next(iter(files_of.values()), [])
 
 
 def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
@@ -67,7 +67,7 @@ def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Option
     columns_there = {name for paths in files.values() for path in paths for name in _columns(path)}
     for name in sorted(columns_there - {"image", "label"}):
         seen.say("columns that are not used", name)
-    present = list({one for found in labels.values() for part in found for one in set(part)})
+    present = list({one for by_split in labels.values() for part in by_split for one in set(part)})
     if not present:
         raise ValueError(f"{root}: no image in {', '.join(files)}")
     numbering = _numbering(root, files, present, options, seen)
@@ -254,12 +254,12 @@ def read_row(image: RawImage, keep: bool = False) -> bytes:
     raise DamagedData(f"{image.path}: there is no row {image.row}")
 
 
-def to_copy(found: RawSet) -> int:
+def to_copy(raw_set: RawSet) -> int:
     """Bytes of a store's files that a build of the data set will copy into the cache.
 
     Raises OSError where they do not fit.
     """
-    paths = {path for part in found.splits.values() for path in part.containers}
+    paths = {path for part in raw_set.splits.values() for path in part.containers}
     remote = [path for path in paths if path.endswith(".parquet") and storage.is_remote(path)]
     if not remote:
         return 0

@@ -70,25 +70,25 @@ def read(path: Path, root: str) -> Rows:
     """
     lines = list(numbered(intake.text_of(path)))
     columns = columns_of([line for _, line in lines[:2]], path)
-    found, numbers = list[Row](), True
+    rows, numbers = list[Row](), True
     for number, line in lines[columns.heading :]:
         where = f"{path}, line {number}"
         fields = _fields(line, columns.separator)
         label = fields[columns.label] if len(fields) == columns.width else ""
         is_number = NUMBER.fullmatch(label) is not None
-        numbers = numbers if found else is_number
+        numbers = numbers if rows else is_number
         if numbers and is_number:
             label = str(int(label))
         elif numbers or is_number or _is_no_label(label):
             wanted = "a label from 0" if numbers else "a class's name for a label"
-            wanted = wanted if found else "a label from 0, or a class's name for one"
+            wanted = wanted if rows else "a label from 0, or a class's name for one"
             shown = intake.printable(line[:80])
             raise ValueError(f"{where}: {shown!r} is not `path label` with {wanted}")
         # Few labels for many rows: each is kept once.
-        found.append(Row(_relative(fields[columns.path], root, where), sys.intern(label), number))
-    if not found:
+        rows.append(Row(_relative(fields[columns.path], root, where), sys.intern(label), number))
+    if not rows:
         raise ValueError(f"{path} has no row")
-    return Rows(found, numbers, columns.others)
+    return Rows(rows, numbers, columns.others)
 
 
 def numbered(text: str) -> Iterator[tuple[int, str]]:
@@ -128,8 +128,8 @@ def columns_of(first: list[str], source: Path) -> Columns:
     return Columns(separator, True, path, label, others, len(head))
 
 
-def _first(found: Sequence[object], otherwise: int) -> int:
-    return next((at for at, one in enumerate(found) if one), otherwise)
+def _first(values: Sequence[object], otherwise: int) -> int:
+    return next((at for at, one in enumerate(values) if one), otherwise)
 
 
 def _is_heading(fields: list[str], over_names: bool) -> bool:
@@ -161,8 +161,8 @@ def _split(line: str, separator: str) -> list[str]:
 def _fields(line: str, separator: str | None) -> list[str]:
     if separator is None:
         forms = (_QUOTED, _NAMED, _LAST)
-        found = next(filter(None, (form.fullmatch(line) for form in forms)), None)
-        fields = list(found.groups()) if found else [line]
+        match = next(filter(None, (form.fullmatch(line) for form in forms)), None)
+        fields = list(match.groups()) if match else [line]
     else:
         fields = _split(line, separator)
     return [_bare(one.strip()) for one in fields]

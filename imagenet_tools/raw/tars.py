@@ -181,13 +181,13 @@ class Held:
 
 def _pax(data: bytes, where: str) -> dict[str, bytes]:
     """PAX records: `length key=value` and a line end each."""
-    found, at = {}, 0
+    fields, at = {}, 0
     while at < len(data) and data[at]:
         length = data[at : at + 20].split(b" ", 1)[0]
         size = int(length) if length.isdigit() and len(length) < 9 else 0
         key, equals, value = data[at + len(length) + 1 : at + size - 1].partition(b"=")
         if not equals or at + size > len(data):
             raise DamagedData(f"{where}: a PAX header cannot be read at its byte {at:,}")
-        found[key.decode("utf-8", "surrogateescape")] = value
+        fields[key.decode("utf-8", "surrogateescape")] = value
         at += size
-    return found
+    return fields

@@ -47,12 +47,12 @@ def find(place: Path, options: Options) -> RawSet | None:
         splits["validation"] = columns("validation", numbering.classes, entries)
     listing.above(root, place, seen)
     listing.beside(root, {"train", "val", WNIDS, WORDS, *boxes.USUAL}, seen, place)
-    found = boxes.load(options.boxes, root)
-    if not found.source:
-        found = boxes.Boxes("Tiny ImageNet's annotations")
+    given = boxes.load(options.boxes, root)
+    if not given.source:
+        given = boxes.Boxes("Tiny ImageNet's annotations")
         for row in rows:
-            found.add(boxes.Row(f"{row.synset}/{row.name}", row.box, row.where))
-    splits, source = found.attached(splits)
+            given.add(boxes.Row(f"{row.synset}/{row.name}", row.box, row.where))
+    splits, source = given.attached(splits)
     return RawSet.described(
         "Tiny ImageNet",
         f"Tiny ImageNet under {root}",
@@ -110,8 +110,8 @@ def _val(
 ) -> Iterator[Entry]:
     """The images that val_annotations.txt names, and those that were sorted into class folders;
     others are counted, as are rows without one."""
-    found = _distinct(_rows(folder / TRUTH) if (folder / TRUTH).exists() else (), seen)
-    rows.extend(found)
+    distinct = _distinct(_rows(folder / TRUTH) if (folder / TRUTH).exists() else (), seen)
+    rows.extend(distinct)
     around = listing.entries(folder)
     synsets = [name for name in around.folders if name in numbering.label_of]
     put = dict[str, str]()
@@ -121,7 +121,7 @@ def _val(
             yield entry
     listed = listing.entries(folder / "images") if (folder / "images").is_dir() else None
     present = set(listed.images) if listed else set()
-    for row in found:
+    for row in distinct:
         if row.synset not in numbering.label_of:
             raise ValueError(f"{row.where}: {row.synset} is not in {WNIDS}")
         if put.get(row.name, row.synset) != row.synset:
@@ -133,7 +133,7 @@ def _val(
         if row.name not in present:
             seen.say(f"rows of {TRUTH} whose file is not there", row.name)
         yield Entry(str(folder / "images"), row.name, numbering.label_of[row.synset])
-    for name in sorted(present - {row.name for row in found}):
+    for name in sorted(present - {row.name for row in distinct}):
         seen.leave(f"not in {TRUTH}", f"val/images/{name}")
     if listed:
         _count_beside(listed._replace(images=[]), "val/images", seen, folders=True)

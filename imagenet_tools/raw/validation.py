@@ -22,12 +22,12 @@ class UnknownLabel(ValueError):
 def known_label(filename: str) -> int | None:
     """The label 1..1000 of ILSVRC2012_val_00000001 .. _00050000, from the list shipped with us;
     None for any other name, and for one that names another synset."""
-    found = NAME.fullmatch(filename)
-    number = int(found.group(1)) if found else 0
+    match = NAME.fullmatch(filename)
+    number = int(match.group(1)) if match else 0
     if not 1 <= number <= imagenet.VALIDATION_IMAGES:
         return None
     label = imagenet.validation_labels()[number - 1]
-    said = found.group(2) if found else None
+    said = match.group(2) if match else None
     return label if said in (None, imagenet.synsets()[label - 1]) else None
 
 
@@ -75,15 +75,15 @@ def elsewhere(part: RawSplit) -> str:
     """In words, of a split that is numbered as ImageNet: the images whose names begin with the
     synset of another class than they lie in; "" where there are none."""
     numbers, synsets = imagenet.label_of(), imagenet.synsets()
-    found = [
+    strays = [
         (name, label)
         for name, label in zip(part.filenames(), part.labels.tolist(), strict=True)
         if name[9:10] == "_" and numbers.get(name[:9], label) != label
     ]
-    if not found:
+    if not strays:
         return ""
-    name, label = found[0]
-    return f"{len(found):,} images named after another class ({name} in {synsets[label - 1]})"
+    name, label = strays[0]
+    return f"{len(strays):,} images named after another class ({name} in {synsets[label - 1]})"
 
 
 def synset_labels(path: Path, names: list[str]) -> dict[str, int]:

@@ -50,7 +50,7 @@ def near(hashes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
     """
     first, second = hashes, hashes if others is None else others
     mine, theirs = np.flatnonzero(~blank(first)), np.flatnonzero(~blank(second))
-    found = [np.zeros((0, 2), np.int64)]
+    close = [np.zeros((0, 2), np.int64)]
     for shift in range(0, 64, _PART):
         key, table = (_part(one, shift) for one in (first[mine], second[theirs]))
         order = np.argsort(table, kind="stable")
@@ -64,8 +64,8 @@ def near(hashes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
             if others is None:
                 pairs = pairs[pairs[:, 0] < pairs[:, 1]]
             differ = _ones(first[pairs[:, 0]] ^ second[pairs[:, 1]])
-            found.append(pairs[differ <= likeness.NEAR])
-    return np.unique(np.concatenate(found), axis=0)
+            close.append(pairs[differ <= likeness.NEAR])
+    return np.unique(np.concatenate(close), axis=0)
 
 
 def _part(hashes: np.ndarray, shift: int) -> np.ndarray:
@@ -93,8 +93,8 @@ def grouped(hashes: np.ndarray, look: Look, own: int | None = None) -> np.ndarra
     images of one shade are a group: a net has one answer for them all.
     """
     own = len(hashes) if own is None else own
-    found = [near(hashes[:own]), near(hashes[:own], hashes[own:]) + [0, own]]
-    close = np.concatenate(found).tolist()
+    near_pairs = [near(hashes[:own]), near(hashes[:own], hashes[own:]) + [0, own]]
+    close = np.concatenate(near_pairs).tolist()
     seen = look(sorted({at for pair in close for at in pair}))
     pairs = [(a, b) for a, b in close if likeness.alike(seen[a], seen[b])]
     shades = hashes[:own][blank(hashes[:own]) & (hashes[:own] != np.uint64(likeness.UNKNOWN))]
@@ -118,11 +118,11 @@ def groups(folder: str | os.PathLike[str], split: str) -> np.ndarray:
     kept = Path(os.path.dirname(shard_paths(folder, split)[0])) / file_name(split)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
         return _read(kept, reader)
-    found = _look(reader)
+    group = _look(reader)
     with contextlib.suppress(OSError):  # a folder that is only read
-        several = [np.flatnonzero(found == one).tolist() for one in _repeated(found)]
+        several = [np.flatnonzero(group == one).tolist() for one in _repeated(group)]
         write_json(kept, {"version": VERSION, "data": reader.digest, "groups": several})
-    return found
+    return group
 
 
 def file_name(split: str) -> str:
@@ -134,15 +134,15 @@ def _read(path: Path, reader: RecordReader) -> np.ndarray:
     content = json_file.read(path)
     if (content["version"], content["data"]) != (VERSION, reader.digest):
         raise ValueError(f"{path} is of other records")
-    found = np.arange(len(reader), dtype=np.int32)
+    group = np.arange(len(reader), dtype=np.int32)
     for members in content["groups"]:
-        found[members] = members[0]
-    return found
+        group[members] = members[0]
+    return group
 
 
-def _repeated(found: np.ndarray) -> np.ndarray:
+def _repeated(group: np.ndarray) -> np.ndarray:
     """The numbers of the groups of several images."""
-    return np.flatnonzero(np.bincount(found) > 1)
+    return np.flatnonzero(np.bincount(group) > 1)
 
 
 def _look(reader: RecordReader) -> np.ndarray:

@@ -65,8 +65,8 @@ class _Records:
             name, facts = self.shards[shard]
             held = (wanted[shard_of == shard] - self.ends[shard]).tolist()
             with storage.local_copy(self.place / name) as path:
-                found = tfrecord.read_at(path, [facts.starts[at] for at in held])
-                for at, data in zip(held, found, strict=True):
+                examples = tfrecord.read_at(path, [facts.starts[at] for at in held])
+                for at, data in zip(held, examples, strict=True):
                     example = schema.decode_example(data)
                     where = At(name, at, text(example, schema.FILENAME))
                     yield int(self.ends[shard]) + at, where, example
@@ -78,16 +78,16 @@ def copies(place: Path, facts: Mapping[str, ShardFacts]) -> list[RecordProblem]:
     both = train.of("contents"), validation.of("contents")
     common = np.intersect1d(*both)
     common = common[common != 0]
-    found: list[dict[int, tuple[At, dict[str, list[Any]]]]] = []
+    by_split: list[dict[int, tuple[At, dict[str, list[Any]]]]] = []
     for records, hashes in zip((train, validation), both, strict=True):
         first = {
             int(hashes[at]): at for at in np.flatnonzero(np.isin(hashes, common))[::-1].tolist()
         }
         by_number = {number: (at, image) for number, at, image in records.at(list(first.values()))}
-        found.append({value: by_number[at] for value, at in first.items()})
+        by_split.append({value: by_number[at] for value, at in first.items()})
     problems = []
     for value in common.tolist():
-        (one, image), (other, second) = found[0][value], found[1][value]
+        (one, image), (other, second) = by_split[0][value], by_split[1][value]
         if image.get(schema.ENCODED) == second.get(schema.ENCODED):
             reason = f"the same image as {other}"
             problems.append(RecordProblem(one.file, one.record, one.name, reason))

@@ -53,8 +53,8 @@ def decode(record: bytes) -> tuple[Features, bytes]:
     height, width, image_format, label, synset, words, name = (example[key][0] for key in _SINGLE)
     key = f"{_text(synset)}/{_text(name)}"
     boxes = _boxes(example)
-    found = Features(height, width, _text(image_format), label, _text(words), key, boxes)
-    return found, example[schema.ENCODED][0]
+    features = Features(height, width, _text(image_format), label, _text(words), key, boxes)
+    return features, example[schema.ENCODED][0]
 
 
 def parse_head(head: bytes, size: int) -> tuple[Features, int] | None:

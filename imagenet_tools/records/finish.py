@@ -58,7 +58,7 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
             for file in files
         ]
         done = zip(files, storage.ahead(finished, tasks, storage.is_remote(place)), strict=True)
-        results = {file: result for file, found in done if (result := found()) is not None}
+        results = {file: result for file, parsed in done if (result := parsed()) is not None}
         missing = [file for file in files if file not in results]
         if missing:
             raise Unfinished(_gaps(journal, missing, files))
@@ -95,8 +95,8 @@ def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -
 
 def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
     def notes(kind: str) -> tuple[Note, ...]:
-        found = [note for result in results.values() for note in result.notes[kind]]
-        return tuple(sorted(found, key=lambda note: note["key"]))
+        collected = [note for result in results.values() for note in result.notes[kind]]
+        return tuple(sorted(collected, key=lambda note: note["key"]))
 
     from imagenet_tools import __version__
 
@@ -132,9 +132,9 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
 
 def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
     """Raise DamagedData where damaged images left a shard unwritten, or left it empty."""
-    found = [note for result in results.values() for note in result.notes["damaged"]]
-    if found:
-        raise DamagedData(_list_damaged(sorted(found, key=lambda note: note["key"])))
+    damaged = [note for result in results.values() for note in result.notes["damaged"]]
+    if damaged:
+        raise DamagedData(_list_damaged(sorted(damaged, key=lambda note: note["key"])))
     empty = sorted(file for file, result in results.items() if result.shard is None)
     if empty:
         raise DamagedData(f"no usable image is left for {', '.join(empty)}; use fewer shards")

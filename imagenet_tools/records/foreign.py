@@ -73,8 +73,8 @@ def find(folder: Path) -> Foreign | None:
 
 
 def _split(name: str) -> str:
-    found = NAME.fullmatch(name)
-    stem = (found and found["name"]) or name
+    match = NAME.fullmatch(name)
+    stem = (match and match["name"]) or name
     return re.sub(r"\.tfrecords?$", "", stem).rsplit("-", 1)[-1]
 
 
@@ -102,9 +102,9 @@ def _part(folder: Path, names: list[str]) -> Part:
         size += sum(lengths)
         if sum(lengths) != os.path.getsize(folder / name):
             problems.append(f"{folder / name}: it ends within a record")
-    series = [found for name in names if (found := NAME.fullmatch(name)) and found["total"]]
-    for total in sorted({found["total"] for found in series}):
-        there = {int(found["number"]) for found in series if found["total"] == total}
+    series = [match for name in names if (match := NAME.fullmatch(name)) and match["total"]]
+    for total in sorted({match["total"] for match in series}):
+        there = {int(match["number"]) for match in series if match["total"] == total}
         gone = sorted(set(range(int(total))) - there)
         if gone:
             first = ", ".join(f"{number:05d}" for number in gone[:3])

@@ -74,29 +74,29 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
         return _records(place)
     if not storage.is_remote(place) and (other := foreign.find(place)):
         return _foreign(place, other)
-    found = raw.detect(place, labels=labels_as)
+    raw_set = raw.detect(place, labels=labels_as)
     started = time.perf_counter()
     splits = {
-        name: _raw_split(part, found.classes, found.label_convention)
-        for name, part in found.splits.items()
+        name: _raw_split(part, raw_set.classes, raw_set.label_convention)
+        for name, part in raw_set.splits.items()
     }
-    sampled = sum(min(SAMPLE, len(part)) for part in found.splits.values())
+    sampled = sum(min(SAMPLE, len(part)) for part in raw_set.splits.values())
     rate = sampled / max(time.perf_counter() - started, 1e-9)
     total = sum(int(f.images * (f.mean_bytes + RECORD_OVERHEAD)) for f in splits.values())
     count = sum(facts.images for facts in splits.values())
     return Facts(
         path=str(path),
         kind="raw",
-        layout=found.layout,
-        description=found.description,
-        label_convention=found.label_convention,
-        num_classes=found.num_classes,
+        layout=raw_set.layout,
+        description=raw_set.description,
+        label_convention=raw_set.label_convention,
+        num_classes=raw_set.num_classes,
         splits=splits,
         bytes=total,
         free=_free(place),
         seconds=count / rate / (os.cpu_count() or 1),
-        boxes=found.boxes_source,
-        left_out=found.left_out,
+        boxes=raw_set.boxes_source,
+        left_out=raw_set.left_out,
     )
 
 

@@ -44,18 +44,18 @@ def ends(folder: str, split: str, shards: Sequence[Shard]) -> memoryview:
     path = Path(folder) / file_name(split)
     with contextlib.suppress(OSError, ValueError):  # absent, or empty
         return _read(path, shards)
-    found = array("Q")
+    ends_at = array("Q")
     # As of a store: a disk too answers many requests in the time of one.
     listings = storage.ahead(partial(_ends_of, folder), shards, remote=True)
     with tqdm(total=len(shards), desc=f"indexing {split}", unit="shard", disable=None) as bar:
         for listing in listings:
-            found.extend(listing())
+            ends_at.extend(listing())
             bar.update()
     try:
-        _write(path, shards, found)
+        _write(path, shards, ends_at)
         return _read(path, shards)
     except (OSError, ValueError):  # a folder that is only read
-        return memoryview(found)
+        return memoryview(ends_at)
 
 
 def _read(path: Path, shards: Sequence[Shard]) -> memoryview:
@@ -66,12 +66,12 @@ def _read(path: Path, shards: Sequence[Shard]) -> memoryview:
     return data[_DIGEST:].cast("Q")
 
 
-def _write(path: Path, shards: Sequence[Shard], found: array[int]) -> None:
+def _write(path: Path, shards: Sequence[Shard], ends_at: array[int]) -> None:
     temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
     try:
         with open(temporary, "wb") as file:
-            file.write(_digest(shards, memoryview(found)))
-            file.write(found)
+            file.write(_digest(shards, memoryview(ends_at)))
+            file.write(ends_at)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -87,19 +87,19 @@ def _digest(shards: Sequence[Shard], numbers: memoryview) -> bytes:
 
 def _ends_of(folder: str, shard: Shard) -> array[int]:
     """The offsets at which the records of a shard end, by its lengths, each with its CRC."""
-    path, found, at = os.path.join(folder, shard.file), array("Q"), 0
+    path, ends_at, at = os.path.join(folder, shard.file), array("Q"), 0
     with open(path, "rb", buffering=0) as file:
         while at < shard.bytes:
             before = os.pread(file.fileno(), 12, at)
             length, crc = struct.unpack("<QI", before.ljust(12))
             if masked(google_crc32c.value(before[:8])) != crc:
-                raise damaged(path, "the CRC of its length does not hold", record=len(found))
+                raise damaged(path, "the CRC of its length does not hold", record=len(ends_at))
             at += length + OVERHEAD
             if at > shard.bytes:
                 reason = f"it has {length:,} bytes, more than are there"
-                raise damaged(path, reason, record=len(found))
-            found.append(at)
-    if at != shard.bytes or len(found) != shard.records:
-        reason = f"{len(found):,} records where the manifest says {shard.records:,}"
+                raise damaged(path, reason, record=len(ends_at))
+            ends_at.append(at)
+    if at != shard.bytes or len(ends_at) != shard.records:
+        reason = f"{len(ends_at):,} records where the manifest says {shard.records:,}"
         raise damaged(path, reason)
-    return found
+    return ends_at

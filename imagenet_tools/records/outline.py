@@ -44,8 +44,8 @@ class Outline:
 
     def difference(self, asked: Outline) -> str:
         """In words, what of another outline is not as here: the former build's, and the asked."""
-        found = list(_differences(self, asked))
-        return "; ".join(found) or "the images' names, or their boxes"
+        differences = list(_differences(self, asked))
+        return "; ".join(differences) or "the images' names, or their boxes"
 
 
 def _differences(former: Outline, asked: Outline) -> Iterator[str]:
@@ -88,9 +88,9 @@ def outline_of(
 
     counts = {}
     for part in (raw_set.splits[split.split] for split in plans):
-        found = np.bincount(part.labels, minlength=len(raw_set.classes) + 1)[1:]
+        numbers = np.bincount(part.labels, minlength=len(raw_set.classes) + 1)[1:]
         keys = (info.key for info in raw_set.classes)
-        counts[part.name] = {key: int(n) for key, n in zip(keys, found, strict=True) if n}
+        counts[part.name] = {key: int(n) for key, n in zip(keys, numbers, strict=True) if n}
     return Outline(
         layout=raw_set.layout,
         label_convention=raw_set.label_convention,

@@ -100,11 +100,11 @@ class RecordReader:
         size = self._ends[at] - start - OVERHEAD
         file = self._file(path)  # open while it is held here
         try:
-            found, encoded = _read(file.fd, start, size)
+            fields, encoded = _read(file.fd, start, size)
         except ValueError as error:
             name = _name(os.pread(file.fd, size, start + _BEFORE))
             raise damaged(path, str(error), record=number, name=name) from error
-        height, width, image_format, label, words, key, boxes = found
+        height, width, image_format, label, words, key, boxes = fields
         label -= self.labels_offset
         return Record(encoded, label, words, key, boxes, height, width, image_format)
 

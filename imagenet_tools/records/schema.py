@@ -191,7 +191,7 @@ def decode_entry(entry: memoryview) -> tuple[str, list[Any]]:
 
 def _fields(data: memoryview) -> list[tuple[int, memoryview]]:
     """The length-delimited fields of a message: (number, payload), nothing copied."""
-    found, at = [], 0
+    fields, at = [], 0
     while at < len(data):
         tag = data[at]
         if tag & 7 != 2:
@@ -199,9 +199,9 @@ def _fields(data: memoryview) -> list[tuple[int, memoryview]]:
         size, at = read_varint(data, at + 1)
         if at + size > len(data):
             raise ValueError(f"a field of {size} bytes is cut off at byte {len(data)}")
-        found.append((tag >> 3, data[at : at + size]))
+        fields.append((tag >> 3, data[at : at + size]))
         at += size
-    return found
+    return fields
 
 
 def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:

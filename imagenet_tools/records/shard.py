@@ -103,10 +103,10 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
     try:
         stamp, images = sources.Stamp(task.images), tuple(task.images)
         for image, fetch in zip(images, raw.reads(images, keep=True), strict=True):
-            found = _prepare(image, fetch, task.settings, notes, stamp)
-            if found is None or notes["damaged"]:  # the rest is read to list all damage
+            prepared_image = _prepare(image, fetch, task.settings, notes, stamp)
+            if prepared_image is None or notes["damaged"]:  # the rest is read to list all damage
                 continue
-            prepared, boxes, read = found
+            prepared, boxes, read = prepared_image
             head = encode_head(prepared, image, boxes, task)
             before, after = tfrecord.frame(head, prepared.data)
             size = len(head) + len(prepared.data) + tfrecord.OVERHEAD
@@ -183,8 +183,8 @@ def _relative(boxes: tuple[Box, ...], data: bytes, prepared: Prepared) -> tuple[
     facts = prepared.facts if prepared.data is data else inspect(data)
     if not facts.width or not facts.height:  # a damaged header, repaired
         return ()
-    found = (PixelBox(*box).of(facts.width, facts.height) for box in boxes)
-    return tuple(box for box in found if box)
+    relative = (PixelBox(*box).of(facts.width, facts.height) for box in boxes)
+    return tuple(box for box in relative if box)
 
 
 def _note(image: raw.RawImage, reason: str) -> Note:

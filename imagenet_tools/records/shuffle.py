@@ -128,9 +128,9 @@ def fingerprint(raw_set: RawSet, plans: list[SplitPlan], settings: dict[str, obj
 def _boxes(raw_set: RawSet) -> dict[str, tuple[Box, ...]]:
     """The boxes of all splits by the stems of their images, as version 0.1.0 had them, so that its
     folders are known again; by their keys where two images have one stem."""
-    found = {key: own for part in raw_set.splits.values() for key, own in part.boxes.items()}
-    by_stem = {os.path.splitext(os.path.basename(key))[0]: own for key, own in found.items()}
-    return by_stem if len(by_stem) == len(found) else found
+    boxes = {key: own for part in raw_set.splits.values() for key, own in part.boxes.items()}
+    by_stem = {os.path.splitext(os.path.basename(key))[0]: own for key, own in boxes.items()}
+    return by_stem if len(by_stem) == len(boxes) else boxes
 
 
 def estimate_bytes(part: RawSplit, sample: int = 400) -> int:
@@ -141,7 +141,7 @@ def estimate_bytes(part: RawSplit, sample: int = 400) -> int:
     images = list(part.take(picked))
     sizes = [image.size for image in images if image.size >= 0]
     paths = [image.path for image in images if image.size < 0]
-    for found in storage.ahead(storage.size, paths, bool(paths) and storage.is_remote(paths[0])):
+    for asked in storage.ahead(storage.size, paths, bool(paths) and storage.is_remote(paths[0])):
         with contextlib.suppress(OSError):
-            sizes.append(found())
+            sizes.append(asked())
     return int(np.mean(sizes) * len(part)) if sizes else 0

@@ -28,13 +28,13 @@ NAME = (
 _pack = struct.Struct("<qqqq").pack
 
 
-def versioned(found: RawSet) -> RawSet:
+def versioned(raw_set: RawSet) -> RawSet:
     """The data set with the versions that a store's listings tell now; a local one as it is."""
     import numpy as np
 
     stored = {
         name: [image.path for image in part.take(range(len(part)))]
-        for name, part in found.splits.items()
+        for name, part in raw_set.splits.items()
         if any(map(storage.is_remote, part.containers))
     }
     folders = sorted({os.path.dirname(path) for paths in stored.values() for path in set(paths)})
@@ -44,11 +44,11 @@ def versioned(found: RawSet) -> RawSet:
         for folder, versions in zip(folders, listed, strict=True)
         for name, version in versions().items()
     }
-    parts = dict(found.splits)
+    parts = dict(raw_set.splits)
     for name, paths in stored.items():
         column = np.array([known.get(path, 0) for path in paths], np.int64)
         parts[name] = replace(parts[name], versions=column)
-    return replace(found, splits=parts)
+    return replace(raw_set, splits=parts)
 
 
 def stamp(images: raw.Images | Iterable[raw.RawImage]) -> str:
@@ -58,10 +58,10 @@ def stamp(images: raw.Images | Iterable[raw.RawImage]) -> str:
     The time that the file system itself keeps counts too, which no copying sets back. "" where
     nothing is known.
     """
-    found = Stamp(images)
+    sources = Stamp(images)
     for image in images:
-        found.add(image)
-    return found.text()
+        sources.add(image)
+    return sources.text()
 
 
 class Stamp:
@@ -115,10 +115,10 @@ def same(images: raw.Images | Iterable[raw.RawImage], noted: str) -> bool:
 def read_stamps(folder: Path) -> dict[str, str]:
     """Shard -> stamp of a finished folder; empty where none was written."""
     try:
-        found: dict[str, str] = json_file.as_type(json_file.read(folder / NAME), dict[str, str])
+        stamps: dict[str, str] = json_file.as_type(json_file.read(folder / NAME), dict[str, str])
     except (OSError, ValueError):
         return {}
-    return found
+    return stamps
 
 
 def write_stamps(folder: Path, stamps: dict[str, str]) -> None:
@@ -153,9 +153,9 @@ def compared(shards: processes.Counted[Made], workers: int) -> tuple[dict[str, s
 def compare(made: Made) -> tuple[str, list[str]]:
     """Return the stamp of now, and the keys of the images that no longer come to what the shard
     holds of them: looked for where the stamp is another."""
-    found = stamp(made.images)
-    if not made.noted or found in ("", made.noted):
-        return found, []
+    now = stamp(made.images)
+    if not made.noted or now in ("", made.noted):
+        return now, []
     raw.forget()
     held = {}
     with storage.local_copy(made.path) as path:
@@ -164,7 +164,7 @@ def compare(made: Made) -> tuple[str, list[str]]:
             key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0]))
             held[key] = _content(example[schema.ENCODED][0])
     images = tuple(made.images)
-    return found, [
+    return now, [
         image.key
         for image, fetch in zip(images, raw.reads(images), strict=True)
         if held.get(image.key.encode("utf-8", "surrogateescape")) != _now(fetch, made.settings)

@@ -75,10 +75,12 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
 
     Raises DamagedData with file, record number and offset where one does not hold.
     """
-    for number, found in enumerate(scan(path)):
-        if found.problem:
-            raise DamagedData(f"{path}: record {number} at byte {found.offset:,}: {found.problem}")
-        yield found.offset, found.data
+    for number, record in enumerate(scan(path)):
+        if record.problem:
+            raise DamagedData(
+                f"{path}: record {number} at byte {record.offset:,}: {record.problem}"
+            )
+        yield record.offset, record.data
 
 
 def read_at(path: str | os.PathLike[str], offsets: Iterable[int]) -> Iterator[bytes]:
@@ -93,10 +95,10 @@ def read_at(path: str | os.PathLike[str], offsets: Iterable[int]) -> Iterator[by
 def mismatch(path: str | os.PathLike[str], records: int, digest: str) -> str | None:
     """Read a file through; return why it is not one of so many records and this digest, or None."""
     total, count = hashlib.sha256(), 0
-    for count, found in enumerate(scan(path), 1):
-        if found.problem:
-            return f"record {count - 1} at byte {found.offset:,}: {found.problem}"
-        total.update(found.frame)
+    for count, record in enumerate(scan(path), 1):
+        if record.problem:
+            return f"record {count - 1} at byte {record.offset:,}: {record.problem}"
+        total.update(record.frame)
     if (count, total.hexdigest()) != (records, digest):
         return "its records are not those that the manifest's digest was taken of"
     return None

@@ -76,10 +76,10 @@ def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
         return [shard.file for split in manifest.splits.values() for shard in split.shards]
     if (place / journal.FOLDER).exists():
         raise ValueError(f"{place} holds an unfinished build; run its build-tfrecords again first")
-    found = sorted(path.name for path in place.glob("*-of-*") if SHARD_NAME.fullmatch(path.name))
-    if not found:
+    names = sorted(path.name for path in place.glob("*-of-*") if SHARD_NAME.fullmatch(path.name))
+    if not names:
         raise FileNotFoundError(f"{place} holds no records such as train-00000-of-01024")
-    sets = sorted({(name.split("-")[0], int(name[-5:])) for name in found})
+    sets = sorted({(name.split("-")[0], int(name[-5:])) for name in names})
     return [shard_name(split, at, count) for split, count in sets for at in range(count)]
 
 

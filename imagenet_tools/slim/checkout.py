@@ -155,13 +155,13 @@ def _is_text(node: ast.stmt) -> bool:
 
 def _imports(path: Path) -> set[str]:
     """Every module, and every name out of a module, that a file imports."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(_parse(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(alias.name for alias in node.names)}
-    return found | {".".join(name.split(".")[:2]) for name in found}
+            names |= {node.module, *(alias.name for alias in node.names)}
+    return names | {".".join(name.split(".")[:2]) for name in names}
 
 
 def _parse(path: Path) -> ast.Module:

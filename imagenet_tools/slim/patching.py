@@ -29,10 +29,10 @@ def change(folder: str | Path, *, undo: bool = False, dry_run: bool = False) -> 
     ValueError where the folder is no TF-Slim checkout, where get_preprocessing was changed, where
     the two lines could not help, or where undo finds them changed.
     """
-    found = checkout.read(folder)
-    path = found.folder / checkout.FACTORY
+    known = checkout.read(folder)
+    path = known.folder / checkout.FACTORY
     before = path.read_bytes()
-    after = _without(before, path) if undo else _with(before, found)
+    after = _without(before, path) if undo else _with(before, known)
     if not dry_run and after != before:
         temporary = path.with_name(f".{path.name}.imgtools")
         temporary.write_bytes(after)
@@ -48,12 +48,12 @@ def change(folder: str | Path, *, undo: bool = False, dry_run: bool = False) -> 
     )
 
 
-def _with(content: bytes, found: checkout.Checkout) -> bytes:
+def _with(content: bytes, known: checkout.Checkout) -> bytes:
     if content.endswith(LINES):
         return content
-    if found.contrib:
+    if known.contrib:
         raise ValueError(
-            f"{found.folder} imports tensorflow.contrib, which today's TensorFlow lacks, before "
+            f"{known.folder} imports tensorflow.contrib, which today's TensorFlow lacks, before "
             "two lines could help; `imgtools slim-run SCRIPT FLAGS` runs its scripts unchanged"
         )
     return content + (b"" if content.endswith(b"\n") else AFTER_BARE_END) + LINES

@@ -61,8 +61,8 @@ def script_globals(folder: Path) -> dict[str, Any]:
 
 
 def _finder(folder: Path) -> _Finder | None:
-    found = (one for one in sys.meta_path if isinstance(one, _Finder) and one.folder == folder)
-    return next(found, None)
+    finders = (one for one in sys.meta_path if isinstance(one, _Finder) and one.folder == folder)
+    return next(finders, None)
 
 
 class _Finder(MetaPathFinder):

@@ -129,22 +129,22 @@ def size(path: AnyPath) -> int:
     """
     if is_remote(path):
         return place(path).stat().st_size
-    found = os.stat(path)
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
         raise OSError(errno.EINVAL, f"it is {kind}", os.fspath(path))
-    return found.st_size
+    return status.st_size
 
 
 def sizes(folder: Path) -> dict[str, int]:
     """File name -> bytes of the files in a folder, from one listing."""
     if is_remote(folder):
         return {one.name: one.stat().st_size for one in folder.iterdir() if one.is_file()}
-    found = {}
+    size_of = {}
     for name in os.listdir(folder):
         with contextlib.suppress(OSError):
-            found[name] = size(os.path.join(folder, name))
-    return found
+            size_of[name] = size(os.path.join(folder, name))
+    return size_of
 
 
 def versions(folder: str) -> dict[str, int]:

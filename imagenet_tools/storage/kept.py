@@ -21,8 +21,8 @@ def copy(url: str) -> str:
     store since is copied again. Raises OSError where the disk has no room, DamagedData for a copy
     that is not the object.
     """
-    found = stores.info(url, all_of_it=True)
-    target = _target(url, found)
+    facts = stores.info(url, all_of_it=True)
+    target = _target(url, facts)
     own = target.parent
     if target.exists():  # it gets its name when it is whole
         return str(target)
@@ -32,23 +32,23 @@ def copy(url: str) -> str:
         if not target.exists():
             for leftover in own.glob(".tmp-*"):
                 leftover.unlink()
-            refuse_full_disk(own, found["size"], "copies")
+            refuse_full_disk(own, facts["size"], "copies")
             arriving = own / ".tmp-whole"
             stores.download(url, str(arriving))
-            _check(arriving, url, found)
+            _check(arriving, url, facts)
             os.replace(arriving, target)
     return str(target)
 
 
 def missing(url: str) -> int:
     """Bytes that `copy` would bring; 0 where the copy is here."""
-    found = stores.info(url, all_of_it=True)
-    return 0 if _target(url, found).exists() else int(found["size"])
+    facts = stores.info(url, all_of_it=True)
+    return 0 if _target(url, facts).exists() else int(facts["size"])
 
 
-def _target(url: str, found: dict[str, Any]) -> Path:
-    tag = found.get("ETag") or found.get("etag")
-    state = f"{url} {found['size']} {tag} {_sha256(found)}"
+def _target(url: str, facts: dict[str, Any]) -> Path:
+    tag = facts.get("ETag") or facts.get("etag")
+    state = f"{url} {facts['size']} {tag} {_sha256(facts)}"
     own = hashlib.sha256(state.encode()).hexdigest()[:24]
     return storage.cache_folder() / "objects" / own / url.rpartition("/")[2]
 
@@ -64,10 +64,10 @@ def refuse_full_disk(own: Path, needed: int, what: str) -> None:
         )
 
 
-def _check(path: Path, url: str, found: dict[str, Any]) -> None:
-    told = _sha256(found) or stores.digest(found) or ""
-    if path.stat().st_size != found["size"]:
-        problem = f"{path.stat().st_size:,} bytes came where it has {found['size']:,}"
+def _check(path: Path, url: str, facts: dict[str, Any]) -> None:
+    told = _sha256(facts) or stores.digest(facts) or ""
+    if path.stat().st_size != facts["size"]:
+        problem = f"{path.stat().st_size:,} bytes came where it has {facts['size']:,}"
     elif told and "-" not in told and told != _digest(path, "sha256" if len(told) == 64 else "md5"):
         problem = "what came is not what the store's digest is of"
     else:
@@ -76,9 +76,9 @@ def _check(path: Path, url: str, found: dict[str, Any]) -> None:
     raise DamagedData(f"{url}: {problem}")
 
 
-def _sha256(found: dict[str, Any]) -> str:
+def _sha256(facts: dict[str, Any]) -> str:
     """A Hub's digest of a large file; none where the store tells none."""
-    large = found.get("lfs")
+    large = facts.get("lfs")
     return str(getattr(large, "sha256", "") or "")
 
 

@@ -86,8 +86,8 @@ class RemotePath:
 
     def stat(self) -> SimpleNamespace:
         """Of which only st_size is known. Raises FileNotFoundError."""
-        found = self._known if self._known is not None else stores.info(self.url)
-        return SimpleNamespace(st_size=found["size"])
+        facts = self._known if self._known is not None else stores.info(self.url)
+        return SimpleNamespace(st_size=facts["size"])
 
     def iterdir(self) -> Iterator[RemotePath]:
         for one in stores.listing(self.url):

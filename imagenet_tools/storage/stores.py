@@ -138,31 +138,31 @@ def info(url: str, all_of_it: bool = False) -> dict[str, Any]:
     more = _fresh(fs)
     if more and all_of_it:
         more |= {"expand_info": True}
-    found: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **more))
-    return found
+    facts: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **more))
+    return facts
 
 
 def listing(url: str) -> list[dict[str, Any]]:
     """What is in a folder, as `info` says it; nothing where no object is in it."""
     fs, path = filesystem(url)
     try:
-        found = ask(f"{url} cannot be listed", lambda: fs.ls(path, detail=True, **_fresh(fs)))
+        entries = ask(f"{url} cannot be listed", lambda: fs.ls(path, detail=True, **_fresh(fs)))
     except (FileNotFoundError, NotADirectoryError):
         return []
     own = path.strip("/")
-    return [one for one in found if one["name"].strip("/") != own]
+    return [one for one in entries if one["name"].strip("/") != own]
 
 
 def find(url: str) -> dict[str, dict[str, Any]]:
     """Every file below a folder: name relative to it -> what `info` says."""
     fs, path = filesystem(url)
     try:
-        found = ask(f"{url} cannot be listed", lambda: fs.find(path, detail=True))
+        entries = ask(f"{url} cannot be listed", lambda: fs.find(path, detail=True))
     except FileNotFoundError:
         return {}
     start = len(path.strip("/")) + 1
     # Consoles make "folders": empty objects whose names end with a slash.
-    files = {name: one for name, one in found.items() if not name.endswith("/")}
+    files = {name: one for name, one in entries.items() if not name.endswith("/")}
     return {name.strip("/")[start:]: one for name, one in files.items()}
 
 
@@ -261,32 +261,32 @@ def _deliver(url: str, send: Callable[[str], object], size: int, md5: str, etag:
 def _check(fs: Any, path: str, size: int, md5: str, etag: str) -> None:
     """Compare what the store holds with what was sent: its size, and its digest or its bytes."""
     try:
-        found = fs.info(path, **_fresh(fs))
+        facts = fs.info(path, **_fresh(fs))
     except FileNotFoundError:
         raise _Mismatch(f"{size:,} bytes were sent and none arrived") from None
-    if found["size"] != size:
-        raise _Mismatch(f"{size:,} bytes were sent and {found['size']:,} arrived")
+    if facts["size"] != size:
+        raise _Mismatch(f"{size:,} bytes were sent and {facts['size']:,} arrived")
     # An ETag that differs may be none of MD5 (encrypted buckets): then the bytes decide.
-    if digest(found) not in (md5, etag) and _md5_in(fs, path, size) != md5:
+    if digest(facts) not in (md5, etag) and _md5_in(fs, path, size) != md5:
         raise _Mismatch("the bytes that arrived are not those that were sent")
 
 
-def digest(found: dict[str, Any]) -> str | None:
+def digest(facts: dict[str, Any]) -> str | None:
     """The MD5 or S3's ETag that a store tells of an object, in hexadecimal; None without one."""
-    if "md5Hash" in found:  # Google's
-        return base64.b64decode(found["md5Hash"]).hex()
-    tag = str(found.get("ETag", "")).strip('"')
+    if "md5Hash" in facts:  # Google's
+        return base64.b64decode(facts["md5Hash"]).hex()
+    tag = str(facts.get("ETag", "")).strip('"')
     return tag if re.fullmatch(r"[0-9a-f]{32}(-\d+)?", tag) else None
 
 
-def version(found: dict[str, Any]) -> int:
+def version(facts: dict[str, Any]) -> int:
     """A number from an object's size and what the store tells of its content, or else of its time;
     0 where it tells nothing. See `info`."""
-    content = next((found[key] for key in _CONTENT if found.get(key)), None)
-    known = content or next((found[key] for key in _TIMES if found.get(key)), None)
+    content = next((facts[key] for key in _CONTENT if facts.get(key)), None)
+    known = content or next((facts[key] for key in _TIMES if facts.get(key)), None)
     if known is None:
         return 0
-    text = f"{found.get('size')} {known}".encode()
+    text = f"{facts.get('size')} {known}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
 
 

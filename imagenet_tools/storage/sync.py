@@ -27,15 +27,15 @@ def pull(
     local = storage.staging(folder)
     if not storage.is_remote(folder):
         return local
-    url, found = storage.normal(folder), find(folder) if there is None else there
+    url, files = storage.normal(folder), find(folder) if there is None else there
 
     def fetch(name: str) -> None:
         target = local / name
-        if not _same(target, found[name]):
+        if not _same(target, files[name]):
             target.parent.mkdir(parents=True, exist_ok=True)
             stores.download(f"{url}/{name}", str(target))
 
-    _each(fetch, sorted(name for name in found if wanted is None or wanted(name)), last)
+    _each(fetch, sorted(name for name in files if wanted is None or wanted(name)), last)
     return local
 
 
@@ -70,8 +70,8 @@ def push(
 
 def find(folder: AnyPath) -> dict[str, dict[str, Any]]:
     """What the store has of a folder, by names relative to it, and says of each file."""
-    found = stores.find(storage.normal(folder))
-    return {name: one for name, one in found.items() if _counts(name)}
+    entries = stores.find(storage.normal(folder))
+    return {name: one for name, one in entries.items() if _counts(name)}
 
 
 def _each(action: Callable[[str], None], names: list[str], last: Sequence[str]) -> None:
@@ -93,8 +93,8 @@ def _counts(name: str) -> bool:
     return not base.startswith((".tmp-", ".lock", ".imgtools-")) and not base.endswith(".tmp")
 
 
-def _same(path: Path, found: dict[str, Any]) -> bool:
+def _same(path: Path, facts: dict[str, Any]) -> bool:
     """True where the store says by its digest that it has this very file."""
-    if not path.is_file() or path.stat().st_size != found["size"]:
+    if not path.is_file() or path.stat().st_size != facts["size"]:
         return False
-    return stores.digest(found) in stores.digests(str(path))[1:]
+    return stores.digest(facts) in stores.digests(str(path))[1:]

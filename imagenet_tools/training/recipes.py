@@ -141,8 +141,8 @@ def complete(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def about(field: dataclasses.Field[Any]) -> About:
-    found: About = field.metadata["about"]
-    return found
+    described: About = field.metadata["about"]
+    return described
 
 
 def check(name: str, value: object) -> None:

@@ -301,8 +301,8 @@ def send_all(folder: AnyPath, inside: str = "", last: str = RUN) -> None:
 
 def _step(name: str, inside: str) -> int | None:
     """The step of the checkpoint that a file of the run is part of."""
-    found = _WEIGHTS.fullmatch(name.removeprefix(inside)) if name.startswith(inside) else None
-    return int(found.group(1)) if found else None
+    match = _WEIGHTS.fullmatch(name.removeprefix(inside)) if name.startswith(inside) else None
+    return int(match.group(1)) if match else None
 
 
 def _resumes(name: str, inside: str, step: int) -> bool:

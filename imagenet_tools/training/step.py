@@ -165,10 +165,10 @@ class Trainer:
             if value is None and start.ignore_missing:
                 continue
             if value is None or value.shape != tuple(variable.shape):
-                found = "nothing" if value is None else f"{value.shape}"
+                shape = "nothing" if value is None else f"{value.shape}"
                 scope = name.rsplit("/", 1)[0]
                 raise ValueError(
-                    f"{saved.prefix} has {found} for {name}, which is {tuple(variable.shape)} "
+                    f"{saved.prefix} has {shape} for {name}, which is {tuple(variable.shape)} "
                     f"here; --checkpoint-exclude-scopes {scope} leaves it at its fresh start"
                 )
             variable.assign(value)
@@ -176,15 +176,15 @@ class Trainer:
 
 def within(scopes: Sequence[str], names: Sequence[str], option: str) -> set[str]:
     """The names in these scopes. Raises ValueError for a scope that holds none, with near ones."""
-    found: set[str] = set()
+    chosen: set[str] = set()
     for scope in (scope.strip() for scope in scopes):
         inside = {name for name in names if name.startswith(scope)}
         if not inside:
             near = _near(scope, names)
             hint = f" Did you mean {' or '.join(near)}?" if near else f" There is {names[0]}, ..."
             raise ValueError(f"{option}: no variable is in {scope}.{hint}")
-        found |= inside
-    return found
+        chosen |= inside
+    return chosen
 
 
 def _near(scope: str, names: Sequence[str]) -> list[str]:

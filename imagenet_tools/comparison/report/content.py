@@ -178,24 +178,24 @@ def _edited(plan: Plan) -> list[str]:
 def _versions(arms: Sequence[ArmResults]) -> list[str]:
     """What runs were made with where it was not the same for all."""
     runs = [run.versions for arm in arms for run in arm.runs]
-    found = []
+    mixed = []
     for name in runs[0] if runs else ():
         values = sorted({str(versions.get(name)) for versions in runs})
         if len(values) > 1:
-            found.append(f"the runs were made with more than one {name}: {', '.join(values)}")
-    return found
+            mixed.append(f"the runs were made with more than one {name}: {', '.join(values)}")
+    return mixed
 
 
 def _at_chance(plan: Plan, arms: Sequence[ArmResults]) -> list[str]:
     """Arms with runs that learned nothing: a difference from these is no fine one."""
-    found = []
+    guessing = []
     for arm in arms:
         if stuck := arm.guessing(plan):
-            found.append(
+            guessing.append(
                 f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
                 f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
             )
-    return found
+    return guessing
 
 
 def _diverged(arms: Sequence[ArmResults]) -> list[str]:
@@ -208,13 +208,13 @@ def _diverged(arms: Sequence[ArmResults]) -> list[str]:
     ]
 
 
-def _ranking_as_json(found: Ranking | None) -> dict[str, Any] | None:
-    if found is None:
+def _ranking_as_json(ranked: Ranking | None) -> dict[str, Any] | None:
+    if ranked is None:
         return None
     return {
-        "arms": [one.arm.slug for one in found.arms],
-        "groups": found.groups,
-        "pairs": [dataclasses.asdict(one) for one in found.pairs],
+        "arms": [one.arm.slug for one in ranked.arms],
+        "groups": ranked.groups,
+        "pairs": [dataclasses.asdict(one) for one in ranked.pairs],
     }
 
 

@@ -149,10 +149,10 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         ]
         blocks.append(Items("What the diagnosis found:", told, "note"))
     if report.diagnosis.passports:
-        found = passport.rows(report.diagnosis.passports)
-        titles = list(dict.fromkeys(title for lines in found.values() for title in lines))
-        lines = [[t, *(found[name].get(t, "–") for name in found)] for t in titles]
-        table = Table("What was measured of each arm", ["measured", *found], lines)
+        rows = passport.rows(report.diagnosis.passports)
+        titles = list(dict.fromkeys(title for lines in rows.values() for title in lines))
+        lines = [[t, *(rows[name].get(t, "–") for name in rows)] for t in titles]
+        table = Table("What was measured of each arm", ["measured", *rows], lines)
         blocks.append(Fold("What was measured of each arm", [table]))
     if (folder / PREVIEW).exists():
         blocks.append(

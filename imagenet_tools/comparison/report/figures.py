@@ -52,8 +52,8 @@ def _tip(text: str) -> str:
     return f"tip:{urllib.parse.quote(text)}"
 
 
-def _title(found: re.Match[str]) -> str:
-    return f"<g><title>{html.escape(urllib.parse.unquote(found[1]))}</title>"
+def _title(match: re.Match[str]) -> str:
+    return f"<g><title>{html.escape(urllib.parse.unquote(match[1]))}</title>"
 
 
 def svg(figure: Figure) -> str:
@@ -116,17 +116,17 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
     axes.axvline(0, color="#000000", linewidth=0.8)
     names = []
     for row, contrast in enumerate(reversed(contrasts)):
-        a, b, found = contrast.a, contrast.b, contrast.verdict
+        a, b, verdict = contrast.a, contrast.b, contrast.verdict
         names.append(f"{a.arm.spec} − {b.arm.spec}")
         for seed in contrast.shared_seeds:
             single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
             told = _tip(f"{names[-1]}, seed {seed}: {single:+.2f} points")
             axes.plot(single, row + 0.22, "o", color=COLOURS[1], markersize=4, alpha=0.8, gid=told)
-        if found.estimate is not None:
-            axes.plot(found.interval, [row, row], color=COLOURS[0], linewidth=2.5)
+        if verdict.estimate is not None:
+            axes.plot(verdict.interval, [row, row], color=COLOURS[0], linewidth=2.5)
         if a.seeds and b.seeds:
-            told = _tip(f"{names[-1]}: {found.difference:+.2f} points")
-            axes.plot(found.difference, row, "D", color=COLOURS[0], markersize=7, gid=told)
+            told = _tip(f"{names[-1]}: {verdict.difference:+.2f} points")
+            axes.plot(verdict.difference, row, "D", color=COLOURS[0], markersize=7, gid=told)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
     figure.supxlabel("← second better · points of top-1 · first better →", fontsize="medium")
@@ -195,7 +195,7 @@ def _losses(run: Path) -> list[tuple[float, float]]:
 
     So is a last one over fewer steps than the others, which is noise beside them.
     """
-    found = []
+    points = []
     path = run / run_files.METRICS
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
@@ -204,10 +204,10 @@ def _losses(run: Path) -> list[tuple[float, float]]:
         except (ValueError, TypeError, KeyError):
             continue
         if math.isfinite(point[1]):
-            found.append(point)
-    if len(found) > 2 and found[-1][0] - found[-2][0] < 0.99 * (found[-2][0] - found[-3][0]):
-        found.pop()
-    return found
+            points.append(point)
+    if len(points) > 2 and points[-1][0] - points[-2][0] < 0.99 * (points[-2][0] - points[-3][0]):
+        points.pop()
+    return points
 
 
 def costs(arms: Sequence[ArmResults]) -> Figure:

@@ -56,7 +56,7 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
     """Every class of a contrast, the largest changes first."""
     a = contrast.a.correct[contrast.a.arm.slug]
     b = contrast.b.correct[contrast.b.arm.slug]
-    found, p_values = [], []
+    rows, p_values = [], []
     for label in np.unique(contrast.a.label):
         chosen = contrast.a.label == label
         runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
@@ -64,9 +64,9 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
         p_values.append(_p(a[:, chosen], b[:, chosen], groups))
         name = names[label] if label < len(names) else ""
         means = float(runs_a.mean()), float(runs_b.mean())
-        found.append((int(label), name, int(chosen.sum()), *means))
+        rows.append((int(label), name, int(chosen.sum()), *means))
     adjusted = statistics.holm(p_values)
-    changes = [ClassChange(*row, p) for row, p in zip(found, adjusted, strict=True)]
+    changes = [ClassChange(*row, p) for row, p in zip(rows, adjusted, strict=True)]
     return sorted(changes, key=lambda one: -abs(one.a - one.b))
 
 

@@ -150,14 +150,14 @@ def _write_sheet(
 
 def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:
     """Thumbnails of the validation records with these keys."""
-    found: dict[str, Image.Image] = {}
+    pictures: dict[str, Image.Image] = {}
     for path in records.each_shard(data, "validation") if keys else ():
         for _, record in tfrecord.read(path):
             example = schema.decode_example(record)
             key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
             if key in keys:
-                found[key] = Image.fromarray(records.pixels(example))
-                found[key].thumbnail((PIXELS, PIXELS))
-                if len(found) == len(keys):
-                    return found
-    return found
+                pictures[key] = Image.fromarray(records.pixels(example))
+                pictures[key].thumbnail((PIXELS, PIXELS))
+                if len(pictures) == len(keys):
+                    return pictures
+    return pictures

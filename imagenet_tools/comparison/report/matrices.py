@@ -72,22 +72,22 @@ def _shares_table(name: str, head: str, shares: Sequence[Share]) -> Table:
                  measures={"points": "difference", "95 % interval": "difference"})  # fmt: skip
 
 
-def ranking_blocks(found: Ranking) -> list[Block | Fold]:
+def ranking_blocks(ranking: Ranking) -> list[Block | Fold]:
     """Arms by accuracy with the groups they are in, and who beats whom."""
     rows = []
-    for arm in found.arms:
+    for arm in ranking.arms:
         seconds = [run.training.seconds + run.evaluation_seconds for run in arm.runs]
         top1 = arm.accuracy()
         spread = f"{top1.mean():.2f} ± {top1.std(ddof=1):.2f}"
-        letters = found.letters(arm.arm.slug)
+        letters = ranking.letters(arm.arm.slug)
         rows.append([arm.arm.spec, letters, spread, duration(float(np.mean(seconds)))])
     ranked = Table("Arms by accuracy, with their groups",
                    ["arm", "group", "top-1 %", "time of a run"], rows,
                    measures={"top-1 %": "accuracy"})  # fmt: skip
-    slugs = [arm.arm.slug for arm in found.arms]
-    specs = [arm.arm.spec for arm in found.arms]
-    values = [[_lead(found, a, b)[0] for b in slugs] for a in slugs]
-    won = [[spec, *(_lead(found, a, b)[1] for b in slugs)]
+    slugs = [arm.arm.slug for arm in ranking.arms]
+    specs = [arm.arm.spec for arm in ranking.arms]
+    values = [[_lead(ranking, a, b)[0] for b in slugs] for a in slugs]
+    won = [[spec, *(_lead(ranking, a, b)[1] for b in slugs)]
            for spec, a in zip(specs, slugs, strict=True)]  # fmt: skip
     head = ["row − column", *specs]
     wins = Table("Who beats whom", head, won, heat=shades(values),
@@ -95,17 +95,17 @@ def ranking_blocks(found: Ranking) -> list[Block | Fold]:
     note = (
         "Arms that share a letter cannot be told apart. Row less column in points of top-1, with "
         "the 95 % interval; a star where the two are told apart. These are all pairs, p "
-        f"adjusted by Holm for all {len(found.pairs)}; the verdicts above are on the pairs that "
+        f"adjusted by Holm for all {len(ranking.pairs)}; the verdicts above are on the pairs that "
         "were planned, which are fewer: they may tell apart what is not told apart here."
     )
     return [ranked, wins, Text(note, "note")]
 
 
-def _lead(found: Ranking, a: str, b: str) -> tuple[float, str]:
+def _lead(ranking: Ranking, a: str, b: str) -> tuple[float, str]:
     """A less B, and what stands in its cell."""
     if a == b:
         return 0.0, "–"
-    pair, sign = found.pair(a, b)
+    pair, sign = ranking.pair(a, b)
     low, high = sorted(sign * end for end in pair.interval)
     star = " *" if pair.apart else ""
     value = sign * pair.difference

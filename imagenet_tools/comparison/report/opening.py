@@ -31,31 +31,31 @@ SMALLEST = 195  # pixels, from which on alexnet_v2 is the net that was defined
 def blocks(report: Report, runs: Picture) -> list[Block | Fold]:
     """The blocks before the first heading; runs: the figure of every run."""
     verdicts = Headlines([headline(one) for one in report.judgement.contrasts])
-    found: list[Block | Fold] = [verdicts, runs, Text(scope(report), "scope")]
+    shown: list[Block | Fold] = [verdicts, runs, Text(scope(report), "scope")]
     if report.look:
-        found.append(Text(report.look, "scope"))
+        shown.append(Text(report.look, "scope"))
     words, command = next_step(report)
-    found.append(Text(f"Next: {words}", "next"))
+    shown.append(Text(f"Next: {words}", "next"))
     if command:
-        found.append(Code(command))
-    return [*found, *_warnings(report)]
+        shown.append(Code(command))
+    return [*shown, *_warnings(report)]
 
 
 def headline(contrast: Contrast) -> Headline:
     """A contrast's verdict at a glance."""
-    found, a, b = contrast.verdict, contrast.a.arm.spec, contrast.b.arm.spec
-    winner = {"A better": a, "B better": b}.get(found.kind)
+    verdict, a, b = contrast.verdict, contrast.a.arm.spec, contrast.b.arm.spec
+    winner = {"A better": a, "B better": b}.get(verdict.kind)
     badge, tone = {
         "equivalent": ("equivalent", "equivalent"),
         "inconclusive": ("inconclusive", "open"),
-    }.get(found.kind, (f"{winner} is better", "better"))
+    }.get(verdict.kind, (f"{winner} is better", "better"))
     if contrast.unlearned:
         badge, tone = "nothing learned", "nothing"
     elif not contrast.judged:
         badge, tone = "diverged", "nothing"
-    low, high, value = *found.interval, found.difference
+    low, high, value = *verdict.interval, verdict.difference
     first, second = a, b
-    if found.kind == "B better":
+    if verdict.kind == "B better":
         first, second, low, high, value = b, a, -high, -low, -value
     number = f"{value:+.2f} points" if math.isfinite(value) else "no difference to state"
     bounds = (
@@ -63,7 +63,7 @@ def headline(contrast: Contrast) -> Headline:
         if math.isfinite(low)
         else f"top-1, {first} less {second}; no interval"
     )
-    return Headline(badge, number, bounds, f"{found.sentence}.", tone)
+    return Headline(badge, number, bounds, f"{verdict.sentence}.", tone)
 
 
 def scope(report: Report) -> str:
@@ -173,9 +173,9 @@ def records_of(report: Report) -> str:
 
 def _warnings(report: Report) -> list[Block | Fold]:
     """What a reader must know beside the verdict."""
-    found: list[Block | Fold] = []
+    shown: list[Block | Fold] = []
     if report.plan.synthetic:
-        found.append(
+        shown.append(
             Text(
                 "The images are synthetic, made by imgtools to try its machinery: this says "
                 "nothing about photographs. Give --data to compare on your own records.",
@@ -183,10 +183,10 @@ def _warnings(report: Report) -> list[Block | Fold]:
             )
         )
     if report.deviations:
-        found.append(
+        shown.append(
             Items("Deviations from the plan:", [f"{t}." for t in report.deviations], "warning")
         )
-    found += [Text(f"{text}.", "warning") for text in report.warnings]
+    shown += [Text(f"{text}.", "warning") for text in report.warnings]
     told = [
         f"{one.code} {one.title}. {one.consequence}"
         for one in report.diagnosis.findings
@@ -195,5 +195,5 @@ def _warnings(report: Report) -> list[Block | Fold]:
     if told:
         items = Items("What the diagnosis found before training:", told, "warning")
         many = f"What the diagnosis found before training: {len(told)} warnings"
-        found.append(items if len(told) <= MOST_WARNINGS else Fold(many, [items]))
-    return found
+        shown.append(items if len(told) <= MOST_WARNINGS else Fold(many, [items]))
+    return shown

@@ -23,11 +23,11 @@ RELOAD = 30  # seconds
 
 def write(plan: Plan, folder: Path, target: Path) -> None:
     """Write the page of a comparison under way; it loads itself anew."""
-    found = progress.states(plan, folder, plan.runs())
-    done = [one for one in found if one.done]
+    states = progress.states(plan, folder, plan.runs())
+    done = [one for one in states if one.done]
     arms = {arm.spec: _accuracies(done, arm.slug) for arm in plan.judged}
     told = Text(
-        f"Provisional: {progress.summary(plan, found)}. This page loads itself anew; the verdict "
+        f"Provisional: {progress.summary(plan, states)}. This page loads itself anew; the verdict "
         f"comes when the {len(plan.seeds)} seeds that were planned are done"
         f"{', or at a look that was planned' if plan.looks else ''}.",
         "warning",
@@ -39,7 +39,7 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
         figures.svg(figures.dots(arms)),
     )
     rows = [[f"{one.slug}, seed {one.seed}", one.line(plan.steps).partition(": ")[2]]
-            for one in found]  # fmt: skip
+            for one in states]  # fmt: skip
     table = Table("Every run", ["run", "how far"], rows, words=True)
     sections = [Section("", [told, *([picture] if done else []), table])]
     title = " vs ".join(arms)

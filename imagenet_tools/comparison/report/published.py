@@ -40,7 +40,7 @@ def differences(plan: Plan) -> list[str]:
         (plan.validation_images, VALIDATION_IMAGES, "validation images"),
         (plan.image_size, IMAGE_SIZE, "px"),
     ]
-    found = [f"{here:,} {what} ({there:,})" for here, there, what in pairs if here != there]
+    unlike = [f"{here:,} {what} ({there:,})" for here, there, what in pairs if here != there]
     if abs(plan.steps / STEPS - 1) > CLOSE:
-        found.append(f"{plan.steps:,} steps ({STEPS:,})")
-    return found
+        unlike.append(f"{plan.steps:,} steps ({STEPS:,})")
+    return unlike

@@ -47,30 +47,30 @@ DIFFERENCE_NOTE = (
 def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[Section]:
     """The report's sections in the order in which they are read; drawn: the figures as SVG."""
     judgement = report.judgement
-    found = [
+    sections = [
         Section("", opening.blocks(report, _runs_picture(judgement.arms, drawn))),
         Section("Difference", _difference_blocks(report, drawn)),
         Section("Accuracy", _accuracy_blocks(judgement.arms)),
     ]
     if report.ranking:
-        found.insert(1, Section("Ranking", matrices.ranking_blocks(report.ranking)))
+        sections.insert(1, Section("Ranking", matrices.ranking_blocks(report.ranking)))
     if report.published:
-        found.append(Section("Beside the published run", _published_blocks(report)))
-    found.append(Section("Training", explanations.training_blocks(report, drawn)))
+        sections.append(Section("Beside the published run", _published_blocks(report)))
+    sections.append(Section("Training", explanations.training_blocks(report, drawn)))
     if report.plan.matrix:
-        found.append(Section("Trained under, evaluated under", matrices.matrix_blocks(report)))
+        sections.append(Section("Trained under, evaluated under", matrices.matrix_blocks(report)))
     if report.attribution:
-        found.append(
+        sections.append(
             Section("Which part makes the difference", matrices.attribution_blocks(report))
         )
-    found += [
+    sections += [
         Section("Which classes and images", explanations.class_blocks(report, folder, drawn)),
         Section("What the arms do", explanations.arm_blocks(report, folder)),
         Section("Recipe", explanations.recipe_blocks(report)),
         Section("Cost", _cost_blocks(report, drawn)),
         Section("Reproduce", _reproduce_blocks(report)),
     ]
-    return found
+    return sections
 
 
 def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
@@ -117,11 +117,11 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
     means, singles = [], []
     for arm in arms:
         lost = f" ({len(arm.diverged)} diverged)" if arm.diverged else ""
-        found = [(digits, of(arm)) for _, digits, of in figures] if arm.seeds else []
-        cells = [_mean_sd(values, digits) for digits, values in found] or ["–"] * len(figures)
+        columns = [(digits, of(arm)) for _, digits, of in figures] if arm.seeds else []
+        cells = [_mean_sd(values, digits) for digits, values in columns] or ["–"] * len(figures)
         means.append([arm.arm.spec, f"{len(arm.seeds)}{lost}", *cells])
         for at, seed in enumerate(arm.seeds):
-            cells = [_figure(values[at], digits) for digits, values in found]
+            cells = [_figure(values[at], digits) for digits, values in columns]
             singles.append([arm.arm.spec, str(seed), *cells])
     heads = [head for head, _, _ in figures]
     measures: dict[str, Measure] = {one: "accuracy" for one in heads if "top-" in one}
@@ -188,16 +188,16 @@ def _together(contrast: Contrast) -> Text | None:
     correlation, seeds = contrast.verdict.seed_correlation, len(contrast.shared_seeds)
     if correlation is None or statistics.correlation_p(correlation, seeds) >= 0.05:
         return None
-    found = f"{_pair(contrast)}: runs of one seed"
+    who = f"{_pair(contrast)}: runs of one seed"
     over = f"correlation {correlation:+.2f} over {seeds} seeds"
     if correlation > 0:
         return Text(
-            f"{found} are good or bad together ({over}). The interval does not use that, and is "
+            f"{who} are good or bad together ({over}). The interval does not use that, and is "
             "wider than it need be.",
             "note",
         )
     return Text(
-        f"{found} are good under one arm where they are bad under the other ({over}). The interval "
+        f"{who} are good under one arm where they are bad under the other ({over}). The interval "
         "takes the arms for independent, and is too narrow if that is no chance.",
         "warning",
     )
@@ -210,22 +210,22 @@ def _pair(contrast: Contrast) -> str:
 def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
     rows = []
     for contrast in contrasts:
-        found, estimate = contrast.verdict, contrast.verdict.estimate
+        verdict, estimate = contrast.verdict, contrast.verdict.estimate
         if estimate is None:
             continue
-        correlation = found.seed_correlation
+        correlation = verdict.seed_correlation
         rows.append(
             [
                 _pair(contrast),
-                f"{found.difference:+.2f}",
-                f"{found.interval[0]:+.2f} to {found.interval[1]:+.2f}",
-                f"{found.bootstrap[0]:+.2f} to {found.bootstrap[1]:+.2f}",
+                f"{verdict.difference:+.2f}",
+                f"{verdict.interval[0]:+.2f} to {verdict.interval[1]:+.2f}",
+                f"{verdict.bootstrap[0]:+.2f} to {verdict.bootstrap[1]:+.2f}",
                 f"{estimate.seed_variance**0.5:.2f}",
                 f"{estimate.image_variance**0.5:.2f}",
                 "–" if correlation is None else f"{correlation:+.2f}",
-                f"{found.p:.3g}",
-                f"{found.equivalence_p:.3g}",
-                chance(found.chance_a_beats_b),
+                f"{verdict.p:.3g}",
+                f"{verdict.equivalence_p:.3g}",
+                chance(verdict.chance_a_beats_b),
             ]
         )
     if not rows:

@@ -16,8 +16,8 @@ class MlflowRun:
     def __init__(self, about: About) -> None:
         self._client = mlflow.MlflowClient()
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
-        found = self._client.get_experiment_by_name(name)
-        experiment = found.experiment_id if found else self._client.create_experiment(name)
+        known = self._client.get_experiment_by_name(name)
+        experiment = known.experiment_id if known else self._client.create_experiment(name)
         there = self._client.search_runs([experiment], f"tags.`{FOLDER}` = '{about.folder}'")
         if there:
             self._id = there[0].info.run_id

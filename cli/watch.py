@@ -28,13 +28,13 @@ def command(folder: str, plugins: tuple[str, ...]) -> None:
     from imagenet_tools.comparison import progress, stored
     from imagenet_tools.comparison.plan_file import read_plan
 
-    own = stored.opened(folder)
-    plan, _ = read_plan(own)
-    display = progress.Display(plan, own, plan.runs(), sys.stdout)
+    place = stored.opened(folder)
+    plan, _ = read_plan(place)
+    display = progress.Display(plan, place, plan.runs(), sys.stdout)
     idle = 0
     while idle < progress.IDLE:
         runs = display.show()
-        busy = any(one.running for one in runs) or stored.carried_out(own)
+        busy = any(one.running for one in runs) or stored.carried_out(place)
         idle = 0 if busy else idle + 1
         time.sleep(progress.REDRAWN)
     runs = display.show(last=True)

@@ -32,8 +32,8 @@ def contrast(image: np.ndarray, factor: float) -> np.ndarray:
     total = kernels.gray(image, np.empty_like(image))
     mean = np.float32(total) / np.float32(image.shape[0] * image.shape[1])
     rest = float(np.float32(1.0 - factor))
-    own = (LEVELS * np.float32(factor)).astype(np.float64)
-    return _look_up(image, (float(mean) * rest + own).astype(np.float32))
+    scaled = (LEVELS * np.float32(factor)).astype(np.float64)
+    return _look_up(image, (float(mean) * rest + scaled).astype(np.float32))
 
 
 def saturation(image: np.ndarray, factor: float) -> np.ndarray:

@@ -220,5 +220,5 @@ def _bytes(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def _blend(image: tf.Tensor, other: tf.Tensor, factor: Scalar) -> tf.Tensor:
-    own = _floats(image) * tf.cast(factor, tf.float32)
-    return _bytes(_fused(other, _rest(factor), own))
+    scaled = _floats(image) * tf.cast(factor, tf.float32)
+    return _bytes(_fused(other, _rest(factor), scaled))

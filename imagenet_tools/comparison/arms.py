@@ -44,8 +44,8 @@ def run_all(
     and the cause.
     """
     place = storage.staging(folder)
-    own = [run for at, run in enumerate(plan.runs(seeds)) if part is None or part.takes(at)]
-    missing = [run for run in own if finished(place, plan, *run) is None]
+    runs = [run for at, run in enumerate(plan.runs(seeds)) if part is None or part.takes(at)]
+    missing = [run for run in runs if finished(place, plan, *run) is None]
     if not missing:
         return
     # Runs at one time share the cores, a lone one takes them all.
@@ -54,7 +54,7 @@ def run_all(
     begin = launch or partial(_start, children)
     failed: list[tuple[Arm, int, int]] = []
     try:
-        with progress.shown(plan, place, own), ThreadPoolExecutor(jobs) as pool:
+        with progress.shown(plan, place, runs), ThreadPoolExecutor(jobs) as pool:
             running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
             try:
                 meanwhile()
@@ -108,11 +108,11 @@ def _start(children: Children, folder: storage.AnyPath, arm: Arm, seed: int) -> 
 
 
 def _run(children: Children, folder: storage.AnyPath, slug: str, seed: int) -> int:
-    own = run_folder(storage.staging(folder), slug, seed)
-    own.mkdir(parents=True, exist_ok=True)
-    code = children.run(f"{slug} {seed}", own / LOG)
+    place = run_folder(storage.staging(folder), slug, seed)
+    place.mkdir(parents=True, exist_ok=True)
+    code = children.run(f"{slug} {seed}", place / LOG)
     if code:
-        name = (own / LOG).relative_to(storage.staging(folder)).as_posix()
+        name = (place / LOG).relative_to(storage.staging(folder)).as_posix()
         sync.push(folder, lambda one: one == name)
     return code
 

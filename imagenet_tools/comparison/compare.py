@@ -131,12 +131,12 @@ def carry_out(
     With looks the comparison stops at the first one at which every contrast is decided, or
     undecided with little hope.
     """
-    own = stored.opened(folder)
-    with stored.planned(plan, own, command):
-        plan, _ = read_plan(own)  # with the seeds of its first look, where it is extended
+    place = stored.opened(folder)
+    with stored.planned(plan, place, command):
+        plan, _ = read_plan(place)  # with the seeds of its first look, where it is extended
         stored.keep(folder)  # before the runs, which may be anywhere
-        diagnose = partial(diagnosed.measured, plan, own, data)
-        page = partial(provisional.write, plan, own, own / run_files.PAGE)
+        diagnose = partial(diagnosed.measured, plan, place, data)
+        page = partial(provisional.write, plan, place, place / run_files.PAGE)
         for look in sorted({*plan.looks, len(plan.seeds)}):
             arms.run_all(
                 *(plan, folder, data),
@@ -163,8 +163,8 @@ def run_slice(
 
     For array jobs: every task writes into the same folder, and `finalize` reports in the end.
     """
-    own = stored.opened(folder)
-    with stored.planned(plan, own):
+    place = stored.opened(folder)
+    with stored.planned(plan, place):
         stored.keep(folder)
         arms.run_all(plan, folder, data, jobs=jobs, plugins=plugins, launch=launch, part=part)
         stored.keep(folder)
@@ -179,20 +179,20 @@ def finalize(
     data: the records they were trained on. Raises Unfinished naming the runs that are missing,
     ValueError where the records are others.
     """
-    own = stored.opened(folder)
-    plan, _ = read_plan(own)
+    place = stored.opened(folder)
+    plan, _ = read_plan(place)
     if read_manifest(data).digest != plan.data:
         raise ValueError(f"{data} are not the records of this comparison ({plan.data_name})")
     missing = [
         f"{arm.slug} seed {seed}"
         for arm, seed in plan.runs()
-        if finished(own, plan, arm, seed) is None
+        if finished(place, plan, arm, seed) is None
     ]
     if missing:
         raise Unfinished(
             f"{len(missing)} of {len(plan.runs())} runs are missing: {', '.join(missing)}"
         )
-    return _report(judge(plan, own), folder, data, command)
+    return _report(judge(plan, place), folder, data, command)
 
 
 def report_again(
@@ -207,24 +207,24 @@ def report_again(
     out: where the report is written (default: in the comparison's folder, in place of the one that
     is there). A margin that is not the plan's is a deviation of that report, never of the plan.
     """
-    own = stored.opened(folder)
-    plan, changes = read_plan(own)
-    there = document.read(own)
+    place = stored.opened(folder)
+    plan, changes = read_plan(place)
+    there = document.read(place)
     if margin is not None and margin != plan.margin:
         changes = [*changes, f"margin of {plan.margin:g} points changed to {margin:g} afterwards"]
         plan = dataclasses.replace(plan, margin=margin)
     report = content.make(
-        judge(plan, own, len(there.seeds)),
+        judge(plan, place, len(there.seeds)),
         command="\n".join(filter(None, (there.command.partition("\n")[0], command))),
         changes=changes,
-        diagnosis=diagnosed.kept(own),
+        diagnosis=diagnosed.kept(place),
         class_names=there.class_names,
     )
-    target = own
+    target = place
     if out is not None:
         target = storage.staging(out)
         target.mkdir(parents=True, exist_ok=True)
-        document.copy_pictures(own, target)
+        document.copy_pictures(place, target)
     document.write(report, target)
     return stored.keep_report(out or folder, report)
 
@@ -233,24 +233,24 @@ def _report(
     judgement: Judgement, folder: storage.AnyPath, data: str | os.PathLike[str], command: str
 ) -> Report:
     """Write the pictures and the report of a judgement, and keep them where the folder is."""
-    plan, own = judgement.plan, judgement.folder
-    _, changes = read_plan(own)
+    plan, place = judgement.plan, judgement.folder
+    _, changes = read_plan(place)
     names = flips.class_names(data, plan.labels_offset)
     if main := next((one for one in judgement.contrasts if one.judged), None):
-        gallery.write(main, data, names, own)
-    _write_preview(plan, data, own)
+        gallery.write(main, data, names, place)
+    _write_preview(plan, data, place)
     report = content.make(
         judgement,
         command=command,
         changes=changes,
-        diagnosis=diagnosed.measured(plan, own, data),
+        diagnosis=diagnosed.measured(plan, place, data),
         class_names=names,
     )
-    document.write(report, own)
+    document.write(report, place)
     return stored.keep_report(folder, report)
 
 
-def _write_preview(plan: Plan, data: str | os.PathLike[str], own: Path) -> None:
+def _write_preview(plan: Plan, data: str | os.PathLike[str], place: Path) -> None:
     specs = [arm.spec for arm in plan.judged]
     page = preview.sheet(specs, preview.from_records(data, 3), size=plan.image_size)
-    preview.write(page, [], own / explanations.PREVIEW)
+    preview.write(page, [], place / explanations.PREVIEW)

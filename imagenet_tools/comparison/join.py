@@ -39,7 +39,7 @@ def join(
     the disk allows it, else copied. Raises ValueError naming what the comparisons differ in, or the
     run that is missing.
     """
-    places, own = [stored.opened(folder) for folder in folders], storage.staging(out)
+    places, joint = [stored.opened(folder) for folder in folders], storage.staging(out)
     plans = [read_plan(place)[0] for place in places]
     first = plans[0]
     for folder, other in zip(folders[1:], plans[1:], strict=True):
@@ -60,11 +60,11 @@ def join(
         matrix=False,  # no arm was evaluated under the paths of another folder's
         attribute=False,
     )
-    write_plan(joined, own)
+    write_plan(joined, joint)
     for arm, folder in arms:
         for seed in joined.seeds:
             required(folder, joined, arm, seed)
-            target = run_folder(own, arm.slug, seed)
+            target = run_folder(joint, arm.slug, seed)
             if not target.exists():
                 source = run_folder(folder, arm.slug, seed)
                 shutil.copytree(source, target, copy_function=_link)
@@ -73,13 +73,13 @@ def join(
         changes = [f"margin of {joined.margin:g} points changed to {margin:g} afterwards"]
         joined = dataclasses.replace(joined, margin=margin)
     report = content.make(
-        judge(joined, own),
+        judge(joined, joint),
         command=command,
         changes=changes,
         diagnosis=diagnosed.joined([diagnosed.kept(place) for place in places]),
         class_names=_class_names(places),
     )
-    document.write(report, own)
+    document.write(report, joint)
     return stored.keep_report(out, report)
 
 
@@ -87,9 +87,9 @@ def _arms(folders: Sequence[Path], plans: Sequence[Plan]) -> list[tuple[Arm, Pat
     arms: list[tuple[Arm, Path]] = []
     taken: set[str] = set()
     for folder, one in zip(folders, plans, strict=True):
-        own = [arm for arm in one.arms if arm.slug not in taken]
-        taken |= {arm.slug for arm in own}
-        arms += [(arm, folder) for arm in own]
+        new = [arm for arm in one.arms if arm.slug not in taken]
+        taken |= {arm.slug for arm in new}
+        arms += [(arm, folder) for arm in new]
     return arms
 
 

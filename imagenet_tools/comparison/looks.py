@@ -32,5 +32,5 @@ def level(seeds: int, first: int | None = None) -> float:
     """
     if first not in EXTENDABLE or seeds > MOST:
         return 0.05
-    own, later = EXTENDABLE[first]
-    return own if seeds == first else later
+    first_look, later = EXTENDABLE[first]
+    return first_look if seeds == first else later

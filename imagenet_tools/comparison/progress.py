@@ -64,7 +64,7 @@ def states(plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]]) -> list[Ru
 
 
 def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
-    own = run_folder(folder, arm.slug, seed)
+    place = run_folder(folder, arm.slug, seed)
     try:
         result = finished(folder, plan, arm, seed)
     except DamagedData:
@@ -72,12 +72,12 @@ def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
     if result is not None:
         top1 = math.nan if result.failure else result.evaluations[arm.slug].top1
         return RunState(arm.slug, seed, False, True, plan.steps, top1=top1)
-    last = _last_line(own / METRICS)
+    last = _last_line(place / METRICS)
     step, loss, speed = (last.get(name) for name in ("step", "loss", "images_per_second"))
     return RunState(
         arm.slug,
         seed,
-        running=_held(own / LOCK),
+        running=_held(place / LOCK),
         done=False,
         step=int(step or 0),
         loss=math.nan if loss is None else float(loss),

@@ -165,7 +165,7 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
     runs: list[RunResult] = []
     failures: dict[int, str] = {}
     correct: dict[str, list[np.ndarray]] = {}
-    own: list[scores.Predictions] = []
+    under_itself: list[scores.Predictions] = []
     weights: dict[str, Path] = {}
     for seed in wanted:
         result = required(folder, plan, arm, seed)
@@ -186,14 +186,14 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
             _refuse_altered(result.evaluations[path], predictions, file)
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
-                own.append(predictions)
+                under_itself.append(predictions)
                 if (there := weights.setdefault(meta.get("weights", str(file)), file)) != file:
                     raise ValueError(
                         f"{file} and {there} are of one run (weights {meta['weights'][:12]}); a "
                         "copy is no second seed"
                     )
     lost = tuple(failures), tuple(failures.values())
-    if not own:
+    if not under_itself:
         nothing = np.zeros(0, np.int32)
         correct_none = {arm.slug: np.zeros((0, plan.validation_images), bool)}
         none, no_chance = np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32)
@@ -207,12 +207,12 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
         failures=lost[1],
         runs=tuple(runs),
         correct={path: np.stack(seeds) for path, seeds in correct.items()},
-        key=own[0].key,
-        label=own[0].label,
-        top1=np.stack([predictions.top5[:, 0] for predictions in own]),
-        chance=np.stack([predictions.probability[:, 0] for predictions in own]),
-        true_chance=np.stack([predictions.true_probability for predictions in own]),
-        group=next((one.group for one in own if one.group is not None), None),
+        key=under_itself[0].key,
+        label=under_itself[0].label,
+        top1=np.stack([predictions.top5[:, 0] for predictions in under_itself]),
+        chance=np.stack([predictions.probability[:, 0] for predictions in under_itself]),
+        true_chance=np.stack([predictions.true_probability for predictions in under_itself]),
+        group=next((one.group for one in under_itself if one.group is not None), None),
     )
 
 

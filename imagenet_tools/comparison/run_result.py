@@ -50,12 +50,12 @@ class RunResult:
     def failure(self) -> str | None:
         """Why there is no net to judge, in words; None where there is one."""
         if not self.training.diverged:
-            own = self.evaluations[self.arm]
-            if not own.not_finite:
+            under_itself = self.evaluations[self.arm]
+            if not under_itself.not_finite:
                 return None
             return (
-                f"its scores of {own.not_finite:,} of {own.n:,} images are NaN or infinite, first "
-                f"{own.first_not_finite}"
+                f"its scores of {under_itself.not_finite:,} of {under_itself.n:,} images are NaN "
+                f"or infinite, first {under_itself.first_not_finite}"
             )
         if not math.isfinite(self.training.final_loss):
             return f"the loss was {self.training.final_loss} at step {self.training.steps:,}"
@@ -126,11 +126,11 @@ def _nested(content: Mapping[str, Any]) -> dict[str, Any]:
     """What EvalResult.as_json gave, with the metrics by themselves again."""
     from imagenet_tools.evaluation.evaluate import EvalResult
 
-    own = {one.name for one in dataclasses.fields(EvalResult)} - {"metrics"}
-    metrics = {name: value for name, value in content.items() if name not in own}
+    known = {one.name for one in dataclasses.fields(EvalResult)} - {"metrics"}
+    metrics = {name: value for name, value in content.items() if name not in known}
     return {
         "metrics": {name: math.nan if one is None else float(one) for name, one in metrics.items()},
-        **{name: value for name, value in content.items() if name in own},
+        **{name: value for name, value in content.items() if name in known},
     }
 
 
@@ -163,12 +163,12 @@ def finished(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult | None:
 
 def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
     """The result of a run. Raises ValueError where it is not done, or not of this plan."""
-    own = run_folder(folder, arm.slug, seed)
+    place = run_folder(folder, arm.slug, seed)
     try:
-        result = read_result(own)
+        result = read_result(place)
     except FileNotFoundError:
         raise ValueError(
-            f"{own} holds no {RESULT}: {arm.slug} seed {seed} is not finished; run the same "
+            f"{place} holds no {RESULT}: {arm.slug} seed {seed} is not finished; run the same "
             "compare-preproc command again"
         ) from None
     for what, there, wanted in (
@@ -179,6 +179,6 @@ def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
     ):
         if there != wanted:
             raise ValueError(
-                f"{own / RESULT} is of another {what} ({there}; this comparison's is {wanted})"
+                f"{place / RESULT} is of another {what} ({there}; this comparison's is {wanted})"
             )
     return result

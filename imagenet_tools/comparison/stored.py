@@ -37,26 +37,26 @@ def opened(folder: AnyPath) -> Path:
 
 
 @contextlib.contextmanager
-def planned(plan: Plan, own: Path, command: str = "") -> Iterator[None]:
+def planned(plan: Plan, place: Path, command: str = "") -> Iterator[None]:
     """Write plan.json, or check that this plan is there, and hold it while it is carried out.
 
     Several commands may carry out one plan (slices of an array job); none may change it meanwhile.
     Raises ValueError naming who holds another one.
     """
-    own.mkdir(parents=True, exist_ok=True)
-    with open(own / LOCK, "a+", encoding="utf-8") as lock:
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / LOCK, "a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # somebody is at it: on the same plan, once that is written?
             fcntl.flock(lock, fcntl.LOCK_SH)
-            if not _same_plan(plan, own):
+            if not _same_plan(plan, place):
                 lock.seek(0)
                 raise ValueError(
-                    f"{own} is in use by a comparison of another plan ({lock.read().strip()}); "
+                    f"{place} is in use by a comparison of another plan ({lock.read().strip()}); "
                     "wait for its end, or choose another --out"
                 ) from None
         else:
-            write_plan(plan, own)
+            write_plan(plan, place)
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {platform.node()} {command}".strip())
             lock.flush()
@@ -64,13 +64,13 @@ def planned(plan: Plan, own: Path, command: str = "") -> Iterator[None]:
         yield
 
 
-def carried_out(own: Path) -> bool:
+def carried_out(place: Path) -> bool:
     """True while a process of this machine is at the comparison, by what it wrote into the lock.
 
     The lock itself is not asked: a command that begins at that instant would find it taken.
     """
     try:
-        kind, process, _, machine, *_ = (own / LOCK).read_text(encoding="utf-8").split()
+        kind, process, _, machine, *_ = (place / LOCK).read_text(encoding="utf-8").split()
         if (kind, machine) != ("process", platform.node()):
             return False
         os.kill(int(process), 0)
@@ -81,9 +81,9 @@ def carried_out(own: Path) -> bool:
     return True
 
 
-def _same_plan(plan: Plan, own: Path) -> bool:
+def _same_plan(plan: Plan, place: Path) -> bool:
     try:
-        there = json_file.read(own / PLAN)
+        there = json_file.read(place / PLAN)
     except (OSError, ValueError):
         return False
     wanted = to_dict(plan)
@@ -93,11 +93,11 @@ def _same_plan(plan: Plan, own: Path) -> bool:
 
 def keep(folder: AnyPath) -> None:
     """Bring plan, report and finished runs to where they are kept."""
-    own = storage.staging(folder)
+    place = storage.staging(folder)
 
     def wanted(name: str) -> bool:
         run = name.rpartition("/")[0]
-        return not run or (own / run / run_files.RESULT).exists()
+        return not run or (place / run / run_files.RESULT).exists()
 
     sync.push(folder, wanted, LAST)
 

@@ -58,7 +58,7 @@ def execute(
 
     plan, _ = read_plan(folder)
     arm = plan.arm(slug)
-    own = run_files.run_folder(folder, slug, seed)
+    place = run_files.run_folder(folder, slug, seed)
     if finished(folder, plan, arm, seed) is not None:
         return  # by the process that held the lock before
     if arm.changed:
@@ -69,7 +69,7 @@ def execute(
         )
     trained = run.train(
         data,
-        own,
+        place,
         preprocessing=arm.spec,
         model=plan.model,
         recipe=plan.recipe,
@@ -85,9 +85,9 @@ def execute(
         trained = dataclasses.replace(trained, diverged=True)
     evaluations, on_training = {}, None
     if not trained.diverged:
-        net = trained_net.load(own, preprocessing=arm.spec)
-        evaluations = _evaluate(plan, arm, net, own, data)
-        _shown(own, trained.steps, evaluations[slug])
+        net = trained_net.load(place, preprocessing=arm.spec)
+        evaluations = _evaluate(plan, arm, net, place, data)
+        _shown(place, trained.steps, evaluations[slug])
         # A loss to be held beside that of validation: training's own is of augmented images, with
         # dropout.
         count = min(plan.train_images, plan.validation_images)
@@ -102,16 +102,16 @@ def execute(
         on_training=on_training,
         versions=run_folder.versions(),
     )
-    write_result(own, result)
+    write_result(place, result)
 
 
-def _shown(own: Path, step: int, result: EvalResult) -> None:
+def _shown(place: Path, step: int, result: EvalResult) -> None:
     """Put the accuracy among the run's curves in TensorBoard, under TF-Slim's tags."""
     from imagenet_tools.training import events, run_folder
 
     values = {"eval/Accuracy": result.top1 / 100, "eval/Recall_5": result.top5 / 100,
               "eval/loss": result.loss}  # fmt: skip
-    events.evaluated(own, step, run_folder.asked(own), values)
+    events.evaluated(place, step, run_folder.asked(place), values)
 
 
 def _finite_weights(checkpoint: str) -> bool:
@@ -121,7 +121,9 @@ def _finite_weights(checkpoint: str) -> bool:
     return not checkpoints.not_finite(checkpoints.read(checkpoint).tensors)
 
 
-def _evaluate(plan: Plan, arm: Arm, net: TrainedNet, own: Path, data: str) -> dict[str, EvalResult]:
+def _evaluate(
+    plan: Plan, arm: Arm, net: TrainedNet, place: Path, data: str
+) -> dict[str, EvalResult]:
     """Evaluate a run under each of its paths; one that is another's under a second name is copied.
 
     (alexnet's own path is the common one.) Decoding once for all paths was tried: on two cores
@@ -132,16 +134,16 @@ def _evaluate(plan: Plan, arm: Arm, net: TrainedNet, own: Path, data: str) -> di
     results: dict[str, EvalResult] = {}
     first: dict[str, str] = {}  # fingerprint -> the first name it was evaluated under
     for name, pipeline in evaluation_paths(plan, arm).items():
-        file = own / run_files.predictions_file(name)
+        file = place / run_files.predictions_file(name)
         same = first.setdefault(pipeline.fingerprint, name)
         if same != name:
-            shutil.copyfile(own / run_files.predictions_file(same), file)
+            shutil.copyfile(place / run_files.predictions_file(same), file)
             results[name] = dataclasses.replace(results[same], seconds=0.0, predictions=str(file))
             continue
         seen = dataclasses.replace(net, pipeline=pipeline)
         results[name] = evaluate.figures(seen, data, predictions=file)
     if plan.ten_crop:
-        file = own / run_files.predictions_file(run_files.TEN_CROP)
+        file = place / run_files.predictions_file(run_files.TEN_CROP)
         results[run_files.TEN_CROP] = evaluate.figures(net, data, ten_crop=True, predictions=file)
     return results
 
@@ -163,10 +165,10 @@ def evaluation_paths(plan: Plan, arm: Arm) -> dict[str, Pipeline]:
 
 
 @contextlib.contextmanager
-def _alone(own: Path) -> Iterator[None]:
+def _alone(place: Path) -> Iterator[None]:
     """Wait until no other process is at this run: a lost task's may take a moment to die."""
-    own.mkdir(parents=True, exist_ok=True)
-    with open(own / run_files.LOCK, "a", encoding="ascii") as lock:
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / run_files.LOCK, "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -217,10 +219,10 @@ def _serve(folder: str, data: str, *plugins: str) -> None:
         os.write(answers, b"done\n")
 
 
-def _log_to(own: Path) -> None:
+def _log_to(place: Path) -> None:
     """Let what this process writes, TensorFlow's C++ too, go to the log of a run."""
-    own.mkdir(parents=True, exist_ok=True)
-    with open(own / run_files.LOG, "ab") as log:
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / run_files.LOG, "ab") as log:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(log.fileno(), stream.fileno())
@@ -231,9 +233,9 @@ def carry_out(folder: str, slug: str, seed: int, data: str) -> None:
     from imagenet_tools.training import run_folder
 
     place = sync.pull(folder, lambda name: name == PLAN)
-    own = run_files.run_folder(place, slug, seed)
-    inside = f"{own.relative_to(place).as_posix()}/"
-    with _alone(own):
+    run = run_files.run_folder(place, slug, seed)
+    inside = f"{run.relative_to(place).as_posix()}/"
+    with _alone(run):
         run_folder.fetch(folder, inside)
         execute(place, slug, seed, data, partial(run_folder.send, folder, inside))
     run_folder.send_all(folder, inside, run_files.RESULT)

@@ -104,13 +104,13 @@ def run(
                     future = pool.submit(function, task)
                     running[future] = task
                     future.add_done_callback(ended.put)
-            own = list(itertools.islice(waiting, 1)) if works else []
-            for task in own:
+            here = list(itertools.islice(waiting, 1)) if works else []
+            for task in here:
                 yield task, partial(function, task)
             if not running:
                 return
             # What has ended meanwhile; without a task of its own, the next one to end too.
-            for _ in range(ended.qsize() if own else max(1, ended.qsize())):
+            for _ in range(ended.qsize() if here else max(1, ended.qsize())):
                 future = ended.get()
                 yield running.pop(future), partial(outcome, future)
     except BrokenProcessPool:  # found at the next submission

@@ -76,11 +76,11 @@ class EvalResult:
 
     def as_json(self) -> dict[str, Any]:
         """Everything by name, the metrics among the rest; None for what is not finite."""
-        own = {one.name: getattr(self, one.name) for one in fields(self)}
-        figures = own.pop("metrics")
-        return {"n": own.pop("n")} | {
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        figures = values.pop("metrics")
+        return {"n": values.pop("n")} | {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in (figures | own).items()
+            for name, value in (figures | values).items()
         }
 
 

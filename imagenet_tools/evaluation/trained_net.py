@@ -36,11 +36,11 @@ class TrainedNet:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against its use: another pipeline than that of training."""
-        own = self.pipeline.fingerprint
-        if self.run.get("fingerprint", own) == own:
+        fingerprint = self.pipeline.fingerprint
+        if self.run.get("fingerprint", fingerprint) == fingerprint:
             return ()
         trained = f"trained under {self.run['preprocessing']} ({self.run['fingerprint']})"
-        return (f"{trained}, used under {self.pipeline.spec} ({own})",)
+        return (f"{trained}, used under {self.pipeline.spec} ({fingerprint})",)
 
     @functools.cached_property
     def weights(self) -> str:

@@ -167,10 +167,10 @@ def dropout(
     """
     if seed is None:
         raise ValueError("training with dropout needs a seed, int32 [2]")
-    own = tf.cast(seed, tf.int32) + tf.stack([0, layer])
+    layer_seed = tf.cast(seed, tf.int32) + tf.stack([0, layer])
     index, count = part
     shape = tf.shape(net)
-    drawn = tf.random.stateless_uniform(tf.concat([shape[:1] * count, shape[1:]], 0), own)
+    drawn = tf.random.stateless_uniform(tf.concat([shape[:1] * count, shape[1:]], 0), layer_seed)
     if count > 1:
         drawn = tf.gather(drawn, tf.range(shape[0]) * count + index)
     return tf.where(drawn >= 1.0 - keep_prob, net / keep_prob, tf.zeros_like(net))

@@ -123,13 +123,13 @@ def _table(block: Table) -> str:
     )
     rows = ""
     for at, (name, *cells) in enumerate(block.rows):
-        own = _measure(block.measures.get(name))
+        measured = _measure(block.measures.get(name))
         heat = block.heat[at] if block.heat else [0.0] * len(cells)
         lead = html.escape(name)
         if block.links:
             lead = f'<a href="{html.escape(block.links[at])}">{lead}</a>'
         rows += f'<tr><th scope="row">{lead}</th>' + "".join(
-            f"<td{kind}{own or column}{_heat(value)}>{_cell(cell, block.words)}</td>"
+            f"<td{kind}{measured or column}{_heat(value)}>{_cell(cell, block.words)}</td>"
             for cell, column, value in zip(cells, columns[1:], heat, strict=True)
         )
         rows += "</tr>"

@@ -37,16 +37,16 @@ def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
     return replace(last, parts=parts)
 
 
-def evaluated_under(own: Pipeline, geometry: Pipeline) -> Pipeline | None:
+def evaluated_under(pipeline: Pipeline, geometry: Pipeline) -> Pipeline | None:
     """The pipeline under which a net that `own` trained is evaluated on another's geometry.
 
     Colour, range, `multiply` and `use_grayscale` stay own's with all their settings: a net that is
     fed another value range fails for that reason alone. None where one of the two is a plain
     function, whose geometry cannot be told from the rest.
     """
-    if own.plain or geometry.plain:
+    if pipeline.plain or geometry.plain:
         return None
-    return combined(geometry, own, ("geometry",))
+    return combined(geometry, pipeline, ("geometry",))
 
 
 def combinations(a: Pipeline, b: Pipeline) -> Iterator[Pipeline]:

@@ -48,10 +48,10 @@ def side_by_side(described: Sequence[Mapping[str, Any]]) -> list[Line]:
 
 def _steps(part: str, steps: Sequence[Sequence[str]]) -> list[Line]:
     shared = [step for step in steps[0] if all(step in other for other in steps)]
-    own = tuple("\n".join(step for step in one if step not in shared) for one in steps)
+    differing = tuple("\n".join(step for step in one if step not in shared) for one in steps)
     alike = [Line(part, "steps", (step,) * len(steps)) for step in shared]
-    if any(own):
-        return [Line(part, "steps", tuple(one or NOTHING for one in own)), *alike]
+    if any(differing):
+        return [Line(part, "steps", tuple(one or NOTHING for one in differing)), *alike]
     return alike
 
 

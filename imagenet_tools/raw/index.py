@@ -136,12 +136,12 @@ class Images:
         boxes = self.boxes or itertools.repeat(())
         columns = (self.container, self.labels, self.offsets, self.sizes, self.rows)
         # Not strict: the boxes that are none have no end.
-        for number, label, offset, size, row, filename, own in zip(
+        for number, label, offset, size, row, filename, box in zip(
             *columns, self.names, boxes, strict=False
         ):
             path = folders[number] + filename if size < 0 and row < 0 else places[number]
             yield RawImage(
-                self.split, filename, synsets[label], label, path, offset, size, row, own
+                self.split, filename, synsets[label], label, path, offset, size, row, box
             )
 
     @property

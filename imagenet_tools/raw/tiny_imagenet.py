@@ -171,9 +171,9 @@ def _rows(path: Path, synset: str = "") -> Iterator[Row]:
         if not words:
             continue
         where = f"{path}, line {number}"
-        own = words[1] if not synset and len(words) > 1 else synset
+        key = words[1] if not synset and len(words) > 1 else synset
         try:
             sides = boxes.PixelBox(*map(float, words[1 if synset else 2 :]))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{where}: {line.strip()!r} is no name, class and box") from error
-        yield Row(words[0], own, sides, where)
+        yield Row(words[0], key, sides, where)

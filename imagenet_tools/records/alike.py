@@ -85,21 +85,21 @@ def blank(hashes: np.ndarray) -> np.ndarray:
     return np.asarray(hashes >= np.uint64(likeness.FLAT))
 
 
-def grouped(hashes: np.ndarray, look: Look, own: int | None = None) -> np.ndarray:
+def grouped(hashes: np.ndarray, look: Look, count: int | None = None) -> np.ndarray:
     """Which images show one picture: int32 [n], for each the first image that shows the same.
 
     look: the thumbnails of the images with these numbers, asked for once where hashes are near.
     own: only the first so many are held against each other, and the others against them. Blank
     images of one shade are a group: a net has one answer for them all.
     """
-    own = len(hashes) if own is None else own
-    near_pairs = [near(hashes[:own]), near(hashes[:own], hashes[own:]) + [0, own]]
+    count = len(hashes) if count is None else count
+    near_pairs = [near(hashes[:count]), near(hashes[:count], hashes[count:]) + [0, count]]
     close = np.concatenate(near_pairs).tolist()
     seen = look(sorted({at for pair in close for at in pair}))
     pairs = [(a, b) for a, b in close if likeness.alike(seen[a], seen[b])]
-    shades = hashes[:own][blank(hashes[:own]) & (hashes[:own] != np.uint64(likeness.UNKNOWN))]
+    shades = hashes[:count][blank(hashes[:count]) & (hashes[:count] != np.uint64(likeness.UNKNOWN))]
     for shade in np.unique(shades):
-        first, *rest = np.flatnonzero(hashes[:own] == shade).tolist()
+        first, *rest = np.flatnonzero(hashes[:count] == shade).tolist()
         pairs += [(first, other) for other in rest]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(hashes), len(hashes)))

@@ -25,10 +25,10 @@ AT_ONCE = 4  # shards on their way at one time
 
 def folder_of(manifest: Manifest, url: str | None = None) -> Path:
     """Where the shards of these records are kept, wherever they came from."""
-    own = storage.cache_folder() / "records" / manifest.digest[:32]
+    copies = storage.cache_folder() / "records" / manifest.digest[:32]
     if url is not None:
-        storage.stands_for(own, url)
-    return own
+        storage.stands_for(copies, url)
+    return copies
 
 
 def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
@@ -36,47 +36,47 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
 
     Raises OSError where the disk has no room, DamagedData for a shard that is not the manifest's.
     """
-    shards, own = manifest.splits[split].shards, folder_of(manifest, folder)
-    missing = [shard for shard in shards if not _there(own, shard)]
+    shards, copies = manifest.splits[split].shards, folder_of(manifest, folder)
+    missing = [shard for shard in shards if not _there(copies, shard)]
     total = sum(shard.bytes for shard in missing)
     if missing:
-        kept.refuse_full_disk(own, total, "records")
+        kept.refuse_full_disk(copies, total, "records")
     with tqdm(
         total=total, desc=f"fetching {split}", unit="B", unit_scale=True, disable=None
     ) as bar:
-        done = storage.ahead(partial(fetch_shard, folder, own), missing, True, AT_ONCE)
+        done = storage.ahead(partial(fetch_shard, folder, copies), missing, True, AT_ONCE)
         for shard, fetched in zip(missing, done, strict=True):
             fetched()
             bar.update(shard.bytes)
-    return [str(own / shard.file) for shard in shards]
+    return [str(copies / shard.file) for shard in shards]
 
 
 def fetch_each(folder: str, manifest: Manifest, split: str) -> Iterator[str]:
     """The paths of a split's shards, each fetched when it is asked for."""
-    own = folder_of(manifest, folder)
-    return (fetch_shard(folder, own, shard) for shard in manifest.splits[split].shards)
+    copies = folder_of(manifest, folder)
+    return (fetch_shard(folder, copies, shard) for shard in manifest.splits[split].shards)
 
 
-def fetch_shard(folder: str, own: Path, shard: Shard) -> str:
+def fetch_shard(folder: str, copies: Path, shard: Shard) -> str:
     """Bring one shard here, unless it is; it gets its name when its digest is the manifest's."""
-    target = own / shard.file
-    if _there(own, shard):
+    target = copies / shard.file
+    if _there(copies, shard):
         return str(target)
-    own.mkdir(parents=True, exist_ok=True)
-    with open(own / f".lock-{shard.file}", "a", encoding="ascii") as lock:
+    copies.mkdir(parents=True, exist_ok=True)
+    with open(copies / f".lock-{shard.file}", "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it: then it is waited for
-        if not _there(own, shard):
-            for leftover in own.glob(f".tmp-*{shard.file}.*"):
+        if not _there(copies, shard):
+            for leftover in copies.glob(f".tmp-*{shard.file}.*"):
                 leftover.unlink()
-            temporary = own / f".tmp-{shard.file}.{secrets.token_hex(4)}"
+            temporary = copies / f".tmp-{shard.file}.{secrets.token_hex(4)}"
             _download(f"{folder}/{shard.file}", temporary, shard)
             os.replace(temporary, target)
     return str(target)
 
 
-def _there(own: Path, shard: Shard) -> bool:
+def _there(copies: Path, shard: Shard) -> bool:
     try:
-        return (own / shard.file).stat().st_size == shard.bytes
+        return (copies / shard.file).stat().st_size == shard.bytes
     except FileNotFoundError:
         return False
 

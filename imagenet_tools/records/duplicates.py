@@ -98,24 +98,24 @@ def repeated(place: Path, facts: Mapping[str, ShardFacts]) -> Iterator[Repeated]
     """Which validation images show what others show, of theirs or of the training images."""
     validation, train = (_Records(place, facts, split) for split in ("validation", "train"))
     hashes, others = validation.of("looks"), train.of("looks")
-    own = len(hashes)
+    count = len(hashes)
 
     def read(numbers: Sequence[int]) -> Iterator[tuple[int, At, dict[str, list[Any]]]]:
-        yield from validation.at([at for at in numbers if at < own])
-        for at, where, example in train.at([at - own for at in numbers if at >= own]):
-            yield own + at, where, example
+        yield from validation.at([at for at in numbers if at < count])
+        for at, where, example in train.at([at - count for at in numbers if at >= count]):
+            yield count + at, where, example
 
     def look(numbers: Sequence[int]) -> dict[int, np.ndarray]:
         return {at: thumbnail(example) for at, _, example in read(numbers)}
 
-    group = alike.grouped(np.concatenate([hashes, others]), look, own)
+    group = alike.grouped(np.concatenate([hashes, others]), look, count)
     several = np.flatnonzero(np.bincount(group) > 1)
     members = np.flatnonzero(np.isin(group, several)).tolist()
     where = {at: place for at, place, _ in read(members)}
     for one in several:
         held = [at for at in members if group[at] == one]
         yield Repeated(
-            validation=tuple(where[at] for at in held if at < own),
-            train=tuple(where[at] for at in held if at >= own),
+            validation=tuple(where[at] for at in held if at < count),
+            train=tuple(where[at] for at in held if at >= count),
             blank=bool(alike.blank(hashes[[held[0]]])[0]),
         )

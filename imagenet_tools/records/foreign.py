@@ -67,7 +67,7 @@ def find(folder: Path) -> Foreign | None:
     by_split = defaultdict(list)
     for name in shards:
         by_split[_split(name)].append(name)
-    splits = {split: _part(folder, own) for split, own in sorted(by_split.items())}
+    splits = {split: _part(folder, members) for split, members in sorted(by_split.items())}
     convention = CONVENTIONS.get(tool, "not said")
     return Foreign(tool, convention, tuple(sorted(example)), splits)
 

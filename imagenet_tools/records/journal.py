@@ -42,8 +42,8 @@ def locked(folder: Path, part: Slice | None = None) -> Iterator[None]:
             place.mkdir(parents=True, exist_ok=True)
             _lock(held, place / LOCK, fcntl.LOCK_SH if part else fcntl.LOCK_EX)
             if part:
-                own = place / f"{LOCK}-{part.index}-of-{part.count}"
-                _lock(held, own, fcntl.LOCK_EX)
+                slice_lock = place / f"{LOCK}-{part.index}-of-{part.count}"
+                _lock(held, slice_lock, fcntl.LOCK_EX)
         except BlockingIOError:
             raise OSError(
                 f"{folder}: another imgtools run is writing here; wait for it or choose another "

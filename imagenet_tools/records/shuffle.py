@@ -128,8 +128,8 @@ def fingerprint(raw_set: RawSet, plans: list[SplitPlan], settings: dict[str, obj
 def _boxes(raw_set: RawSet) -> dict[str, tuple[Box, ...]]:
     """The boxes of all splits by the stems of their images, as version 0.1.0 had them, so that its
     folders are known again; by their keys where two images have one stem."""
-    boxes = {key: own for part in raw_set.splits.values() for key, own in part.boxes.items()}
-    by_stem = {os.path.splitext(os.path.basename(key))[0]: own for key, own in boxes.items()}
+    boxes = {key: box for part in raw_set.splits.values() for key, box in part.boxes.items()}
+    by_stem = {os.path.splitext(os.path.basename(key))[0]: box for key, box in boxes.items()}
     return by_stem if len(by_stem) == len(boxes) else boxes
 
 

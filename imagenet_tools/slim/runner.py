@@ -28,8 +28,8 @@ def command_line(
     ValueError, OSError where the script, its folder or its flags cannot do: see check_script.
     """
     checkout.check_script(script, flags)
-    own = [f"--prefer={prefer}", *(f"--plugin={path}" for path in plugins)]
-    return [sys.executable, "-m", "imagenet_tools.slim", *own, "--", str(script), *flags]
+    options = [f"--prefer={prefer}", *(f"--plugin={path}" for path in plugins)]
+    return [sys.executable, "-m", "imagenet_tools.slim", *options, "--", str(script), *flags]
 
 
 def run(

@@ -55,9 +55,9 @@ def place(path: AnyPath) -> Path:
 
 def cache_folder() -> Path:
     """Where working copies and cached records live: $IMGTOOLS_CACHE, else the user's cache."""
-    own = os.environ.get(CACHE)
-    if own:
-        return Path(own)
+    chosen = os.environ.get(CACHE)
+    if chosen:
+        return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgtools"
 
 
@@ -66,10 +66,10 @@ def staging(folder: AnyPath) -> Path:
     text = normal(folder)
     if not is_remote(text):
         return Path(text)
-    own = cache_folder() / "staging" / hashlib.sha256(text.encode()).hexdigest()[:24]
-    own.mkdir(parents=True, exist_ok=True)
-    stands_for(own, text)
-    return own
+    place = cache_folder() / "staging" / hashlib.sha256(text.encode()).hexdigest()[:24]
+    place.mkdir(parents=True, exist_ok=True)
+    stands_for(place, text)
+    return place
 
 
 def stands_for(local: AnyPath, url: str) -> None:

@@ -23,17 +23,17 @@ def copy(url: str) -> str:
     """
     facts = stores.info(url, all_of_it=True)
     target = _target(url, facts)
-    own = target.parent
+    place = target.parent
     if target.exists():  # it gets its name when it is whole
         return str(target)
-    own.mkdir(parents=True, exist_ok=True)
-    with open(own / ".lock", "a", encoding="ascii") as lock:
+    place.mkdir(parents=True, exist_ok=True)
+    with open(place / ".lock", "a", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
-            for leftover in own.glob(".tmp-*"):
+            for leftover in place.glob(".tmp-*"):
                 leftover.unlink()
-            refuse_full_disk(own, facts["size"], "copies")
-            arriving = own / ".tmp-whole"
+            refuse_full_disk(place, facts["size"], "copies")
+            arriving = place / ".tmp-whole"
             stores.download(url, str(arriving))
             _check(arriving, url, facts)
             os.replace(arriving, target)
@@ -49,17 +49,17 @@ def missing(url: str) -> int:
 def _target(url: str, facts: dict[str, Any]) -> Path:
     tag = facts.get("ETag") or facts.get("etag")
     state = f"{url} {facts['size']} {tag} {_sha256(facts)}"
-    own = hashlib.sha256(state.encode()).hexdigest()[:24]
-    return storage.cache_folder() / "objects" / own / url.rpartition("/")[2]
+    state_digest = hashlib.sha256(state.encode()).hexdigest()[:24]
+    return storage.cache_folder() / "objects" / state_digest / url.rpartition("/")[2]
 
 
-def refuse_full_disk(own: Path, needed: int, what: str) -> None:
+def refuse_full_disk(place: Path, needed: int, what: str) -> None:
     """Raise OSError, with the remedy, where so many bytes of these do not fit into the cache."""
-    own.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(own).free
+    place.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(place).free
     if needed > free:
         raise OSError(
-            f"the {what} need {needed / 1e9:,.1f} GB in {own}, where {free / 1e9:,.1f} GB are "
+            f"the {what} need {needed / 1e9:,.1f} GB in {place}, where {free / 1e9:,.1f} GB are "
             f"free; {storage.CACHE} names another folder"
         )
 

@@ -149,8 +149,8 @@ def listing(url: str) -> list[dict[str, Any]]:
         entries = ask(f"{url} cannot be listed", lambda: fs.ls(path, detail=True, **_fresh(fs)))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    own = path.strip("/")
-    return [one for one in entries if one["name"].strip("/") != own]
+    itself = path.strip("/")
+    return [one for one in entries if one["name"].strip("/") != itself]
 
 
 def find(url: str) -> dict[str, dict[str, Any]]:

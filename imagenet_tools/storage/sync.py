@@ -77,8 +77,8 @@ def find(folder: AnyPath) -> dict[str, dict[str, Any]]:
 def _each(action: Callable[[str], None], names: list[str], last: Sequence[str]) -> None:
     """Do it for every file, some at a time; for each of `last` after all others."""
     for turn in ("", *last):
-        own = [name for name in names if _turn(name, last) == turn]
-        for done in storage.ahead(action, own, True, AT_ONCE):
+        names_now = [name for name in names if _turn(name, last) == turn]
+        for done in storage.ahead(action, names_now, True, AT_ONCE):
             done()
 
 

@@ -93,16 +93,16 @@ class Reading:
         @as_written
         def mix(step: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             if first is None:
-                own, others = batch, tf.nest.map_structure(_before, batch)
+                here, others = batch, tf.nest.map_structure(_before, batch)
             else:
-                own, others = (
+                here, others = (
                     {name: rows[start::2] for name, rows in batch.items()}
                     for start in (min(first, 1), 1 - min(first, 1))
                 )
                 others = others if first else tf.nest.map_structure(_before, others)
-            made, seed = {**own, "other": others["label"]}, batch_seed(self.seed, step)
+            made, seed = {**here, "other": others["label"]}, batch_seed(self.seed, step)
             for name, pipeline in zip(self._names("image"), self.pipelines, strict=True):
-                images, share = pipeline.mix(own[name], seed, others[name])
+                images, share = pipeline.mix(here[name], seed, others[name])
                 made |= {name: images, name.replace("image", "share"): share}
             return made
 

@@ -114,10 +114,10 @@ def _fetched(where: Path) -> Path:
     names = (STATE, "run.json", "classes.tsv", where.name)
     # The folder's newest is known by its small files; then its weights follow.
     local = sync.pull(folder, lambda name: name in names or name.endswith(".index"))
-    own = local if folder == where else local / where.name
-    if own.name.endswith(archives.ENDINGS):
-        return own
-    chosen = os.path.basename(resolve(own))
+    place = local if folder == where else local / where.name
+    if place.name.endswith(archives.ENDINGS):
+        return place
+    chosen = os.path.basename(resolve(place))
     sync.pull(folder, lambda name: name.startswith(f"{chosen}."))
     return local / chosen
 

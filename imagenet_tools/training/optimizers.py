@@ -55,75 +55,83 @@ class Optimizer:
                 tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
-def _sgd(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _sgd(optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
     tf.raw_ops.ResourceApplyGradientDescent(var=variable, alpha=rate, delta=gradient)
 
 
-def _momentum(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _momentum(
+    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
+) -> None:
     tf.raw_ops.ResourceApplyMomentum(
         var=variable,
         accum=slots[0],
         lr=rate,
         grad=gradient,
-        momentum=own.settings["momentum"],
-        use_nesterov=bool(own.settings["nesterov"]),
+        momentum=optimizer.settings["momentum"],
+        use_nesterov=bool(optimizer.settings["nesterov"]),
     )
 
 
-def _rmsprop(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _rmsprop(
+    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
+) -> None:
     tf.raw_ops.ResourceApplyRMSProp(
         var=variable,
         ms=slots[0],
         mom=slots[1],
         lr=rate,
-        rho=own.settings["rmsprop_decay"],
-        momentum=own.settings["rmsprop_momentum"],
-        epsilon=own.settings["opt_epsilon"],
+        rho=optimizer.settings["rmsprop_decay"],
+        momentum=optimizer.settings["rmsprop_momentum"],
+        epsilon=optimizer.settings["opt_epsilon"],
         grad=gradient,
     )
 
 
-def _adam(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _adam(optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
     tf.raw_ops.ResourceApplyAdam(
         var=variable,
         m=slots[0],
         v=slots[1],
-        beta1_power=own.slots["beta1_power"],
-        beta2_power=own.slots["beta2_power"],
+        beta1_power=optimizer.slots["beta1_power"],
+        beta2_power=optimizer.slots["beta2_power"],
         lr=rate,
-        beta1=own.settings["adam_beta1"],
-        beta2=own.settings["adam_beta2"],
-        epsilon=own.settings["opt_epsilon"],
+        beta1=optimizer.settings["adam_beta1"],
+        beta2=optimizer.settings["adam_beta2"],
+        epsilon=optimizer.settings["opt_epsilon"],
         grad=gradient,
     )
 
 
-def _adagrad(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _adagrad(
+    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
+) -> None:
     tf.raw_ops.ResourceApplyAdagrad(var=variable, accum=slots[0], lr=rate, grad=gradient)
 
 
-def _adadelta(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _adadelta(
+    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
+) -> None:
     tf.raw_ops.ResourceApplyAdadelta(
         var=variable,
         accum=slots[0],
         accum_update=slots[1],
         lr=rate,
-        rho=own.settings["adadelta_rho"],
-        epsilon=own.settings["opt_epsilon"],
+        rho=optimizer.settings["adadelta_rho"],
+        epsilon=optimizer.settings["opt_epsilon"],
         grad=gradient,
     )
 
 
-def _ftrl(own: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
+def _ftrl(optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
     tf.raw_ops.ResourceApplyFtrl(
         var=variable,
         accum=slots[0],
         linear=slots[1],
         grad=gradient,
         lr=rate,
-        l1=own.settings["ftrl_l1"],
-        l2=own.settings["ftrl_l2"],
-        lr_power=own.settings["ftrl_learning_rate_power"],
+        l1=optimizer.settings["ftrl_l1"],
+        l2=optimizer.settings["ftrl_l2"],
+        lr_power=optimizer.settings["ftrl_learning_rate_power"],
     )
 
 

@@ -203,8 +203,8 @@ def cross_entropy(
     Mixed labels: each image's own, smoothed, times its share, and the other's times the rest.
     """
     if isinstance(labels, Mixed):
-        own, other = (_cross_entropies(logits, one, smoothing) for one in labels[:2])
-        return tf.reduce_mean(labels.share * own + (1.0 - labels.share) * other)
+        first, other = (_cross_entropies(logits, one, smoothing) for one in labels[:2])
+        return tf.reduce_mean(labels.share * first + (1.0 - labels.share) * other)
     return tf.reduce_mean(_cross_entropies(logits, labels, smoothing))
 
 

@@ -47,8 +47,8 @@ def results(report: Report) -> str:
             if (run := runs.get(seed)) is None:
                 lines.writerow([*identity, 1, *[""] * 8])
                 continue
-            own, seen = run.evaluations[arm.arm.slug], run.on_training
-            figures = [getattr(own, name) for name in FIGURES]
+            result, seen = run.evaluations[arm.arm.slug], run.on_training
+            figures = [getattr(result, name) for name in FIGURES]
             figures += [math.nan] * 2 if seen is None else [seen.top1, seen.loss]
             figures += [run.training.images_per_second, run.training.seconds]
             lines.writerow([*identity, 0, *(f"{one:.6g}" for one in figures)])

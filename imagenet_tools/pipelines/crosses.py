@@ -38,10 +38,10 @@ def combined(a: Pipeline, b: Pipeline, from_a: Sequence[str]) -> Pipeline:
 
 
 def evaluated_under(pipeline: Pipeline, geometry: Pipeline) -> Pipeline | None:
-    """The pipeline under which a net that `own` trained is evaluated on another's geometry.
+    """The pipeline under which a net that `pipeline` trained is evaluated on another's geometry.
 
-    Colour, range, `multiply` and `use_grayscale` stay own's with all their settings: a net that is
-    fed another value range fails for that reason alone. None where one of the two is a plain
+    Colour, range, `multiply` and `use_grayscale` stay the net's with all their settings: a net that
+    is fed another value range fails for that reason alone. None where one of the two is a plain
     function, whose geometry cannot be told from the rest.
     """
     if pipeline.plain or geometry.plain:

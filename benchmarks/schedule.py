@@ -1,0 +1,204 @@
+"""Does the order of alexnet and inception turn with the schedule? The declared experiment.
+
+    python -m benchmarks.schedule --data imagenette-records --runs runs
+
+Carries out docs/plans/schedule.yaml, in its order: trains what is not finished (a run goes on from
+its last checkpoint), evaluates each run under its own path and under the other arm's, and training
+images beside, and prints the tables of docs/why/schedule.md in Markdown. --epochs takes some of the
+schedules alone, --report trains nothing. A schedule is reported when its six runs are whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from scipy import stats
+
+import imagenet_tools
+from imagenet_tools import registry
+from imagenet_tools.comparison import files
+from imagenet_tools.comparison.verdicts import Verdict
+from imagenet_tools.evaluation import evaluate, trained_net
+from imagenet_tools.pipelines.crosses import evaluated_under
+from imagenet_tools.training import recipes, run_folder
+
+PLAN = Path(__file__).parents[1] / "docs" / "plans" / "schedule.yaml"
+FIGURES = "figures.json"  # beside a run: what was measured of it
+TRAINING = "training images"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the plan and where it lies."""
+
+    arm: str
+    epochs: int
+    seed: int
+    folder: Path
+
+    @property
+    def whole(self) -> bool:
+        return run_folder.finished(self.folder) is not None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What came of all runs of one length: the verdict, and each arm's figures by seed."""
+
+    epochs: int
+    verdict: Verdict
+    figures: dict[str, list[dict[str, dict[str, float]]]]
+
+
+def runs(plan: dict[str, Any], folder: Path, epochs: int) -> list[Run]:
+    """The runs of one schedule, in the order of the plan: every arm of a seed, then the next."""
+    return [
+        Run(arm, epochs, seed, folder / f"{arm}-{epochs}-{seed}")
+        for seed in plan["seeds"]
+        for arm in plan["arms"][:2]
+    ]
+
+
+def train(run: Run, data: str, name: str) -> None:
+    imagenet_tools.train(
+        data,
+        run.folder,
+        preprocessing=run.arm,
+        recipe=recipes.recipe(name, epochs=run.epochs),
+        seed=run.seed,
+        save_interval_secs=120,
+    )
+
+
+def measured(run: Run, data: str, arms: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Under each path, and on as many training images: top-1, top-5, loss, calibration error."""
+    kept = run.folder / FIGURES
+    if not kept.exists():
+        net = trained_net.load(run.folder)
+        results = {}
+        for arm in arms:
+            path = evaluated_under(net.pipeline, registry.get(arm))
+            seen = net if path is None or arm == run.arm else replace(net, pipeline=path)
+            results[arm] = evaluate.figures(seen, data, predictions=predictions(run, arm))
+        count = results[run.arm].n
+        results[TRAINING] = evaluate.figures(net, data, split="train", images=count)
+        kept.write_text(json.dumps({name: one.metrics for name, one in results.items()}, indent=1))
+    return dict(json.loads(kept.read_text()))
+
+
+def predictions(run: Run, arm: str) -> Path:
+    return run.folder / f"predictions-{arm}.npz"
+
+
+def judge(whole: Sequence[Run], data: str, arms: Sequence[str]) -> Schedule:
+    """Judge the first arm of a schedule against the second."""
+    by_arm = {arm: [run for run in whole if run.arm == arm] for arm in arms}
+    figures = {arm: [measured(run, data, arms) for run in by_arm[arm]] for arm in arms}
+    a, b = ([predictions(run, arm) for run in by_arm[arm]] for arm in arms)
+    return Schedule(whole[0].epochs, files.judge_files(a, b), figures)
+
+
+def crossing(schedules: Sequence[Schedule], level: float = 0.95) -> tuple[float, float, float]:
+    """Epochs at which a line of the gap against log2(epochs) is zero, and Fieller's interval.
+
+    The line is weighted by each gap's own standard error; infinite ends where its slope cannot be
+    told from 0. Student's t has the seeds' degrees of all schedules together.
+    """
+    x = np.log2([one.epochs for one in schedules])
+    estimates = [one.verdict.estimate for one in schedules]
+    gap = np.array([one.value for one in estimates if one])
+    weight = 1 / np.array([one.se for one in estimates if one]) ** 2
+    design = np.stack([np.ones_like(x), x], axis=1)
+    covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
+    base, slope = covariance @ design.T @ (weight * gap)
+    t = stats.t.ppf(0.5 + level / 2, sum(one.df for one in estimates if one))
+    # Where (base + slope x)^2 = t^2 times the variance of that value.
+    roots = np.roots(
+        [
+            slope**2 - t**2 * covariance[1, 1],
+            2 * (base * slope - t**2 * covariance[0, 1]),
+            base**2 - t**2 * covariance[0, 0],
+        ]
+    )
+    told = slope**2 > t**2 * covariance[1, 1] and bool(np.isreal(roots).all())
+    low, high = sorted(2.0**roots.real) if told else (0.0, math.inf)
+    return float(2 ** (-base / slope)), float(low), float(high)
+
+
+def table(schedules: Sequence[Schedule], arms: Sequence[str]) -> str:
+    """The gap of each schedule, as Markdown."""
+    lines = [
+        f"| epochs | {arms[0]}, % | {arms[1]}, % | {arms[0]} less {arms[1]} (95 %) |",
+        "|---|---|---|---|",
+    ]
+    for one in schedules:
+        low, high = one.verdict.interval
+        seeds = [" ".join(f"{run[arm]['top1']:.2f}" for run in one.figures[arm]) for arm in arms]
+        gap = f"{one.verdict.difference:+.2f} ({low:+.2f} to {high:+.2f})"
+        lines.append(f"| {one.epochs} | {seeds[0]} | {seeds[1]} | {gap} |")
+    return "\n".join(lines)
+
+
+def footing(schedules: Sequence[Schedule], arms: Sequence[str]) -> str:
+    """What each arm's nets do on training images, on validation and under the other path."""
+    lines = [
+        "| epochs | arm | training images: top-1, loss | validation: top-1, top-5, loss, ECE"
+        " | under the other path: top-1 |",
+        "|---|---|---|---|---|",
+    ]
+    for one in schedules:
+        for arm, other in (arms, reversed(arms)):
+            figures = one.figures[arm]
+
+            def mean(path: str, name: str, digits: int, figures: Any = figures) -> str:
+                return f"{np.mean([run[path][name] for run in figures]):.{digits}f}"
+
+            cells = [
+                f"{mean(TRAINING, 'top1', 2)}, {mean(TRAINING, 'loss', 3)}",
+                ", ".join(
+                    mean(arm, name, digits)
+                    for name, digits in (("top1", 2), ("top5", 2), ("loss", 3), ("ece", 3))
+                ),
+                mean(other, "top1", 2),
+            ]
+            lines.append(f"| {one.epochs} | {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--data", required=True, help="records of Imagenette")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--epochs", type=int, nargs="+", help="these schedules alone")
+    parser.add_argument("--report", action="store_true", help="train nothing")
+    chosen = parser.parse_args()
+    plan = yaml.safe_load(PLAN.read_text())
+    arms = plan["arms"][:2]
+    schedules = []
+    for epochs in chosen.epochs or plan["experiments"][0]["epochs"]:
+        declared = runs(plan, chosen.runs, epochs)
+        for run in () if chosen.report else declared:
+            train(run, chosen.data, plan["recipe"])
+        if all(run.whole for run in declared):
+            schedules.append(judge(declared, chosen.data, arms))
+    schedules.sort(key=lambda one: one.epochs)
+    print(f"{table(schedules, arms)}\n\n{footing(schedules, arms)}")
+    for one in schedules:
+        print(f"\n{one.epochs} epochs: {one.verdict.sentence}")
+    if len(schedules) > 1:
+        at, low, high = crossing(schedules)
+        print(
+            f"\nThe line crosses zero at {at:.0f} epochs (95 % interval {low:.0f} to {high:.0f})."
+        )
+
+
+if __name__ == "__main__":
+    main()

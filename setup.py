@@ -11,5 +11,13 @@ NESTED = {"imagenet_tools.preprocessing": "preprocessing", "imagenet_tools.cli":
 setup(
     package_dir={"imagenet_tools": "imagenet_tools", **NESTED},
     packages=[*find_packages(include=["imagenet_tools", "imagenet_tools.*"]), *NESTED],
-    package_data={"imagenet_tools": ["py.typed", "data/*", "data/recipes/*.yaml", "pages/page.*"]},
+    package_data={
+        "imagenet_tools": [
+            "py.typed",
+            "data/*",
+            "data/recipes/*.yaml",
+            "pages/page.*",
+            "pages/*.js",
+        ]
+    },
 )

@@ -49,19 +49,18 @@ def page(title: str, sections: Sequence[Section], folder: Path, reload: int = 0)
             heading = f'<h2 id="{section.anchor}">{html.escape(section.title)}</h2>'
             inside = f'<section aria-labelledby="{section.anchor}">{heading}{inside}</section>'
         parts.append(inside)
-    return string.Template(resource("html")).substitute(
+    return string.Template(resource("page.html")).substitute(
         title=html.escape(title),
         head=f'<meta http-equiv="refresh" content="{reload}">' if reload else "",
-        style=resource("css"),
-        script=resource("js"),
+        style=resource("page.css"),
+        script=resource("page.js") + resource("chart.js"),
         body="\n".join(parts),
     )
 
 
-def resource(kind: str) -> str:
-    """What every page has: its frame (html), its style (css), or its script (js)."""
-    file = resources.files("imagenet_tools.pages").joinpath(f"page.{kind}")
-    return file.read_text(encoding="utf-8")
+def resource(name: str) -> str:
+    """A file of this folder: what every page has of frame, style and scripts."""
+    return resources.files("imagenet_tools.pages").joinpath(name).read_text(encoding="utf-8")
 
 
 def _html_part(block: Block | Fold, folder: Path) -> str:

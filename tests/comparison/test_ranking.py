@@ -79,7 +79,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("heat", ["#0072b2", "#d55e00"])
 @pytest.mark.parametrize("ink, paper", [("#1c2430", "#fdfdfb"), ("#e7ebf0", "#14181d")])
 def test_what_stands_on_a_heat_map_can_be_read(heat: str, ink: str, paper: str) -> None:
-    style = html_page.resource("css")
+    style = html_page.resource("page.css")
     for name, colour in (("above|below", heat), ("ink", ink), ("paper", paper)):
         assert any(f"--{one}: {colour}" in style for one in name.split("|"))
     share = html_page.MOST / 100

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from browser import browsed, needs_browser, without_scripts
 from made_up_runs import made_up, reported
 from PIL import Image
 
@@ -19,21 +18,6 @@ from imagenet_tools import pages
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.report import sections as sections_
 from imagenet_tools.pages import blocks as blocks_
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=2000",
-]
 
 
 @pytest.fixture(scope="module")
@@ -110,29 +94,7 @@ def test_names_are_no_markup_in_markdown() -> None:
     assert lines[6:9] == [f"| class | {kept} |", "| --- | ---: |", f"| {kept} | 'x' |"]
 
 
-def browsed(page: Path, folder: Path, *options: str) -> str:
-    """What the browser writes of a page, of which it has nothing to complain."""
-    done = subprocess.run(
-        [
-            str(CHROMIUM), *OPTIONS, f"--user-data-dir={folder / 'user'}",
-            *options, page.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert "CONSOLE" not in done.stderr
-    return done.stdout
-
-
-def without_scripts(page: Path, folder: Path) -> Path:
-    """The page as a reader sees it who lets no script run."""
-    policy = '<meta http-equiv="Content-Security-Policy" content="script-src \'none\'">'
-    text = page.read_text().replace('<meta charset="utf-8">', f'<meta charset="utf-8">{policy}')
-    target = folder / "no-scripts.html"
-    target.write_text(re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL))
-    return target
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_browser
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.parametrize("mode", ["light", "dark", "no scripts"])
 def test_the_browser_has_nothing_to_say(page: Path, tmp_path: Path, width: int, mode: str) -> None:
@@ -150,13 +112,13 @@ def test_the_browser_has_nothing_to_say(page: Path, tmp_path: Path, width: int, 
     assert shown.getpixel((2, 2)) == paper
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_browser
 def test_a_page_is_printed(page: Path, tmp_path: Path) -> None:
     browsed(page, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_browser
 def test_tables_are_sorted_and_searched_and_images_opened(page: Path, tmp_path: Path) -> None:
     acts = """<script>{
         const rows = () => [...document.querySelectorAll('table.sortable tbody tr')].filter(
@@ -202,7 +164,7 @@ def assert_errors(before: list[str], errors: list[str]) -> None:
     assert errors[-1] == f"{100 - float(mean):.2f} ± {sd}"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_browser
 def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> None:
     """Every section of a real report: nothing sticks out of a narrow screen, every link leads."""
     made = make_plan(("alexnet", "inception"), tiny_records)
@@ -213,7 +175,7 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
     measure = (
         "<script>document.querySelectorAll('table.sortable th button')[2].click();"
         "const of = name => [...document.querySelectorAll(name)].map(e => e.textContent);"
-        "const dot = () => of('svg title').find(t => / seed 1:/.test(t));"
+        "const dot = () => of('svg desc').find(t => / seed 1:/.test(t));"
         "const seen = () => [...of('.number, .bounds'), dot(),"
         "  ...of('thead th').filter(t => /eval/.test(t)), of('td[data-measure=accuracy]')[0]];"
         "const before = seen(); document.querySelector('nav button').click();"

@@ -13,7 +13,7 @@ from pathlib import Path
 from imagenet_tools.comparison import progress
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.progress import RunState
-from imagenet_tools.comparison.report import figures
+from imagenet_tools.comparison.report import drawing, figures
 from imagenet_tools.pages import page
 from imagenet_tools.pages.blocks import Picture, Section, Table, Text
 from imagenet_tools.storage.write import write_text
@@ -36,7 +36,7 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
         "",
         "Each dot is a run that has ended, the bar the mean of its arm.",
         "Top-1 accuracy of the runs so far, by arm.",
-        figures.svg(figures.dots(arms)),
+        drawing.svg(figures.dots(arms)),
     )
     rows = [[f"{one.slug}, seed {one.seed}", one.line(plan.steps).partition(": ")[2]]
             for one in states]  # fmt: skip

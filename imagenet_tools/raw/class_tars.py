@@ -39,21 +39,21 @@ def entries(folder: Path, names: list[str], first: int, seen: Intake) -> Iterato
     # In a store each header is a request: many tars are then walked at one time.
     walked = storage.ahead(partial(_images, seen=seen), paths, storage.is_remote(folder))
     with tqdm(desc=f"indexing {folder.name}", unit="image", disable=None) as bar:
-        for label, (path, images) in enumerate(zip(paths, walked, strict=True), first):
-            found = images()
-            yield from (Entry(str(path), name, label, at, size) for name, at, size in found)
-            bar.update(len(found))
+        for label, (path, walk) in enumerate(zip(paths, walked, strict=True), first):
+            images = walk()
+            yield from (Entry(str(path), name, label, at, size) for name, at, size in images)
+            bar.update(len(images))
 
 
 def _images(path: Path, seen: Intake) -> list[tuple[str, int, int]]:
     """Name, offset and size of each image of a tar; a folder of its class in it is not named."""
     where, own = f"{path.parent.name}/{path.name}", f"{class_of(path.name)}/"
-    found = []
+    images = []
     with path.open("rb") as file:
         for member in tars.members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
             if tars.is_image(file, member, seen):
                 name = member.name.removeprefix(own)
                 if "/" in name:
                     seen.say("in subfolders of their class", f"{where}: {name}")
-                found.append((name, member.offset_data, member.size))
-    return found
+                images.append((name, member.offset_data, member.size))
+    return images

@@ -1,4 +1,5 @@
-"""Lists of "path label": meta/{train,val}.txt or {train,val}_list.txt (Caffe, MMPretrain), and csv.
+"""Lists of "path label": meta/{train,val}.txt or {train,val}_list.txt (Caffe, MMPretrain), csv
+(Kaggle's labels.csv), and MXNet's .lst.
 
 Labels count from 0, or are the names of classes (synsets, say), which are numbered as they sort.
 """
@@ -8,44 +9,35 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
-from imagenet_tools.raw import boxes, classes, intake, listing, rows, validation
-from imagenet_tools.raw.index import SPLITS, Entry, RawSet, columns
+from imagenet_tools.raw import boxes, classes, intake, list_files, listing, validation
+from imagenet_tools.raw.index import Entry, RawSet, columns
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.list_files import ListFile
 from imagenet_tools.raw.rows import Row
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
 
-LOOKED_FOR = 'meta/train.txt and meta/val.txt, or train_list.txt and val_list.txt, of "path label"'
-FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt", "meta/{}.csv", "{}_list.csv", "{}.csv")
-
-
-@dataclass(frozen=True)
-class ListFile:
-    """A list, and the folder that its paths are relative to."""
-
-    path: Path
-    folder: str
-    rows: list[Row]
-    numbers: bool  # its labels count from 0
+LOOKED_FOR = (
+    'meta/train.txt and meta/val.txt, or train_list.txt and val_list.txt, of "path label"; or as '
+    "csv, labels.csv alone, or MXNet's train.lst"
+)
 
 
 def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place` holds such lists."""
     if not place.is_dir():
         return None
-    paths = {split: path for split in SPLITS if (path := _list_file(place, split))}
-    if not paths:
-        return None
     seen = Intake()
-    lists = {split: _read(place, path, split, seen) for split, path in paths.items()}
+    lists, unsplit = list_files.read(place, seen)
+    if not lists:
+        return None
     numbering = _numbering(place, lists, options, seen)
     splits, left = {}, dict[str, listing.Listed]()
     for split, one in lists.items():
@@ -56,61 +48,20 @@ def find(place: Path, options: Options) -> RawSet | None:
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
     _count_left(place, lists, left, seen)
     splits, source = boxes.load(options.boxes, place).attached(splits)
-    files = ", ".join(str(path.relative_to(place)) for path in paths.values())
+    files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
+    no_split = (
+        ", no split: taken as training images (or as validation images by --split validation)"
+    )
     return RawSet.described(
         "lists",
-        f"lists of path and label under {place} ({files})",
+        f"lists of path and label under {place} ({files}){no_split if unsplit else ''}",
         numbering.classes,
         numbering.convention,
         splits,
         seen=seen,
         boxes_source=source,
+        unsplit=unsplit,
     )
-
-
-def _list_file(place: Path, split: str) -> Path | None:
-    """The list of a split under one of its usual names, where it looks like one."""
-    for form in FORMS:
-        for name in listing.SPLIT_FOLDERS[split]:
-            path = place / form.format(name)
-            if path.is_file() and _looks_right(path, place):
-                return path
-    return None
-
-
-def _looks_right(path: Path, place: Path) -> bool:
-    """True where one of the first two rows has an image's name or the path of a file that is there,
-    and something for a label."""
-    with path.open("rb") as file:
-        text = intake.decoded(file.read(8192), "replace")
-    first = [line for _, line in rows.numbered(text)][:2]
-    return bool(first) and any(
-        intake.by_name(name) or ("/" in name and "\0" not in name and (place / name).is_file())
-        for name in rows.paths_of(first, path)
-    )
-
-
-def _read(place: Path, path: Path, split: str, seen: Intake) -> ListFile:
-    content = rows.read(path, str(place))
-    for heading in content.unused:
-        seen.say(f"columns of {path.name} that are not used", heading)
-    distinct = _distinct(content.rows, path, seen)
-    return ListFile(path, _image_folder(place, path, split, distinct), distinct, content.numbers)
-
-
-def _distinct(rows_given: list[Row], path: Path, seen: Intake) -> list[Row]:
-    """The rows, each image once. Raises ValueError for an image under two labels."""
-    of_name: dict[str, Row] = {}
-    for row in rows_given:
-        former = of_name.setdefault(row.name, row)
-        if former.label != row.label:
-            raise ValueError(
-                f"{path}, line {row.line}: {intake.printable(row.name)} has the label "
-                f"{intake.printable(row.label)}, and above it has {intake.printable(former.label)}"
-            )
-        if former is not row:
-            seen.leave("rows given twice", f"{path.name}, line {row.line}")
-    return list(of_name.values())
 
 
 def _numbering(
@@ -272,15 +223,3 @@ def _count_left(
             full = f"{folder}/{name}"
             if full not in used and full.rstrip("/") not in ways:
                 seen.leave(reason, full.removeprefix(f"{root}/"))
-
-
-def _image_folder(place: Path, path: Path, split: str, distinct: list[Row]) -> str:
-    """The folder that the paths are relative to: the one in which one of the first exists."""
-    names = listing.SPLIT_FOLDERS[split]
-    tried = dict.fromkeys([place, path.parent, *(place / name for name in names), place / "images"])
-    for row in distinct[:100]:
-        for folder in tried:
-            if (folder / row.name).is_file():
-                return str(folder)
-    where = ", ".join(str(folder) for folder in tried)
-    raise ValueError(f"{path} names {distinct[0].name}, which is in none of {where}")

@@ -29,8 +29,12 @@ _LABELS = re.compile(
     re.IGNORECASE,
 )
 _PATHS = re.compile(
-    r"(?:.*[_ ])?(?:image|img|file|path|name|id|x)s?(?:[_ ]?(?:id|name|path))?", re.IGNORECASE
+    r"(?:.*[_ ])?(?:image|img|file|path|name|id|x)s?(?:[_ ]?(?:id|name|path|code))?",
+    re.IGNORECASE,
 )
+_IDS = ("id", "id_code", "image", "image_id", "imageid", "filename", "file_name", "img")
+# MXNet's labels: numbers from 0, as C writes floats.
+_WHOLE = re.compile(r"([0-9]+)\.0*", re.ASCII)
 
 
 class Row(NamedTuple):
@@ -44,7 +48,7 @@ class Row(NamedTuple):
 class Columns(NamedTuple):
     """How the rows of a text are made: what stands between their fields (None: spaces, mostly),
     whether the first is a heading, which fields are path and label, the headings of the others,
-    and how many fields there are."""
+    how many fields there are, and all that in words."""
 
     separator: str | None
     heading: bool = False
@@ -52,6 +56,10 @@ class Columns(NamedTuple):
     label: int = 1
     others: tuple[str, ...] = ()
     width: int = 2
+    form: str = "path label"
+
+
+LST = Columns("\t", path=2, label=1, width=3, form="index label path")  # MXNet's im2rec
 
 
 class Rows(NamedTuple):
@@ -75,6 +83,8 @@ def read(path: Path, root: str) -> Rows:
         where = f"{path}, line {number}"
         fields = _fields(line, columns.separator)
         label = fields[columns.label] if len(fields) == columns.width else ""
+        if columns is LST and (whole := _WHOLE.fullmatch(label)):
+            label = whole[1]
         is_number = NUMBER.fullmatch(label) is not None
         numbers = numbers if rows else is_number
         if numbers and is_number:
@@ -83,7 +93,7 @@ def read(path: Path, root: str) -> Rows:
             wanted = "a label from 0" if numbers else "a class's name for a label"
             wanted = wanted if rows else "a label from 0, or a class's name for one"
             shown = intake.printable(line[:80])
-            raise ValueError(f"{where}: {shown!r} is not `path label` with {wanted}")
+            raise ValueError(f"{where}: {shown!r} is not `{columns.form}` with {wanted}")
         # Few labels for many rows: each is kept once.
         rows.append(Row(_relative(fields[columns.path], root, where), sys.intern(label), number))
     if not rows:
@@ -102,7 +112,7 @@ def paths_of(first: list[str], source: Path) -> list[str]:
     """The paths in the first lines of a list; none of a line that has no label."""
     columns = columns_of(first, source)
     fields = [_fields(line, columns.separator) for line in first[columns.heading :]]
-    return [one[columns.path] for one in fields if len(one) > 1]
+    return [one[columns.path] for one in fields if len(one) > max(1, columns.path)]
 
 
 def columns_of(first: list[str], source: Path) -> Columns:
@@ -110,20 +120,23 @@ def columns_of(first: list[str], source: Path) -> Columns:
 
     Raises ValueError where it has more than two, and no heading says which are meant.
     """
+    if source.suffix == ".lst":
+        return LST
     separator = _separator(first, source)
     lines = [_fields(line, separator) for line in first]
     head, data = (lines[0], lines[-1]) if lines else ([], [])
     named = [intake.by_name(one) for one in data]
-    if not _is_heading(head, any(named)):
+    if not (_is_heading(head, any(named)) or _is_pair(head, source)):
         if len(head) > 2:
             raise ValueError(
                 f"{source}, line 1: {len(head)} columns and no heading (image, label) that says "
                 "which are path and label; names with commas must stand in quotes"
             )
         return Columns(separator)
-    path = _first(named, _first([_PATHS.fullmatch(one) for one in head], 0))
+    paths = [_PATHS.fullmatch(one) and not _LABELS.fullmatch(one) for one in head]
+    path = _first(named, _first(paths, 0))
     words = [at != path and _LABELS.fullmatch(one) for at, one in enumerate(head)]
-    label = _first(words, 1)
+    label = _first(words, 0 if path == 1 else 1)
     others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
     return Columns(separator, True, path, label, others, len(head))
 
@@ -138,6 +151,12 @@ def _is_heading(fields: list[str], over_names: bool) -> bool:
         return False
     labels = any(map(_LABELS.fullmatch, fields))
     return labels and (over_names or any(map(_PATHS.fullmatch, fields)))
+
+
+def _is_pair(fields: list[str], source: Path) -> bool:
+    """True for the heading of a csv of an image and something of it: id,breed."""
+    csv_of_two = source.suffix == ".csv" and len(fields) == 2
+    return csv_of_two and fields[0].lower() in _IDS and not NUMBER.fullmatch(fields[1])
 
 
 def _separator(first: list[str], source: Path) -> str | None:

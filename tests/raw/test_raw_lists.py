@@ -160,3 +160,123 @@ def test_lists_of_numbers_and_of_names_do_not_go_together(tmp_path: Path) -> Non
     put(tmp_path / "val.txt", "im/a.jpg ant\n")
     with pytest.raises(ValueError, match=r"of train\.txt and val\.txt one has numbers for labels"):
         listed(tmp_path, "im/a.jpg 0\n", ("im/a.jpg",), "train.txt")
+
+
+def test_kaggles_ids_are_files_without_their_extension(tmp_path: Path) -> None:
+    names = ("train/000bec.jpg", "train/0.01.png", "train/12.JPEG", "test/7.jpg", "train/rest.jpg")
+    rows = "id,breed\n000bec,boston_bull\n0.01,dingo\n12,boston_bull\n99,pug\n"
+    put(tmp_path / "sample_submission.csv", "id,affenpinscher\n7,0.1\n")
+    found = listed(tmp_path, rows, names, "labels.csv")
+    assert classes_of(found) == {
+        "000bec.jpg": "boston_bull",
+        "0.01.png": "dingo",
+        "12.JPEG": "boston_bull",
+        "99": "pug",  # whose file is not there: a damaged image
+    }
+    assert [one.key for one in found.classes] == ["boston_bull", "dingo", "pug"]
+    assert [raw.read(found.splits["train"][at]) for at in (0, 1, 2)] == [jpeg(0), jpeg(1), jpeg(2)]
+    assert "rows of labels.csv whose file is not there: 1 (99)" in found.description
+    assert {reason: entry["first"] for reason, entry in found.left_out.items()} == {
+        ".csv": ["sample_submission.csv"],
+        "in no list": ["train/rest.jpg"],
+        "other folders": ["test/"],
+    }
+    assert found.description.endswith("no validation split")
+
+
+@pytest.mark.parametrize(
+    ("file", "heading", "folder"),
+    [
+        ("trainLabels.csv", "image,level", "train"),
+        ("train_labels.csv", "id,label", "train"),
+        ("train.csv", "id_code,diagnosis", "train_images"),
+        ("train.csv", "label,image_id", "images"),
+    ],
+)
+def test_kaggles_other_names(file: str, heading: str, folder: str, tmp_path: Path) -> None:
+    pairs = [("b", "1"), ("a", "0"), ("c", "1")]
+    rows = [",".join(reversed(pair) if heading.startswith("label") else pair) for pair in pairs]
+    names = tuple(f"{folder}/{name}.png" for name in "abc")
+    found = listed(tmp_path, "\n".join([heading, *rows]), names, file)
+    assert classes_of(found) == {"b.png": "1", "a.png": "0", "c.png": "1"}
+    assert found.splits["train"].labels.tolist() == [2, 1, 2]
+    assert not found.unsplit
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("id,breed\na,pug\nb,pug\n", r"labels\.csv, line 3: b may be b\.jpg or b\.png; give it"),
+        ("id,breed\na,pug\na.jpg,dingo\n", r"line 3: a\.jpg has the label dingo, and above it has"),
+        ("id,breed\na,pug\nc,\n", r"labels\.csv, line 3: 'c,' is not `path label` with a class's"),
+    ],
+)
+def test_ids_that_cannot_be_meant_are_refused(rows: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        listed(tmp_path, rows, ("train/a.jpg", "train/b.jpg", "train/b.png"), "labels.csv")
+
+
+def test_a_list_of_no_split_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    found = listed(tmp_path, "a,cat\nb,dog\n", ("images/a.jpg", "images/b.jpg"), "labels.csv")
+    assert found.unsplit and "(labels.csv), no split: taken as training" in found.description
+    assert classes_of(found.only(["validation"]), "validation") == {"a.jpg": "cat", "b.jpg": "dog"}
+
+
+@pytest.mark.parametrize("text", ["ClassId,Name\n0,Stop\n1,Yield\n", "file,label\na.jpg,ant\n"])
+def test_a_table_of_something_else_hides_no_class_folders(text: str, tmp_path: Path) -> None:
+    names = ("train/ant/a.jpg", "train/bee/b.jpg")
+    found = listed(tmp_path, text, names, "labels.csv")
+    assert found.layout == "class folders"
+    assert classes_of(found) == {"a.jpg": "ant", "b.jpg": "bee"}
+    assert found.left_out[".csv"] == {"count": 1, "first": ["labels.csv"]}
+
+
+def test_mxnets_lists(tmp_path: Path) -> None:
+    rows = "7\t1.000000\tbee/b c.jpg\n0\t0.000000\tant/a.jpg\n12\t1\tbee/d.jpg\n"
+    put(tmp_path / "pets_val.lst", "0\t1.0\tval/v.jpg\n")
+    put(tmp_path / "val" / "v.jpg", jpeg(9))
+    names = ("train/bee/b c.jpg", "train/ant/a.jpg", "train/bee/d.jpg")
+    found = listed(tmp_path, rows, names, "pets_train.lst")
+    assert classes_of(found) == {"b c.jpg": "1", "a.jpg": "0", "d.jpg": "1"}
+    assert found.splits["train"].labels.tolist() == [2, 2, 1]  # by folders
+    assert raw.read(found.splits["train"][0]) == jpeg(0)
+    assert classes_of(found, "validation") == {"v.jpg": "1"}
+    assert found.left_out == {}
+
+
+def test_mxnets_only_list_of_synsets(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{at}\t{labels.label_of()[synset] - 1:f}\t{synset}/x.JPEG\n"
+        for at, synset in enumerate(SYNSETS)
+    )
+    found = listed(tmp_path, rows, tuple(f"{one}/x.JPEG" for one in SYNSETS), "all.lst")
+    assert found.unsplit and found.label_convention == labels.IMAGENET_CONVENTION
+    assert [one.synset for one in found.splits["train"]] == list(SYNSETS)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            "1\t0\t1\tim/b.jpg",
+            r"train\.lst, line 2: .* is not `index label path` with a label from 0",
+        ),
+        (
+            "1\t0.5\tim/b.jpg",
+            r"train\.lst, line 2: .* is not `index label path` with a label from 0",
+        ),
+        ("1\t-1.0\tim/b.jpg", r"train\.lst, line 2: .* is not `index label path` with a label"),
+        ("1\tim/b.jpg", r"train\.lst, line 2: .* is not `index label path` with a label from 0"),
+        ("1\t0\t../b.jpg", r"train\.lst, line 2: \.\./b\.jpg leads out of the data set"),
+    ],
+    ids=["two-labels", "part", "negative", "no-label", "outside"],
+)
+def test_mxnets_rows_that_cannot_be_meant(row: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        listed(tmp_path, f"0\t0\tim/a.jpg\n{row}\n", ("im/a.jpg", "im/b.jpg"), "train.lst")
+
+
+def test_one_list_over_the_folders_of_two_splits_is_refused(tmp_path: Path) -> None:
+    rows = "0\t0\ttrain/a.jpg\n1\t1\tval/b.jpg\n"
+    with pytest.raises(ValueError, match=r"all\.lst lists images of train/, val/: a list for each"):
+        listed(tmp_path, rows, ("train/a.jpg", "val/b.jpg"), "all.lst")

@@ -1,0 +1,196 @@
+"""The files of lists: under which names they lie, and which images their rows mean."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagenet_tools.raw import intake, listing, rows
+from imagenet_tools.raw.index import SPLITS
+from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.rows import Row
+
+FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt", "meta/{}.csv", "{}_list.csv", "{}.csv")
+# Taken where the file of one of the first two rows is there: Kaggle's, and MXNet's.
+OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst")
+OF_NO_SPLIT = ("labels.csv", "*.lst")
+
+
+@dataclass(frozen=True)
+class ListFile:
+    """A list, and the folder that its paths are relative to."""
+
+    path: Path
+    folder: str
+    rows: list[Row]
+    numbers: bool  # its labels count from 0
+
+
+def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
+    """The lists of the splits under their usual names; none, and the only list that is there.
+
+    The second is True where that one is of no split; it is then called the training split's.
+    Raises ValueError for a row that cannot be meant, and for images of two splits in that one.
+    """
+    there = Present()
+    paths = {split: path for split in SPLITS if (path := _of_split(place, split, there))}
+    if paths:
+        return {one: _read(place, path, one, seen, there) for one, path in paths.items()}, False
+    path = _found(place, OF_NO_SPLIT, "train", there)
+    if path is None:
+        return {}, False
+    one = _read(place, path, "train", seen, there)
+    split = _split_of(place, one)
+    return {split or "train": one}, split is None
+
+
+class Present:
+    """The images of folders, each listed where it is first asked for."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, dict[str, list[str]]] = {}
+
+    def called(self, folder: str, name: str) -> list[str]:
+        """The path below the folder of the image that has this name, or else of those that have it
+        but for their extension."""
+        way, base = os.path.split(name)
+        inside = os.path.join(folder, way) if way else folder
+        if inside not in self._listed:
+            self._listed[inside] = self._list(inside)
+        return [os.path.join(way, one) for one in self._listed[inside].get(base, ())]
+
+    def _list(self, folder: str) -> dict[str, list[str]]:
+        by_stem = defaultdict(list)
+        try:
+            images = listing.entries(folder).images
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        for name in images:
+            by_stem[os.path.splitext(name)[0]].append(name)
+        return {**by_stem, **{name: [name] for name in images}}
+
+
+def _of_split(place: Path, split: str, there: Present) -> Path | None:
+    for form in FORMS + OTHER_FORMS:
+        names = [form.format(name) for name in listing.SPLIT_FOLDERS[split]]
+        if path := _found(place, names, split, there, usual=form in FORMS):
+            return path
+    return None
+
+
+def _found(
+    place: Path, names: Sequence[str], split: str, there: Present, *, usual: bool = False
+) -> Path | None:
+    """The first of these that looks like a list; of a pattern, where it is the only one.
+
+    usual: an image's name is enough; else the file of a row must be there.
+    """
+    for name in names:
+        paths = sorted(place.glob(name)) if "*" in name else [place / name]
+        if len(paths) != 1 or not paths[0].is_file():
+            continue
+        first = _first_paths(path := paths[0])
+        if usual and any(intake.by_name(one) or _is_path(place, one) for one in first):
+            return path
+        folders = _folders(place, path, split) if path.suffix != ".txt" else ()
+        if any(there.called(str(folder), one) for one in first for folder in folders):
+            return path
+    return None
+
+
+def _first_paths(path: Path) -> list[str]:
+    """The paths in the first two rows of a text."""
+    with path.open("rb") as file:
+        text = intake.decoded(file.read(8192), "replace")
+    first = [line for _, line in rows.numbered(text)][:2]
+    return [name for name in (rows.paths_of(first, path) if first else ()) if "\0" not in name]
+
+
+def _is_path(place: Path, name: str) -> bool:
+    return "/" in name and (place / name).is_file()
+
+
+def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> ListFile:
+    content = rows.read(path, str(place))
+    for heading in content.unused:
+        seen.say(f"columns of {path.name} that are not used", heading)
+    folder = _image_folder(place, path, split, content.rows, there)
+    named = [_with_ending(row, path, folder, there) for row in content.rows]
+    return ListFile(path, folder, _distinct(named, path, seen), content.numbers)
+
+
+def _folders(place: Path, path: Path, split: str) -> list[Path]:
+    """The folders that the paths of a list may be relative to."""
+    names = listing.SPLIT_FOLDERS[split]
+    inside = [*names, *(f"{name}_images" for name in names), "images"]
+    return list(dict.fromkeys([place, path.parent, *(place / name for name in inside)]))
+
+
+def _image_folder(
+    place: Path, path: Path, split: str, rows_given: list[Row], there: Present
+) -> str:
+    """The folder that the paths are relative to: the one in which one of the first exists."""
+    tried = _folders(place, path, split)
+    for row in rows_given[:100]:
+        for folder in tried:
+            if (folder / row.name).is_file() or _is_id(row) and there.called(str(folder), row.name):
+                return str(folder)
+    where = ", ".join(str(folder) for folder in tried if folder.is_dir())
+    raise ValueError(f"{path} names {rows_given[0].name}, which is in none of {where}")
+
+
+def _is_id(row: Row) -> bool:
+    return not intake.by_name(os.path.basename(row.name))
+
+
+def _with_ending(row: Row, path: Path, folder: str, there: Present) -> Row:
+    """The row, its path with the extension of the file that it means.
+
+    Raises ValueError where that may be one of several.
+    """
+    called = there.called(folder, row.name) if _is_id(row) else ()
+    if len(called) > 1:
+        raise ValueError(
+            f"{path}, line {row.line}: {intake.printable(row.name)} may be "
+            f"{' or '.join(map(intake.printable, called))}; give it its extension"
+        )
+    return row._replace(name=called[0]) if called else row
+
+
+def _distinct(rows_given: list[Row], path: Path, seen: Intake) -> list[Row]:
+    """The rows, each image once. Raises ValueError for an image under two labels."""
+    of_name: dict[str, Row] = {}
+    for row in rows_given:
+        former = of_name.setdefault(row.name, row)
+        if former.label != row.label:
+            raise ValueError(
+                f"{path}, line {row.line}: {intake.printable(row.name)} has the label "
+                f"{intake.printable(row.label)}, and above it has {intake.printable(former.label)}"
+            )
+        if former is not row:
+            seen.leave("rows given twice", f"{path.name}, line {row.line}")
+    return list(of_name.values())
+
+
+def _split_of(place: Path, one: ListFile) -> str | None:
+    """The split whose folder a list's images lie in; None where they lie in none's.
+
+    Raises ValueError where they lie in several.
+    """
+    way = one.folder.removeprefix(str(place)).strip("/")
+    tops = {f"{way}/{row.name}".lstrip("/").split("/")[0] for row in one.rows}
+    splits = {top: _named_after(top) for top in sorted(tops)}
+    if len(set(splits.values())) > 1:
+        raise ValueError(
+            f"{one.path} lists images of {', '.join(f'{top}/' for top in splits)}: a list for each "
+            "split (train.csv and val.csv, say) tells them apart"
+        )
+    return next(iter(splits.values()))
+
+
+def _named_after(folder: str) -> str | None:
+    name = folder.lower().removesuffix("_images")
+    return next((split for split, names in listing.SPLIT_FOLDERS.items() if name in names), None)

@@ -238,15 +238,20 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contras
         kept = (len(a.seeds), len(b.seeds))
         return Contrast(a, b, all_diverged(names, kept, plan.validation_images, plan.margin, alpha))
     right_a, right_b = a.correct[a.arm.slug], b.correct[b.arm.slug]
-    later = level(plan, a.planned + 1)
     judged = Contrast(
         a,
         b,
         verdict(
-            right_a, right_b, plan.margin, alpha=alpha, later=later, names=names, distinct=True,
+            right_a,
+            right_b,
+            plan.margin,
+            alpha=alpha,
+            later=_later(plan, a.planned),
+            names=names,
+            distinct=True,
             groups=b.group if a.group is None else a.group,
         ),
-    )  # fmt: skip
+    )
     # Where runs diverged, those of the same seed, and not those of equal place.
     shared = judged.shared_seeds
     paired_a = right_a[[a.seeds.index(seed) for seed in shared]]
@@ -273,6 +278,12 @@ def _futile(plan: Plan, contrast: Contrast) -> bool:
 def level(plan: Plan, seeds: int) -> float:
     """The level at which a difference counts once this many seeds an arm are done."""
     return looks.LOOKS[seeds] if seeds in plan.looks else looks.level(seeds, plan.first)
+
+
+def _later(plan: Plan, seeds: int) -> list[float]:
+    """The levels with one, two, ... more seeds an arm, as far as the plan has several."""
+    most = looks.MOST if plan.first else 0
+    return [level(plan, count) for count in range(seeds + 1, max(seeds + 1, most) + 1)]
 
 
 def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:

@@ -161,7 +161,7 @@ def _coarse(
     )
     judged = Verdict(
         kind="inconclusive", sentence="", difference=estimate.value, margin=margin, alpha=0.05,
-        later=0.05, seeds=(len(a), len(b)), images=images, interval=estimate.interval(),
+        later=(0.05,), seeds=(len(a), len(b)), images=images, interval=estimate.interval(),
         p=estimate.p, equivalence_p=estimate.equivalence_p(margin),
         chance_a_beats_b=estimate.chance_a_beats_b, estimate=estimate,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,14 +35,14 @@ class Checkpoints:
 class Verdict:
     """What the data say of A against B; accuracies and differences in points.
 
-    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look, later:
-    of one with more seeds. estimate: the difference with its components (None with one seed).
-    bootstrap: a check of the interval. seed_correlation: of the arms' accuracies over the seeds
-    they share, None where it cannot be known. near_duplicates: images that show what another one
-    shows, and are counted with it. seeds_more: how many more seeds an arm would probably
-    settle an inconclusive one; None where more than 200, unknown, or no help. images_more: how many
-    more images would, where they are what is missing. p: adjusted for the other contrasts where
-    there are several.
+    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look. later:
+    those with one, two, ... more seeds an arm, the last of them with any more. estimate: the
+    difference with its components (None with one seed). bootstrap: a check of the interval.
+    seed_correlation: of the arms' accuracies over the seeds they share, None where it cannot be
+    known. near_duplicates: images that show what another one shows, and are counted with it.
+    seeds_more: how many more seeds an arm would probably settle an inconclusive one; None where
+    more than 200, unknown, or no help. images_more: how many more images would, where they are what
+    is missing. p: adjusted for the other contrasts where there are several.
     """
 
     kind: str
@@ -49,7 +50,7 @@ class Verdict:
     difference: float
     margin: float
     alpha: float
-    later: float
+    later: tuple[float, ...]
     seeds: tuple[int, int]
     images: int
     near_duplicates: int = 0
@@ -81,7 +82,7 @@ def verdict(
     margin: float = 0.5,
     *,
     alpha: float = 0.05,
-    later: float | None = None,
+    later: Sequence[float] = (),
     names: tuple[str, str] = ("A", "B"),
     distinct: bool = False,
     groups: np.ndarray | None = None,
@@ -90,7 +91,7 @@ def verdict(
 
     correct_a, correct_b: boolean [seeds, images], the same images in the same order; rows of equal
     place are of equal seeds. margin: points within which a difference is of no account. alpha:
-    level of this look. later: that of a look with more seeds (default: the same). distinct: the
+    level of this look. later: as Verdict has it (default: the same). distinct: the
     runs are known to be no copies of each other, though nets that only guess may answer alike.
     groups: int [images], one number for images that show one picture, which count as one; None
     where they are not known. One seed an arm never names a winner, nor do fewer than 50 pictures.
@@ -116,7 +117,7 @@ def verdict(
     value = 100 * float(np.mean(correct_a) - np.mean(correct_b))
     judged = Verdict(
         kind="inconclusive", sentence="", difference=value, margin=margin, alpha=alpha,
-        later=alpha if later is None else later, seeds=seeds, images=images,
+        later=tuple(later) or (alpha,), seeds=seeds, images=images,
         near_duplicates=repeated, checkpoints=pairs,
     )  # fmt: skip
     if min(seeds) < 2:
@@ -173,8 +174,8 @@ def concluded(judged: Verdict, names: tuple[str, str], contrasts: int = 1) -> Ve
     if kind == "inconclusive":
         images = more_images(judged)
         if images is None:
-            level = judged.later / contrasts
-            more = more_seeds(judged.estimate, judged.margin, min(judged.seeds), level)
+            levels = [level / contrasts for level in judged.later]
+            more = more_seeds(judged.estimate, judged.margin, min(judged.seeds), levels)
     judged = replace(judged, kind=kind, seeds_more=more, images_more=images)
     return replace(judged, sentence=say(judged, names))
 
@@ -191,17 +192,22 @@ def decide(value: float, p: float, equivalence_p: float, alpha: float) -> str:
     return "inconclusive"
 
 
-def more_seeds(estimate: Difference, margin: float, seeds: int, alpha: float) -> int | None:
+def more_seeds(
+    estimate: Difference, margin: float, seeds: int, levels: Sequence[float]
+) -> int | None:
     """Seeds an arm to add so that a difference of the size seen, or of the margin, is found.
 
-    None where that takes more than 200.
+    levels: with one, two, ... seeds more, the last of them with any more. None where it takes more
+    than 200 seeds in all.
     """
     seed_sd = ((estimate.sd_a**2 + estimate.sd_b**2) / 2) ** 0.5
     target = max(abs(estimate.value), margin)
-    needed = power.seeds_needed(
-        round(target, 3), round(seed_sd, 3), round(estimate.image_variance**0.5, 3), alpha=alpha
-    )
-    return None if needed is None else max(1, needed - seeds)
+    known = round(seed_sd, 3), round(estimate.image_variance**0.5, 3)
+    for more in range(1, power.MOST_SEEDS - seeds + 1):
+        level = levels[min(more, len(levels)) - 1]
+        if power.power(round(target, 3), seeds + more, *known, level) >= power.POWER:
+            return more
+    return None
 
 
 def more_images(judged: Verdict) -> int | None:
@@ -263,7 +269,7 @@ def all_diverged(
     )
     return Verdict(
         kind="inconclusive", sentence=sentence, difference=math.nan, margin=margin, alpha=alpha,
-        later=alpha, seeds=seeds, images=images, chance_a_beats_b=math.nan,
+        later=(alpha,), seeds=seeds, images=images, chance_a_beats_b=math.nan,
     )  # fmt: skip
 
 

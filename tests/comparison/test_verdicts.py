@@ -142,7 +142,7 @@ def test_other_sentences() -> None:
     )
     assert (one.difference, one.seeds, one.images) == (pytest.approx(100 / 3), (1, 2), 6)
     assert (one.kind, one.p, one.equivalence_p, one.chance_a_beats_b) == ("inconclusive", 1, 1, 0.5)
-    assert (one.alpha, one.later, one.margin, one.seeds_more) == (0.01, 0.01, 0.5, 2)
+    assert (one.alpha, one.later, one.margin, one.seeds_more) == (0.01, (0.01,), 0.5, 2)
     assert (one.estimate, len(one.checkpoints)) == (None, 1)
     lost = verdicts.all_diverged(("x", "y"), (0, 2), 300, 0.5, 0.05)
     assert lost.sentence == (
@@ -217,12 +217,14 @@ def test_seeds_to_add() -> None:
     sd = math.sqrt((0.2**2 + 0.4**2) / 2)
     needed = power.seeds_needed(0.5, round(sd, 3), 0.1, alpha=0.02)
     assert needed is not None
-    assert verdicts.more_seeds(estimate, 0.5, 3, 0.02) == needed - 3
-    assert verdicts.more_seeds(estimate, 0.5, needed + 5, 0.02) == 1
-    assert verdicts.more_seeds(replace(estimate, sd_a=90.0), 0.5, 3, 0.02) is None
+    assert verdicts.more_seeds(estimate, 0.5, 3, [0.02]) == needed - 3
+    assert verdicts.more_seeds(estimate, 0.5, needed + 5, [0.02]) == 1
+    # Each number of seeds at its own level, the last of them from there on.
+    assert verdicts.more_seeds(estimate, 0.5, needed - 1, [1e-9, 1e-9, 0.02]) == 3
+    assert verdicts.more_seeds(replace(estimate, sd_a=90.0), 0.5, 3, [0.02]) is None
     larger = power.seeds_needed(0.9, round(sd, 3), 0.1, alpha=0.02)
     assert larger is not None
-    assert verdicts.more_seeds(replace(estimate, value=-0.9), 0.5, 2, 0.02) == max(1, larger - 2)
+    assert verdicts.more_seeds(replace(estimate, value=-0.9), 0.5, 2, [0.02]) == max(1, larger - 2)
 
 
 def test_power_by_simulation() -> None:
@@ -326,4 +328,4 @@ def test_the_planner_counts_from_2_to_200() -> None:
 
 def test_a_comparison_without_runs_keeps_its_level() -> None:
     lost = verdicts.all_diverged(("x", "y"), (0, 3), 500, 0.5, 0.014)
-    assert (lost.alpha, lost.later, lost.margin, lost.images) == (0.014, 0.014, 0.5, 500)
+    assert (lost.alpha, lost.later, lost.margin, lost.images) == (0.014, (0.014,), 0.5, 500)

@@ -70,7 +70,7 @@ def value_range(image: tf.Tensor) -> tf.Tensor:
 
     - minus its own mean, divided by its own standard deviation (at least 1/sqrt(n) of n values)
     """
-    return tf.image.per_image_standardization(image)
+    return ops.standardised(image)
 
 
 cifarnet = registry.register_parts(

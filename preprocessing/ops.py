@@ -176,12 +176,24 @@ def contrast(image: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.T
     return tf.image.adjust_contrast(image, uniform(seed, "contrast", low, high))
 
 
+def standardised(image: tf.Tensor) -> tf.Tensor:
+    """Less the image's mean, divided by its standard deviation, at least 1/sqrt(n) of n values.
+
+    tf.image.per_image_standardization, for NumPy's arrays too.
+    """
+    if isinstance(image, np.ndarray):
+        return (image - image.mean()) / max(image.std(), image.size**-0.5)
+    return tf.image.per_image_standardization(image)
+
+
 def channels(image: tf.Tensor, colours: Sequence[float] | tf.Tensor) -> tf.Tensor:
     """Numbers for R, G and B in a shape that fits the image: for one channel, their luma.
 
     Where its width is known they come as a line of it, float32 [w, 3]: TensorFlow adds a line to
-    every line three times faster than a colour to every pixel.
+    every line three times faster than a colour to every pixel. An array of NumPy's gets an array.
     """
+    if isinstance(image, np.ndarray) and image.shape[-1] == len(LUMA):
+        return np.asarray(colours, np.float32)
     colours = tf.convert_to_tensor(colours, tf.float32)
     if image.shape[-1] == 1:
         return tf.tensordot(colours, tf.constant(LUMA), 1)[tf.newaxis]

@@ -227,18 +227,20 @@ def test_help_loads_no_tensorflow(command: str) -> None:
     assert run_python(code).splitlines()[-1] == "0 False False"
 
 
-def test_names_of_pipelines_are_known_without_tensorflow_which_comes_when_one_runs() -> None:
+def test_pipelines_are_described_without_tensorflow_which_comes_when_one_runs() -> None:
     code = (
         "import sys; from imagenet_tools.cli.main import run; "
-        "lines = 'list-preproc', 'list-models', 'diagnose alexnot'; "
+        "from imagenet_tools import registry, tensorflow_version; tensorflow_version.later(); "
+        "every = 'describe-preproc ' + ' '.join(registry.names()); "
+        "lines = every, 'list-preproc --json', 'list-models', 'diagnose alexnot'; "
         "codes = [run(one.split()) for one in lines]; "
         "early = 'tensorflow.python' in sys.modules; "
-        "import numpy as np; from imagenet_tools import registry; "
+        "import numpy as np; "
         "image = np.ones((9, 9, 3), np.uint8); out = registry.get("
         "'alexnet').preprocess_image(image, 8, 8, is_training=True); "
         "print(codes, early, out.shape, out.dtype)"
     )
-    assert run_python(code).splitlines()[-1] == "[0, 0, 2] False (8, 8, 3) <dtype: 'float32'>"
+    assert run_python(code).splitlines()[-1] == "[0, 0, 0, 2] False (8, 8, 3) <dtype: 'float32'>"
 
 
 @pytest.mark.parametrize(

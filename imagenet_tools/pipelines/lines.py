@@ -16,18 +16,17 @@ Run: TypeAlias = "Callable[[tf.Tensor], tf.Tensor]"
 
 def whole_view(size: tuple[int, int]) -> View:
     """All of an image of the output's own size."""
-    plane, corner = tf.constant(size), tf.constant([0, 0])
-    crop = tf.concat([corner, plane], axis=0)
-    return View(crop, plane, "bilinear", corner, size, tf.constant(False))
+    plane, corner = np.array(size, np.int32), np.zeros(2, np.int32)
+    crop = np.concatenate([corner, plane])
+    return View(crop, plane, "bilinear", corner, size, np.bool_(False))
 
 
-def ends(finish: Run, size: tuple[int, int]) -> np.ndarray | None:
+def ends(finish: Run, flat: tf.Tensor | np.ndarray) -> np.ndarray | None:
     """What comes of black and of white, float32 [2, *size, channels]; None where it is no line.
 
-    finish: colour and range of an evaluation, on float32 [*size, 3].
+    finish: colour and range of an evaluation. flat: ones, float32 [*size, 3].
     """
-    flat = tf.ones([*size, CHANNELS])
-    black, grey, white = (finish(flat * level).numpy() for level in (0.0, 127.5, 255.0))
+    black, grey, white = (np.asarray(finish(flat * level)) for level in (0.0, 127.5, 255.0))
     span = np.abs(white - black).max()
     if span == 0 or np.abs((black + white) / 2 - grey).max() > 1e-3 * span:
         return None

@@ -21,6 +21,7 @@ from imagenet_tools.cli.check_preproc import command as check_preproc
 from imagenet_tools.cli.describe_preproc import command as describe_preproc
 from imagenet_tools.cli.list_preproc import command as list_preproc
 from imagenet_tools.errors import PipelineFailed
+from imagenet_tools.preprocessing import ops
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # Name -> fingerprint. These are in the results that users keep. Where one changes, so did the
@@ -350,6 +351,32 @@ def test_list_preproc(runner: CliRunner) -> None:
     assert alexnet["fingerprint"] == registry.get("alexnet").fingerprint
     assert alexnet["value_range"] == pytest.approx([-127.3 / 127.5, 150.09 / 127.5])
     assert found[4]["value_range"] is None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *BUILT_IN,
+        "alexnet_caffe:scale=.5,multiply=2",
+        "vgg:use_grayscale=1",
+        "vgg+jitter",
+        "soft_crop",
+    ],
+)
+def test_the_range_that_is_described_is_what_black_and_white_become(spec: str) -> None:
+    """describe asks the pipeline with NumPy's arrays, training with TensorFlow's tensors."""
+    registry.load_plugin(EXAMPLES / "soft_crop_preprocessing.py")
+    pipeline = registry.get(spec)
+    ends = [pipeline(np.full((8, 8, 3), level, np.uint8), 8) for level in (0, 255)]
+    wanted = pytest.approx([np.min(ends), np.max(ends)], rel=1e-6)
+    assert pipeline.describe()["value_range"] == (None if spec == "cifarnet" else wanted)
+
+
+def test_an_array_is_standardised_as_a_tensor_is() -> None:
+    image = IMAGE.astype(np.float32)
+    np.testing.assert_allclose(
+        ops.standardised(image), ops.standardised(tf.constant(image)), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_describe_preproc(runner: CliRunner) -> None:

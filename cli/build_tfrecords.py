@@ -137,9 +137,9 @@ def command(
         processes.warm("imagenet_tools.records.shard")  # while the raw data is listed
     start = time.perf_counter()
     raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
-    click.echo(raw_set.description, err=True)
+    text.say(raw_set.description)
     if size := parquet.to_copy(raw_set):
-        click.echo(f"to be copied to {storage.cache_folder()}: {size / 1e9:,.3f} GB", err=True)
+        text.say(f"to be copied to {storage.cache_folder()}: {size / 1e9:,.3f} GB")
     if split is not None:
         options["splits"] = (split,)
     kept = ("max_side", "store", "verify", "on_damaged", "slim_compat")

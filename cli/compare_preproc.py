@@ -233,7 +233,7 @@ def _make_ready(data: str | None, run_slice: Slice | None) -> None:
         raise click.UsageError("--run-slice needs --data: every task must see the same records")
     tensorflow_version.load()
     if data is None:
-        click.echo("No --data: comparing on synthetic images made by imgtools.", err=True)
+        text.say("No --data: comparing on synthetic images made by imgtools.")
 
 
 def _print_slice(prepared: Prepared, part: Slice, count: int) -> int:

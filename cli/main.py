@@ -5,6 +5,7 @@ A command is a file beside this one that defines `command`; its name is the file
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -12,6 +13,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -65,9 +67,7 @@ class Commands(click.Group):
         module = importlib.import_module(f"{__package__}.{name.replace('-', '_')}")
         command: click.Command = module.command
         if not any(parameter.name == "debug" for parameter in command.params):
-            command.params.append(
-                click.Option(["--debug"], is_flag=True, expose_value=False, hidden=True)
-            )
+            command.params += _everywhere()
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -106,6 +106,46 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
         ctx.exit()
 
 
+def _quiet(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
+    from imagenet_tools import terminal
+
+    if given:
+        ctx.find_root().with_resource(_environment(terminal.QUIET, "1"))
+
+
+def _verbose(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
+    from imagenet_tools import tensorflow_version
+
+    if given:
+        ctx.find_root().with_resource(_environment(tensorflow_version.LOG_LEVEL, "0"))
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Give a variable a value, for this process and those that it starts."""
+    former = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if former is not None:
+            os.environ[name] = former
+
+
+def _everywhere() -> list[click.Parameter]:
+    """The options that stand before a command as well as behind it."""
+    kind: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False}
+    quiet = "No progress: results, warnings and errors alone."
+    return [
+        click.Option(["-q", "--quiet"], callback=_quiet, help=quiet, **kind),
+        click.Option(
+            ["-v", "--verbose"], callback=_verbose, help="TensorFlow's own log, too.", **kind
+        ),
+        click.Option(["--debug"], help="Show the traceback of an error.", **kind),
+    ]
+
+
 def _dashes(name: str) -> str:
     """Accept TF-Slim's spelling: --train_shards is --train-shards."""
     return name.replace("_", "-")
@@ -115,6 +155,7 @@ def _dashes(name: str) -> str:
     cls=Commands,
     epilog=f"{START}\n{EXIT_CODES}",
     invoke_without_command=True,
+    params=_everywhere(),
     context_settings={
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "IMGTOOLS",
@@ -129,12 +170,6 @@ def _dashes(name: str) -> str:
     is_eager=True,
     callback=_print_version,
     help="Show the version and exit.",
-)
-@click.option(
-    "--debug",
-    is_flag=True,
-    expose_value=False,
-    help="Show the traceback of an error.",
 )
 @click.pass_context
 def program(ctx: click.Context) -> None:

@@ -31,6 +31,14 @@ def print_json(content: Any, indent: int | None = None) -> None:
     click.echo(json.dumps(json_file.finite(content), indent=indent, allow_nan=False))
 
 
+def say(text: str) -> None:
+    """Say on stderr what is being done, unless `-q` was given."""
+    from imagenet_tools import terminal
+
+    if not terminal.quiet():
+        click.echo(text, err=True)
+
+
 def command_line() -> str:
     """The command that was typed, as a report shows it: no secrets of a store in it."""
     from imagenet_tools import storage

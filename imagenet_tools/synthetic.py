@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from imagenet_tools import terminal
 from imagenet_tools.engines import processes
 
 # Raised when the pictures change, so that a folder made by an older version is not reused.
@@ -117,7 +117,7 @@ def generate(
 
 def _write_all(tasks: Sequence[tuple[Path, str, str, int, int]], workers: int) -> None:
     some = [tasks[at : at + AT_ONCE] for at in range(0, len(tasks), AT_ONCE)]
-    with tqdm(total=len(tasks), desc="synthetic images", unit=" images", disable=None) as bar:
+    with terminal.bar("synthetic images", "images", total=len(tasks)) as bar:
         for part, outcome in processes.run(_write, some, workers):
             outcome()
             bar.update(len(part))

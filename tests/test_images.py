@@ -143,7 +143,7 @@ from imagenet_tools.raw.index import ClassInfo, columns, renumbered
 updates = []
 
 class Bar:
-    def __init__(self, **settings): assert settings["desc"] == "listing train"
+    def __init__(self, *what): assert what == ("listing train", "images")
     def __enter__(self): return self
     def __exit__(self, *_): pass
     def update(self, count): updates.append(count)
@@ -152,7 +152,7 @@ def memory(kind):
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(kind)) / 1024
 
-listing.tqdm = Bar
+listing.terminal.bar = Bar
 def class_images(folder, root):
     return listing.Listed([f"{Path(folder).name}_{n}.JPEG" for n in range(1282)], [], [], [])
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from imagenet_tools import terminal
 from imagenet_tools.comparison.cost import duration
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import LOCK, METRICS, run_folder
@@ -170,7 +171,10 @@ class Display:
 
 @contextlib.contextmanager
 def shown(plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]]) -> Iterator[None]:
-    """Show on stderr how far the runs are, as long as this is entered."""
+    """Show on stderr how far the runs are, as long as this is entered; not where `-q` was given."""
+    if terminal.quiet():
+        yield
+        return
     display = Display(plan, folder, runs, sys.stderr)
     ended = threading.Event()
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from imagenet_tools import nets, records
+from imagenet_tools import nets, records, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import label_check, metrics, trained_net
 from imagenet_tools.evaluation.scores import Predictions, doubts, score, write_predictions
@@ -228,7 +227,7 @@ def predict_all(net: nets.Net, stream: Iterable[Any], total: int) -> Predictions
     predict_chunk = tf.function(chunk, autograph=False)
 
     rows: list[tuple[np.ndarray, ...]] = []
-    bar = tqdm(total=total, desc="evaluating", unit="image", disable=None)
+    bar = terminal.bar("evaluating", "images", total=total)
     with bar:
         for features in stream:
             key, label = features["key"].numpy().astype(str), features["label"].numpy()

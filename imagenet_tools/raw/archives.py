@@ -13,10 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from imagenet_tools import labels as imagenet
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, devkit, intake, listing, validation
 from imagenet_tools.raw.index import Entry, RawSet, columns
@@ -66,7 +64,7 @@ def find(place: Path, options: Options) -> RawSet | None:
 
 def train_entries(path: Path, seen: Intake) -> Iterator[Entry]:
     """Every image of the tar of tars, with its offset in the outer file."""
-    with path.open("rb") as file, tqdm(desc="indexing train", unit="image", disable=None) as bar:
+    with path.open("rb") as file, terminal.bar("indexing train", "images") as bar:
         tars = members(file, 0, file.seek(0, io.SEEK_END), str(path), seen)
         # In a store each header is a request: many tars are then walked at one time.
         remote = storage.is_remote(path)

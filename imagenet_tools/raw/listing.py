@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.index import Entry
 from imagenet_tools.raw.intake import Intake
@@ -172,7 +170,7 @@ def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> I
     """The images of each class folder in turn; their labels are 1 for the first of the names, ...,
     whichever of them hold images (see index.renumbered)."""
     root = real(folder.parent)
-    with tqdm(desc=f"listing {split}", unit="image", disable=None) as bar:
+    with terminal.bar(f"listing {split}", "images") as bar:
         containers = [os.path.join(folder, name) for name in names]
         listed = storage.ahead(
             partial(class_images, root=root), containers, storage.is_remote(folder)

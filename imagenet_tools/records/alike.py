@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from tqdm import tqdm
 
+from imagenet_tools import terminal
 from imagenet_tools.images import likeness
 from imagenet_tools.records.reader import Record, RecordReader, open_records
 from imagenet_tools.records.shards import shard_paths
@@ -154,7 +154,7 @@ def _look(reader: RecordReader) -> np.ndarray:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         several = pool.map(hashed, range(len(reader)))
-        bar = tqdm(several, "near-duplicates", len(reader), unit="image", disable=None)
+        bar = terminal.bar("near-duplicates", "images", iterable=several, total=len(reader))
         hashes = np.fromiter(bar, np.uint64, len(reader))
     return grouped(hashes, lambda wanted: {at: _thumbnail(reader[at]) for at in wanted})
 

@@ -15,9 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from imagenet_tools import raw, storage
+from imagenet_tools import raw, storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
@@ -242,9 +240,7 @@ def _write_missing(
     )
     kept = sum(result.shard.records for result in results.values() if result.shard)
     try:
-        with tqdm(
-            total=total, initial=kept, desc="writing records", unit="image", disable=None
-        ) as bar:
+        with terminal.bar("writing records", "images", total=total, initial=kept) as bar:
             tasks = _tasks(job, journal, missing)
             for task, result in run_tasks(tasks, workers, len(missing), engine):
                 results[os.path.basename(task.path)] = result
@@ -273,7 +269,7 @@ def _taken_over(
     there = [file for file in storage.sizes(job.folder) if file in files]
     tasks = _tasks(job, journal, there)
     results = {}
-    with tqdm(total=len(there), desc="reading what is there", unit="shard", disable=None) as bar:
+    with terminal.bar("reading what is there", "shards", total=len(there)) as bar:
         for task, outcome in _each(taken_over, tasks, job.folder, _workers(workers, len(there))):
             if (result := outcome()) is not None:
                 results[os.path.basename(task.path)] = result

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.manifest import Manifest, Shard
@@ -41,9 +39,7 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
     total = sum(shard.bytes for shard in missing)
     if missing:
         kept.refuse_full_disk(copies, total, "records")
-    with tqdm(
-        total=total, desc=f"fetching {split}", unit="B", unit_scale=True, disable=None
-    ) as bar:
+    with terminal.bar(f"fetching {split}", "bytes", total=total, unit_scale=True) as bar:
         done = storage.ahead(partial(fetch_shard, folder, copies), missing, True, AT_ONCE)
         for shard, fetched in zip(missing, done, strict=True):
             fetched()

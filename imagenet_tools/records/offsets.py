@@ -19,9 +19,8 @@ from functools import partial
 from pathlib import Path
 
 import google_crc32c
-from tqdm import tqdm
 
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.shards import damaged
 from imagenet_tools.records.tfrecord import OVERHEAD, masked
@@ -47,7 +46,7 @@ def ends(folder: str, split: str, shards: Sequence[Shard]) -> memoryview:
     ends_at = array("Q")
     # As of a store: a disk too answers many requests in the time of one.
     listings = storage.ahead(partial(_ends_of, folder), shards, remote=True)
-    with tqdm(total=len(shards), desc=f"indexing {split}", unit="shard", disable=None) as bar:
+    with terminal.bar(f"indexing {split}", "shards", total=len(shards)) as bar:
         for listing in listings:
             ends_at.extend(listing())
             bar.update()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from tqdm import tqdm
-
-from imagenet_tools import raw, storage
+from imagenet_tools import raw, storage, terminal
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import run_tasks
@@ -89,7 +87,7 @@ def repair(
             )
             for file, images in shard_contents(raw_set, plans, before.broken)
         )
-        with tqdm(total=len(before.broken), desc="repairing", unit="shard", disable=None) as bar:
+        with terminal.bar("repairing", "shards", total=len(before.broken)) as bar:
             for _ in run_tasks(tasks, workers, len(before.broken)):
                 bar.update()
         write_text(place / LABELS, labels_txt(manifest))

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import google_crc32c
-from tqdm import tqdm
 
-from imagenet_tools import raw, storage
+from imagenet_tools import raw, storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import schema, tfrecord
@@ -142,7 +141,7 @@ class Made:
 def compared(shards: processes.Counted[Made], workers: int) -> tuple[dict[str, str], list[str]]:
     """The stamps of now of all the shards, and the keys that `compare` finds."""
     stamps, changed = dict[str, str](), list[str]()
-    with tqdm(total=len(shards), desc="comparing raw files", unit="shard", disable=None) as bar:
+    with terminal.bar("comparing raw files", "shards", total=len(shards)) as bar:
         for made, outcome in processes.run(compare, shards, workers):
             stamps[os.path.basename(made.path)], keys = outcome()
             changed += keys

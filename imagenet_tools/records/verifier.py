@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import duplicates, journal
@@ -105,7 +103,7 @@ def _check_all(
         for name in names
     )
     total = sum(shard.records for shard in expected.values()) or None
-    bar = tqdm(total=total, desc="verifying records", unit="record", disable=None)
+    bar = terminal.bar("verifying records", "records", total=total)
     with bar:
         for check, outcome in processes.run(
             check_shard, checks, min(workers or processes.cores(), len(names))

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
+from imagenet_tools import terminal
 from imagenet_tools.errors import Stopped
 from imagenet_tools.training import checkpoints
 from imagenet_tools.training.events import EventLog
@@ -159,13 +159,7 @@ class Log:
         self.events = EventLog(folder, METRICS, step, asked(folder)) if chief else None
         last = self.events.last.get("loss") if self.events else None
         self.loss = float(last) if isinstance(last, int | float) else math.nan
-        self.bar: Any = tqdm(
-            total=trainer.steps,
-            initial=step,
-            desc=folder.name,
-            unit="step",
-            disable=None if chief else True,
-        )
+        self.bar: Any = terminal.bar(folder.name, "steps", chief, total=trainer.steps, initial=step)
 
     def write(self, step: int, loss: float, rate: float, speed: float) -> None:
         if self.events:

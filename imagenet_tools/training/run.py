@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from imagenet_tools import nets, records, registry, storage
+from imagenet_tools import nets, records, registry, storage, terminal
 from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.nets import initialisation
 from imagenet_tools.records.manifest import Manifest
@@ -239,7 +238,7 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
         checkpoints.sweep(folder)
     step, warnings = trainer.restore(folder)
     for problem in warnings:
-        tqdm.write(f"{problem}; going on from step {step:,}")
+        terminal.warn(f"{problem}; going on from step {step:,}")
     reading = job.reading
     if fresh and not job.start and job.recipe.initialisation == "lsuv":
         whole = next(damage.each(reading.batches(step), reading, step))  # on every worker

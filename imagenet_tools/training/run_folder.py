@@ -24,9 +24,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from imagenet_tools import __version__, records, storage
+from imagenet_tools import __version__, records, storage, terminal
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.records import order
 from imagenet_tools.records.manifest import Manifest
@@ -278,7 +277,7 @@ def send(folder: AnyPath, inside: str = "") -> None:
             drop=lambda name: _step(name, inside) not in (None, step),
         )
     except (OSError, Unfinished) as error:
-        tqdm.write(f"the checkpoint of step {step:,} was not sent: {error}")
+        terminal.warn(f"the checkpoint of step {step:,} was not sent: {error}")
 
 
 def send_all(folder: AnyPath, inside: str = "", last: str = RUN) -> None:

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm import tqdm
+from imagenet_tools import terminal
 
 GROUP, VARIABLE = "imgtools.trackers", "IMGTOOLS_TRACKERS"
 PROJECT = "imgtools"  # under which runs are kept, where the tracker's own variable names none
@@ -74,7 +74,7 @@ class Tracking:
 
 
 def _say(name: str, error: Exception) -> None:
-    tqdm.write(f"the tracker {name} failed and is left out of this run: {error}")
+    terminal.warn(f"the tracker {name} failed and is left out of this run: {error}")
 
 
 def _begin(name: str) -> Callable[[About], Tracker]:

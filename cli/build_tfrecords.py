@@ -17,7 +17,7 @@ from imagenet_tools.cli.options import (
     raw_options,
     workers_option,
 )
-from imagenet_tools.cli.types import Place, SliceType
+from imagenet_tools.cli.types import Place, SliceType, Whole
 
 if TYPE_CHECKING:
     from imagenet_tools.engines.slices import Slice
@@ -40,18 +40,16 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--train-shards",
-    type=click.IntRange(1, 99999),
+    type=Whole(1, 99999),
     help="Default: 1024 for ImageNet, fewer for less (some 1250 images each).",
 )
 @click.option(
     "--validation-shards",
-    type=click.IntRange(1, 99999),
+    type=Whole(1, 99999),
     help="Default: 128 for ImageNet, fewer for less (some 390 images each).",
 )
 @workers_option
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the shuffle."
-)
+@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Of the shuffle.")
 @click.option(
     "--on-damaged",
     type=click.Choice(("fail", "skip", "repair")),
@@ -68,7 +66,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--max-side",
-    type=click.IntRange(8),
+    type=Whole(8),
     metavar="N",
     help="Make images smaller whose shorter side is above N pixels (antialiased, quality 92).",
 )

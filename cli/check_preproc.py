@@ -6,7 +6,7 @@ import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import PreprocessingName
+from imagenet_tools.cli.types import PreprocessingName, Whole
 
 MARKS = {"passed": "ok  ", "failed": "FAIL", "noted": "note"}
 
@@ -14,7 +14,13 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "noted": "note"}
 @click.command()
 @click.argument("name", type=PreprocessingName())
 @click.option(
-    "--size", type=click.IntRange(min=1), default=96, show_default=True, help="Output in pixels."
+    "--image-size",
+    "--size",
+    "size",
+    type=Whole(1),
+    default=96,
+    show_default=True,
+    help="Output in pixels.",
 )
 @plugin_option
 @json_option

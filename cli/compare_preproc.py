@@ -20,6 +20,7 @@ from imagenet_tools.cli.types import (
     RecipeName,
     Records,
     SliceType,
+    Whole,
     nearest,
 )
 
@@ -92,10 +93,10 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     "--recipe", type=RecipeName(), help="A recipe's name or YAML file, in place of the profile's."
 )
 @click.option("--epochs", type=Finite(0, min_open=True), help="In place of the recipe's.")
-@click.option("--seeds", type=click.IntRange(1), help="Runs an arm, in place of the profile's.")
+@click.option("--seeds", type=Whole(1), help="Runs an arm, in place of the profile's.")
 @click.option(
     "--first-seed",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=1,
     show_default=True,
     help="Seeds are counted from it: a new comparison after another takes new ones.",
@@ -107,10 +108,10 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     show_default=True,
     help="Points of top-1 within which a difference does not count.",
 )
-@click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
+@click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
 @click.option(
     "--jobs",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="Runs at a time. Default: 1; on a Ray cluster, one a GPU, or one a node.",
 )
 @engine_options("local", "ray")

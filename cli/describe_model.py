@@ -6,19 +6,19 @@ import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import ModelName
+from imagenet_tools.cli.types import ModelName, Whole
 
 
 @click.command()
 @click.argument("name", type=ModelName())
 @click.option(
     "--num-classes",
-    type=click.IntRange(2),
+    type=Whole(2),
     default=1001,
     show_default=True,
     help="Logits, background included.",
 )
-@click.option("--image-size", type=click.IntRange(1), help="Default: what the net was made for.")
+@click.option("--image-size", type=Whole(1), help="Default: what the net was made for.")
 @json_option
 @needs_tensorflow
 def command(name: str, num_classes: int, image_size: int | None, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, recipe_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records
+from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records, Whole
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     help="Folder of records; their labels are checked, too. Default: synthetic images.",
 )
 @recipe_option
-@click.option("--image-size", type=click.IntRange(67), help="Pixels, in place of the recipe's.")
+@click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
 @click.option(
     "--mute",

@@ -11,7 +11,7 @@ from imagenet_tools.cli.options import (
     plugin_option,
 )
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import Place, Records
+from imagenet_tools.cli.types import Place, Records, Whole
 
 # What TF-Slim's eval_image_classifier prints, by its names.
 SLIM = {"top1": "Accuracy", "recall_3": "Recall_3", "recall_4": "Recall_4", "top5": "Recall_5"}
@@ -42,10 +42,10 @@ def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
     show_default=True,
     callback=_split,
 )
-@click.option("--batch-size", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--batch-size", type=Whole(1), default=100, show_default=True)
 @click.option(
     "--labels-offset",
-    type=click.IntRange(0, 1),
+    type=Whole(0, 1),
     help="Subtracted from labels 1..N. Default: what fits the checkpoint's class count.",
 )
 @click.option("--ten-crop", is_flag=True, help="Average corners, centre, and their mirror images.")

@@ -6,18 +6,24 @@ import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import SEED, PreprocessingName
+from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
 
 
 @click.command()
 @click.argument("name", type=PreprocessingName())
 @click.option("--image", required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the run.")
-@click.option("--epoch", type=click.IntRange(0), default=0, show_default=True, help="From 0 on.")
-@click.option("--step", type=click.IntRange(0), help="Of the batch, where batches are mixed; 0.")
+@click.option("--epoch", type=Whole(0), default=0, show_default=True, help="From 0 on.")
+@click.option("--step", type=Whole(0), help="Of the batch, where batches are mixed; 0.")
 @click.option("--key", help="Of the record, as inspect shows it; without: the file's name.")
 @click.option(
-    "--size", type=click.IntRange(1), default=224, show_default=True, help="Output size in pixels."
+    "--image-size",
+    "--size",
+    "size",
+    type=Whole(1),
+    default=224,
+    show_default=True,
+    help="Output size in pixels.",
 )
 @plugin_option
 @json_option

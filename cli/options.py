@@ -14,6 +14,7 @@ from imagenet_tools.cli.types import (
     Place,
     PreprocessingName,
     RecipeName,
+    Whole,
 )
 
 # A command's function, or the command that click has made of it.
@@ -79,7 +80,7 @@ def checkpoint_options(function: Decorated) -> Decorated:
             "--image-size",
             "--eval-image-size",
             "image_size",
-            type=click.IntRange(1),
+            type=Whole(1),
             help="Default: that of training, else the net's.",
         ),
         click.option(
@@ -149,9 +150,7 @@ labels_option = click.option(
     show_default=True,
     help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
 )
-workers_option = click.option(
-    "--workers", type=click.IntRange(1), help="Processes. Default: one a core."
-)
+workers_option = click.option("--workers", type=Whole(1), help="Processes. Default: one a core.")
 
 
 def raw_options(function: Decorated) -> Decorated:

@@ -6,7 +6,7 @@ import click
 
 from imagenet_tools.cli.options import json_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import Finite
+from imagenet_tools.cli.types import Finite, Whole
 
 SIZE = 224  # pixels, of the hours that are said where no speed is given
 
@@ -16,7 +16,7 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     "--difference",
     type=Finite(0, min_open=True),
     required=True,
-    help="Points of top-1 that shall be found.",
+    help="Points of top-1 to be found.",
 )
 @click.option(
     "--seed-sd",
@@ -26,7 +26,7 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     help="Standard deviation of top-1 between seeds, points.",
 )
 @click.option(
-    "--images", type=click.IntRange(1), default=50_000, show_default=True, help="Validation images."
+    "--images", type=Whole(1), default=50_000, show_default=True, help="Validation images."
 )
 @click.option(
     "--image-variance",
@@ -36,7 +36,7 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     help="Variance of the arms' difference in the chance of an image; 0 where the "
     "verdict is about these validation images alone, some 0.02 where about new ones.",
 )
-@click.option("--train-images", type=click.IntRange(1), default=1_281_167, show_default=True)
+@click.option("--train-images", type=Whole(1), default=1_281_167, show_default=True)
 @click.option("--epochs", type=Finite(0), default=90.0, show_default=True)
 @click.option(
     "--images-per-second",
@@ -54,7 +54,9 @@ def command(
     images_per_second: float | None,
     as_json: bool,
 ) -> None:
-    """Say how many seeds an arm a difference wants (80 % power, 5 % errors), and the hours.
+    """Say how many seeds an arm it takes to find a difference, and how many hours.
+
+    It is found in 80 of 100 such comparisons, and claimed in 5 of 100 where there is none.
 
     \b
     Example:

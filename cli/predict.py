@@ -13,7 +13,7 @@ from imagenet_tools.cli.options import (
     plugin_option,
 )
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import Records
+from imagenet_tools.cli.types import Records, Whole
 
 
 @click.command()
@@ -31,7 +31,7 @@ from imagenet_tools.cli.types import Records
     type=Records(),
     help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
 )
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--top", type=Whole(1), default=5, show_default=True)
 @plugin_option
 @json_option
 @needs_tensorflow

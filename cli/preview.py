@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import needs_tensorflow, plugin_option
-from imagenet_tools.cli.types import SEED, PreprocessingName
+from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
 
 
 @click.command()
@@ -23,13 +23,19 @@ from imagenet_tools.cli.types import SEED, PreprocessingName
 )
 @click.option(
     "--draws",
-    type=click.IntRange(1, 12),
+    type=Whole(1, 12),
     default=3,
     show_default=True,
     help="Training draws shown.",
 )
 @click.option(
-    "--size", type=click.IntRange(1), default=224, show_default=True, help="Output size in pixels."
+    "--image-size",
+    "--size",
+    "size",
+    type=Whole(1),
+    default=224,
+    show_default=True,
+    help="Output size in pixels.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @plugin_option

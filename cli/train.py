@@ -17,6 +17,7 @@ from imagenet_tools.cli.types import (
     Place,
     PreprocessingName,
     Records,
+    Whole,
 )
 
 
@@ -88,26 +89,26 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--max-number-of-steps",
     "steps",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="In place of the recipe's epochs.",
 )
 @click.option(
     "--image-size",
     "--train-image-size",
     "image_size",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="Pixels, in place of the recipe's.",
 )
 @click.option(
     "--labels-offset",
-    type=click.IntRange(0, 1),
+    type=Whole(0, 1),
     default=0,
     show_default=True,
     help="1 drops the background class.",
 )
 @click.option(
     "--save-steps",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="Checkpoint every so many steps, in place of seconds.",
 )
 @click.option(
@@ -117,12 +118,8 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Checkpoint every so many seconds.",
 )
-@click.option(
-    "--keep", type=click.IntRange(1), default=5, show_default=True, help="Checkpoints to keep."
-)
-@click.option(
-    "--log-every-n-steps", "log_steps", type=click.IntRange(1), default=10, show_default=True
-)
+@click.option("--keep", type=Whole(1), default=5, show_default=True, help="Checkpoints to keep.")
+@click.option("--log-every-n-steps", "log_steps", type=Whole(1), default=10, show_default=True)
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
 @click.option("--mixed-precision", is_flag=True, help="bfloat16 on the way, for GPUs that have it.")
 @click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")
@@ -138,7 +135,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     callback=_scopes,
     help="Train these scopes only, by commas.",
 )
-@click.option("--ignore-missing-vars", is_flag=True)
+@click.option("--ignore-missing-vars", is_flag=True, help="Start afresh what the checkpoint lacks.")
 @recipe_options
 @plugin_option
 @json_option

@@ -150,8 +150,25 @@ class RecipeName(click.ParamType):
         return names or [CompletionItem(incomplete, type="file")]
 
 
-class Finite(click.FloatRange):
+class _Within:
+    """A range in words: "1 or more", "above 0", "1 to 12"."""
+
+    def _describe_range(self: Any) -> str:  # click asks for it, in help and errors
+        if self.max is not None:
+            return f"{self.min} to {self.max}"
+        return f"above {self.min}" if self.min_open else f"{self.min} or more"
+
+
+class Whole(_Within, click.IntRange):
+    """A whole number within a range."""
+
+    name = "integer"
+
+
+class Finite(_Within, click.FloatRange):
     """A number within a range; infinity and what is no number are in none."""
+
+    name = "float"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         number = super().convert(value, param, ctx)
@@ -160,7 +177,7 @@ class Finite(click.FloatRange):
         return float(number)
 
 
-SEED = click.IntRange(-(2**31), 2**31 - 1)  # TensorFlow's draws take an int32
+SEED = Whole(-(2**31), 2**31 - 1)  # TensorFlow's draws take an int32
 
 
 class SliceType(click.ParamType):

@@ -8,9 +8,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.raw import classes, listing, tars
 from imagenet_tools.raw.index import Entry
 from imagenet_tools.raw.intake import Intake
@@ -38,7 +36,7 @@ def entries(folder: Path, names: list[str], first: int, seen: Intake) -> Iterato
     paths = [folder / name for name in names]
     # In a store each header is a request: many tars are then walked at one time.
     walked = storage.ahead(partial(_images, seen=seen), paths, storage.is_remote(folder))
-    with tqdm(desc=f"indexing {folder.name}", unit="image", disable=None) as bar:
+    with terminal.bar(f"indexing {folder.name}", "images") as bar:
         for label, (path, walk) in enumerate(zip(paths, walked, strict=True), first):
             images = walk()
             yield from (Entry(str(path), name, label, at, size) for name, at, size in images)

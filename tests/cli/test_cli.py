@@ -211,6 +211,23 @@ def test_a_signal_while_it_starts_is_one_line(number: signal.Signals) -> None:
         assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ranges_are_words(name: str) -> None:
+    text = command(name).get_help(click.Context(command(name), info_name=name))
+    assert "RANGE" not in text and "<=" not in text and ">=" not in text
+
+
+def test_a_number_out_of_its_range_is_told_the_range(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(["plan", "--difference", "1", "--images", "0"]) == 2
+    assert "0 is not in the range 1 or more" in capsys.readouterr().err
+
+
+def test_an_image_has_a_size_by_one_name_everywhere() -> None:
+    for name in COMMANDS:
+        options = [one for one in command(name).params if "--size" in one.opts]
+        assert all(one.opts[0] == "--image-size" for one in options), name
+
+
 def test_underscores_in_options_are_taken() -> None:
     parses("imgtools build-tfrecords --raw x --out y --train_shards 4")
 

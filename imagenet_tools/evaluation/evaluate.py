@@ -140,17 +140,14 @@ def figures(
     records.check_sizes(data, split)
     reading = batches.Reading(
         data, split, (pipeline,), batch_size, loaded.image_size, is_training=False,
-        labels_offset=offset, ten_crop=ten_crop,
+        labels_offset=offset, ten_crop=ten_crop, images=images,
     )  # fmt: skip
-    stream = reading.batches()
-    total = manifest.splits[split].records
-    whole = images is None or images >= total
-    if images is not None and not whole:
-        total, stream = images, stream.unbatch().take(images).batch(batch_size)
+    there = manifest.splits[split].records
+    total = min(there, images or there)
     started = time.perf_counter()
-    predicted = predict_all(net, damage.each(stream, reading), total)
+    predicted = predict_all(net, damage.each(reading.batches(), reading), total)
     seconds = time.perf_counter() - started
-    if whole and split == "validation":
+    if total == there and split == "validation":
         predicted = replace(predicted, group=alike.groups(data, split))
     if predictions is not None:
         meta = {

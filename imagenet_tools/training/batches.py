@@ -39,7 +39,10 @@ def batch_seed(seed: int | tf.Tensor, step: int | tf.Tensor) -> tf.Tensor:
 
 @dataclass(frozen=True)
 class Reading:
-    """Which records are read, in which order, and what is made of each."""
+    """Which records are read, in which order, and what is made of each.
+
+    images: at evaluation only the first so many; None for all.
+    """
 
     folder: str | os.PathLike[str]
     split: str
@@ -50,6 +53,7 @@ class Reading:
     seed: int = 0
     labels_offset: int = 0
     ten_crop: bool = False
+    images: int | None = None
 
     def manifest(self) -> Manifest:
         return records.read_manifest(self.folder)
@@ -61,7 +65,8 @@ class Reading:
         """(number, epoch) from a batch on: for ever in training, else once in their order."""
         start = start_step * self.batch_size
         if not self.is_training:
-            return numbered.in_turn(self.reader(), start)
+            there = len(self.reader())
+            return numbered.in_turn(start, min(there, self.images or there))
         return numbered.shuffled(self.reader(), self.seed, start)
 
     def batches(

@@ -22,7 +22,14 @@ from imagenet_tools.storage.write import write_text
 from imagenet_tools.training import trackers
 
 # Our name -> TF-Slim's summary tag (train_image_classifier.py).
-TAGS = {"total_loss": "total_loss", "learning_rate": "learning_rate", "loss": "losses/clone_loss"}
+TAGS = {
+    "total_loss": "total_loss",
+    "learning_rate": "learning_rate",
+    "loss": "losses/clone_loss",
+    "validation_loss": "validation/loss",  # of a part of the images: not TF-Slim's eval/...
+    "validation_top1": "validation/top1",
+    "validation_images": "validation/images",
+}
 
 
 class EventLog:

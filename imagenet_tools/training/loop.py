@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from imagenet_tools.training import checkpoints
 from imagenet_tools.training.events import EventLog
 from imagenet_tools.training.run_folder import METRICS, asked
 from imagenet_tools.training.step import Trainer, scalars
+from imagenet_tools.training.validation import Validation
 
 
 class Saving(NamedTuple):
@@ -55,6 +57,7 @@ def run(
     *,
     saving: Saving,
     log_steps: int,
+    validation: Validation,
     sent: Callable[[], None],
 ) -> Done:
     """Train from a step on to the last; checkpoints and logs go to the folder.
@@ -78,7 +81,11 @@ def run(
                 clock.compiled(losses[0])
             if step % log_steps == 0 or step == trainer.steps:
                 loss = float(np.mean([float(one) for one in losses]))
-                log.write(step, loss, rate, clock.speed(step))
+                speed, looked = clock.speed(step), {}
+                if validation.due(step, before=(step - 1) // log_steps * log_steps):
+                    with clock.stopped():
+                        looked = validation.look()
+                log.write(step, loss, rate, speed, looked)
                 if not math.isfinite(loss):
                     broken = "the loss"
                     break
@@ -116,6 +123,14 @@ class Clock:
         speed = (step - self.mark_step) * self.batch / max(now - self.mark, 1e-9)
         self.mark, self.mark_step = now, step
         return speed
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What is done within it is not counted."""
+        begun = time.perf_counter()
+        yield
+        gone = time.perf_counter() - begun
+        self.started, self.mark = self.started + gone, self.mark + gone
 
     def whole(self, step: int) -> tuple[int, float]:
         """Images of all steps counted, and their seconds."""
@@ -161,7 +176,10 @@ class Log:
         self.loss = float(last) if isinstance(last, int | float) else math.nan
         self.bar: Any = terminal.bar(folder.name, "steps", chief, total=trainer.steps, initial=step)
 
-    def write(self, step: int, loss: float, rate: float, speed: float) -> None:
+    def write(
+        self, step: int, loss: float, rate: float, speed: float, looked: Mapping[str, float]
+    ) -> None:
+        """Log a step; looked: at validation, on the way."""
         if self.events:
             self.events.write(
                 step,
@@ -170,6 +188,7 @@ class Log:
                 learning_rate=rate,
                 images_per_second=speed,
                 epoch=step / self.trainer.steps_per_epoch,
+                **looked,
             )
         self.bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
 

@@ -17,9 +17,9 @@ from imagenet_tools.pipelines.pipeline import as_written
 from imagenet_tools.records.reader import Record, RecordReader, reopened
 
 
-def in_turn(reader: RecordReader, start: int) -> tf.data.Dataset:
-    """(number, epoch 0) of the records from one on, once; int64 scalars."""
-    numbers = tf.data.Dataset.range(start, len(reader))
+def in_turn(start: int, end: int) -> tf.data.Dataset:
+    """(number, epoch 0) of the records from one on, before the end, once; int64 scalars."""
+    numbers = tf.data.Dataset.range(start, end)
     return numbers.map(as_written(lambda number: (number, tf.constant(0, tf.int64))))
 
 

@@ -39,6 +39,7 @@ from imagenet_tools.training import (
 from imagenet_tools.training.batches import Reading
 from imagenet_tools.training.run_folder import Run, TrainResult
 from imagenet_tools.training.step import Start, Trainer
+from imagenet_tools.training.validation import Validation
 
 
 def train(
@@ -162,6 +163,12 @@ class _Job:
                 used=self.devices,
             )
 
+    def validation(self, trainer: Trainer) -> Validation:
+        """What is looked at along the way: of the validation split, where there is one."""
+        split = self.manifest.splits.get("validation")
+        reading = dataclasses.replace(self.reading, split="validation", is_training=False)
+        return Validation(trainer, reading, split.records if split else 0)
+
 
 def _batches(job: _Job, run: Run, step: int) -> Iterator[Any]:
     """This worker's batches from a step on, of images of the size that each step sees."""
@@ -252,6 +259,7 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
         step,
         saving=job.saving,
         log_steps=job.log_steps,
+        validation=job.validation(trainer),
         sent=sent,
     )
     if done.broken:

@@ -6,8 +6,9 @@ loss = trainer.step(images, labels, *scalars(trainer.learning_rate(step), step))
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,18 @@ class Trainer:
         for name, average in self.averages.items():
             change = (1.0 - decay) * (average - self.net.variables[name])
             tf.raw_ops.AssignSubVariableOp(resource=average.handle, value=change)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the net has the averages of its weights, where the recipe keeps them."""
+        weights = {name: self.net.variables[name].numpy() for name in self.averages}
+        for name, average in self.averages.items():
+            self.net.variables[name].assign(average)
+        try:
+            yield
+        finally:
+            for name, weight in weights.items():
+                self.net.variables[name].assign(weight)
 
     def regularisation_loss(self) -> float:
         """The L2 term that TF-Slim adds to the loss it reports."""

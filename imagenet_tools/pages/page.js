@@ -3,7 +3,7 @@
   const shown = new Map(), fixed = (value, like) => value.toFixed((like.split(".")[1] || "").length);
   const negated = n => /^[−-]/.test(n) ? "+" + n.slice(1) : "-" + n.replace(/^\+/, "");
   const errors = {
-    accuracy: (text, drawn) => text.replace(drawn ? /^[\d.]+$|[\d.]+(?= %$)/ : /(?<!± |[\d.])\d+(\.\d+)?/g, n => fixed(100 - n, n)),
+    accuracy: (text, drawn) => text.replace(drawn ? /^[\d.]+$|[\d.]+(?= %)/g : /(?<!± |[\d.])\d+(\.\d+)?/g, n => fixed(100 - n, n)),
     difference: (text, drawn) => drawn && /^[\d.]+$/.test(text) ? (+text ? "-" + text : text) : text.replace(
       /(?<![\w=:])([+−-]\d[\d.]*) to ([+−-]\d[\d.]*)|(?<![\w=:])[+−-]\d[\d.]*/g, (n, low, high) => low ? `${negated(high)} to ${negated(low)}` : negated(n)),
   };
@@ -17,7 +17,7 @@
       const nodes = document.createTreeWalker(part.querySelector("svg") || part, NodeFilter.SHOW_TEXT), head = part.localName === "th";
       for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
         if (!shown.has(node)) shown.set(node, node.nodeValue);
-        const text = shown.get(node), turned = head ? text : errors[part.dataset.measure](text.trim(), part.localName === "figure");
+        const text = shown.get(node), turned = head ? text : errors[part.dataset.measure](text.trim(), part.closest("figure"));
         node.nodeValue = on ? turned.replace(/top-(\d)/, "top-$1 error") : text;
       }
     }

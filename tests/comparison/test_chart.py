@@ -18,7 +18,7 @@ RUNS = {"alexnet": {1: 60.0, 2: 62.0, 3: 62.0}, "<b>vgg": {1: 40.0, 2: 41.0}}
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page with dots, and with two lines of five points of which three say what they are."""
-    lines, axes = drawing.new(5, 2.6)
+    lines, (axes,) = drawing.new(5, 2.6)
     for name, values in {"alexnet": [5, 4, 3, 2, 1], "vgg": [9, 8, 7, 6, 5]}.items():
         axes.plot(range(5), values)
         told = drawing.tips(*(f"{name}, epoch {at}: {values[at]}" for at in (0, 2, 4)))

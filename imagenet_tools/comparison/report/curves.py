@@ -1,4 +1,4 @@
-"""The report's figure of losses along training, from the logs of the runs."""
+"""The report's figure of loss and accuracy along training, from the logs of the runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,82 +20,122 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_TOLD = 100  # points of a line that say what they are
+VALIDATION: dict[str, Any] = {"linestyle": (0, (3, 2)), "marker": ".", "markersize": 5}
 
 
 def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
-    """Training loss by epoch: mean over seeds, and the band from the lowest to the highest.
+    """Loss by epoch in training and at validation, and below it top-1 at validation.
 
-    At the end, as a diamond, the validation loss: mean, and a line from lowest to highest.
+    Lines are means over seeds, bands go from the lowest to the highest. At the end, as diamonds,
+    the last checkpoints on every validation image. Runs of a former version were not validated
+    along the way: of these there is the loss alone.
     """
-    figure, axes = drawing.new(5, 2.6)
+    along = [validation_images(folder, one) for one in arms]
+    figure, axes = drawing.new(5, 4.4 if any(along) else 2.6, panels=2 if any(along) else 1)
     for number, results in enumerate(arms):
-        lines = [
-            _losses(run_files.run_folder(folder, results.arm.slug, seed)) for seed in results.seeds
-        ]
-        shortest = min((len(line) for line in lines), default=0)
-        if not shortest:
-            continue
-        values = np.array([[loss for _, loss in line[:shortest]] for line in lines])
-        epochs = np.array([epoch for epoch, _ in lines[0][:shortest]])
-        _band(axes, results, epochs, values, COLOURS[number % len(COLOURS)])
-    axes.set_xlabel("epoch")
-    axes.set_ylabel("loss (cross-entropy)")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
+        colour, logs = COLOURS[number % len(COLOURS)], _logs(folder, results)
+        spec = results.arm.spec
+        axes[0].plot([], [], color=colour, linewidth=1.8, label=spec)
+        _band(axes[0], f"{spec}, training", results.seeds, logs, "loss", colour)
+        _band(axes[0], f"{spec}, validation", results.seeds, logs, "validation_loss", colour)
+        _mark_end(axes[0], results, logs, "loss", colour)
+        if any(along):
+            _band(axes[1], spec, results.seeds, logs, "validation_top1", colour)
+            _mark_end(axes[1], results, logs, "top1", colour)
+    axes[0].set_ylabel("loss (cross-entropy)")
+    if any(along):
+        axes[0].plot([], [], color="#000000", linewidth=1.8, label="training")
+        axes[0].plot([], [], color="#000000", linewidth=1.4, label="validation", **VALIDATION)
+        axes[1].set_ylabel("validation top-1, %")
+        axes[1].set_gid(drawing.ACCURACIES)
+    if arms:
+        axes[0].legend(frameon=False, ncols=2 if any(along) else 1)
+    axes[-1].set_xlabel("epoch")
     return figure
 
 
+def validation_images(folder: Path, results: ArmResults) -> int:
+    """How many images its runs were validated on along the way; 0 where they were not."""
+    logs = _logs(folder, results)
+    return int(min((_last(log, "validation_images") for log in logs), default=0))
+
+
+def _last(log: Sequence[dict[str, Any]], key: str) -> float:
+    return next((line[key] for line in reversed(log) if line.get(key) is not None), 0)
+
+
 def _band(
-    axes: Axes, results: ArmResults, epochs: np.ndarray, values: np.ndarray, colour: str
+    axes: Axes, name: str, seeds: Sequence[int], logs: Sequence[Any], key: str, colour: str
 ) -> None:
-    """An arm's mean over seeds and its band; values: [seeds, epochs]."""
-    spec, means = results.arm.spec, values.mean(0)
+    """A mean over seeds and its band."""
+    lines = [_points(log, key) for log in logs]
+    shortest = min((len(line) for line in lines), default=0)
+    if not shortest:
+        return
+    values = np.array([[value for _, value in line[:shortest]] for line in lines])
+    epochs, means = np.array([epoch for epoch, _ in lines[0][:shortest]]), values.mean(0)
     axes.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
-    axes.plot(epochs, means, color=colour, linewidth=1.8, label=spec)
-    chosen = np.unique(np.linspace(0, len(epochs) - 1, MOST_TOLD).round().astype(int))
-    told = [f"{spec}, epoch {epochs[at]:.2f}: {_spread(results.seeds, values[:, at])}"
+    style = {"linewidth": 1.8} if key == "loss" else {"linewidth": 1.4, **VALIDATION}
+    axes.plot(epochs, means, color=colour, **style)
+    chosen = np.unique(np.linspace(0, shortest - 1, MOST_TOLD).round().astype(int))
+    told = [f"{name}, epoch {epochs[at]:.2f}: {_spread(key, seeds, values[:, at])}"
             for at in chosen]  # fmt: skip
     axes.plot(epochs[chosen], means[chosen], "o", color=colour, alpha=0, gid=tips(*told))
-    _mark_validation(axes, results, float(epochs[-1]), colour)
 
 
-def _spread(seeds: Sequence[int], values: np.ndarray) -> str:
+def _spread(key: str, seeds: Sequence[int], values: np.ndarray) -> str:
     """The mean, and the seeds that are lowest and highest."""
+    digits, unit = (1, " %") if "top1" in key else (3, "")
     if len(values) < 2:
-        return f"{values[0]:.3f}"
+        return f"{values[0]:.{digits}f}{unit}"
     low, high = int(values.argmin()), int(values.argmax())
     return (
-        f"{values.mean():.3f} (seed {seeds[low]} {values[low]:.3f} "
-        f"to seed {seeds[high]} {values[high]:.3f})"
+        f"{values.mean():.{digits}f}{unit} (seed {seeds[low]} {values[low]:.{digits}f}{unit} "
+        f"to seed {seeds[high]} {values[high]:.{digits}f}{unit})"
     )
 
 
-def _mark_validation(axes: Axes, results: ArmResults, epoch: float, colour: str) -> None:
-    """The validation loss of the last checkpoints."""
-    losses = results.metric("loss")
-    if not np.isfinite(losses).all():
+def _mark_end(
+    axes: Axes, results: ArmResults, logs: Sequence[Any], metric: str, colour: str
+) -> None:
+    """What the last checkpoints have on every validation image."""
+    ends = [log[-1]["epoch"] for log in logs if log]
+    values = results.metric(metric)
+    if not ends or not np.isfinite(values).all():
         return
-    told = tips(f"{results.arm.spec}, validation at the end: {_spread(results.seeds, losses)}")
-    axes.plot([epoch, epoch], [losses.min(), losses.max()], color=colour, linewidth=1.2)
-    axes.plot(epoch, losses.mean(), "D", color=colour, markersize=6, gid=told,
+    spread = _spread(metric, results.seeds, values)
+    told = tips(f"{results.arm.spec}, at the end, every validation image: {spread}")
+    axes.plot([ends[0]] * 2, [values.min(), values.max()], color=colour, linewidth=1.2)
+    axes.plot(ends[0], values.mean(), "D", color=colour, markersize=6, gid=told,
               markeredgecolor="#000000", markeredgewidth=0.6)  # fmt: skip
 
 
-def _losses(run: Path) -> list[tuple[float, float]]:
-    """(epoch, loss) of a run's log; lines that a kill left half are passed over.
+def _logs(folder: Path, results: ArmResults) -> list[list[dict[str, Any]]]:
+    """The lines of each seed's log; those that a kill left half are passed over."""
+    logs: list[list[dict[str, Any]]] = []
+    for seed in results.seeds:
+        path = run_files.run_folder(folder, results.arm.slug, seed) / run_files.METRICS
+        logs.append([])
+        for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+            try:
+                values = json.loads(line)
+                logs[-1].append({**values, "epoch": float(values["epoch"])})
+            except (ValueError, TypeError, KeyError):
+                continue
+    return logs
 
-    So is a last one over fewer steps than the others, which is noise beside them.
+
+def _points(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    """(epoch, value) of a log.
+
+    Without the last of a training loss where it is over fewer steps than the others: noise.
     """
-    points = []
-    path = run / run_files.METRICS
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
-        try:
-            values = json.loads(line)
-            point = (float(values["epoch"]), float(values["loss"]))
-        except (ValueError, TypeError, KeyError):
-            continue
-        if math.isfinite(point[1]):
-            points.append(point)
-    if len(points) > 2 and points[-1][0] - points[-2][0] < 0.99 * (points[-2][0] - points[-3][0]):
-        points.pop()
+    points = [
+        (line["epoch"], float(line[key]))
+        for line in log
+        if isinstance(line.get(key), int | float) and math.isfinite(line[key])
+    ]
+    if key == "loss" and len(points) > 2:
+        step, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]
+        points = points[:-1] if last < 0.99 * step else points
     return points

@@ -9,6 +9,7 @@ import numpy as np
 
 from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.report.curves import validation_images
 from imagenet_tools.comparison.report.gallery import Flip, Said
 from imagenet_tools.comparison.report.matrices import shades
 from imagenet_tools.diagnosis import passport
@@ -106,13 +107,23 @@ def _answer(run: Said | None, truth: str) -> str:
 
 
 def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
-    """The training loss by epoch, and what was learned of the training images themselves."""
+    """The curves of each arm, and what was learned of the training images themselves."""
     names = ", ".join(arm.spec for arm in report.plan.judged)
+    judged = [one for one in report.judgement.arms if one.arm in report.plan.judged]
+    along = max((validation_images(report.folder, one) for one in judged), default=0)
+    dashed = (
+        f" Dashed, and below: the first {along:,} of {report.plan.validation_images:,} validation "
+        "images, looked at after each quarter of a run, which chooses nothing."
+        if along
+        else ""
+    )
     curves = Picture(
         "curves.png",
-        "Lines: loss on augmented training images with dropout, mean over seeds; band: from the "
-        "lowest to the highest seed. Diamonds: loss on the validation images at the end.",
-        f"Training loss by epoch of {names}, and validation loss at the end.",
+        "Lines: loss on augmented training images with dropout, mean over seeds; bands: from the "
+        f"lowest to the highest seed.{dashed} Diamonds: the last checkpoints on every validation "
+        "image.",
+        f"Loss by epoch of {names}, in training and at validation"
+        f"{', and validation top-1' if along else ' at the end'}.",
         drawn["curves"],
     )
     rows = [

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imagenet_tools.comparison.report.content import Report
 
 CLASSES_SHOWN = 15  # in the figure of classes
+NAMED = 30  # letters, up to which two arms' names fit below an axis
 
 
 def dots(arms: Mapping[str, Mapping[int, float]]) -> Figure:
@@ -30,7 +31,7 @@ def dots(arms: Mapping[str, Mapping[int, float]]) -> Figure:
     """
     from scipy import stats
 
-    figure, axes = drawing.new(5, 0.8 + 0.42 * len(arms))
+    figure, (axes,) = drawing.new(5, 0.8 + 0.42 * len(arms))
     for number, (name, runs) in enumerate(arms.items()):
         row, colour = len(arms) - 1 - number, COLOURS[number % len(COLOURS)]
         values = np.array(list(runs.values()))
@@ -56,7 +57,7 @@ def dots(arms: Mapping[str, Mapping[int, float]]) -> Figure:
 
 def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
     """Each contrast's difference with its interval, single seeds as dots, the margin as a band."""
-    figure, axes = drawing.new(5, 0.9 + 0.5 * len(contrasts))
+    figure, (axes,) = drawing.new(5, 0.9 + 0.5 * len(contrasts))
     axes.axvspan(-margin, margin, color="#888888", alpha=0.18, linewidth=0)
     axes.axvline(0, color="#000000", linewidth=0.8)
     names = []
@@ -74,13 +75,17 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
             axes.plot(verdict.difference, row, "D", color=COLOURS[0], markersize=7, gid=told)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
-    figure.supxlabel("← second better · points of top-1 · first better →", fontsize="medium")
+    first, second = "first", "second"
+    if len(names) == 1 and len(names[0]) < NAMED:
+        first, second = contrasts[0].a.arm.spec, contrasts[0].b.arm.spec
+    text = f"← {second} better · points of top-1 · {first} better →"
+    figure.supxlabel(text, fontsize="medium")
     return figure
 
 
 def class_dots(changes: Sequence[ClassChange], specs: tuple[str, str]) -> Figure:
     """Top-1 of classes under two arms: two dots a class, the line between them the change."""
-    figure, axes = drawing.new(5, 0.9 + 0.24 * len(changes))
+    figure, (axes,) = drawing.new(5, 0.9 + 0.24 * len(changes))
     names = [one.name.partition(",")[0] or str(one.label) for one in changes]
     for row, (name, one) in enumerate(zip(names, changes, strict=True)):
         at = len(changes) - 1 - row
@@ -98,7 +103,7 @@ def class_dots(changes: Sequence[ClassChange], specs: tuple[str, str]) -> Figure
 
 def costs(arms: Sequence[ArmResults]) -> Figure:
     """Each arm's mean top-1 against the time of one of its runs, in minutes."""
-    figure, axes = drawing.new(5, 2.6)
+    figure, (axes,) = drawing.new(5, 2.6)
     for number, arm in enumerate(one for one in arms if one.seeds):
         minutes = np.mean([run.training.seconds + run.evaluation_seconds for run in arm.runs]) / 60
         top1, colour = arm.accuracy().mean(), COLOURS[number % len(COLOURS)]

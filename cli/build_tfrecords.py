@@ -122,7 +122,7 @@ def command(
     """
     from imagenet_tools import raw, records, storage
     from imagenet_tools.engines import processes
-    from imagenet_tools.raw import parquet
+    from imagenet_tools.raw import parquet, tar_index
 
     check_engine(engine, address)
     if beam_pipeline_options is not None and engine != "beam":
@@ -134,7 +134,9 @@ def command(
     elif options["workers"] != 1:
         processes.warm("imagenet_tools.records.shard")  # while the raw data is listed
     start = time.perf_counter()
-    raw_set = raw.detect(raw_path, labels=options.pop("labels"), boxes=options.pop("boxes"))
+    kinds = {name: options.pop(name) for name in ("labels", "boxes")}
+    with tar_index.kept(options["out"]) as tars:
+        raw_set = raw.detect(raw_path, tars=tars, **kinds)
     text.say(raw_set.description)
     if size := parquet.to_copy(raw_set):
         text.say(f"to be copied to {storage.cache_folder()}: {size / 1e9:,.3f} GB")

@@ -36,8 +36,10 @@ def command(
     """
     from imagenet_tools import raw, records
     from imagenet_tools.cli.verify_tfrecords import DAMAGED, report_json, report_text
+    from imagenet_tools.raw import tar_index
 
-    raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
+    with tar_index.kept(folder) as tars:
+        raw_set = raw.detect(raw_path, labels=labels, boxes=boxes, tars=tars)
     done = records.repair(folder, raw_set, decode=decode, workers=workers)
     if as_json:
         problems = [finding._asdict() for finding in done.before.problems]

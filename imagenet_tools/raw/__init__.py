@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import intake, validation
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
+from imagenet_tools.raw.tar_index import TarIndex
 
 __all__ = [
     "ClassInfo",
@@ -46,19 +47,27 @@ class Options:
     labels: "imagenet" (ImageNet's own numbering of synsets), "folders" (1..N by sorted folder
     name) or "auto" (the first where every class is one of ImageNet's synsets).
     boxes: a CSV file or a folder of XML files with bounding boxes, None for what the layout has.
+    tars: those that were walked before.
     """
 
     labels: str = "auto"
     boxes: str | None = None
+    tars: TarIndex = field(default_factory=TarIndex)
 
     def __post_init__(self) -> None:
         if self.labels not in LABELS:
             raise ValueError(f"labels is {self.labels!r}; it must be one of {', '.join(LABELS)}")
 
 
-def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None = None) -> RawSet:
+def detect(
+    path: str | os.PathLike[str],
+    labels: str = "auto",
+    boxes: str | None = None,
+    tars: TarIndex | None = None,
+) -> RawSet:
     """Find out which layout `path` has and list its images.
 
+    tars: what is known of tars; see tar_index.kept.
     A split that is not there, or is refused beside a training split, is said in the description
     and no error here; RawSet.only asks for it. Raises FileNotFoundError for a path that is not
     there, and ValueError, saying what was looked for and what was found, where no layout fits or a
@@ -67,7 +76,7 @@ def detect(path: str | os.PathLike[str], labels: str = "auto", boxes: str | None
     place = storage.place(path)
     if not place.exists():
         raise FileNotFoundError(f"{place}: no such file or folder")
-    options = Options(labels, boxes)
+    options = Options(labels, boxes, tars or TarIndex())
     looked_for = []
     for name in LAYOUTS:
         layout = importlib.import_module(f"imagenet_tools.raw.{name}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, devkit, intake, listing, validation
-from imagenet_tools.raw.index import Entry, RawSet, columns
+from imagenet_tools.raw.index import Entry, RawSet
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.tars import is_image, members
 
@@ -40,10 +41,13 @@ def find(place: Path, options: Options) -> RawSet | None:
     infos, seen = classes.imagenet_classes(), Intake()
     splits = {}
     if TRAIN in present:
-        splits["train"] = columns("train", infos, train_entries(root / TRAIN, seen))
+        train = options.tars.walk(root / TRAIN, train_entries)
+        seen.take(train.intake)
+        splits["train"] = replace(train.images, name="train", classes=infos)
     if VALIDATION in present:
-        entries = validation_entries(root / VALIDATION, seen)
-        splits["validation"] = columns("validation", infos, entries)
+        flat = options.tars.walk(root / VALIDATION, validation_entries)
+        seen.take(flat.intake)
+        splits["validation"] = replace(flat.images, name="validation", classes=infos)
     if (root / DEVKIT).is_file():
         devkit.check(root / DEVKIT)
         present.append(DEVKIT)

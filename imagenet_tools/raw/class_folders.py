@@ -49,7 +49,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     inside = {split: listing.entries(folder, real) for split, folder in folders.items()}
     sorted_parts = {}
     for split, folder in folders.items():
-        sorted_parts[split], inside[split] = _listed(folder, split, inside[split], seen)
+        sorted_parts[split], inside[split] = _listed(folder, split, inside[split], options, seen)
     for split, folder in folders.items():
         _refuse_nested(folder, inside[split].folders)
     numbering = _choose(root, sorted_parts, options, inside, seen)
@@ -114,13 +114,13 @@ Listed = tuple[RawSplit, list[str]]  # label i is that of name i - 1
 
 
 def _listed(
-    folder: Path, split: str, inside: listing.Listed, seen: Intake
+    folder: Path, split: str, inside: listing.Listed, options: Options, seen: Intake
 ) -> tuple[Listed, listing.Listed]:
     """What lies in class folders and in tars of a class each; and the folder without those tars."""
     names = inside.folders
     part = columns(split, (), listing.class_entries(folder, names, seen, split))
     tars = class_tars.among(inside, _present(part, names))
-    entries = class_tars.entries(folder, tars, len(names) + 1, seen)
+    entries = class_tars.entries(folder, tars, len(names) + 1, options.tars, seen)
     names = [*names, *map(class_tars.class_of, tars)]
     return (joined(part, columns(split, (), entries)), names), inside.without(tars)
 
@@ -246,7 +246,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
                 f"a class goes into train/{intake.printable(names[0])}"
             )
         seen = Intake()
-        (part, names), _ = _listed(root, "train", inside._replace(folders=names), seen)
+        (part, names), _ = _listed(root, "train", inside._replace(folders=names), options, seen)
         numbering = _choose(root, {"train": (part, names)}, options, {}, seen)
         splits = {"train": _labelled(part, names, numbering)}
         if wrong := _disagreement(splits["train"], numbering):

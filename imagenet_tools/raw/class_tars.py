@@ -12,6 +12,7 @@ from imagenet_tools import storage, terminal
 from imagenet_tools.raw import classes, listing, tars
 from imagenet_tools.raw.index import Entry
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.tar_index import TarIndex
 
 ENDING = ".tar"
 SYNSET_TAR = re.compile(classes.SYNSET.pattern + re.escape(ENDING))
@@ -31,27 +32,30 @@ def class_of(file: str) -> str:
     return file.removesuffix(ENDING)
 
 
-def entries(folder: Path, names: list[str], first: int, seen: Intake) -> Iterator[Entry]:
+def entries(
+    folder: Path, names: list[str], first: int, index: TarIndex, seen: Intake
+) -> Iterator[Entry]:
     """The images of each of these tars in turn; their labels are first, first + 1, ..."""
     paths = [folder / name for name in names]
     # In a store each header is a request: many tars are then walked at one time.
-    walked = storage.ahead(partial(_images, seen=seen), paths, storage.is_remote(folder))
+    walks = storage.ahead(partial(index.walk, walker=_entries), paths, storage.is_remote(folder))
     with terminal.bar(f"indexing {folder.name}", "images") as bar:
-        for label, (path, walk) in enumerate(zip(paths, walked, strict=True), first):
-            images = walk()
-            yield from (Entry(str(path), name, label, at, size) for name, at, size in images)
-            bar.update(len(images))
+        for label, (path, walked) in enumerate(zip(paths, walks, strict=True), first):
+            walk = walked()
+            seen.take(walk.intake)
+            numbers = (walk.images.offsets.tolist(), walk.images.sizes.tolist())
+            for name, at, size in zip(walk.images.filenames(), *numbers, strict=True):
+                yield Entry(str(path), name, label, at, size)
+            bar.update(len(walk.images))
 
 
-def _images(path: Path, seen: Intake) -> list[tuple[str, int, int]]:
-    """Name, offset and size of each image of a tar; a folder of its class in it is not named."""
+def _entries(path: Path, seen: Intake) -> Iterator[Entry]:
+    """The images of a tar, of no label yet; a folder of its class in it is not named."""
     where, own = f"{path.parent.name}/{path.name}", f"{class_of(path.name)}/"
-    images = []
     with path.open("rb") as file:
         for member in tars.members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
             if tars.is_image(file, member, seen):
                 name = member.name.removeprefix(own)
                 if "/" in name:
                     seen.say("in subfolders of their class", f"{where}: {name}")
-                images.append((name, member.offset_data, member.size))
-    return images
+                yield Entry(str(path), name, 0, member.offset_data, member.size)

@@ -65,6 +65,17 @@ class Intake:
         """Note what a user should know of an entry that is taken, or of the whole."""
         _count(self._said, what, name)
 
+    def content(self) -> dict[str, Any]:
+        """All of it, as JSON has it; see `take`."""
+        return {"left_out": self._left_out, "said": self._said}
+
+    def take(self, content: dict[str, Any]) -> None:
+        """Count in what another one saw."""
+        for table, other in ((self._left_out, "left_out"), (self._said, "said")):
+            for what, (count, names) in content[other].items():
+                former, first = table.get(what, (0, []))
+                table[what] = [former + count, [*first, *names][:FIRST]]
+
     @property
     def left_out(self) -> dict[str, dict[str, Any]]:
         """Reason -> {"count": how many, "first": the first of their names}, sorted by reason."""

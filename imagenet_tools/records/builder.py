@@ -19,6 +19,7 @@ from imagenet_tools import raw, storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.raw import tar_index
 from imagenet_tools.raw.index import SPLITS, RawSet
 from imagenet_tools.records import finish, sources
 from imagenet_tools.records.job import Job, plan, shard_contents
@@ -106,7 +107,8 @@ def build_tfrecords(
     labels, boxes: see raw.detect. settings: fields of prepare.Settings (on_damaged="skip",
     max_side=256, ...). Raises FileNotFoundError for a path that is not there, and as `build` does.
     """
-    raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
+    with tar_index.kept(out) as tars:
+        raw_set = raw.detect(raw_path, labels=labels, boxes=boxes, tars=tars)
     chosen = Settings(**settings)
     return build(raw_set, out, splits=splits, workers=workers, seed=seed, settings=chosen)
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from imagenet_tools import raw, storage, terminal
+from imagenet_tools.raw import tar_index
 from imagenet_tools.raw.index import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import run_tasks
@@ -36,7 +37,8 @@ def repair_tfrecords(
     workers: int | None = None,
 ) -> Repair:
     """`repair` a folder from the raw images at raw_path: the command as a function."""
-    raw_set = raw.detect(raw_path, labels=labels, boxes=boxes)
+    with tar_index.kept(folder) as tars:
+        raw_set = raw.detect(raw_path, labels=labels, boxes=boxes, tars=tars)
     return repair(folder, raw_set, decode=decode, workers=workers)
 
 

@@ -1,4 +1,4 @@
-"""Write a text or JSON so that either the old file or the whole new one is there."""
+"""Write a text, JSON or bytes so that either the old file or the whole new one is there."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text under a temporary name, sync it, and rename it into place."""
+    """Write a text as write_bytes does, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, sync it, and rename it into place."""
     if storage.is_remote(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(data)
         return
-    # A name of its own: array tasks may write the same text at the same time.
+    # A name of its own: array tasks may write the same file at the same time.
     temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(temporary, "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)

@@ -17,14 +17,15 @@ from typing import Any
 
 import pytest
 from faulty_store import SECRET, Proxy, Request, bucket
-from tiny_layouts import archives, folders, jpeg, kaggle, lists, tar
+from tiny_layouts import archives, class_tars, folders, jpeg, kaggle, lists, tar
 from tiny_raw import contents, make_raw
 
 from imagenet_tools import labels, raw, records, storage
 from imagenet_tools.cli.main import run
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
-from imagenet_tools.raw import parquet
+from imagenet_tools.raw import parquet, tar_index
+from imagenet_tools.raw.archives import TRAIN
 from imagenet_tools.records import cache, inspection
 from imagenet_tools.storage import kept, stores, sync
 
@@ -126,6 +127,32 @@ def test_a_nested_tar_is_not_downloaded(s3: Any, server: Proxy) -> None:
     assert raw.read(found[17]) == bytes(size)
     assert size <= server.served < size + 2000
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("layout", [archives, class_tars])
+def test_another_task_asks_a_store_for_no_tars_headers(
+    layout: Callable[[Path], None], s3: Any, server: Proxy, tmp_path: Path
+) -> None:
+    root, url, out = tmp_path / "raw", f"s3://{s3.bucket}/raw", f"s3://{s3.bucket}/out"
+    root.mkdir()
+    layout(root)
+    s3.put(str(root), f"{s3.bucket}/raw", recursive=True)
+
+    def task(number: int) -> int:
+        server.reset()
+        with tar_index.kept(out) as tars:
+            found = raw.detect(url, tars=tars)
+        asked = sum(one.key.endswith(".tar") and one.method == "GET" for one in server.requests)
+        records.build_slice(found, out, Slice(number, 2), workers=1, **SHARDS)
+        return asked
+
+    assert task(0) > 9  # a header of each image at least
+    assert task(1) == 0
+    manifest = records.finalize(out)
+    assert manifest.digest == records.build(raw.detect(root), tmp_path / "here", **SHARDS).digest
+    name = f"{s3.bucket}/raw/" + ("train/n01440764.tar" if layout is class_tars else TRAIN)
+    s3.pipe_file(name, tar({}) + s3.cat_file(name))  # another one
+    assert task(0) > 0
 
 
 def test_a_parquet_file_is_fetched_once_however_its_rows_are_dealt_out(

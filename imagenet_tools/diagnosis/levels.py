@@ -12,6 +12,8 @@ from imagenet_tools.diagnosis.runs import Run
 LEVELS = tuple(range(0, 256, 15))
 DRAWS = 12
 SMOOTH = 8  # draws of smooth hills
+SURE = 4  # standard errors by which neighbours on a median curve differ through luck alone
+MEDIAN = 1.75  # its standard error, of the mean's, where draws are uniform; 1.25 if normal
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -22,13 +24,12 @@ class Levels:
     curve: by level of LEVELS the value of each output channel; None where values are standardised,
     so that a flat picture has none. doubt: standard error of a training curve, of its span. zero:
     the grey level that becomes 0, by channel; None without a curve, infinite where it is flat.
-    bend: largest distance of the curve from a line, of its span. lost: share of the levels that
-    end on the curve's extremes. drop: the largest fall of a rising curve, of its span. wraps: share
-    of smooth hills' lines that fall from the highest value to the lowest at once, in a quarter of
-    the draws. distinct:
-    different values in the output of such hills. grain: difference of neighbours in the output of a
-    flat picture, root mean square, of the curve's span. contrast: least and largest
-    deviation of the output of coarse noise.
+    bend: largest distance of the curve from a line, of its span. lost: share of the levels that end
+    on the curve's extremes in every draw. drop: the largest fall of a rising curve, of its span.
+    wraps: share of smooth hills' lines that fall from the highest value to the lowest at once, in a
+    quarter of the draws. distinct: different values in the output of such hills. grain: difference
+    of neighbours in the output of a flat picture, root mean square, of the curve's span. contrast:
+    least and largest deviation of the output of coarse noise.
     """
 
     curve: tuple[tuple[float, ...], ...] | None
@@ -45,7 +46,7 @@ class Levels:
     @property
     def broken(self) -> bool:
         """Whether a little more light makes the output fall by half of its range at once."""
-        return self.drop > 0.5 or self.wraps > 0.5
+        return self.drop > max(0.5, SURE * self.doubt) or self.wraps > 0.5
 
 
 def _contrasts(run: Run, size: int, draws: range) -> tuple[list[float], list[float]]:
@@ -78,7 +79,7 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     standardised = not np.median(faintly) < 0.75 * np.median(strongly)
     if not np.isfinite(values).all() or standardised or span == 0:
         return Levels(None, 0.0, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, contrast)
-    spread = values.std(axis=0).max() * 1.25 / np.sqrt(len(draws))
+    spread = values.std(axis=0).max() * MEDIAN / np.sqrt(len(draws))
     grain = float(np.median([_grain(run(patterns.flat(120), draw)) for draw in draws])) / span
     sign = np.sign(curve[-1] - curve[0])
     falls = np.maximum(-np.diff(curve * sign, axis=0), 0)
@@ -87,7 +88,7 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         doubt=float(spread / span),
         zero=tuple(_zero(channel) for channel in curve.T),
         bend=max(_bend(channel) for channel in curve.T) / span,
-        lost=max(_lost(channel) for channel in curve.T),
+        lost=min(max(_lost(channel) for channel in draw.T) for draw in values),
         drop=float(falls.max() / span),
         wraps=wraps,
         distinct=distinct,

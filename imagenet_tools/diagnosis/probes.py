@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from imagenet_tools.diagnosis import patterns, placement, runs
 from imagenet_tools.diagnosis.levels import Levels, levels
@@ -23,6 +23,7 @@ from imagenet_tools.pipelines.pipeline import Pipeline
 GRAPHS, EACH = 5, 5  # draws in each of some graphs: what Python draws is drawn once a graph
 DRAWS = 8  # of everything else
 SAME_LEVEL = 0.02  # of the span: two values of nearest-neighbour noise are this alike
+LUCK = 1e-6  # the chance that a mean over draws is further off than its margin
 CYCLES = 8  # waves that a window must show for its place to be known
 
 
@@ -32,29 +33,34 @@ class Probe:
 
     zoom: source pixels an output pixel, geometric mean; zoom_range: 5th and 95th percentile.
     aspect: horizontal zoom over vertical, geometric mean; 1.33 is a 4:3 photograph squashed square.
-    area: mean share of the photograph seen. match: correlation of the output with its place in the
-    picture, in a good draw (the 90th percentile). off_centre: y, x of the mean window's middle from
-    the picture's, in parts of the room that the window has (-0.5..0.5). place_varies: whether
-    windows lie in different places.
-    frozen: what is the same in all draws of a graph and other in another graph. mirrored,
-    upside_down, transposed, negative: shares of draws. padded: share of the output at its borders
-    that shows no picture, in three quarters of the draws or more; blind: share that never answers
-    to the picture's brightness. channels: where the output's channels come from, "RGB", "BGR",
-    "grey", or "-" for one that follows nothing. mixing: [source, output] how strongly each follows
-    each, the strongest 1, below zero against it; least_mixing, most_mixing: over the draws. blur:
-    width of an edge in output pixels, of that which the zoom makes. aliasing: standard deviation
-    left of noise that the resize should average out, 0..1; None where values are standardised.
-    nearest: share of draws sampled by nearest neighbour. small: the error on an image smaller than
-    the output; odd, refused: the odd picture that does not come out finite, or fails; None where
-    there is none. levels: see Levels.
+    zoom_margin, aspect_margin: how far luck alone may move their natural logarithms, see _margin.
+    found: draws whose place is known. area: mean share of the photograph seen. match: correlation
+    of the output with its place in the picture, in the best draw. off_centre: y, x of the mean
+    window's middle from the picture's, in parts of the room that the window has (-0.5..0.5);
+    off_centre_margin: the same. place_varies: whether windows lie in different places. frozen: what
+    is the same in all draws of a graph and other in another graph. mirrored, upside_down,
+    transposed, negative: shares of draws. padded: share of the output at its borders that shows no
+    picture, in three quarters of the draws or more; blind: share that never answers to the
+    picture's brightness. channels: where the output's channels come from, "RGB", "BGR", "grey", or
+    "-" for one that follows nothing; orders: those of single draws. mixing: [source, output] how
+    strongly each follows each, the strongest 1, below zero against it; least_mixing, most_mixing:
+    over the draws. blur: width of an edge in output pixels, of that which the zoom makes, in the
+    sharpest draw. aliasing: standard deviation left of noise that the resize should average out,
+    0..1; None where values are standardised. nearest: share of draws sampled by nearest neighbour.
+    small: the error on an image smaller than the output; odd, refused: the odd picture that does
+    not come out finite, or fails; None where there is none. levels: see Levels.
     """
 
     zoom: float
     zoom_range: tuple[float, float]
+    zoom_margin: float
     aspect: float
+    aspect_margin: float
+    found: int
     area: float
     match: float
     off_centre: tuple[float, float]
+    off_centre_margin: tuple[float, float]
     place_varies: bool
     frozen: tuple[str, ...]
     mirrored: float
@@ -64,6 +70,7 @@ class Probe:
     padded: float
     blind: float
     channels: str
+    orders: tuple[str, ...]
     mixing: tuple[tuple[float, ...], ...]
     least_mixing: tuple[tuple[float, ...], ...]
     most_mixing: tuple[tuple[float, ...], ...]
@@ -90,9 +97,12 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     placed = _placed(graphs, size, range(EACH if is_training else 1))
     known = [one for graph in placed for one in graph if one.known]
     zooms = np.array([one.zoom for one in known or placed[0]])
-    both = np.sqrt(zooms.prod(axis=1))
+    both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
+    off_centre = [_off_centre(known, axis, is_training) for axis in (0, 1)]
     mixings = [_mixing(run, draw) for draw in draws]
-    mixing = np.median(mixings, axis=0)
+    orders = [_channels(one) for one in mixings]
+    coloured = [one for one, order in zip(mixings, orders, strict=True) if order != "grey"]
+    mixing = np.median(coloured or mixings, axis=0)
     odd, refused = _odd(raw[0])
     if run.bad and not odd:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
@@ -101,10 +111,14 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),
         zoom_range=(float(np.percentile(both, 5)), float(np.percentile(both, 95))),
-        aspect=float(np.exp(np.log(zooms[:, 1] / zooms[:, 0]).mean())),
+        zoom_margin=_margin(np.log(both), is_training),
+        aspect=float(np.exp(aspects.mean())),
+        aspect_margin=_margin(aspects, is_training),
+        found=len(known),
         area=float(np.mean([_area(one) for one in known or placed[0]])),
-        match=float(np.percentile([abs(one.match) for graph in placed for one in graph], 90)),
-        off_centre=_off_centre(known),
+        match=max(abs(one.match) for graph in placed for one in graph),
+        off_centre=(off_centre[0][0], off_centre[1][0]),
+        off_centre_margin=(off_centre[0][1], off_centre[1][1]),
         place_varies=_spread([one.centre for one in known]) > 1.0,
         frozen=_frozen(placed, _tints(graphs)),
         mirrored=_share([one.mirrored for one in known]),
@@ -114,10 +128,11 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         padded=float(np.percentile([_padded(run, size, draw) for draw in draws], 25)),
         blind=_blind(run, draws) if flexible else 0.0,
         channels=_channels(mixing),
+        orders=tuple(sorted(set(orders))),
         mixing=_rows(mixing),
         least_mixing=_rows(np.min(mixings, axis=0)),
         most_mixing=_rows(np.max(mixings, axis=0)),
-        blur=float(np.median([_blur(run, size, draw) for draw in draws])) / max(1, 1 / both.mean()),
+        blur=min(_blur(run, size, draw) for draw in draws) / max(1, 1 / float(both.mean())),
         aliasing=_aliasing(run, size, len(draws)) if flexible else None,
         nearest=float(np.mean([_is_nearest(run, draw) for draw in list(draws)[:3]])),
         small=_small_error(raw[0], size),
@@ -148,15 +163,29 @@ def _area(one: Placement) -> float:
     return min(one.seen[0] / HEIGHT, 1) * min(one.seen[1] / WIDTH, 1)
 
 
-def _off_centre(known: Sequence[Placement]) -> tuple[float, float]:
-    """How far the mean window is from the middle, in parts of its room; 0 without much room."""
-    shares = []
-    for axis, whole in enumerate((HEIGHT, WIDTH)):
-        room = [abs(whole - one.seen[axis]) for one in known]
-        away = [one.centre[axis] - whole / 2 for one in known]
-        enough = bool(known) and float(np.mean(room)) > 0.06 * whole
-        shares.append(float(np.mean(away) / np.mean(room)) if enough else 0.0)
-    return shares[0], shares[1]
+def _margin(figures: np.ndarray, is_training: bool) -> float:
+    """How far a mean over draws may lie from the truth by luck (Student's t, at LUCK).
+
+    0 at evaluation, which draws nothing; infinite of a single draw.
+    """
+    count = len(figures)
+    if not is_training or count < 2:
+        return math.inf if is_training else 0.0
+    return float(stats.t.isf(LUCK, count - 1) * figures.std(ddof=1) / math.sqrt(count))
+
+
+def _off_centre(known: Sequence[Placement], axis: int, is_training: bool) -> tuple[float, float]:
+    """How far the mean window is from the middle, in parts of its room, and its margin.
+
+    0 without much room.
+    """
+    whole = (HEIGHT, WIDTH)[axis]
+    room = np.array([abs(whole - one.seen[axis]) for one in known])
+    away = np.array([one.centre[axis] - whole / 2 for one in known])
+    if not known or not room.mean() > 0.06 * whole:
+        return 0.0, 0.0
+    share = float(away.mean() / room.mean())
+    return share, _margin(away - share * room, is_training) / float(room.mean())
 
 
 def _share(votes: Sequence[bool]) -> float:

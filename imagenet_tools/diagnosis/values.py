@@ -20,7 +20,10 @@ class Values:
     """Figures over the same images, of the evaluation and of one epoch of training.
 
     Those of values are over the finite ones. mean, std: per channel. quantile_gap: largest distance
-    of the two modes' quantile curves (5 to 95 %), of the evaluation's deviation. clipped: share of
+    of the two modes' quantile curves (5 to 95 %), of the evaluation's deviation. wander: what a
+    draw does to an image, as deviations over the images of the difference of the two modes: of the
+    mean (of the evaluation's deviation), of the natural logarithms of root mean square and
+    deviation. clipped: share of
     the values that lie on the output's extremes. draw_rms: root mean square of the difference of
     two epochs' outputs of one image, of the std. repeats: a second epoch of one compiled graph gave
     the first one's images. retraced: and a graph compiled anew gave others. eval_varies: evaluation
@@ -36,6 +39,7 @@ class Values:
     train_range: tuple[float, float]
     eval_range: tuple[float, float]
     quantile_gap: float
+    wander: tuple[float, float, float]
     clipped: float
     draw_rms: float
     repeats: bool
@@ -77,6 +81,7 @@ def measure(pipeline: Pipeline, size: int, pictures: Sequence[Picture]) -> Value
         train_range=(low, high),
         eval_range=(float(look.min()), float(look.max())),
         quantile_gap=float(gap) / max(float(look.std()), 1e-9),
+        wander=_wander(train, look),
         clipped=float(np.mean((train == low) | (train == high))),
         draw_rms=float(np.sqrt(np.mean((train - second) ** 2))) / spread,
         repeats=repeats,
@@ -86,6 +91,19 @@ def measure(pipeline: Pipeline, size: int, pictures: Sequence[Picture]) -> Value
         decoding=decoding,
         not_finite=int(np.sum(np.any(bad, axis=0))),
     )
+
+
+def _wander(train: np.ndarray, look: np.ndarray) -> tuple[float, float, float]:
+    pixels = (1, 2, 3)
+    moved = (train.mean(pixels) - look.mean(pixels)) / max(float(look.std()), 1e-9)
+    ratios = [
+        np.log(np.maximum(one, 1e-9) / np.maximum(other, 1e-9))
+        for one, other in (
+            (np.sqrt(np.mean(train**2, pixels)), np.sqrt(np.mean(look**2, pixels))),
+            (train.std(pixels), look.std(pixels)),
+        )
+    ]
+    return float(moved.std()), float(ratios[0].std()), float(ratios[1].std())
 
 
 def _each(numbers: np.ndarray) -> tuple[float, ...]:

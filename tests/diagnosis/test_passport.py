@@ -20,11 +20,11 @@ def measured(value: float) -> Passport:
     two, three = (value, value), (value,) * 3
     levels = Levels((three,), value, three, *[value] * 6, two)
     seen = Probe(
-        value, two, value, value, value, two, True, (), *[value] * 6, "RGB",
-        *[(three,) * 3] * 3, value, None, value, None, None, None, levels,
+        value, two, value, value, value, 25, value, value, two, two, True, (), *[value] * 6, "RGB",
+        ("RGB",), *[(three,) * 3] * 3, value, None, value, None, None, None, levels,
     )  # fmt: skip
     values = Values(
-        three, three, three, three, value, value, two, two, value, value, value,
+        three, three, three, three, value, value, two, two, value, three, value, value,
         False, False, False, False, value, 1,
     )  # fmt: skip
     by_layer = {"conv1": value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
@@ -19,10 +20,16 @@ NEAREST = 0.9
 FOUND_AGAIN = "The window is found again in the picture, in eight ways of turning it."
 
 
+def _apart(train: float, look: float, limit: float, margin: float) -> bool:
+    """Whether two modes' figures are another by this ratio, and not by the luck of the draws."""
+    return abs(math.log(look / train)) > max(math.log(limit), margin)
+
+
 @rule(
     "IMG101",
     "zoom",
-    detected="The period of waves in the output, against theirs in the picture.",
+    detected="The period of waves in the output, against theirs in the picture; the mean of the "
+    "draws by more than luck.",
     matters="The net meets objects at another size than it was trained on: known to cost about a "
     "point (FixRes).",
     remedy="Evaluate at a tighter crop, or a larger size.",
@@ -30,8 +37,9 @@ FOUND_AGAIN = "The window is found again in the picture, in eight ways of turnin
 def zoom(passport: Passport) -> Iterator[Said]:
     """Objects are of another size in training than at evaluation."""
     train, look = passport.train, passport.eval
-    ratio = look.zoom / train.zoom
-    if train.placed and look.placed and not 1 / ZOOM_RATIO <= ratio <= ZOOM_RATIO:
+    known, margin = train.placed and look.placed, max(train.zoom_margin, look.zoom_margin)
+    if known and _apart(train.zoom, look.zoom, ZOOM_RATIO, margin):
+        ratio = look.zoom / train.zoom
         larger = "larger" if ratio > 1 else "smaller"
         yield warning(
             f"objects are {max(ratio, 1 / ratio):.2f} times {larger} in training than at "
@@ -44,16 +52,17 @@ def zoom(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG102",
     "aspect",
-    detected="The periods of waves along both axes of the output. A 4:3 photograph squashed to a "
-    "square is distorted 1.33 times.",
+    detected="The periods of waves along both axes of the output; the mean of the draws by "
+    "more than luck. A 4:3 photograph squashed to a square is distorted 1.33 "
+    "times.",
     matters="Shapes at evaluation are not those of training.",
     remedy="Squash on both sides or on neither.",
 )
 def aspect(passport: Passport) -> Iterator[Said]:
     """Shapes are distorted otherwise in training than at evaluation."""
     train, look = passport.train, passport.eval
-    known = train.placed and look.placed
-    if known and not 1 / ASPECT_RATIO <= look.aspect / train.aspect <= ASPECT_RATIO:
+    known, margin = train.placed and look.placed, max(train.aspect_margin, look.aspect_margin)
+    if known and _apart(train.aspect, look.aspect, ASPECT_RATIO, margin):
         yield warning(
             f"aspect is distorted {look.aspect:.2f} times at evaluation, {train.aspect:.2f} in "
             "training",
@@ -160,9 +169,12 @@ def off_centre(passport: Passport) -> Iterator[Said]:
     """Crops lie to one side."""
     for mode, seen in passport.both:
         y, x = seen.off_centre
-        if max(abs(y), abs(x)) > OFF_CENTRE and not (mode == "evaluation" and passport.eval_varies):
-            sides = ["bottom" if y > 0 else "top"] * (abs(y) > OFF_CENTRE)
-            sides += ["right" if x > 0 else "left"] * (abs(x) > OFF_CENTRE)
+        down, right = (
+            abs(away) > max(OFF_CENTRE, margin)
+            for away, margin in zip(seen.off_centre, seen.off_centre_margin, strict=True)
+        )
+        if (down or right) and not (mode == "evaluation" and passport.eval_varies):
+            sides = ["bottom" if y > 0 else "top"] * down + ["right" if x > 0 else "left"] * right
             yield warning(
                 f"{mode} crops lie to the {' '.join(sides)}",
                 f"Off the middle by {y:+.0%} (down) and {x:+.0%} (right) of the room they have.",
@@ -228,7 +240,7 @@ def aliasing(passport: Passport) -> Iterator[Said]:
     "IMG113",
     "blurred",
     detected="The width of sharp edges in the output, against the width that the zoom alone makes; "
-    "in training, of the median draw.",
+    "in training, of the sharpest draw.",
     matters="Detail that the net could use is gone.",
     remedy="Resize once, from the decoded image to the output.",
 )

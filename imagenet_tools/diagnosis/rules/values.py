@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -50,7 +51,7 @@ def _curves(passport: Passport) -> tuple[float, float]:
     "IMG211",
     "train-eval-values",
     detected="Curves of flat pictures from black to white (in training the median draw); means, "
-    "deviations and quantiles of the same photographs.",
+    "deviations and quantiles of the same photographs, beyond what a draw does to one of them.",
     matters="The net is evaluated on values that it was not trained on.",
     remedy="A mean, a scale or a colour change is probably applied on one side only.",
 )
@@ -89,16 +90,22 @@ def _photographs(values: Values) -> str | None:
         abs(a - b) / max(s, 1e-9)
         for a, b, s in zip(values.train_mean, values.eval_mean, values.eval_std, strict=True)
     )
-    ratio = values.train_rms / max(values.eval_rms, 1e-9)
-    spread = np.mean(values.train_std) / max(float(np.mean(values.eval_std)), 1e-9)
-    fine = shift <= MEAN_SHIFT and 1 / RMS_RATIO <= ratio <= RMS_RATIO
-    if fine and 1 / SPREAD_RATIO <= spread <= SPREAD_RATIO and values.quantile_gap <= QUANTILES:
+    ratio = _distance(values.train_rms, values.eval_rms)
+    spread = _distance(float(np.mean(values.train_std)), float(np.mean(values.eval_std)))
+    mean, rms, deviation = values.wander
+    fine = shift <= MEAN_SHIFT + mean and values.quantile_gap <= QUANTILES + mean
+    if fine and ratio <= np.log(RMS_RATIO) + rms and spread <= np.log(SPREAD_RATIO) + deviation:
         return None
     return (
         f"Channel means differ by up to {shift:.2f} standard deviations, quantiles by "
         f"{values.quantile_gap:.2f}; root mean squares are {values.train_rms:.3g} and "
         f"{values.eval_rms:.3g}."
     )
+
+
+def _distance(one: float, other: float) -> float:
+    """The natural logarithm of a ratio, without its sign."""
+    return abs(math.log(max(one, 1e-9) / max(other, 1e-9)))
 
 
 @rule(

@@ -219,6 +219,8 @@ def _train(job: _Job, train_dir: str | os.PathLike[str], sent: Callable[[], None
         if result is not None:
             run_folder.claim(folder, run)  # it is this one, or an error
         else:
+            if chief and not storage.is_remote(train_dir):  # what is in a store came with more
+                run_folder.forget(folder)
             result = _steps(job, run, folder, sent)
             job.devices.wait()
         if chief:

@@ -157,6 +157,18 @@ def claim(folder: Path, run: Run) -> None:
         )
 
 
+def forget(folder: Path) -> None:
+    """Remove run.json of a run of which nothing came, since its first batch failed, say."""
+    metrics = folder / METRICS
+    logged = metrics.exists() and metrics.stat().st_size > 0
+    if (
+        not logged
+        and checkpoints.latest(folder) is None
+        and "result" not in (_content(folder) or {})
+    ):
+        (folder / RUN).unlink(missing_ok=True)
+
+
 def _content(folder: Path) -> dict[str, Any] | None:
     """What run.json says; None where there is none. Raises DamagedData, and says the way on."""
     path = folder / RUN

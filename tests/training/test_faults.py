@@ -307,6 +307,28 @@ def test_a_pipeline_that_gives_nan_is_named_with_the_image(data: Path, tmp_path:
         train(data, tmp_path / "whole", preprocessing="gives_nan", recipe=whole)
 
 
+def test_a_pipeline_that_failed_at_once_may_be_mended(data: Path, tmp_path: Path) -> None:
+    file, recipe = tmp_path / "mended.py", recipes.recipe("quick", batch_size=8, image_size=32)
+    for body in ("tf.debugging.assert_less(tf.shape(image)[0], 0)", "pass"):
+        file.write_text(
+            "import tensorflow as tf\n"
+            "from imagenet_tools import registry\n\n\n"
+            "@registry.register\n"
+            "def mended(image, height, width, is_training=False):\n"
+            "    '''Resized.'''\n"
+            f"    {body}\n"
+            "    return tf.image.resize(image, [height, width]) / 128.0\n"
+        )
+        with registry.temporary():
+            registry.load_plugin(file)
+            settings = {"preprocessing": "mended", "recipe": recipe, "steps": 1}
+            if body != "pass":
+                with pytest.raises(PipelineFailed, match="mended"):
+                    train(data, tmp_path / "run", **settings)
+            else:
+                assert train(data, tmp_path / "run", **settings).steps == 1
+
+
 def test_a_pipeline_that_fails_is_named_with_the_image(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, recipe_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records, Whole
+from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records, RuleName, Whole
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--mute",
     multiple=True,
+    type=RuleName(),
     metavar="CODE",
     help="A rule whose findings are set aside, by code or name; may be given several times.",
 )
@@ -59,12 +60,8 @@ def command(
       imgtools diagnose inception --mute IMG101 --mute aliasing
     """
     from imagenet_tools import diagnosis
-    from imagenet_tools.diagnosis import finding, shown
+    from imagenet_tools.diagnosis import shown
 
-    try:
-        finding.muted(mute)
-    except LookupError as error:
-        raise click.BadParameter(str(error.args[0]), param_hint="--mute") from error
     told = diagnosis.diagnose(
         pipelines, data, recipe=recipe, image_size=image_size, train=not static, mute=mute
     )

@@ -129,6 +129,24 @@ class ModelName(click.ParamType):
         return nets.names()
 
 
+class RuleName(click.ParamType):
+    """A rule of the diagnosis, by code or name."""
+
+    name = "rule"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        from imagenet_tools import tensorflow_version
+
+        tensorflow_version.later()
+        from imagenet_tools.diagnosis import finding
+
+        try:
+            finding.muted([value])
+        except LookupError as error:
+            self.fail(str(error.args[0]), param, ctx)
+        return str(value)
+
+
 class RecipeName(click.ParamType):
     """A recipe of the package, or a YAML file of one."""
 

@@ -60,6 +60,7 @@ compare-runs --a NOSUCH --b FILE                                 | NOSUCH
 diagnose alexnet --data EMPTY                                    | EMPTY holds no
 diagnose alexnet --recipe NOSUCH                                 | NOSUCH
 diagnose incepton                                                | Did you mean inception
+diagnose alexnet --mute upside-dwn                               | Did you mean upside-down
 diagnose alexnet --out FILE                                      | FILE is no .html file
 describe-model alexnet_v3                                        | Did you mean alexnet_v2
 train --data DATA --train-dir run --model alexnet                | no net 'alexnet'. Did

@@ -313,7 +313,7 @@ def test_a_pipeline_that_failed_at_once_may_be_mended(data: Path, tmp_path: Path
         file.write_text(
             "import tensorflow as tf\n"
             "from imagenet_tools import registry\n\n\n"
-            "@registry.register\n"
+            "@registry.register('mended')\n"
             "def mended(image, height, width, is_training=False):\n"
             "    '''Resized.'''\n"
             f"    {body}\n"

@@ -11,8 +11,8 @@ import functools
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
+from imagenet_tools import terminal
 from imagenet_tools.errors import DamagedData, PipelineFailed
 from imagenet_tools.training import damage
 from imagenet_tools.training.batches import Reading
@@ -58,7 +58,7 @@ class Validation:
                 for batch in damage.each(self._stream, self.reading):
                     sums += self._measure(batch["image"], batch["label"]).numpy()
         except (DamagedData, PipelineFailed, OSError, tf.errors.OpError) as error:
-            tqdm.write(f"not validated along the way: {error}")
+            terminal.warn(f"not validated along the way: {error}")
             self.images = 0
             return {}
         loss, right = (float(one) for one in sums)

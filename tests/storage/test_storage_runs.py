@@ -176,7 +176,7 @@ def test_a_store_that_fails_does_not_end_the_training(
     save(storage.staging("s3://bucket/run"), 3)
     server.fault = lambda request: "refuse" if request.writes else None
     run_folder.send("s3://bucket/run")
-    assert "the checkpoint of step 3 was not sent: s3://bucket/run/" in capsys.readouterr().out
+    assert "the checkpoint of step 3 was not sent: s3://bucket/run/" in capsys.readouterr().err
     server.fault = lambda request: None
     run_folder.send("s3://bucket/run")
     assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-3"}

@@ -77,7 +77,7 @@ def test_a_tracker_that_fails_is_left_out(
     for step in (30, 40):
         log.write(step, loss=1.0)
     log.close()
-    assert "told failed and is left out of this run: the server is gone" in capsys.readouterr().out
+    assert "told failed and is left out of this run: the server is gone" in capsys.readouterr().err
     assert len(told) == 1  # what the run is; nothing after the failure
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 2
 

@@ -81,7 +81,7 @@ def test_a_split_that_cannot_be_read_ends_no_run(
             (data / path.name).write_bytes(content)
     lines = train(data, tmp_path / "run")
     assert not any(set(KEYS) & set(line) for line in lines)
-    assert "not validated along the way: " in capsys.readouterr().out
+    assert "not validated along the way: " in capsys.readouterr().err
     before, after = weights(run), weights(tmp_path / "run")
     assert all(np.array_equal(before[name], after[name]) for name in before)
 

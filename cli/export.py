@@ -40,7 +40,8 @@ def command(
 ) -> None:
     """Write a SavedModel with the preprocessing inside: JPEG bytes in, top-5 classes out.
 
-    It is loaded again and compared with `eval` before it is kept.
+    Its second signature, pixels, takes a decoded image and gives logits; tf2onnx converts it. It is
+    loaded again and compared with `eval` before it is kept.
 
     \b
     Example:

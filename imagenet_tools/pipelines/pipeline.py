@@ -15,6 +15,7 @@ from imagenet_tools.pipelines import (
     description,
     draws,
     lines,
+    matrices,
     mixing,
     pixels,
     probe,
@@ -204,6 +205,22 @@ class Pipeline:
         if self.parts["range"].definition.accepts("range", "view"):
             asked = view(*tf.unstack(tf.io.extract_jpeg_shape(encoded)[:2]))
         return self._colour_and_range(rendered, asked, call)
+
+    @as_written
+    def evaluate_portably(self, image: Any, output_height: int, output_width: int) -> tf.Tensor:
+        """What preprocess_image gives in evaluation, by operations that other runtimes have too.
+
+        A resize becomes two matrix products where its method can (matrices.METHODS); values are
+        within 1e-4 of their range of preprocess_image's.
+        """
+        call = self._call((output_height, output_width), False, (0, 0), {})
+        image = pixels.as_rgb(image)
+        if self.plain:
+            return self._from_pixels(image, call)
+        view = self._view(*pixels.size_of(image), call)
+        known = isinstance(view.method, str) and view.method in matrices.METHODS
+        render = matrices.render if known else rendering.render_image
+        return self._colour_and_range(render(image, view), view, call)
 
     def mix(
         self, images: tf.Tensor, seed: Any, partners: tf.Tensor | None = None

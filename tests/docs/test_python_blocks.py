@@ -23,7 +23,9 @@ PAGES = [
     for page in (PROJECT / "README.md", *PROJECT.glob("docs/**/*.md"))
     if "```python" in page.read_text()
 ]
-FRAMEWORKS = re.compile(r"^(?:import|from) (torch|jax|grain|keras|tensorflow_datasets)\b", re.M)
+FRAMEWORKS = re.compile(
+    r"^(?:import|from) (torch|jax|grain|keras|onnxruntime|tensorflow_datasets)\b", re.M
+)
 
 
 @pytest.fixture(scope="module")

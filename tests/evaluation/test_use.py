@@ -127,24 +127,29 @@ def test_an_export_gives_the_evaluations_probabilities(
     out = tmp_path / "served"
     written = imagenet_tools.export(trained, out, data=tiny_records)
     assert written.checked == 9
-    assert written.largest_difference <= 1e-5
-    served = tf.saved_model.load(str(out)).signatures["serving_default"]
+    assert written.largest_difference <= 1e-5 and written.logit_difference <= 1e-4
+    exported = tf.saved_model.load(str(out))
+    served = exported.signatures["serving_default"]
     files = sorted(picture_folder.iterdir())
+    pixels = tf.io.decode_jpeg(files[0].read_bytes(), 3)
+    logits = exported.signatures["pixels"](image=pixels)["logits"]
     found = served(images=tf.constant([path.read_bytes() for path in files[:4]]))
     evaluate.evaluate(tiny_records, trained, predictions=tmp_path / "p.npz")
     wanted, _ = scores.read_predictions(tmp_path / "p.npz")
     np.testing.assert_array_equal(found["label"], wanted.top5[:4])
     np.testing.assert_allclose(found["probability"], wanted.probability[:4], atol=1e-5)
+    np.testing.assert_allclose(tf.sort(tf.nn.softmax(logits))[-1], wanted.probability[0, 0], 1e-4)
     names = trained_net.class_names(trained_net.load(trained))
     assert found["words"].numpy()[0, 0].decode() == names[wanted.top5[0, 0]][1]
     with pytest.raises(ValueError, match="choose another folder"):
         imagenet_tools.export(trained, out)
 
 
+@pytest.mark.parametrize("what", ["TOLERANCE", "LOGIT_TOLERANCE"])
 def test_an_export_that_differs_is_not_kept(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(saved_model, "TOLERANCE", -1.0)
+    monkeypatch.setattr(saved_model, what, -1.0)
     with pytest.raises(ValueError, match="it was not kept"):
         imagenet_tools.export(trained, tmp_path / "served")
     assert list(tmp_path.iterdir()) == []

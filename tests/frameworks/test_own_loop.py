@@ -10,6 +10,8 @@ import importlib.util
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ NEEDS = {
     "Keras 3": ("keras",),
     "TensorFlow, and Keras on it": ("tensorflow", "keras"),
     "A pipeline alone": ("tensorflow",),
+    "A pipeline inside a Keras model": ("tensorflow", "keras"),
+    "A net and its pipeline, outside TensorFlow": ("tf2onnx", "onnxruntime"),
     "TFDS, and what reads through it": ("tensorflow_datasets",),
 }
 
@@ -147,6 +151,56 @@ def test_a_pipeline_alone(tmp_path: Path) -> None:
     said = run("\n".join(sections()[name]), tmp_path).splitlines()
     assert re.fullmatch(r"alexnet:lighting=0 \[-?\d.*\] \(224, 224, 3\)", said[0])
     assert said[1:] == ["(96, 128, 3)"] * 3
+
+
+KERAS = """
+import tensorflow as tf
+
+batch = np.random.default_rng(0).integers(0, 256, (2, 70, 90, 3), np.uint8)
+wanted, exported = net(batch).numpy(), tf.saved_model.load("net")
+np.testing.assert_allclose(again(batch), wanted, atol=1e-6)
+np.testing.assert_allclose(exported.serve(batch), wanted, atol=1e-6)
+"""
+
+
+def test_a_pipeline_inside_a_keras_model(tmp_path: Path) -> None:
+    name = "A pipeline inside a Keras model"
+    needs(*NEEDS[name])
+    run("\n".join(["import numpy as np", *sections()[name], KERAS]), tmp_path)
+
+
+def test_onnx_gives_the_evaluations_logits(
+    tiny_records: Path, tiny_net: str, tmp_path: Path
+) -> None:
+    name = "A net and its pipeline, outside TensorFlow"
+    needs(*NEEDS[name])
+    import tensorflow as tf
+
+    import imagenet_tools
+    from imagenet_tools.evaluation import scores, trained_net
+
+    page = PAGE.read_text()
+    (convert,) = re.findall(r"^python (-m tf2onnx.*)$", page, re.M)
+    shutil.copytree(tiny_records, tmp_path / "records")
+    recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=32)
+    one = {"preprocessing": "alexnet", "recipe": recipe, "steps": 20, "model": tiny_net}
+    imagenet_tools.train(tmp_path / "records", tmp_path / "runs" / "one", **one)
+    imagenet_tools.export(tmp_path / "runs" / "one", tmp_path / "served")
+    command = [sys.executable, *convert.split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    saved = tmp_path / "predictions.npz"
+    imagenet_tools.evaluate(tmp_path / "records", tmp_path / "runs" / "one", predictions=saved)
+    evaluated, _ = scores.read_predictions(saved)
+    loaded = trained_net.load(tmp_path / "runs" / "one")
+    net = tf.function(loaded.net, autograph=False)
+    code = "\n".join([*sections()[name], "print(logits.tolist())"])
+    for number, record in enumerate(open_records(tiny_records, "validation")):
+        (tmp_path / "cat.jpg").write_bytes(record.encoded)
+        best, logits = run(code, tmp_path).splitlines()
+        assert int(best) == evaluated.top5[number, 0]
+        image = loaded.pipeline.preprocess_encoded(record.encoded, 32, 32, seed=(0, 0))
+        np.testing.assert_allclose(json.loads(logits), net(image[None])[0], atol=1e-4)
 
 
 def test_a_described_folder_is_read_through_tfds(tiny_records: Path, tmp_path: Path) -> None:

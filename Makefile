@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-.PHONY: demo test test-slow test-beam test-frameworks test-matrix test-load docs lint mutants wheel-check bench clean
+.PHONY: demo test test-slow test-beam test-frameworks test-page test-matrix test-load docs lint mutants wheel-check bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
@@ -20,6 +20,11 @@ test-beam: $(VENV)-beam/.ready
 # PyTorch, JAX, Grain, TFDS, Croissant and ONNX, which nothing else here needs.
 test-frameworks: $(VENV)-frameworks/.ready
 	$(VENV)-frameworks/bin/python -m pytest -q tests/frameworks
+
+# A report in Chromium, which must be there, under axe-core's rules for those who hear it or use keys.
+test-page: $(VENV)/.dev
+	npm install --silent --no-save --prefix build/axe axe-core@4.14
+	$(BIN)/python -m pytest -q tests/comparison/test_accessible.py tests/comparison/test_chart.py
 
 # Every Python of pyproject with the newest TensorFlow, and the oldest TensorFlow.
 test-matrix:

@@ -51,7 +51,7 @@ def without_scripts(page: Path, folder: Path) -> Path:
     return target
 
 
-def acted(text: str, folder: Path, width: int, acts: str) -> Any:
+def acted(text: str, folder: Path, width: int, acts: str, *options: str) -> Any:
     """What a script gives to tell(...), once it has run in a page on a screen of this width.
 
     In a frame, since a window is never narrower than 500 pixels.
@@ -64,6 +64,6 @@ def acted(text: str, folder: Path, width: int, acts: str) -> Any:
         f'height="900" style="border: 0" srcdoc="{html.escape(text)}"></iframe>',
         encoding="utf-8",
     )
-    found = re.search(r"<title>(.+?)</title>", browsed(frame, folder, "--dump-dom"))
+    found = re.search(r"<title>(.+?)</title>", browsed(frame, folder, *options, "--dump-dom"))
     assert found is not None
     return json.loads(html.unescape(found[1]))

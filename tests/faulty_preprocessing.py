@@ -339,6 +339,76 @@ def blurred_at_eval(image, size, train, factor):
     return sound(image, size, train, resize=resize)
 
 
+# ---- detail ----
+
+
+def smoothed(image, deviation):
+    """Blurred by a Gaussian of this deviation in pixels, borders mirrored."""
+    reach = int(3 * deviation) + 1
+    line = np.exp(-(np.arange(-reach, reach + 1, dtype=np.float32) ** 2) / (2 * deviation**2))
+    line /= line.sum()
+    image = tf.pad(image, [[reach, reach], [reach, reach], [0, 0]], "SYMMETRIC")[None]
+    kernel = np.tile(np.outer(line, line)[:, :, None, None], (1, 1, 3, 1)).astype(np.float32)
+    return tf.nn.depthwise_conv2d(image, kernel, [1, 1, 1, 1], "VALID")[0]
+
+
+def unsharp(image, much, deviation=1.0):
+    return tf.clip_by_value(image + much * (image - smoothed(image, deviation)), 0, 255)
+
+
+def jpeg(image, quality):
+    clipped = tf.clip_by_value(tf.cast(image, tf.float32), 0, 255)
+    return tf.image.adjust_jpeg_quality(clipped / 255, quality) * 255
+
+
+@fault("IMG114", 0.5, 1.0, 2.0)
+def sharpened_at_eval(image, size, train, much):
+    return sound(image, size, train, end=lambda x: unit(x if train else unsharp(x, much)))
+
+
+@fault("IMG114", 0.5, 1.0, 2.0)
+def sharpened_widely_at_eval(image, size, train, much):
+    return sound(image, size, train, end=lambda x: unit(x if train else unsharp(x, much, 3.0)))
+
+
+@fault("IMG114", 1.0, 2.0)
+def sharpened_before_the_resize_at_eval(image, size, train, much):
+    def resize(image, side):
+        image = tf.cast(image, tf.float32)
+        return shorter(image if train else unsharp(image, much, 2.0), side)
+
+    return sound(image, size, train, resize=resize)
+
+
+@fault("IMG115", 10, 30, 50, 75)
+def jpeg_at_eval(image, size, train, quality):
+    return sound(image, size, train, end=lambda x: unit(x if train else jpeg(x, quality)))
+
+
+@fault("IMG115", 5, 10)
+def jpeg_before_the_resize_at_eval(image, size, train, quality):
+    def resize(image, side):
+        return shorter(image if train else jpeg(image, quality), side)
+
+    return sound(image, size, train, resize=resize)
+
+
+@fault("IMG116", 0.68, 0.7, 0.73)
+def softened_at_eval(image, size, train, deviation):
+    return sound(image, size, train, end=lambda x: unit(x if train else smoothed(x, deviation)))
+
+
+@fault("IMG113", 1.0, 1.5, 2.0)
+def smoothed_at_eval(image, size, train, deviation):
+    return sound(image, size, train, end=lambda x: unit(x if train else smoothed(x, deviation)))
+
+
+@fault("IMG216", 4, 8, 32)
+def posterised_at_eval(image, size, train, levels):
+    step = 256 / levels
+    return sound(image, size, train, end=lambda x: unit(x if train else tf.floor(x / step) * step))
+
+
 # ---- colours ----
 
 
@@ -646,6 +716,33 @@ def sometimes_blurred(image, size, train):
 @honest
 def bicubic(image, size, train):
     return sound(image, size, train, resize=lambda im, side: shorter(im, side, "bicubic"))
+
+
+@honest
+def lanczos(image, size, train):
+    return sound(image, size, train, resize=lambda im, side: shorter(im, side, "lanczos5"))
+
+
+@honest
+def sharpened(image, size, train):
+    return sound(image, size, train, end=lambda x: unit(unsharp(x, 1.0)))
+
+
+@honest
+def sometimes_compressed(image, size, train):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(tf.where(tf.random.uniform([]) < 0.5, jpeg(out, 10), out) if train else out)
+
+
+@honest
+def equalised(image, size, train):
+    def end(x):
+        levels = tf.cast(tf.clip_by_value(x, 0, 255), tf.int32)
+        counts = tf.math.bincount(tf.reshape(levels, [-1]), minlength=256, maxlength=256)
+        rank = tf.cumsum(tf.cast(counts, tf.float32)) / tf.cast(tf.size(levels), tf.float32)
+        return unit(255 * tf.gather(rank, levels))
+
+    return sound(image, size, train, end=end)
 
 
 @honest

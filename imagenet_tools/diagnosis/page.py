@@ -25,7 +25,7 @@ def text() -> str:
 
 
 def _sections() -> Iterator[str]:
-    for room in (rules.data, rules.geometry, rules.colour, rules.values, rules.draws,
+    for room in (rules.data, rules.geometry, rules.detail, rules.colour, rules.values, rules.draws,
                  rules.training, rules.arms):  # fmt: skip
         yield f"## {(room.__doc__ or '').strip().rstrip('.')}\n"
         for one in finding.RULES.values():

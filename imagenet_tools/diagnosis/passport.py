@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagenet_tools.diagnosis.brief_training import Brief
+from imagenet_tools.diagnosis.detail import Detail
 from imagenet_tools.diagnosis.levels import Levels
 from imagenet_tools.diagnosis.probes import EACH, GRAPHS, Probe
 from imagenet_tools.diagnosis.values import Values
@@ -50,9 +51,12 @@ class Passport:
 def read(content: Mapping[str, Any]) -> Passport:
     """What as_json gave, again."""
     probes = {
-        mode: _made(Probe, {**content[mode], "levels": _made(Levels, content[mode]["levels"])})
+        mode: _made(Probe, content[mode] | {
+            name: _made(kind, content[mode][name])
+            for name, kind in (("levels", Levels), ("detail", Detail))
+        })
         for mode in ("train", "eval")
-    }
+    }  # fmt: skip
     values, training = content["values"], content["training"]
     if training:
         ranged = {float(rate): loss for rate, loss in training["range_test"].items()}

@@ -58,6 +58,22 @@ def checkers(cell: int) -> np.ndarray:
 
 
 @cache
+def bars(width: int) -> np.ndarray:
+    """Upright bars of so many pixels, dark and light grey in turn."""
+    at = np.arange(WIDTH) // width % 2
+    return np.tile((60 + 140 * at).astype(np.uint8)[None, :, None], (HEIGHT, 1, 3))
+
+
+def texture(strength: int, size: int) -> np.ndarray:
+    """Grey with noise of +-strength levels, in blocks of two pixels of an output of this size."""
+    block = max(2, 2 * HEIGHT // size)
+    bits = np.random.default_rng(7).integers(0, 2, (-(-HEIGHT // block), -(-WIDTH // block)))
+    grid = np.kron(bits, np.ones((block, block), int))[:HEIGHT, :WIDTH]
+    grey = (128 + strength * (2 * grid - 1)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+@cache
 def noise(block: int = 1, shape: tuple[int, int] = LARGE) -> np.ndarray:
     """Dark and light noise, in blocks of so many pixels."""
     height, width = shape

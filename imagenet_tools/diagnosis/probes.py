@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage, stats
 
 from imagenet_tools.diagnosis import patterns, placement, runs
+from imagenet_tools.diagnosis.detail import Detail, detail
 from imagenet_tools.diagnosis.levels import Levels, levels
 from imagenet_tools.diagnosis.patterns import HEIGHT, LARGE, WIDTH
 from imagenet_tools.diagnosis.placement import Placement
@@ -48,7 +49,7 @@ class Probe:
     sharpest draw. aliasing: standard deviation left of noise that the resize should average out,
     0..1; None where values are standardised. nearest: share of draws sampled by nearest neighbour.
     small: the error on an image smaller than the output; odd, refused: the odd picture that does
-    not come out finite, or fails; None where there is none. levels: see Levels.
+    not come out finite, or fails; None where there is none. levels, detail: see Levels, Detail.
     """
 
     zoom: float
@@ -81,6 +82,7 @@ class Probe:
     odd: str | None
     refused: str | None
     levels: Levels
+    detail: Detail
 
     @property
     def placed(self) -> bool:
@@ -103,6 +105,7 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     orders = [_channels(one) for one in mixings]
     coloured = [one for one, order in zip(mixings, orders, strict=True) if order != "grey"]
     mixing = np.median(coloured or mixings, axis=0)
+    enlarged = max(1.0, 1 / float(both.mean())) if known else 1.0
     odd, refused = _odd(raw[0])
     if run.bad and not odd:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
@@ -132,13 +135,14 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         mixing=_rows(mixing),
         least_mixing=_rows(np.min(mixings, axis=0)),
         most_mixing=_rows(np.max(mixings, axis=0)),
-        blur=min(_blur(run, size, draw) for draw in draws) / max(1, 1 / float(both.mean())),
+        blur=min(_blur(run, size, draw) for draw in draws) / enlarged,
         aliasing=_aliasing(run, size, len(draws)) if flexible else None,
         nearest=float(np.mean([_is_nearest(run, draw) for draw in list(draws)[:3]])),
         small=_small_error(raw[0], size),
         odd=odd,
         refused=refused,
         levels=measured,
+        detail=detail(run, size, is_training),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from imagenet_tools.diagnosis import passport
 from imagenet_tools.diagnosis.brief_training import Brief
+from imagenet_tools.diagnosis.detail import Detail
 from imagenet_tools.diagnosis.levels import Levels
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import Probe
@@ -22,6 +23,7 @@ def measured(value: float) -> Passport:
     seen = Probe(
         value, two, value, value, value, 25, value, value, two, two, True, (), *[value] * 6, "RGB",
         ("RGB",), *[(three,) * 3] * 3, value, None, value, None, None, None, levels,
+        Detail(value, value, value),
     )  # fmt: skip
     values = Values(
         three, three, three, three, value, value, two, two, value, three, value, value,

@@ -1,5 +1,14 @@
 """The rules of the diagnosis, a room each; importing this registers them."""
 
-from imagenet_tools.diagnosis.rules import arms, colour, data, draws, geometry, training, values
+from imagenet_tools.diagnosis.rules import (
+    arms,
+    colour,
+    data,
+    detail,
+    draws,
+    geometry,
+    training,
+    values,
+)
 
-__all__ = ["arms", "colour", "data", "draws", "geometry", "training", "values"]
+__all__ = ["arms", "colour", "data", "detail", "draws", "geometry", "training", "values"]

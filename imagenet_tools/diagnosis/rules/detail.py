@@ -1,0 +1,86 @@
+"""Whether evaluation treats fine detail as training does: sharpening, blur, compression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagenet_tools.diagnosis.finding import Said, rule, warning
+from imagenet_tools.diagnosis.levels import FEW
+from imagenet_tools.diagnosis.passport import Passport
+from imagenet_tools.diagnosis.rules.geometry import BLUR, PADDED
+
+OVERSHOOT = 0.08  # above training's; a bicubic resize has 0.05, Lanczos' 0.10, no other any
+FAINT = 0.94  # honest pipelines have 0.99 and more, a JPEG of quality 75 has 0.91
+SOFTER = 1.45  # a resize with antialiasing beside one without has 1.33
+
+
+@rule(
+    "IMG114",
+    "sharpened-eval",
+    detected="How far bars go beyond their own grey beside an edge: evaluation against the median "
+    "draw of training.",
+    matters="The first layers meet edges with a rim that they never saw in training.",
+    remedy="Sharpen on both sides or on neither; resize by one method.",
+)
+def sharpened_eval(passport: Passport) -> Iterator[Said]:
+    """Evaluation sharpens, training does not."""
+    train, look = passport.train.detail.overshoot, passport.eval.detail.overshoot
+    padded = max(passport.eval.padded, passport.eval.blind) > PADDED
+    if look > train + OVERSHOOT and _comparable(passport) and not padded and not _loses(passport):
+        yield warning(
+            "evaluation sharpens, training does not",
+            f"Beside an edge the evaluation overshoots by {look:.0%} of its height, training by "
+            f"{train:.0%}.",
+        )
+
+
+@rule(
+    "IMG115",
+    "faint-detail",
+    detected="The answer of the evaluation to faint texture, against that to the same texture at "
+    "several times the strength: they are alike but for the size, unless faint detail is rounded "
+    "away.",
+    matters="Faint detail is gone, and blocks or steps stand in its place, as after a JPEG of low "
+    "quality: the net meets at evaluation what it never saw.",
+    remedy="Evaluate the decoded image as it is; compress in training only.",
+)
+def faint_detail(passport: Passport) -> Iterator[Said]:
+    """Evaluation loses faint detail."""
+    if _comparable(passport) and _loses(passport):
+        yield warning(
+            "evaluation loses faint detail",
+            f"What faint texture changes in the output resembles what the same texture changes "
+            f"when it is strong by {passport.eval.detail.faint:.2f}; 1 is all of it.",
+        )
+
+
+@rule(
+    "IMG116",
+    "softer-eval",
+    detected="The width of sharp edges in the evaluation, against that in the median draw of "
+    "training.",
+    matters="Detail that the net has learnt to use is gone at evaluation.",
+    remedy="Blur in training only; resize once, by one method.",
+)
+def softer_eval(passport: Passport) -> Iterator[Said]:
+    """Evaluation is softer than training."""
+    train, look = (
+        seen.detail.edge * (min(1.0, seen.zoom) if seen.placed else 1.0)
+        for _, seen in passport.both
+    )
+    if look > SOFTER * train > 0 and passport.eval.blur <= BLUR and _comparable(passport):
+        yield warning(
+            f"edges are {look / train:.1f} times as wide at evaluation as in training",
+            f"{look:.1f} output pixels, and {train:.1f} in the median draw of training.",
+        )
+
+
+def _loses(passport: Passport) -> bool:
+    faint = passport.eval.detail.faint
+    return faint is not None and faint < FAINT
+
+
+def _comparable(passport: Passport) -> bool:
+    """Whether the evaluation is one output, of many levels, with nothing worse to say of it."""
+    levels = passport.eval.levels
+    return levels.distinct >= FEW and not levels.broken and not passport.eval_varies

@@ -37,7 +37,7 @@ test-load: $(VENV)/.dev
 
 # The pages as a site in build/site; a broken link or reference fails.
 docs: $(VENV)-docs/.ready
-	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

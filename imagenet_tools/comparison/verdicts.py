@@ -319,8 +319,8 @@ def _advice(judged: Verdict) -> str:
         return f"{judged.pictures} images are too few for a verdict, which takes {FEWEST_IMAGES}"
     if judged.images_more is not None:
         return (
-            f"{judged.pictures:,} images are too few, however many seeds: about "
-            f"{judged.images_more:,} more images would probably settle it"
+            f"{judged.pictures:,} images are too few, however many seeds: it takes "
+            f"{judged.pictures + judged.images_more:,} at least"
         )
     more = judged.seeds_more
     if more is None:

@@ -120,8 +120,8 @@ def known(**changes: Any) -> verdicts.Verdict:
         (
             {"images_more": 2345},
             "Inconclusive: x less y is +1.23 points of top-1 (95 % interval -0.50 to +2.97; 3 + 3 "
-            "seeds, 400 images); 400 images are too few, however many seeds: about 2,345 more "
-            "images would probably settle it",
+            "seeds, 400 images); 400 images are too few, however many seeds: it takes 2,745 at "
+            "least",
         ),
         (
             {"images": 49, "images_more": 1, "interval": (0.1, 2.4)},

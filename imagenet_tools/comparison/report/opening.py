@@ -106,12 +106,15 @@ def next_step(report: Report) -> tuple[str, str | None]:
     """
     contrasts, plan = report.judgement.contrasts, report.plan
     specs = shlex.join(arm.spec for arm in plan.judged)
-    if any(one.unlearned or not one.judged for one in contrasts):
-        at = "" if plan.synthetic else f" --data {shlex.quote(records_of(report))}"
-        return "find out why nothing was learned before more is trained.", (
-            f"imgtools diagnose {specs}{at}"
-        )
     open_ones = [one.verdict for one in contrasts if one.verdict.kind == "inconclusive"]
+    arms = report.judgement.arms
+    guessing, runs = sum(arm.guessing(plan) for arm in arms), sum(len(arm.seeds) for arm in arms)
+    if not all(one.judged for one in contrasts) or (open_ones and 2 * guessing > runs):
+        at = "" if plan.synthetic else f" --data {shlex.quote(records_of(report))}"
+        return (
+            "find out why so little was learned (often it is too few steps) before more is run.",
+            (f"imgtools diagnose {specs}{at}"),
+        )
     if open_ones:
         if any(one.images_more for one in open_ones):
             return "compare on more validation images; no number of seeds makes up for them.", None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +12,6 @@ from scipy import stats
 
 from imagenet_tools import registry
 from imagenet_tools.evaluation.trained_net import TrainedNet
-from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import batches
 
 IMAGES = 200
@@ -50,8 +50,16 @@ def explain(
     specs = list(dict.fromkeys([loaded.pipeline.spec, *pipelines]))
     rates: dict[tuple[str, int], tuple[int, int]] = {}
     truth = np.zeros(0, np.int32)
+    # One function for all: TensorFlow warns at length of one that is made again and again.
+    net = tf.function(
+        lambda images: tf.argmax(loaded.net(images), axis=1), autograph=False, reduce_retracing=True
+    )
     for spec in specs:
-        truth, guessed = _guesses(loaded, registry.get(spec), data, split)
+        pipeline, size = registry.get(spec), loaded.image_size
+        stream = batches.batches(
+            data, split, pipeline, batch_size=50, image_size=size, is_training=False
+        )
+        truth, guessed = _guesses(net, stream.take(IMAGES // 50))
         for tried in OFFSETS:
             rates[spec, tried] = (int(np.sum(guessed == truth - tried)), len(truth))
     (spec, best), (right, n) = max(rates.items(), key=lambda item: item[1])
@@ -70,14 +78,8 @@ def explain(
     return f"accuracy is at chance, but {right} of {n} images are right with {' '.join(changes)}"
 
 
-def _guesses(
-    loaded: TrainedNet, pipeline: Pipeline, data: str | os.PathLike[str], split: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels 1..N and guessed logits of the first IMAGES records, which a build has shuffled."""
-    stream = batches.batches(
-        data, split, pipeline, batch_size=50, image_size=loaded.image_size, is_training=False
-    )
-    guess = tf.function(lambda images: tf.argmax(loaded.net(images), axis=1), autograph=False)
-    columns = [(b["label"].numpy(), guess(b["image"]).numpy()) for b in stream.take(IMAGES // 50)]
+def _guesses(net: Any, stream: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Labels 1..N and guessed logits of these batches."""
+    columns = [(batch["label"].numpy(), net(batch["image"]).numpy()) for batch in stream]
     truth, guessed = (np.concatenate(column) for column in zip(*columns, strict=True))
     return truth, guessed

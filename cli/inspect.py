@@ -43,6 +43,9 @@ def command(path: str, labels: str, as_json: bool) -> None:
 def _lines(facts: Any) -> Iterator[str]:
     yield facts.description
     yield f"  labels: {facts.label_convention}"
+    here = max((part.classes for part in facts.splits.values()), default=0)
+    if facts.seconds is not None and facts.layout == "class folders" and here < facts.num_classes:
+        yield f"    --labels folders: 1..{here:,}, the classes that are here"
     for reason, entries in facts.left_out.items():
         more = ", ..." if entries["count"] > len(entries["first"]) else ""
         yield f"  left out, {reason}: {entries['count']:,} ({', '.join(entries['first'])}{more})"

@@ -174,6 +174,8 @@ def _dashes(name: str) -> str:
 @click.pass_context
 def program(ctx: click.Context) -> None:
     """ImageNet TFRecords, exact preprocessing pipelines, and a verdict on which one is better."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,17 @@ def say(text: str) -> None:
         click.echo(text, err=True)
 
 
+def tell(words: str, mark: str = "", colour: str | None = None) -> None:
+    """Print a sentence behind its mark; a terminal gets it wrapped, and the mark in colour."""
+    indent = " " * (9 if mark else 0)
+    line = f"{mark:<{len(indent)}}{words}"
+    if sys.stdout.isatty():
+        whole: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(line, width, subsequent_indent=indent, **whole)
+    click.echo(click.style(mark, fg=colour, bold=True) + line[len(mark) :])
+
+
 def command_line() -> str:
     """The command that was typed, as a report shows it: no secrets of a store in it."""
     from imagenet_tools import storage
@@ -60,15 +73,16 @@ def print_report(report: Report, as_json: bool = False) -> None:
         runs = "  ".join(f"{value:.2f}" for value in arm.accuracy())
         click.echo(f"{arm.arm.spec:<{width}}  top-1 by seed: {runs or 'every run diverged'}")
     click.echo("")
-    for sentence in report.sentences:
-        click.echo(f"VERDICT  {sentence}.")
+    for kind, sentence in zip(report.kinds, report.sentences, strict=True):
+        tell(f"{sentence}.", "VERDICT", "yellow" if kind == "inconclusive" else "green")
     for text in [*report.deviations, *report.warnings]:
-        click.echo(f"NOTE     {text}.")
+        tell(f"{text}.", "NOTE", "yellow")
     if report.look:
-        click.echo(report.look)
-    click.echo(opening.scope(report))
+        tell(report.look)
+    tell(opening.scope(report))
     words, command = opening.next_step(report)
-    click.echo(f"\nNext: {words}")
+    click.echo("")
+    tell(f"Next: {words}")
     if command:
         click.echo(f"  {command}")
     click.echo(f"\nReport: {report.folder / run_files.PAGE}")

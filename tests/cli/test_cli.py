@@ -274,6 +274,32 @@ def test_json_goes_through_one_door(name: str) -> None:
     assert "json.dumps" not in source
 
 
+def test_a_terminal_gets_sentences_wrapped_and_their_mark_in_colour(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "alexnet is better than inception by 10.11 points of top-1."
+    monkeypatch.setenv("COLUMNS", "40")
+    text.tell(words, "VERDICT", "green")
+    assert capsys.readouterr().out == f"VERDICT  {words}\n"
+    monkeypatch.setattr(text.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(text.click.utils, "should_strip_ansi", lambda *_: False)
+    text.tell(words, "VERDICT", "green")
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first == "\x1b[32m\x1b[1mVERDICT\x1b[0m  alexnet is better than"
+    assert second == "         inception by 10.11 points of"
+
+
+def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = []
+    said = lambda **_: colours.append(click.get_current_context().color)  # noqa: E731
+    monkeypatch.setattr(command("list-recipes"), "callback", said)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert cli_main.run(["list-recipes"]) == 0
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli_main.run(["list-recipes"]) == 0
+    assert colours == [None, False]
+
+
 def test_completion_is_a_script_that_its_shell_takes(tmp_path: Path) -> None:
     script = tmp_path / "completion.bash"
     done = subprocess.run(

@@ -50,6 +50,7 @@ LIGHT = (
 STANDARD = sys.stdlib_module_names
 
 
+@cache
 def sources(root: Path) -> dict[str, str]:
     """Module name -> text, of the three folders that make the package."""
     found = {}
@@ -65,7 +66,7 @@ def sources(root: Path) -> dict[str, str]:
     return found
 
 
-def imports(tree: ast.AST, modules: dict[str, str]) -> Iterator[tuple[str, int]]:
+def imports(tree: ast.AST, names: frozenset[str]) -> Iterator[tuple[str, int]]:
     """Every module of ours that a file imports, wherever in it, and the line."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -73,12 +74,7 @@ def imports(tree: ast.AST, modules: dict[str, str]) -> Iterator[tuple[str, int]]
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield (full if full in modules else node.module), node.lineno
-
-
-@cache
-def parsed(text: str) -> ast.Module:
-    return ast.parse(text)
+                yield (full if full in names else node.module), node.lineno
 
 
 def room(module: str) -> str:
@@ -86,30 +82,35 @@ def room(module: str) -> str:
     return (module.split(".") + ["__init__"])[1]
 
 
+@cache
+def of_a_module(name: str, text: str, names: frozenset[str]) -> tuple[list[str], set[str]]:
+    """What a module breaks, a line each, and which modules of its own room it imports."""
+    found, arrows = [], set()
+    if name == "imagenet_tools":  # names every room's functions, and imports none
+        return found, arrows
+    if room(name) not in ALLOWED:
+        return [f"{name}: the room {room(name)} is not in ALLOWED of tests/test_imports.py"], arrows
+    tree = ast.parse(text)
+    for other, line in imports(tree, names):
+        if other.split(".")[0] != "imagenet_tools" or other == "imagenet_tools":
+            continue
+        inside = room(other) == room(name)
+        if inside and other in names and other != name:
+            arrows.add(other)
+        if not inside and room(other) not in ALLOWED[room(name)].split():
+            found.append(f"{name}:{line} imports {other}")
+    found += [f"{name}:{line} {what}" for what, line in at_import(tree, name)]
+    if room(name) == "cli":
+        found += [f"{name}:{line} {what}" for what, line in of_a_command(name, tree)]
+    return found, arrows
+
+
 def violations(modules: dict[str, str]) -> list[str]:
     """Everything in these sources that breaks the law, a line each."""
-    trees = {name: parsed(text) for name, text in modules.items()}
-    found = []
-    arrows: dict[str, set[str]] = {name: set() for name in modules}
-    for name, tree in trees.items():
-        if name == "imagenet_tools":  # names every room's functions, and imports none
-            continue
-        if room(name) not in ALLOWED:
-            found.append(
-                f"{name}: the room {room(name)} is not in ALLOWED of tests/test_imports.py"
-            )
-            continue
-        for other, line in imports(tree, modules):
-            if other.split(".")[0] != "imagenet_tools" or other == "imagenet_tools":
-                continue
-            inside = room(other) == room(name)
-            if inside and other in modules and other != name:
-                arrows[name].add(other)
-            if not inside and room(other) not in ALLOWED[room(name)].split():
-                found.append(f"{name}:{line} imports {other}")
-        found += [f"{name}:{line} {what}" for what, line in at_import(tree, name)]
-        if room(name) == "cli":
-            found += [f"{name}:{line} {what}" for what, line in of_a_command(name, tree)]
+    names = frozenset(modules)
+    each = {name: of_a_module(name, text, names) for name, text in modules.items()}
+    found = [line for lines, _ in each.values() for line in lines]
+    arrows = {name: inside for name, (_, inside) in each.items()}
     return found + [f"circle: {' -> '.join(circle)}" for circle in circles(arrows)]
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 
@@ -116,7 +117,7 @@ def test_what_to_do_next_is_no_deviation(tiny_records: Path, tmp_path: Path) -> 
     assert opening.headline(report.judgement.contrasts[0]).badge == "inconclusive"
 
 
-def test_what_a_paper_takes(tiny_records: Path, tmp_path: Path) -> None:
+def test_what_a_paper_takes(tiny_records: Path, tmp_path: Path, figures_for_paper: None) -> None:
     made = make_plan(("alexnet", "alexnet_2012"), tiny_records)
     write_plan(made, tmp_path)
     lost = {("alexnet_2012", 2)}
@@ -463,9 +464,11 @@ def test_unknown_names_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> N
     assert "two pipelines" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("model", ["tiny", pytest.param("alexnet_v2", marks=pytest.mark.slow)])
 def test_the_whole_job(
-    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    model: str, tiny_records: Path, tiny_net: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """Two arms, one seed, real training in child processes: one seed names no winner."""
     command = [
         "compare-preproc",
@@ -477,6 +480,8 @@ def test_the_whole_job(
         "1",
     ]
     command += ["--epochs", "1", "--image-size", "67", "--out", str(tmp_path / "out")]
+    command += ["--plugin", str(tiny_net_file.__file__)]
+    monkeypatch.setattr(prepare, "prepare", partial(prepare.prepare, model=model))
     assert cli_main.run([*command, "--fail-if-undecided"]) == 5
     printed = capsys.readouterr().out
     assert "VERDICT  Inconclusive: one seed an arm" in printed

@@ -57,7 +57,10 @@ def add(block: str, tree: Path) -> None:
 
 
 # What these run takes from half a minute to a minute each.
-LONG = ("Add a command", "Add an operation", "Add a net")
+LONG = (
+    *("Add a command", "Add an operation", "Add a net", "Add a raw layout"),
+    "Add a rule to the diagnosis",
+)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ as a plug-in. One page's blocks share their names, from top to bottom.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -44,6 +45,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, tiny_records: Path) -> Path:
     return folder
 
 
+def _copied(source: str, target: str) -> str:
+    """Weights, which are written anew and never in place, are linked: they have 200 MB."""
+    copy = os.link if os.path.getsize(source) > 1_000_000 else shutil.copy2
+    copy(source, target)
+    return target
+
+
 def blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)
 
@@ -52,7 +60,7 @@ def blocks(page: Path) -> list[str]:
 def test_the_blocks_of_a_page_run(
     page: Path, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(world, tmp_path / "world")
+    shutil.copytree(world, tmp_path / "world", copy_function=_copied)
     monkeypatch.chdir(tmp_path / "world")
     rng = np.random.default_rng(0)
     names: dict[str, Any] = {

@@ -151,6 +151,7 @@ def test_paths_are_those_of_the_driver(
     assert {name: found[name] for name in shards} == {name: whole[name] for name in shards}
 
 
+@pytest.mark.slow
 def test_records_go_into_a_store(server: Any, tmp_path: Path) -> None:
     """No disk is common to the nodes: each stages in a folder of its own, and a worker is lost."""
     from faulty_store import bucket

@@ -44,7 +44,14 @@ def graph_logits(name: str, images: np.ndarray, prefix: str, classes: int) -> np
         return session.run(logits).reshape(len(images), classes)
 
 
-@pytest.mark.parametrize("name", ["alexnet_v2_reference", "inception_v2", "resnet_v1_50"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inception_v2",
+        pytest.param("alexnet_v2_reference", marks=pytest.mark.slow),
+        pytest.param("resnet_v1_50", marks=pytest.mark.slow),
+    ],
+)
 def test_logits_are_tf_slims_and_its_saver_reads_what_we_save(name: str, tmp_path: Path) -> None:
     size, classes = SMALL[name], 7
     net = nets.create(name, classes, size, seed=3)
@@ -123,6 +130,7 @@ def test_lsuv_reaches_every_layer_and_leaves_batch_norms_averages() -> None:
             np.testing.assert_array_equal(variable, float(name.endswith("variance")))
 
 
+@pytest.mark.slow
 def test_lsuv_is_the_fast_alexnets() -> None:
     fast = nets.create("alexnet_v2", 5, 195, initialisation="lsuv")
     reference = nets.create("alexnet_v2_reference", 5, 195, initialisation="lsuv")

@@ -11,27 +11,42 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tiny_net as tiny_net_file
 
+import imagenet_tools
 from imagenet_tools.training import devices
 
 # A run in a process of its own: logical devices and clusters are made before anything else.
 PROGRAM = """
 import sys, tensorflow as tf
-data, folder, logical = sys.argv[1], sys.argv[2], int(sys.argv[3])
+data, folder, logical, optimizer = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * logical)
-import imagenet_tools
-recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67, moving_average_decay=0.9,
-                           optimizer=sys.argv[4], learning_rate=0.001, warmup_epochs=0.0)
-names = [f"CPU:{i}" for i in range(logical)] if logical > 1 else []
-imagenet_tools.train(data, folder, preprocessing="alexnet+mixup", recipe=recipe, steps=4, seed=3,
-               log_steps=1, device_names=names)
+import tiny_net, test_devices
+test_devices.train(data, folder, optimizer, logical)
 """
+IMPORTED = os.pathsep.join(
+    str(Path(tiny_net_file.__file__).parent / one) for one in (".", "training")
+)
+
+
+def train(data: Path, folder: Path, optimizer: str, logical: int) -> None:
+    """Four steps on so many devices."""
+    recipe = imagenet_tools.recipe(
+        "quick", batch_size=8, image_size=67, moving_average_decay=0.9, optimizer=optimizer,
+        learning_rate=0.001, warmup_epochs=0.0,
+    )  # fmt: skip
+    names = [f"CPU:{i}" for i in range(logical)] if logical > 1 else []
+    imagenet_tools.train(
+        data, folder, preprocessing="alexnet+mixup", model="tiny", recipe=recipe, steps=4, seed=3,
+        log_steps=1, device_names=names,
+    )  # fmt: skip
 
 
 def start(data: Path, folder: Path, logical: int, optimizer: str, **more: str) -> subprocess.Popen:
     command = [sys.executable, "-c", PROGRAM, str(data), str(folder), str(logical), optimizer]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", **more}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": IMPORTED, **more}
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -51,7 +66,8 @@ def finish(*processes: subprocess.Popen) -> None:
 
 def test_two_logical_devices(tiny_records: Path, tmp_path: Path) -> None:
     optimizer = "adam"  # has the most slots
-    finish(start(tiny_records, tmp_path / "one", 1, optimizer))
+    with tf.device("CPU:0"):
+        train(tiny_records, tmp_path / "one", optimizer, 1)
     finish(start(tiny_records, tmp_path / "two", 2, optimizer))
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == 4

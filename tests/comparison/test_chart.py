@@ -12,7 +12,7 @@ from imagenet_tools import pages
 from imagenet_tools.comparison.report import drawing, figures
 from imagenet_tools.pages.blocks import Picture, Section
 
-RUNS = {"alexnet": {1: 60.0, 2: 62.0, 3: 62.0}, "<b>vgg": {1: 40.0, 2: 41.0}}
+RUNS = [("alexnet", {1: 60.0, 2: 62.0, 3: 62.0}), ("<b>vgg", {1: 40.0, 2: 41.0})]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,11 @@ def test_without_scripts_a_point_has_its_title(text: str) -> None:
     assert text.count("<title>alexnet seed ") == 3
     assert "<title>&lt;b&gt;vgg, mean 40.50 %</title>" in text
     assert [text.count(f"<title>vgg, epoch {at}: ") for at in range(5)] == [1, 0, 1, 0, 1]
+
+
+def test_a_pipeline_against_itself_is_two_arms() -> None:
+    svg = drawing.svg(figures.dots([("vgg", {1: 40.0}), ("vgg", {1: 41.0})]))
+    assert [f"<title>vgg seed 1: {top1}" in svg for top1 in ("40.00", "41.00")] == [True, True]
 
 
 ACTS = """

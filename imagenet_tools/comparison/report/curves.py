@@ -20,37 +20,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_TOLD = 100  # points of a line that say what they are
+MOST_BESIDE = 3  # arms whose losses in training and at validation are told apart in one panel
 VALIDATION: dict[str, Any] = {"linestyle": (0, (3, 2)), "marker": ".", "markersize": 5}
 
 
 def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
-    """Loss by epoch in training and at validation, and below it top-1 at validation.
+    """Loss by epoch in training and, of a few arms, at validation; below it validation top-1.
 
     Lines are means over seeds, bands go from the lowest to the highest. At the end, as diamonds,
     the last checkpoints on every validation image. Runs of a former version were not validated
     along the way: of these there is the loss alone.
     """
-    along = [validation_images(folder, one) for one in arms]
-    figure, axes = drawing.new(5, 4.4 if any(along) else 2.6, panels=2 if any(along) else 1)
+    along = any(validation_images(folder, one) for one in arms)
+    beside = along and len(arms) <= MOST_BESIDE
+    rows = math.ceil((len(arms) + 2 * beside) / 2)  # of the legend
+    panels = 2 if along else 1
+    figure, axes = drawing.new(5, 0.6 + 1.9 * panels + 0.25 * rows, panels)
     for number, results in enumerate(arms):
         colour, logs = COLOURS[number % len(COLOURS)], _logs(folder, results)
-        spec = results.arm.spec
+        spec, seeds = results.arm.spec, results.seeds
         axes[0].plot([], [], color=colour, linewidth=1.8, label=spec)
-        _band(axes[0], f"{spec}, training", results.seeds, logs, "loss", colour)
-        _band(axes[0], f"{spec}, validation", results.seeds, logs, "validation_loss", colour)
+        _band(axes[0], f"{spec}, training", seeds, logs, "loss", colour)
+        if beside:
+            _band(axes[0], f"{spec}, validation", seeds, logs, "validation_loss", colour)
         _mark_end(axes[0], results, logs, "loss", colour)
-        if any(along):
-            _band(axes[1], spec, results.seeds, logs, "validation_top1", colour)
+        if along:
+            _band(axes[1], spec, seeds, logs, "validation_top1", colour)
             _mark_end(axes[1], results, logs, "top1", colour)
-    axes[0].set_ylabel("loss (cross-entropy)")
-    if any(along):
+            axes[1].set_ylabel("validation top-1, %")
+            axes[1].set_gid(drawing.ACCURACIES)
+    if beside:
         axes[0].plot([], [], color="#000000", linewidth=1.8, label="training")
         axes[0].plot([], [], color="#000000", linewidth=1.4, label="validation", **VALIDATION)
-        axes[1].set_ylabel("validation top-1, %")
-        axes[1].set_gid(drawing.ACCURACIES)
-    if arms:
-        axes[0].legend(frameon=False, ncols=2 if any(along) else 1)
+    axes[0].set_ylabel("loss (cross-entropy)")
     axes[-1].set_xlabel("epoch")
+    if arms:
+        figure.legend(frameon=False, ncols=2, loc="outside upper right")
     return figure
 
 

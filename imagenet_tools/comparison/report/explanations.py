@@ -9,7 +9,7 @@ import numpy as np
 
 from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.report.content import Report
-from imagenet_tools.comparison.report.curves import validation_images
+from imagenet_tools.comparison.report.curves import MOST_BESIDE, validation_images
 from imagenet_tools.comparison.report.gallery import Flip, Said
 from imagenet_tools.comparison.report.matrices import shades
 from imagenet_tools.diagnosis import passport
@@ -111,16 +111,17 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
     names = ", ".join(arm.spec for arm in report.plan.judged)
     judged = [one for one in report.judgement.arms if one.arm in report.plan.judged]
     along = max((validation_images(report.folder, one) for one in judged), default=0)
-    dashed = (
-        f" Dashed, and below: the first {along:,} of {report.plan.validation_images:,} validation "
-        "images, looked at after each quarter of a run, which chooses nothing."
+    which = "Dashed, and below" if len(judged) <= MOST_BESIDE else "Below"
+    looked = (
+        f" {which}: the first {along:,} of {report.plan.validation_images:,} validation images, "
+        "looked at after each quarter of a run, which chooses nothing."
         if along
         else ""
     )
     curves = Picture(
         "curves.png",
         "Lines: loss on augmented training images with dropout, mean over seeds; bands: from the "
-        f"lowest to the highest seed.{dashed} Diamonds: the last checkpoints on every validation "
+        f"lowest to the highest seed.{looked} Diamonds: the last checkpoints on every validation "
         "image.",
         f"Loss by epoch of {names}, in training and at validation"
         f"{', and validation top-1' if along else ' at the end'}.",

@@ -24,15 +24,15 @@ CLASSES_SHOWN = 15  # in the figure of classes
 NAMED = 30  # letters, up to which two arms' names fit below an axis
 
 
-def dots(arms: Mapping[str, Mapping[int, float]]) -> Figure:
+def dots(arms: Sequence[tuple[str, Mapping[int, float]]]) -> Figure:
     """Top-1 of every run by arm: dots, the mean as a bar, and its 95 % interval over seeds.
 
-    arms: name -> seed -> percent.
+    arms: each one's name, and seed -> percent.
     """
     from scipy import stats
 
     figure, (axes,) = drawing.new(5, 0.8 + 0.42 * len(arms))
-    for number, (name, runs) in enumerate(arms.items()):
+    for number, (name, runs) in enumerate(arms):
         row, colour = len(arms) - 1 - number, COLOURS[number % len(COLOURS)]
         values = np.array(list(runs.values()))
         if len(values) > 1:
@@ -48,7 +48,7 @@ def dots(arms: Mapping[str, Mapping[int, float]]) -> Figure:
         for seed, value in runs.items():
             told = tips(f"{name} seed {seed}: {value:.2f} %")
             axes.plot(value, row, "o", color=colour, markersize=6, alpha=0.75, gid=told)
-    names = list(arms)
+    names = [name for name, _ in arms]
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.set_xlabel("top-1, % of the validation images")
@@ -126,7 +126,7 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
     judged = [one for one in judgement.arms if one.arm in plan.judged]
     figures: dict[str, Callable[[], Figure]] = {
         "runs": lambda: dots(
-            {one.arm.spec: dict(zip(one.seeds, one.accuracy(), strict=True)) for one in judged}
+            [(one.arm.spec, dict(zip(one.seeds, one.accuracy(), strict=True))) for one in judged]
         ),
         "difference": lambda: differences(judgement.contrasts, plan.margin),
         "curves": lambda: curves(judgement.folder, judged),

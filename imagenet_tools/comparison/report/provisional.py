@@ -25,7 +25,7 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
     """Write the page of a comparison under way; it loads itself anew."""
     states = progress.states(plan, folder, plan.runs())
     done = [one for one in states if one.done]
-    arms = {arm.spec: _accuracies(done, arm.slug) for arm in plan.judged}
+    arms = [(arm.spec, _accuracies(done, arm.slug)) for arm in plan.judged]
     told = Text(
         f"Provisional: {progress.summary(plan, states)}. This page loads itself anew; the verdict "
         f"comes when the {len(plan.seeds)} seeds that were planned are done"
@@ -42,7 +42,7 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
             for one in states]  # fmt: skip
     table = Table("Every run", ["run", "how far"], rows, words=True)
     sections = [Section("", [told, *([picture] if done else []), table])]
-    title = " vs ".join(arms)
+    title = " vs ".join(name for name, _ in arms)
     write_text(target, page(title, sections, folder, reload=RELOAD))
 
 

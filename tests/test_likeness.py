@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from tiny_raw import encoded
 
 from imagenet_tools import synthetic
@@ -51,6 +51,27 @@ def test_photographs_are_told_apart_and_known_again(shared: Path) -> None:
     assert found[20:] == [one for one in found[:20] for _ in range(each)]
 
 
+def test_a_mirror_image_is_the_same_picture(shared: Path) -> None:
+    with tarfile.open(shared / "data" / "imagenet-sample.tar") as tar:
+        members = [tar.extractfile(one) for one in tar.getmembers() if one.isfile()]
+        files = [one.read() for one in members if one][::10]
+    pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in files]
+    mirrored = [ImageOps.mirror(one) for one in pictures]
+    copies = [data for one in mirrored for data in again(one)]
+    each = len(copies) // len(files)
+    grouping = grouped(files + copies)
+    assert grouping == list(range(20)) + [at for at in range(20) for _ in range(each)]
+    assert grouped([copies[0], files[0], files[1]]) == [0, 0, 2]
+
+
+def test_the_hash_of_a_mirror_image_has_the_odd_waves_turned() -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        thumb = rng.integers(0, 256, (64, 64), np.uint8)
+        mirrored = likeness.perceptual_hash(thumb[:, ::-1])
+        assert mirrored == likeness.perceptual_hash(thumb) ^ likeness.MIRROR
+
+
 def test_the_embedded_images_are_different_pictures() -> None:
     kinds = list(synthetic.KINDS)
     files = [synthetic.picture(kind, "validation", at) for kind in kinds for at in range(20)]
@@ -85,6 +106,8 @@ def test_near_hashes_are_those_that_differ_in_few_bits() -> None:
     wanted = np.argwhere(differ(hashes, others) <= likeness.NEAR)
     assert len(wanted) > 200
     assert alike.near(hashes, others).tolist() == wanted.tolist()
+    turned = others ^ np.where(others < likeness.FLAT, likeness.MIRROR, 0).astype(np.uint64)
+    assert alike.near(hashes, turned, mirrored=True).tolist() == wanted.tolist()
     both = np.concatenate([hashes, others[:300]])
     wanted = np.argwhere(np.triu(differ(both, both) <= likeness.NEAR, 1))
     assert alike.near(both).tolist() == wanted.tolist()

@@ -27,6 +27,8 @@ HOPELESS = 0.6
 CROPS = (0.0, 0.025, 0.05, 0.075)  # of a side
 _HASHED, _WAVES, _COMPARED = 32, 8, 32
 FLAT = 1 << 63  # of the hash of a blank image, of which the other bits say the shade
+# What mirroring changes of a hash: the signs of waves that are odd from left to right.
+MIRROR = 0x5555555555555555
 UNKNOWN = FLAT | 1 << 62  # the hash where there is no picture, which is like none
 _LOW = 2.0  # standard deviation in grey levels below which an image is blank
 

@@ -23,7 +23,7 @@ from imagenet_tools.records.shards import shard_paths
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
-VERSION = 1  # of the file; raised when other images become near-duplicates
+VERSION = 2  # of the file (2 has mirror images); raised when other images become near-duplicates
 
 # Of two hashes that differ in 10 bits, one of the four parts differs in 2 at most: so those are
 # looked up by each part, with every change of up to 2 bits.
@@ -42,13 +42,17 @@ _EVEN, _FOURS, _BYTES, _EACH = (
 Look = Callable[[Sequence[int]], Mapping[int, np.ndarray]]
 
 
-def near(hashes: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+def near(
+    hashes: np.ndarray, others: np.ndarray | None = None, mirrored: bool = False
+) -> np.ndarray:
     """Pairs of uint64 hashes that differ in at most likeness.NEAR bits: int64 [pairs, 2].
 
-    Of hashes among themselves each pair once; else (index of the first, index of the other). Blank
-    images are near to none.
+    Of hashes among themselves each pair once; else (index of the first, index of the other).
+    mirrored: of an image and the mirror image of the other. Blank images are near to none.
     """
     first, second = hashes, hashes if others is None else others
+    if mirrored:
+        second = second ^ np.uint64(likeness.MIRROR)
     mine, theirs = np.flatnonzero(~blank(first)), np.flatnonzero(~blank(second))
     close = [np.zeros((0, 2), np.int64)]
     for shift in range(0, 64, _PART):
@@ -86,17 +90,25 @@ def blank(hashes: np.ndarray) -> np.ndarray:
 
 
 def grouped(hashes: np.ndarray, look: Look, count: int | None = None) -> np.ndarray:
-    """Which images show one picture: int32 [n], for each the first image that shows the same.
+    """Which images show one picture, or its mirror image: int32 [n], for each the first that does.
 
     look: the thumbnails of the images with these numbers, asked for once where hashes are near.
-    own: only the first so many are held against each other, and the others against them. Blank
+    count: only the first so many are held against each other, and the others against them. Blank
     images of one shade are a group: a net has one answer for them all.
     """
     count = len(hashes) if count is None else count
-    near_pairs = [near(hashes[:count]), near(hashes[:count], hashes[count:]) + [0, count]]
-    close = np.concatenate(near_pairs).tolist()
-    seen = look(sorted({at for pair in close for at in pair}))
-    pairs = [(a, b) for a, b in close if likeness.alike(seen[a], seen[b])]
+    close = {
+        mirrored: near(hashes[:count], None, mirrored).tolist()
+        + (near(hashes[:count], hashes[count:], mirrored) + [0, count]).tolist()
+        for mirrored in (False, True)
+    }
+    seen = look(sorted({at for pairs in close.values() for pair in pairs for at in pair}))
+    pairs = [
+        (a, b)
+        for mirrored, near_pairs in close.items()
+        for a, b in near_pairs
+        if likeness.alike(seen[a], seen[b][:, ::-1] if mirrored else seen[b])
+    ]
     shades = hashes[:count][blank(hashes[:count]) & (hashes[:count] != np.uint64(likeness.UNKNOWN))]
     for shade in np.unique(shades):
         first, *rest = np.flatnonzero(hashes[:count] == shade).tolist()

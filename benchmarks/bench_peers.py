@@ -4,8 +4,9 @@ JPEG decoding included, the same crop of every image for all (FFCV draws its own
 of about -1..1. JPEGs and pixels are in memory, but for FFCV's file and where a row says records.
 Each side runs in a child of its own, pinned to one core, in turn; rates are of the processor's
 seconds. The others run under $IMGTOOLS_PEERS_PYTHON, an interpreter of a virtual environment that
-holds what there is of them (pip install pillow torchvision simplejpeg opencv-python-headless
-nvidia-dali-cuda120 ffcv), or else under this one.
+holds what there is of them (pip install pillow torchvision torchcodec litdata spdl simplejpeg
+opencv-python-headless nvidia-dali-cuda120 ffcv; SPDL wants FFmpeg's libraries), or else under
+this one.
 """
 
 from __future__ import annotations
@@ -30,11 +31,18 @@ PLAIN = "inception.geometry+alexnet.colour:lighting=0"
 SMALL = 256  # --max-side
 PASSES = 10  # over the records in one measurement
 OURS = ("originals", "antialiased", "max-side 256", "raw 256", "raw 256 records")
-PEERS = ("Pillow", "torchvision v2", "simplejpeg + OpenCV", "DALI", "FFCV JPEG", "FFCV raw")
+PEERS = (
+    *("Pillow", "torchvision v2", "torchcodec + v2", "litdata + torchcodec", "SPDL"),
+    *("simplejpeg + OpenCV", "DALI", "FFCV JPEG", "FFCV raw"),
+)
 # What is compared: name, ours, theirs, least ratio.
 ROWS = (
     ("from originals, antialiased", "antialiased", "Pillow", 1.0),
     ("from originals, antialiased", "antialiased", "torchvision v2", 1.0),
+    ("from originals, antialiased", "antialiased", "torchcodec + v2", 1.0),
+    ("from originals, antialiased, against litdata's chunks, read shuffled", "antialiased",
+     "litdata + torchcodec", 1.0),
+    ("from originals, antialiased", "antialiased", "SPDL", 1.0),
     ("from originals, antialiased", "antialiased", "DALI", 1.0),
     ("from originals, no antialiasing", "originals", "simplejpeg + OpenCV", 1.0),
     ("from JPEGs as --max-side 256 stores them", "max-side 256", "originals", 2.0),

@@ -2,7 +2,7 @@
 
 1000 records of natural size (110 KB) in the page cache. Rates are of the processor's seconds. The
 others run under $IMGTOOLS_PEERS_PYTHON, an interpreter of a virtual environment that holds what
-there is of them (pip install array_record tfrecord), or else under this one.
+there is of them (pip install array_record grain litdata tfrecord), or else under this one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ ROWS = (
      "pread", None),
     ("open_records[i] against ArrayRecordDataSource[i], which parses nothing", "open_records",
      "ArrayRecord", 1.5),
+    ("open_records[i] against Grain's shuffle over ArrayRecord", "open_records", "Grain", 1.0),
+    ("open_records[i] against litdata's chunks, shuffled by it", "open_records", "litdata", 1.0),
     ("open_records in turn against tfrecord_loader of two features, which checks no CRC",
      "open_records in turn", "tfrecord", 1.0),
 )  # fmt: skip

@@ -2,8 +2,9 @@
 
     PYTHON -m benchmarks.peer_readers FOLDER
 
-PYTHON needs only what it is to measure: array_record, tfrecord. FOLDER holds the shards. Reads
-names from stdin, a line each; writes the processor's seconds that one pass took, or why not.
+PYTHON needs only what it is to measure: array_record, grain, litdata, tfrecord. FOLDER holds the
+shards. Reads names from stdin, a line each; writes the processor's seconds that one pass took, or
+why not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 PASSES = 3  # over all records, in random orders or one after the other
 
@@ -39,7 +41,33 @@ def framed(folder: Path) -> Iterator[bytes]:
 
 
 def array_record(folder: Path) -> Callable[[], None]:
-    """The same records in ArrayRecord's random access form: a group a record, uncompressed."""
+    """The same records in ArrayRecord's random access form."""
+    source = array_records(folder)
+    drawn = numbers(len(source))
+
+    def run() -> None:
+        for number in drawn:
+            source[number]
+
+    return run
+
+
+def grain(folder: Path) -> Callable[[], None]:
+    """Grain's global shuffle over the same ArrayRecord file, read in this process."""
+    import grain as library
+
+    source = array_records(folder)
+    shuffled = library.MapDataset.source(source).shuffle(seed=0).repeat(PASSES)
+
+    def run() -> None:
+        for number in range(len(shuffled)):
+            shuffled[number]
+
+    return run
+
+
+def array_records(folder: Path) -> Any:
+    """A data source of a file with a group a record, uncompressed."""
     from array_record.python import array_record_data_source, array_record_module
 
     path = str(folder / "same.array_record")
@@ -47,12 +75,26 @@ def array_record(folder: Path) -> Callable[[], None]:
     for record in framed(folder):
         writer.write(record)
     writer.close()
-    source = array_record_data_source.ArrayRecordDataSource([path])
-    drawn = numbers(len(source))
+    return array_record_data_source.ArrayRecordDataSource([path])
+
+
+def litdata(folder: Path) -> Callable[[], None]:
+    """The same records in litdata's chunks, shuffled by it."""
+    from litdata import StreamingDataset
+    from litdata.streaming.cache import Cache
+
+    place = str(folder / "chunks")
+    cache = Cache(place, chunk_bytes="64MB")
+    for number, record in enumerate(framed(folder)):
+        cache._add_item(number, record)
+    cache.done()
+    cache.merge()
+    shuffled = StreamingDataset(place, shuffle=True)
 
     def run() -> None:
-        for number in drawn:
-            source[number]
+        for _ in range(PASSES):
+            for _ in shuffled:
+                pass
 
     return run
 
@@ -72,7 +114,12 @@ def tfrecord_loader(folder: Path) -> Callable[[], None]:
     return run
 
 
-KNOWN = {"ArrayRecord": array_record, "tfrecord": tfrecord_loader}
+KNOWN = {
+    "ArrayRecord": array_record,
+    "Grain": grain,
+    "litdata": litdata,
+    "tfrecord": tfrecord_loader,
+}
 
 
 def main() -> None:
@@ -86,7 +133,7 @@ def main() -> None:
             ready[name]()
             answer: float | str = time.process_time() - start
         except Exception as error:  # not installed, or it does not run here: a row says so
-            answer = f"{type(error).__name__}: {error}".splitlines()[0]
+            answer = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         print("ANSWER", json.dumps(answer), flush=True)
 
 

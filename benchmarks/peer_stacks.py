@@ -2,10 +2,10 @@
 
     PYTHON -m benchmarks.peer_stacks FOLDER
 
-PYTHON needs only what it is to measure: Pillow, torchvision, simplejpeg + OpenCV, nvidia-dali,
-ffcv. FOLDER
-holds the JPEGs, and crops.json: for each file y, x, height, width and mirrored. Reads names of
-stacks from stdin, a line each; writes the processor's seconds of one pass, or why there is none.
+PYTHON needs only what it is to measure: Pillow, torchvision, torchcodec, litdata, spdl, DALI,
+simplejpeg + OpenCV, ffcv. FOLDER holds the JPEGs, and crops.json: for each file y, x, height, width
+and mirrored. Reads names of stacks from stdin, a line each; writes the processor's seconds of one
+pass, or why there is none.
 """
 
 from __future__ import annotations
@@ -54,19 +54,70 @@ def opencv(encoded: bytes, crop: Crop) -> Any:
 
 
 def torchvision(encoded: bytes, crop: Crop) -> Any:
-    """torchvision's v2 transforms on the tensors that it decodes: antialiased, channels first."""
+    """torchvision's v2 transforms on the tensors that it decodes."""
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg
+
+    data = torch.frombuffer(bytearray(encoded), dtype=torch.uint8)
+    return resized_by_torchvision(decode_jpeg(data, ImageReadMode.RGB), crop)
+
+
+def torchcodec(encoded: bytes, crop: Crop) -> Any:
+    """torchcodec's decoder, which torchvision's is to become, and torchvision's v2 transforms."""
+    from torchcodec.decoders import decode_jpeg
+
+    return resized_by_torchvision(decode_jpeg(encoded, mode="RGB"), crop)
+
+
+def resized_by_torchvision(whole: Any, crop: Crop) -> Any:
+    """Antialiased, channels first."""
+    import torch
     from torchvision.transforms.v2 import functional
 
     torch.set_num_threads(1)
     *window, mirrored = crop
-    data = torch.frombuffer(bytearray(encoded), dtype=torch.uint8)
-    whole = decode_jpeg(data, ImageReadMode.RGB)
     part = functional.resized_crop(whole, *window, [SIZE, SIZE], antialias=True)
     if mirrored:
         part = functional.horizontal_flip(part)
     return functional.normalize(functional.to_dtype(part, scale=True), [0.5] * 3, [0.5] * 3)
+
+
+def spdl(encoded: bytes, crop: Crop) -> Any:
+    """SPDL: FFmpeg's decoder and filters, which resize before colours are converted."""
+    import spdl.io
+
+    y, x, height, width, mirrored = crop
+    steps = [f"crop={width}:{height}:{x}:{y}:exact=1", f"scale={SIZE}:{SIZE}:flags=bilinear"]
+    steps += ["hflip"] * mirrored + ["format=rgb24"]
+    part = spdl.io.to_numpy(spdl.io.load_image(encoded, filter_desc=",".join(steps)))
+    return part.astype(np.float32) / 127.5 - 1.0
+
+
+def litdata(folder: Path, files: list[bytes], crops: list[Crop]) -> Callable[[], None]:
+    """litdata's chunks, shuffled, in PyTorch's DataLoader without workers; torchcodec decodes."""
+    from litdata import StreamingDataset
+    from litdata.streaming.cache import Cache
+    from torch.utils.data import DataLoader, default_collate
+
+    cache = Cache(str(folder / "chunks"), chunk_bytes="64MB")
+    for number, data in enumerate(files):
+        cache._add_item(number, {"image": data, "number": number})
+    cache.done()
+    cache.merge()
+
+    def decoded(items: list[dict[str, Any]]) -> Any:
+        return default_collate(
+            [torchcodec(bytes(one["image"]), crops[one["number"]]) for one in items]
+        )
+
+    images = StreamingDataset(str(folder / "chunks"), shuffle=True)
+    loader = DataLoader(images, BATCH, collate_fn=decoded)
+
+    def run() -> None:
+        for _ in loader:
+            pass
+
+    return run
 
 
 def each(function: Callable, files: list[bytes], crops: list[Crop]) -> Callable[[], None]:
@@ -162,6 +213,9 @@ def stacks(folder: Path) -> dict[str, Callable[[], Callable[[], None]]]:
     return {
         "Pillow": lambda: each(pillow, files, crops),
         "torchvision v2": lambda: each(torchvision, files, crops),
+        "torchcodec + v2": lambda: each(torchcodec, files, crops),
+        "litdata + torchcodec": lambda: litdata(folder, files, crops),
+        "SPDL": lambda: each(spdl, files, crops),
         "simplejpeg + OpenCV": lambda: each(opencv, files, crops),
         "DALI": lambda: dali(files, crops),
         "FFCV JPEG": lambda: ffcv(folder, files, "jpg"),
@@ -182,7 +236,7 @@ def main() -> None:
             ready[name]()
             answer: float | str = time.process_time() - start
         except Exception as error:  # not installed, or it does not run here: a row says so
-            answer = f"{type(error).__name__}: {error}".splitlines()[0]
+            answer = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         print("ANSWER", json.dumps(answer), flush=True)
 
 

@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.runtime
 	$(BIN)/imgtools compare-preproc alexnet inception --out runs/demo
+	@echo "Open it in a browser: file://$(CURDIR)/runs/demo/report.html"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal

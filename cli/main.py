@@ -73,10 +73,7 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            ctx.fail(
-                f"No such command {args[0]!r}."
-                f"{nearest(args[0], known) or ' `imgtools --help` lists the commands.'}"
-            )
+            ctx.fail(f"No such command {args[0]!r}.{nearest(args[0], known)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -198,7 +195,11 @@ def run(arguments: list[str]) -> int:
             result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
-        error.show()
+        message = error.format_message()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            stop = "" if message.endswith((".", "?", ")")) else "."
+            message = f"{message}{stop} See `{error.ctx.command_path} --help`."
+        _say("Error", message)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()

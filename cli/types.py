@@ -218,6 +218,10 @@ def beginning(word: str, known: Iterable[str], before: str = "") -> list[Complet
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Name the near ones among the known: ' Did you mean x?' or an empty string."""
-    near = difflib.get_close_matches(word, known, n=3)
+    """Name the near ones among the known: ' Did you mean x?' or an empty string.
+
+    What begins with the word, list of list-runs, is nearer than what is spelt like it.
+    """
+    near = [name for name in known if name.startswith(f"{word}-")]
+    near = near or difflib.get_close_matches(word, known, n=3)
     return f" Did you mean {' or '.join(near)}?" if near else ""

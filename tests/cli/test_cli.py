@@ -222,6 +222,22 @@ def test_a_number_out_of_its_range_is_told_the_range(capsys: pytest.CaptureFixtu
     assert "0 is not in the range 1 or more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("plan", "Missing option '--difference'. See `imgtools plan --help`."),
+        ("train --recipe quik", "Did you mean quick"),
+        ("describe", "describe-model or describe-preproc or describe-records?"),
+        ("nothing-like-it", "No such command 'nothing-like-it'. See `imgtools --help`."),
+        ("compare-preprocs", "No such command 'compare-preprocs'. Did you mean compare-preproc"),
+    ],
+)
+def test_wrong_use_is_one_line(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli_main.run(line.split()) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("Error: ") and said in error
+
+
 def test_an_image_has_a_size_by_one_name_everywhere() -> None:
     for name in COMMANDS:
         options = [one for one in command(name).params if "--size" in one.opts]

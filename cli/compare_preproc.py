@@ -42,14 +42,16 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
         document = yaml_file.read(path)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    known = {str(one.name): one for one in ctx.command.params if one.name != "config"}
+    taken = [one for one in ctx.command.params if one.expose_value]
+    typed = {one.opts[0].lstrip("-").replace("-", "_"): one for one in taken}
+    known = {str(one.name): one for one in taken} | typed
     settings = {}
     for field, value in document.fields.items():
         name = field.replace("-", "_")
         if name not in known:
-            near = nearest(name, list(known))
+            near = nearest(name, list(typed))
             raise click.UsageError(
-                f"{document.at(field)}unknown option {field}.{near} It may hold {', '.join(known)}"
+                f"{document.at(field)}unknown option {field}.{near} It may hold {', '.join(typed)}"
             )
         try:
             _check_type(known[name], value)
@@ -57,7 +59,7 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
                 known[name].type_cast_value(ctx, value)
         except click.BadParameter as error:
             raise click.UsageError(f"{document.at(field)}{field}: {error.message}") from None
-        settings[name] = value
+        settings[str(known[name].name)] = value
     ctx.default_map = {**(ctx.default_map or {}), **settings}
 
 

@@ -81,11 +81,11 @@ def run(
                 clock.compiled(losses[0])
             if step % log_steps == 0 or step == trainer.steps:
                 loss = float(np.mean([float(one) for one in losses]))
-                speed, looked = clock.speed(step), {}
+                speed, validated = clock.speed(step), {}
                 if validation.due(step, before=(step - 1) // log_steps * log_steps):
                     with clock.stopped():
-                        looked = validation.look()
-                log.write(step, loss, rate, speed, looked)
+                        validated = validation.measure()
+                log.write(step, loss, rate, speed, validated)
                 if not math.isfinite(loss):
                     broken = "the loss"
                     break
@@ -177,9 +177,9 @@ class Log:
         self.bar: Any = terminal.bar(folder.name, "steps", chief, total=trainer.steps, initial=step)
 
     def write(
-        self, step: int, loss: float, rate: float, speed: float, looked: Mapping[str, float]
+        self, step: int, loss: float, rate: float, speed: float, validated: Mapping[str, float]
     ) -> None:
-        """Log a step; looked: at validation, on the way."""
+        """Log a step; validated: what Validation.measure gave."""
         if self.events:
             self.events.write(
                 step,
@@ -188,7 +188,7 @@ class Log:
                 learning_rate=rate,
                 images_per_second=speed,
                 epoch=step / self.trainer.steps_per_epoch,
-                **looked,
+                **validated,
             )
         self.bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
 

@@ -19,17 +19,17 @@ from imagenet_tools.training.batches import Reading
 from imagenet_tools.training.step import Trainer, cross_entropy
 
 QUARTERS = 4
-MOST, FEWEST = 500, 100  # images of a look, as far as they are there
+MOST, FEWEST = 500, 100  # images, as far as they are there
 SHARE = 40  # above FEWEST, at most one for so many that are trained on
 CHUNK = 50  # images that go through the net together
 
 
 class Validation:
-    """Looks at the first images of the validation split, the same ones every time.
+    """Measures the net on the first images of the validation split, the same ones every time.
 
-    reading: of the whole split, under the pipeline's evaluation path. images: in the split; 0 where
-    there is none, and no look. The net is the trainer's: in its precision, and with the averages of
-    its weights where the recipe keeps them.
+    reading: of the whole split, under the pipeline's evaluation path. images: in the split; where
+    there are 0, nothing is due. The net is the trainer's: in its precision, and with the averages
+    of its weights where the recipe keeps them.
     """
 
     def __init__(self, trainer: Trainer, reading: Reading, images: int) -> None:
@@ -39,7 +39,7 @@ class Validation:
         self.images = wanted - wanted % size if size else 0
         self.trainer = trainer
         self.reading = dataclasses.replace(reading, batch_size=size, images=self.images)
-        self._measure = tf.function(self._of_batch, autograph=False)
+        self._batch = tf.function(self._of_batch, autograph=False)
 
     def due(self, step: int, before: int) -> bool:
         """True where a quarter of the run ended after the step before, and not after this one."""
@@ -47,7 +47,7 @@ class Validation:
             before * QUARTERS // self.trainer.steps
         )
 
-    def look(self) -> dict[str, float]:
+    def measure(self) -> dict[str, float]:
         """validation_loss in nats, validation_top1 in percent, and of how many validation_images.
 
         Nothing where the split cannot be read: that is said, and no reason to end a run.
@@ -56,7 +56,7 @@ class Validation:
         try:
             with self.trainer.averaged():
                 for batch in damage.each(self._stream, self.reading):
-                    sums += self._measure(batch["image"], batch["label"]).numpy()
+                    sums += self._batch(batch["image"], batch["label"]).numpy()
         except (DamagedData, PipelineFailed, OSError, tf.errors.OpError) as error:
             terminal.warn(f"not validated along the way: {error}")
             self.images = 0

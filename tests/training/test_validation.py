@@ -40,14 +40,14 @@ def run(tiny_records: Path, tiny_net: str, tmp_path_factory: pytest.TempPathFact
     return folder
 
 
-def test_each_quarter_is_looked_at(run: Path) -> None:
+def test_each_quarter_is_measured(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "validation_loss" in line] == [2, 3, 5, 6]
     assert all(line["validation_images"] == 9 for line in lines if "validation_loss" in line)
     assert all(set(KEYS) <= set(line) or not set(KEYS) & set(line) for line in lines)
 
 
-def test_the_last_look_is_what_an_evaluation_finds(run: Path, tiny_records: Path) -> None:
+def test_the_last_measure_is_what_an_evaluation_finds(run: Path, tiny_records: Path) -> None:
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     result = evaluate.evaluate(tiny_records, run)
     assert result.averaged

@@ -112,16 +112,16 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
     judged = [one for one in report.judgement.arms if one.arm in report.plan.judged]
     along = max((validation_images(report.folder, one) for one in judged), default=0)
     which = "Dashed, and below" if len(judged) <= MOST_BESIDE else "Below"
-    looked = (
+    dashed = (
         f" {which}: the first {along:,} of {report.plan.validation_images:,} validation images, "
-        "looked at after each quarter of a run, which chooses nothing."
+        "measured after each quarter of a run, which chooses nothing."
         if along
         else ""
     )
     curves = Picture(
         "curves.png",
         "Lines: loss on augmented training images with dropout, mean over seeds; bands: from the "
-        f"lowest to the highest seed.{looked} Diamonds: the last checkpoints on every validation "
+        f"lowest to the highest seed.{dashed} Diamonds: the last checkpoints on every validation "
         "image.",
         f"Loss by epoch of {names}, in training and at validation"
         f"{', and validation top-1' if along else ' at the end'}.",

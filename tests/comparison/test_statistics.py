@@ -276,6 +276,18 @@ def test_bootstrap_draws_seeds_and_images() -> None:
     assert found == pytest.approx(spread, rel=0.08)
 
 
+def test_bootstrap_is_in_points_about_the_difference_and_wider_for_few_seeds() -> None:
+    right, wrong = np.ones((2, 60), bool), np.zeros((2, 60), bool)
+    assert bootstrap.bootstrap_interval(right, wrong) == (100.0, 100.0)
+    # Runs that are all right or all wrong: one draw in 16 has the largest difference, 100 points,
+    # and 2 seeds have half of the variance.
+    mixed = np.vstack([right[:1], wrong[:1]])
+    wide = bootstrap.bootstrap_interval(mixed, mixed)
+    assert wide == pytest.approx((-100 * 2**0.5, 100 * 2**0.5))
+    a, b = correct(0.6, 3, 200), correct(0.5, 3, 200, seed=1)
+    assert bootstrap.bootstrap_interval(a, b) == bootstrap.bootstrap_interval(a, b, draws=1000)
+
+
 def correct(rate: float, seeds: int, n: int = 5000, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((seeds, n)) < rate
 

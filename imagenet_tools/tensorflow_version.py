@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import tempfile
@@ -45,10 +46,11 @@ def load() -> None:
 
     TensorFlow 2.21 writes some ten lines about oneDNN and CUDA to the process's stderr before any
     setting is read, so that stream is held back during the import and shown only if that fails.
-    A TF_CPP_MIN_LOG_LEVEL below 2 asks for all of it, and leaves everything as it is.
+    A TF_CPP_MIN_LOG_LEVEL below 2 asks for all of it.
     """
     check()
     if os.environ.setdefault(LOG_LEVEL, QUIET) < QUIET:
+        importlib.import_module(_NAME)
         return
     sys.stderr.flush()
     kept = os.dup(2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,20 @@ def test_what_a_command_starts_knows_it_and_nobody_else(
         assert main.run(arguments) == 0
     assert found == [value, value]
     assert os.environ.get(variable) == former
+
+
+def test_verbose_lets_tensorflow_say_what_it_wants() -> None:
+    """It is loaded late, when the net is made; what it says stands on stderr alone."""
+    found: dict[str, subprocess.CompletedProcess[str]] = {}
+    environment = {**os.environ}
+    environment.pop(LOG_LEVEL, None)
+    for flag in ("-q", "-v"):
+        line = [sys.executable, "-m", "imagenet_tools", flag, "describe-model", "alexnet_v2"]
+        found[flag] = subprocess.run(
+            line, capture_output=True, text=True, check=True, env=environment
+        )
+    assert found["-q"].stdout == found["-v"].stdout
+    assert found["-q"].stderr == "" and "tensorflow" in found["-v"].stderr.lower()
 
 
 def test_a_quiet_comparison_shows_no_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def browsed(page: Path, folder: Path, *options: str) -> str:
             str(CHROMIUM), *OPTIONS, f"--user-data-dir={folder / 'user'}",
             *options, page.as_uri(),
         ],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=600, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in done.stderr
     return done.stdout

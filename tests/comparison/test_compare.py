@@ -597,7 +597,7 @@ def test_a_run_killed_in_training_goes_on(tiny_records: Path, tmp_path: Path) ->
     child.stdin.write(f"{first.slug} 1\n".encode())
     child.stdin.flush()
     metrics = own / "metrics.jsonl"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (metrics.exists() and metrics.stat().st_size):
         assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)

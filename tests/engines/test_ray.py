@@ -27,7 +27,7 @@ ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'imgtools[
 from imagenet_tools.engines import ray_cluster  # noqa: E402
 
 SHARDS = 30
-PATIENCE = 120
+PATIENCE = 600  # seconds, for a machine that is busy with much else
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -349,10 +349,10 @@ def test_a_worker_and_a_node_are_lost_in_a_comparison(
     wait_for(lambda: len(set(workers(b"_start")) - before) == 1, "the lost run to begin again")
     assert not list(out.rglob("result.json"))
     cluster.remove_node(second, allow_graceful=False)
-    _, error = process.communicate(timeout=300)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
     local = comparison(tiny_records, tmp_path / "local", "--jobs", "2")  # a core each, as above
-    done = subprocess.run(local, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(local, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     wanted, found = probabilities(tmp_path / "local"), probabilities(out)
     assert len(wanted) == 2 and found.keys() == wanted.keys()
@@ -373,7 +373,7 @@ def test_the_driver_is_killed_in_a_comparison(tiny_records: Path, tmp_path: Path
     result = first / "result.json"
     before = result.stat().st_mtime_ns
     assert not (second / "result.json").exists()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert result.stat().st_mtime_ns == before
     assert (second / "result.json").exists() and (tmp_path / "report.html").exists()

@@ -50,7 +50,7 @@ def imgtools(there: Hub, cache: Path, *arguments: str) -> subprocess.CompletedPr
     own |= {"HF_HUB_DISABLE_XET": "1", "HF_HOME": str(cache / "hub")}
     command = [sys.executable, "-m", "imagenet_tools", *arguments]
     return subprocess.run(
-        command, env={**os.environ, **own}, capture_output=True, text=True, timeout=120
+        command, env={**os.environ, **own}, capture_output=True, text=True, timeout=600
     )
 
 

@@ -125,7 +125,7 @@ def test_a_killed_run_goes_on_on_another_machine(
         "recipe=recipe, image_size=67, save_steps=4)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while "bucket/run/checkpoint" not in s3.find("bucket/run"):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)

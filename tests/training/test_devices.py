@@ -60,7 +60,7 @@ def losses(folder: Path) -> list[float]:
 
 def finish(*processes: subprocess.Popen) -> None:
     for process in processes:
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=600)
         assert process.returncode == 0, output[-3000:]
 
 

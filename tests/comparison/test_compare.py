@@ -686,8 +686,11 @@ def test_unit_scale(tiny_records: Path) -> None:
 
 
 def test_config_file(
-    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    speed = calibration.Speed(start=10, trained=100, evaluated=300)
+    monkeypatch.setattr(calibration, "measure", lambda *_: speed)
     file = tmp_path / "comparison.yaml"
     file.write_text(
         f"pipelines: [alexnet, inception]\ndata: {tiny_records}\nseeds: 4\nmargin: 1.5\n"

@@ -15,6 +15,12 @@ from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.report import opening
 
 
+@pytest.fixture(autouse=True)
+def without_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each arm's outputs: nothing here looks at them."""
+    monkeypatch.setattr(compare, "_write_preview", lambda *_: None)
+
+
 def test_looks_stop_where_the_result_is_decided(tiny_records: Path, tmp_path: Path) -> None:
     started: list[tuple[str, int]] = []
     made = make_plan(("alexnet", "inception"), tiny_records, profile="verdict")

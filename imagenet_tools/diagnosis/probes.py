@@ -107,9 +107,9 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     mixing = np.median(coloured or mixings, axis=0)
     enlarged = max(1.0, 1 / float(both.mean())) if known else 1.0
     odd, refused = _odd(raw[0])
+    measured = levels(run, run.exact, size, is_training)
     if run.bad and not odd:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
-    measured = levels(run, run.exact, size, is_training)
     flexible = measured.curve is not None
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),

@@ -100,7 +100,8 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     known = [one for graph in placed for one in graph if one.known]
     zooms = np.array([one.zoom for one in known or placed[0]])
     both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
-    off_centre = [_off_centre(known, axis, is_training) for axis in (0, 1)]
+    windows = _windows(known or placed[0])
+    off_centre = [_off_centre(known, axis) for axis in (0, 1)]
     mixings = [_mixing(run, draw) for draw in draws]
     orders = [_channels(one) for one in mixings]
     coloured = [one for one, order in zip(mixings, orders, strict=True) if order != "grey"]
@@ -114,9 +115,9 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),
         zoom_range=(float(np.percentile(both, 5)), float(np.percentile(both, 95))),
-        zoom_margin=_margin(np.log(both), is_training),
+        zoom_margin=_margin(np.log(both), windows, 0.005),
         aspect=float(np.exp(aspects.mean())),
-        aspect_margin=_margin(aspects, is_training),
+        aspect_margin=_margin(aspects, windows, 0.005),
         found=len(known),
         area=float(np.mean([_area(one) for one in known or placed[0]])),
         match=max(abs(one.match) for graph in placed for one in graph),
@@ -167,18 +168,25 @@ def _area(one: Placement) -> float:
     return min(one.seen[0] / HEIGHT, 1) * min(one.seen[1] / WIDTH, 1)
 
 
-def _margin(figures: np.ndarray, is_training: bool) -> float:
+def _windows(known: Sequence[Placement]) -> int:
+    """How many different windows were drawn: under a global seed every graph draws the same."""
+    return len({(one.zoom, one.centre) for one in known})
+
+
+def _margin(figures: np.ndarray, windows: int, still: float) -> float:
     """How far a mean over draws may lie from the truth by luck (Student's t, at LUCK).
 
-    0 at evaluation, which draws nothing; infinite of a single draw.
+    0 where they spread by less than `still`, as they are measured; infinite of a single window.
     """
-    count = len(figures)
-    if not is_training or count < 2:
-        return math.inf if is_training else 0.0
-    return float(stats.t.isf(LUCK, count - 1) * figures.std(ddof=1) / math.sqrt(count))
+    spread = float(figures.std())
+    if spread < still:
+        return 0.0
+    if windows < 2:
+        return math.inf
+    return float(stats.t.isf(LUCK, windows - 1)) * spread / math.sqrt(windows - 1)
 
 
-def _off_centre(known: Sequence[Placement], axis: int, is_training: bool) -> tuple[float, float]:
+def _off_centre(known: Sequence[Placement], axis: int) -> tuple[float, float]:
     """How far the mean window is from the middle, in parts of its room, and its margin.
 
     0 without much room.
@@ -189,7 +197,7 @@ def _off_centre(known: Sequence[Placement], axis: int, is_training: bool) -> tup
     if not known or not room.mean() > 0.06 * whole:
         return 0.0, 0.0
     share = float(away.mean() / room.mean())
-    return share, _margin(away - share * room, is_training) / float(room.mean())
+    return share, _margin(away - share * room, _windows(known), 0.5) / float(room.mean())
 
 
 def _share(votes: Sequence[bool]) -> float:

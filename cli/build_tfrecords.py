@@ -147,13 +147,7 @@ def command(
     out = options.pop("out")
     if shard_slice is not None:
         count = records.build_slice(raw_set, out, shard_slice, settings=settings, **options)
-        if as_json:
-            text.print_json({"out": out, "slice": str(shard_slice), "shards": count})
-        else:
-            click.echo(
-                f"{out}: slice {shard_slice}, {count:,} shards\n"
-                f"  when every slice is done: imgtools finalize {out}"
-            )
+        _say_slice(out, shard_slice, count, as_json)
         return
     complete = (storage.place(out) / records.NAME).exists()
     manifest = records.build(raw_set, out, settings=settings, **options)
@@ -167,6 +161,14 @@ def command(
             if complete
             else _speed(manifest, seconds)
         )
+
+
+def _say_slice(out: str, shard_slice: Slice, count: int, as_json: bool) -> None:
+    if as_json:
+        text.print_json({"out": out, "slice": str(shard_slice), "shards": count})
+        return
+    click.echo(f"{out}: slice {shard_slice}, {count:,} shards")
+    click.echo(f"  when every slice is done: imgtools finalize {out}")
 
 
 def _absolute(path: str) -> str:

@@ -178,12 +178,12 @@ def shown(plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]]) -> Iterator
     display = Display(plan, folder, runs, sys.stderr)
     ended = threading.Event()
 
-    def look() -> None:
+    def redraw() -> None:
         while not ended.wait(REDRAWN):
             display.show()
 
     display.show()
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=redraw, daemon=True)
     thread.start()
     try:
         yield

@@ -72,7 +72,7 @@ def predict(
         key, words = names[logit]
         return Guess(logit, key, words, chance)
 
-    def look(sources: list[str], batch: list[tf.Tensor]) -> Iterator[Prediction]:
+    def classified(sources: list[str], batch: list[tf.Tensor]) -> Iterator[Prediction]:
         # Always batches of one height: products of another height round otherwise.
         padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
         values, logits = likeliest(tf.stack(batch + padding))
@@ -89,7 +89,7 @@ def predict(
     for source, content in read(paths):
         image = content if isinstance(content, str) else pixels(content)
         if isinstance(image, str):
-            yield from look(sources, batch) if batch else ()
+            yield from classified(sources, batch) if batch else ()
             sources, batch = [], []
             yield Prediction(source, problem=image)
             continue
@@ -98,9 +98,9 @@ def predict(
         # An evaluation draws nothing; the seed only keeps random ops away.
         batch.append(loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0)))
         if len(batch) == CHUNK:
-            yield from look(sources, batch)
+            yield from classified(sources, batch)
             sources, batch = [], []
-    yield from look(sources, batch) if batch else ()
+    yield from classified(sources, batch) if batch else ()
 
 
 def pixels(content: bytes) -> np.ndarray | str:

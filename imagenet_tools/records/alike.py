@@ -39,7 +39,7 @@ _EVEN, _FOURS, _BYTES, _EACH = (
 
 
 # The thumbnails of images by their numbers.
-Look = Callable[[Sequence[int]], Mapping[int, np.ndarray]]
+Thumbnails = Callable[[Sequence[int]], Mapping[int, np.ndarray]]
 
 
 def near(
@@ -89,10 +89,10 @@ def blank(hashes: np.ndarray) -> np.ndarray:
     return np.asarray(hashes >= np.uint64(likeness.FLAT))
 
 
-def grouped(hashes: np.ndarray, look: Look, count: int | None = None) -> np.ndarray:
+def grouped(hashes: np.ndarray, thumbnails: Thumbnails, count: int | None = None) -> np.ndarray:
     """Which images show one picture, or its mirror image: int32 [n], for each the first that does.
 
-    look: the thumbnails of the images with these numbers, asked for once where hashes are near.
+    thumbnails: those of the images with these numbers, asked for once where hashes are near.
     count: only the first so many are held against each other, and the others against them. Blank
     images of one shade are a group: a net has one answer for them all.
     """
@@ -102,7 +102,7 @@ def grouped(hashes: np.ndarray, look: Look, count: int | None = None) -> np.ndar
         + (near(hashes[:count], hashes[count:], mirrored) + [0, count]).tolist()
         for mirrored in (False, True)
     }
-    seen = look(sorted({at for pairs in close.values() for pair in pairs for at in pair}))
+    seen = thumbnails(sorted({at for pairs in close.values() for pair in pairs for at in pair}))
     pairs = [
         (a, b)
         for mirrored, near_pairs in close.items()
@@ -130,7 +130,7 @@ def groups(folder: str | os.PathLike[str], split: str) -> np.ndarray:
     kept = Path(os.path.dirname(shard_paths(folder, split)[0])) / file_name(split)
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
         return _read(kept, reader)
-    group = _look(reader)
+    group = _compared(reader)
     with contextlib.suppress(OSError):  # a folder that is only read
         several = [np.flatnonzero(group == one).tolist() for one in _repeated(group)]
         write_json(kept, {"version": VERSION, "data": reader.digest, "groups": several})
@@ -157,7 +157,7 @@ def _repeated(group: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.bincount(group) > 1)
 
 
-def _look(reader: RecordReader) -> np.ndarray:
+def _compared(reader: RecordReader) -> np.ndarray:
     def hashed(at: int) -> int:
         try:
             return likeness.perceptual_hash(_thumbnail(reader[at]))

@@ -53,7 +53,7 @@ class _Records:
         self.ends = np.cumsum([0, *counts])
 
     def of(self, name: str) -> np.ndarray:
-        """A hash of every record, uint64: contents or looks."""
+        """A hash of every record, uint64: contents or pictures."""
         several = [np.array(getattr(one, name), np.uint64) for _, one in self.shards]
         return np.concatenate([np.zeros(0, np.uint64), *several])
 
@@ -97,7 +97,7 @@ def copies(place: Path, facts: Mapping[str, ShardFacts]) -> list[RecordProblem]:
 def repeated(place: Path, facts: Mapping[str, ShardFacts]) -> Iterator[Repeated]:
     """Which validation images show what others show, of theirs or of the training images."""
     validation, train = (_Records(place, facts, split) for split in ("validation", "train"))
-    hashes, others = validation.of("looks"), train.of("looks")
+    hashes, others = validation.of("pictures"), train.of("pictures")
     count = len(hashes)
 
     def read(numbers: Sequence[int]) -> Iterator[tuple[int, At, dict[str, list[Any]]]]:
@@ -105,10 +105,10 @@ def repeated(place: Path, facts: Mapping[str, ShardFacts]) -> Iterator[Repeated]
         for at, where, example in train.at([at - count for at in numbers if at >= count]):
             yield count + at, where, example
 
-    def look(numbers: Sequence[int]) -> dict[int, np.ndarray]:
+    def thumbnails(numbers: Sequence[int]) -> dict[int, np.ndarray]:
         return {at: thumbnail(example) for at, _, example in read(numbers)}
 
-    group = alike.grouped(np.concatenate([hashes, others]), look, count)
+    group = alike.grouped(np.concatenate([hashes, others]), thumbnails, count)
     several = np.flatnonzero(np.bincount(group) > 1)
     members = np.flatnonzero(np.isin(group, several)).tolist()
     where = {at: place for at, place, _ in read(members)}

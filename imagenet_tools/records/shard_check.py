@@ -55,7 +55,7 @@ class ShardFacts:
     """What a shard turned out to hold.
 
     Of each record: starts, the byte at which it begins; contents, a 64-bit hash of the image's
-    bytes; looks, one of what it shows (likeness.UNKNOWN where nothing was decoded).
+    bytes; pictures, one of what it shows (likeness.UNKNOWN where nothing was decoded).
     """
 
     problems: list[RecordProblem] = field(default_factory=list)
@@ -63,7 +63,7 @@ class ShardFacts:
     synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
     starts: array[int] = field(default_factory=lambda: array("Q"))
     contents: array[int] = field(default_factory=lambda: array("Q"))
-    looks: array[int] = field(default_factory=lambda: array("Q"))
+    pictures: array[int] = field(default_factory=lambda: array("Q"))
 
 
 def check_shard(check: ShardCheck) -> ShardFacts:
@@ -76,7 +76,7 @@ def check_shard(check: ShardCheck) -> ShardFacts:
             for number, framed in enumerate(tfrecord.scan(path)):
                 digest.update(framed.frame)
                 sizes.append(len(framed.data) + tfrecord.OVERHEAD)
-                example, reasons, look = _examine(framed, check)
+                example, reasons, picture = _examine(framed, check)
                 source = text(example, schema.FILENAME)
                 if framed.problem:
                     facts.intact = False
@@ -87,14 +87,16 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                     facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
                 facts.starts.append(framed.offset)
                 facts.contents.append(_content(example))
-                facts.looks.append(look)
+                facts.pictures.append(picture)
                 keys.append(_key(example))
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
         facts.problems.append(RecordProblem(name, -1, "", reason))
         facts.intact = False
-        facts.starts = facts.contents = facts.looks = array("Q")  # nothing of it can be read again
+        facts.starts = facts.contents = facts.pictures = array(
+            "Q"
+        )  # nothing of it can be read again
         return facts
     expected = check.expected
     if expected is not None and (len(sizes), digest.hexdigest()) != (
@@ -144,13 +146,13 @@ def _examine(
     if any(len(example.get(key, ())) != 1 for key in schema.SINGLE):
         return example, reasons, likeness.UNKNOWN
     problem = next(_image_reasons(example, check), None)
-    look = likeness.UNKNOWN
+    picture = likeness.UNKNOWN
     if check.decode and not problem:
         try:
-            look = likeness.perceptual_hash(thumbnail(example, strict=True))
+            picture = likeness.perceptual_hash(thumbnail(example, strict=True))
         except ValueError as error:
             problem = str(error)
-    return example, [*reasons, problem] if problem else reasons, look
+    return example, [*reasons, problem] if problem else reasons, picture
 
 
 def thumbnail(example: dict[str, list[Any]], strict: bool = False) -> np.ndarray:

@@ -100,7 +100,7 @@ def test_groups_are_found_and_kept(built: Path, monkeypatch: pytest.MonkeyPatch)
     found = alike.groups(built, "validation")
     assert found.shape == (9,) and len(set(found.tolist())) == 6
     assert names(built, found) == [["0", "0b", "0c"], ["3", "3b"]]
-    monkeypatch.setattr(alike, "_look", lambda reader: pytest.fail("they were kept"))
+    monkeypatch.setattr(alike, "_compared", lambda reader: pytest.fail("they were kept"))
     kept = alike.groups(built, "validation")
     assert names(built, kept) == names(built, found)
     assert records.verify(built, workers=1).problems == ()

@@ -4,7 +4,7 @@
 
 Carries out docs/plans/schedule.yaml, in its order: trains what is not finished (a run goes on from
 its last checkpoint), evaluates each run under its own path and under the other arm's, and training
-images beside, and prints the tables of docs/why/schedule.md in Markdown. --epochs takes some of the
+images beside, and prints the tables of docs/why/findings.md in Markdown. --epochs takes some of the
 schedules alone, --report trains nothing. A schedule is reported when its six runs are whole.
 """
 

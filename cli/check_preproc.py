@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, size_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import PreprocessingName, Whole
+from imagenet_tools.cli.types import PreprocessingName
 
 MARKS = {"passed": "ok  ", "failed": "FAIL", "noted": "note"}
 
 
 @click.command()
 @click.argument("name", type=PreprocessingName())
-@click.option(
-    "--image-size",
-    "--size",
-    "size",
-    type=Whole(1),
-    default=96,
-    show_default=True,
-    help="Output in pixels.",
-)
+@size_option(96)
 @plugin_option
 @json_option
 @needs_tensorflow

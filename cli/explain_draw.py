@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, size_option
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
 
@@ -16,15 +16,7 @@ from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
 @click.option("--epoch", type=Whole(0), default=0, show_default=True, help="From 0 on.")
 @click.option("--step", type=Whole(0), help="Of the batch, where batches are mixed; 0.")
 @click.option("--key", help="Of the record, as inspect shows it; without: the file's name.")
-@click.option(
-    "--image-size",
-    "--size",
-    "size",
-    type=Whole(1),
-    default=224,
-    show_default=True,
-    help="Output size in pixels.",
-)
+@size_option(224)
 @plugin_option
 @json_option
 @needs_tensorflow

@@ -33,6 +33,19 @@ recipe_option = click.option(
 )
 
 
+def size_option(default: int) -> Callable[[Decorated], Decorated]:
+    """--image-size of what one pipeline makes, with a default of its own in pixels."""
+    return click.option(
+        "--image-size",
+        "--size",
+        "size",
+        type=Whole(1),
+        default=default,
+        show_default=True,
+        help="Output size in pixels.",
+    )
+
+
 def needs_tensorflow(function: Decorated) -> Decorated:
     """Check TensorFlow's version, and import it quietly, before the command does anything."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import needs_tensorflow, plugin_option, size_option
 from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
 
 
@@ -28,15 +28,7 @@ from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
     show_default=True,
     help="Training draws shown.",
 )
-@click.option(
-    "--image-size",
-    "--size",
-    "size",
-    type=Whole(1),
-    default=224,
-    show_default=True,
-    help="Output size in pixels.",
-)
+@size_option(224)
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @plugin_option
 @needs_tensorflow

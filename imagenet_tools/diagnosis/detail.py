@@ -20,10 +20,10 @@ class Detail:
 
     overshoot: how far bars go beyond their own grey beside an edge, of the edge's height, in the
     median draw; a bicubic resize has 0.05, a bilinear one nothing. edge: width of an edge in output
-    pixels, in the median draw. faint: correlation of what faint
-    texture changes in the output with what the same texture changes when it is strong: 1 where the
-    output is the sum of its parts, as after any resize, less where faint detail is rounded away, as
-    in a JPEG of low quality. None in training, whose draws cannot always be repeated.
+    pixels, in the median draw. faint: correlation of what faint texture changes in the output with
+    what the same texture changes when it is strong: 1 where the output is the sum of its parts, as
+    after any resize, less where faint detail is rounded away, as in a JPEG of low quality. None in
+    training, whose draws cannot always be repeated.
     """
 
     overshoot: float

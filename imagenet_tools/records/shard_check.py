@@ -94,9 +94,8 @@ def check_shard(check: ShardCheck) -> ShardFacts:
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
         facts.problems.append(RecordProblem(name, -1, "", reason))
         facts.intact = False
-        facts.starts = facts.contents = facts.pictures = array(
-            "Q"
-        )  # nothing of it can be read again
+        # Nothing of it can be read again.
+        facts.starts = facts.contents = facts.pictures = array("Q")
         return facts
     expected = check.expected
     if expected is not None and (len(sizes), digest.hexdigest()) != (

@@ -31,13 +31,14 @@ def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
     the last checkpoints on every validation image. Runs of a former version were not validated
     along the way: of these there is the loss alone.
     """
-    along = any(validation_images(folder, one) for one in arms)
+    every = [_logs(folder, one) for one in arms]
+    along = any(map(_validated, every))
     beside = along and len(arms) <= MOST_BESIDE
     rows = math.ceil((len(arms) + 2 * beside) / 2)  # of the legend
     panels = 2 if along else 1
     figure, axes = drawing.new(5, 0.6 + 1.9 * panels + 0.25 * rows, panels)
-    for number, results in enumerate(arms):
-        colour, logs = COLOURS[number % len(COLOURS)], _logs(folder, results)
+    for number, (results, logs) in enumerate(zip(arms, every, strict=True)):
+        colour = COLOURS[number % len(COLOURS)]
         spec, seeds = results.arm.spec, results.seeds
         axes[0].plot([], [], color=colour, linewidth=1.8, label=spec)
         _band(axes[0], f"{spec}, training", seeds, logs, "loss", colour)
@@ -61,7 +62,10 @@ def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
 
 def validation_images(folder: Path, results: ArmResults) -> int:
     """How many images its runs were validated on along the way; 0 where they were not."""
-    logs = _logs(folder, results)
+    return _validated(_logs(folder, results))
+
+
+def _validated(logs: Sequence[Sequence[dict[str, Any]]]) -> int:
     return int(min((_last(log, "validation_images") for log in logs), default=0))
 
 

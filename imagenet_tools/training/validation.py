@@ -73,9 +73,11 @@ class Validation:
         return self.reading.batches()
 
     def _of_batch(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Sum of the cross-entropies, and how many are right; a tie with another class is wrong."""
+        """Sum of the cross-entropies, and how many are right, as an evaluation has it: a tie with
+        another class is wrong, and so is an image one of whose scores is not finite."""
         logits = tf.cast(self.trainer.net(images), tf.float32)
         of_label = tf.gather(logits, labels[:, tf.newaxis], batch_dims=1)
         not_below = tf.reduce_sum(tf.cast(logits >= of_label, tf.int32), axis=1)
-        right = tf.reduce_sum(tf.cast(not_below == 1, tf.float32))
+        finite = tf.reduce_all(tf.math.is_finite(logits), axis=1)
+        right = tf.reduce_sum(tf.cast(finite & (not_below == 1), tf.float32))
         return tf.stack([cross_entropy(logits, labels) * self.reading.batch_size, right])

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from imagenet_tools.evaluation import evaluate
+from imagenet_tools.evaluation import evaluate, scores
 from imagenet_tools.training import checkpoints, recipes
 from imagenet_tools.training import run as training
 from imagenet_tools.training.batches import Reading
@@ -53,6 +54,22 @@ def test_the_last_measure_is_what_an_evaluation_finds(run: Path, tiny_records: P
     assert result.averaged
     assert last["validation_loss"] == pytest.approx(result.loss, abs=1e-5)
     assert last["validation_top1"] == pytest.approx(result.top1)
+
+
+def test_an_image_is_right_where_an_evaluation_has_it_right() -> None:
+    nan, inf = np.nan, np.inf
+    logits = np.float32(
+        [[2, 1, 0], [2, 2, 0], [2, nan, 0], [nan, 1, 0], [2, -inf, 0], [inf, 1, 0], [0, 1, 2]]
+    )
+    labels = np.zeros(len(logits), np.int32)
+    trainer: Any = SimpleNamespace(
+        steps=9, recipe=SimpleNamespace(batch_size=8), net=lambda _: tf.constant(logits)
+    )
+    reading = Reading("records", "validation", (), 8, 32, is_training=False)
+    each = Validation(trainer, reading, len(logits))._of_batch(tf.zeros([7]), tf.constant(labels))
+    assert float(each[1]) == 1
+    rank = scores.score(tf.constant(logits), tf.constant(labels))[3]
+    assert (rank.numpy() == 0).tolist() == [True] + [False] * 6
 
 
 def test_a_run_is_the_same_to_the_bit_without_it(

@@ -22,6 +22,9 @@ import tensorflow as tf
 
 from imagenet_tools.pipelines.views import View
 
+# The methods of a View that `sample` knows.
+METHODS = ("bilinear", "antialias", "bicubic_antialias")
+
 _in_use = contextvars.ContextVar("compiled kernels in use", default=False)
 _thread = threading.local()
 # What TensorFlow takes over without a copy begins at such an address.
@@ -56,23 +59,28 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
     pixels: uint8 [h, w, 3]. corner: int32 [2], y, x of the first of them in the source. line:
     float32 [2, 3], what each channel of 0..255 is multiplied by at last, and what is added. Returns
     float32 [H, W, 3], flipped where the view says so; pixels outside the plane are 0. The view's
-    method is "bilinear" or "antialias".
+    method is one of METHODS.
     """
     flip = tf.cast(view.flip, tf.int32)[tf.newaxis]
     numbers = tf.concat([corner, view.crop, view.resize, view.window, flip], axis=0)
     # TensorFlow keeps a callback for good: one that held the view, would hold its whole graph.
-    shape, bilinear = (*view.size, 3), view.method == "bilinear"
+    shape, which = (*view.size, 3), METHODS.index(view.method)
     plain = bool(os.environ.get(PLAIN))
 
     def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         from imagenet_tools.pipelines import kernels
 
-        method = kernels.BILINEAR if bilinear else kernels.TRIANGLE
+        method = (kernels.BILINEAR, kernels.TRIANGLE, kernels.CUBIC)[which]
+        cubic = method == kernels.CUBIC
+        first = SAME if cubic else line
         *pairs, flip = numbers.tolist()
         corner, begin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
         origin = (begin[0] - corner[0], begin[1] - corner[1])
         out = _empty(shape)
-        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, line, out, plain)
+        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, first, out, plain)
+        if cubic:  # it may leave 0..255, where the line is not to begin
+            np.clip(out, 0, 255, out=out)
+            np.add(np.multiply(out, line[0], out=out), line[1], out=out)
         return out
 
     return call(run, [pixels, numbers], shape)

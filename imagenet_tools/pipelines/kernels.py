@@ -16,7 +16,8 @@ from numba import njit, types
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
-BILINEAR, TRIANGLE = range(2)
+BILINEAR, TRIANGLE, CUBIC = range(3)
+RADIUS = 2  # of CUBIC, in steps of the grid; that of TRIANGLE is 1
 Pair = tuple[int, int]  # y, x or height, width
 
 # Numba has no short vectors, and its compiler does not find them in a pixel's three channels. In
@@ -95,6 +96,18 @@ def _plus(typing: Any, lanes: Any, others: Any, factor: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, fastmath=True)
+def _weight(distance: float, method: int) -> float:
+    """What a pixel so many steps from the point counts for."""
+    if method == TRIANGLE:
+        return max(0.0, 1.0 - distance)
+    if distance < 1.0:  # Keys' cubic, a = -0.5
+        return (1.5 * distance - 2.5) * distance * distance + 1.0
+    if distance < RADIUS:
+        return ((2.5 - 0.5 * distance) * distance - 4.0) * distance + 2.0
+    return 0.0
+
+
+@njit(nogil=True, cache=True, fastmath=True)
 def _taps(
     size: int, origin: int, crop: int, plane: int, window: int, count: int, method: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +118,8 @@ def _taps(
     """
     step = crop / plane
     low, high = max(0, origin), min(size, origin + crop) - 1
-    reach = max(step, 1.0)
+    wide = max(step, 1.0)
+    reach = wide * RADIUS if method == CUBIC else wide
     # As many as lie between two places that are 2 * reach apart: at these the weight is 0.
     taps = 2 if method == BILINEAR else math.ceil(2 * reach)
     taps = max(1, min(taps, high - low + 1))
@@ -129,7 +143,7 @@ def _taps(
             start = min(first, high + 1 - taps)
             total = 0.0
             for k in range(first, last + 1):
-                weight: float = max(0.0, 1.0 - abs(k + 0.5 - centre) / reach)
+                weight: float = _weight(abs(k + 0.5 - centre) / wide, method)
                 weights[i, k - start] = weight
                 total += weight
             for k in range(taps):
@@ -206,8 +220,9 @@ def sample(
     negative where they begin inside the crop. crop, plane: sizes. window: of the output's corner
     in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what is
     added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR takes
-    TF1's grid, output i at source i * step; TRIANGLE is antialiased and has half pixel centres,
-    as tf.image.resize(antialias=True). plain: by a loop without Lanes; the same but for rounding.
+    TF1's grid, output i at source i * step; TRIANGLE and CUBIC are antialiased and have half pixel
+    centres, as tf.image.resize(antialias=True); CUBIC may leave 0..255 a little.
+    plain: by a loop without Lanes; the same but for rounding.
     """
     height, width, _ = out.shape
     last = pixels.shape[0] - 1

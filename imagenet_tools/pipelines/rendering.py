@@ -172,7 +172,7 @@ def _decode_crop(encoded: tf.Tensor, view: View, shape: tf.Tensor) -> tf.Tensor:
 
 def _compiled(view: View) -> bool:
     """True where a compiled kernel samples this view."""
-    known = isinstance(view.method, str) and view.method in ("bilinear", "antialias")
+    known = isinstance(view.method, str) and view.method in compiled.METHODS
     return known and compiled.in_use()
 
 
@@ -182,7 +182,7 @@ def _needed(view: View, shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     if _is_whole(view):
         last = corner + view.crop[2:]
         return tf.maximum(corner - MARGIN, 0), tf.minimum(last + MARGIN, shape)
-    span = _span_antialiased if view.method == "antialias" else _span_bilinear
+    span = _span_bilinear if view.method == "bilinear" else _span_antialiased
     first, last = (corner + tf.cast(place, tf.int32) for place in span(view))
     low = tf.clip_by_value(first - MARGIN, 0, shape - 1)
     return low, tf.clip_by_value(last + MARGIN, low + 1, shape)
@@ -229,7 +229,8 @@ def _sample_bilinear(read: Read, view: View) -> tf.Tensor:
 def _span_antialiased(view: View) -> tuple[tf.Tensor, tf.Tensor]:
     """The first and the last place in the crop that the window's points reach: float32 [2] each."""
     step, window = _step(view), tf.cast(view.window, tf.float32)
-    reach, size = tf.maximum(step, 1.0), tf.constant(view.size, tf.float32)
+    radius = 2.0 if view.method == "bicubic_antialias" else 1.0
+    reach, size = radius * tf.maximum(step, 1.0), tf.constant(view.size, tf.float32)
     return (window + 0.5) * step - 0.5 - reach, (window + size - 0.5) * step - 0.5 + reach
 
 

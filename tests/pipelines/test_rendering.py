@@ -19,8 +19,12 @@ from imagenet_tools import registry
 from imagenet_tools.pipelines import compiled, kernels, rendering, views
 from imagenet_tools.preprocessing import ops
 
-PIPELINES = ("alexnet", "alexnet:borders=keep", "alexnet_caffe", "inception", "vgg")
-RANGES = {"inception": 2.0, "vgg": 255.0, "alexnet_caffe": 255.0, "alexnet_2012": 127.5}
+BICUBIC = "torchvision:interpolation=bicubic"
+PIPELINES = ("alexnet", "alexnet:borders=keep", "alexnet_caffe", "inception", "vgg", BICUBIC)
+RANGES = {
+    "inception": 2.0, "vgg": 255.0, "alexnet_caffe": 255.0, "alexnet_2012": 127.5,
+    "torchvision": 4.7,
+}  # fmt: skip
 
 
 def sample(shared: Path, every: int) -> list[bytes]:
@@ -86,7 +90,7 @@ def test_fused_equals_exact_on_all(spec: str, is_training: bool, size: int, shar
     assert mean <= 1e-3
 
 
-@pytest.mark.parametrize("spec", ["alexnet", "inception", "vgg", "lenet"])
+@pytest.mark.parametrize("spec", ["alexnet", "inception", "vgg", "lenet", BICUBIC])
 def test_odd_sizes_and_grey(spec: str) -> None:
     sides = [(1, 1), (9, 300), (40, 33), (700, 30), (24, 10_000)]
     files = [*(jpeg(*side) for side in sides), jpeg(260, 300, "L")]
@@ -134,7 +138,7 @@ def test_crop_resize_flip(render: Any) -> None:
     np.testing.assert_array_equal(out[..., 0], [[6, 5], [10, 9]])
 
 
-@pytest.mark.parametrize("method", ["bilinear", "antialias"])
+@pytest.mark.parametrize("method", compiled.METHODS)
 def test_lanes_are_the_plain_loop(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Enlarged, shrunk, one pixel wide, mirrored, outside the plane."""
     rng = np.random.default_rng(3)
@@ -206,7 +210,7 @@ def test_a_thread_of_tensorflows_stays_pythons_between_two_calls() -> None:
     assert known == [False] + [True] * 19
 
 
-@pytest.mark.parametrize("method", ["bilinear", "antialias"])
+@pytest.mark.parametrize("method", compiled.METHODS)
 def test_compiled_enlarges_and_reads_far_corners(method: str) -> None:
     """Planes larger and much smaller than the crop, windows at every edge, parts of the source."""
     rng = np.random.default_rng(8)

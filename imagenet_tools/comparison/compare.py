@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.comparison import arms, diagnosed, run_files, stored
 from imagenet_tools.comparison.plan import PRECISIONS, Plan
 from imagenet_tools.comparison.plan_file import read_plan
@@ -146,6 +146,10 @@ def carry_out(
             judgement = judge(plan, stored.opened(folder), look)  # with other machines' runs
             if judgement.futile:  # or all is decided
                 break
+            if look < len(plan.seeds) and not terminal.quiet():
+                for one in judgement.contrasts:
+                    seeds = f"Looked at after {look} of {len(plan.seeds)} seeds"
+                    terminal.warn(f"{seeds}: {one.verdict.sentence}.")
         return _report(judgement, folder, data, command)
 
 

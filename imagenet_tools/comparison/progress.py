@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TextIO
 
 from imagenet_tools import terminal
+from imagenet_tools.comparison import forecast
 from imagenet_tools.comparison.cost import duration
+from imagenet_tools.comparison.forecast import Forecast
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import LOCK, METRICS, run_folder
 from imagenet_tools.comparison.run_result import finished
@@ -116,18 +118,38 @@ def summary(plan: Plan, runs: Sequence[RunState]) -> str:
     steps = sum(min(one.step, plan.steps) for one in runs)
     total = plan.steps * len(runs)
     told = [f"runs {done}/{len(runs)}", f"{steps / total:.0%} trained"]
-    running = [one.images_per_second for one in runs if one.running and not one.done]
-    rate = sum(speed for speed in running if math.isfinite(speed))
-    if rate:
+    if rate := _rate(runs):
         left = (total - steps) * plan.recipe.batch_size / rate
         told += [f"{rate:.0f} images/s", f"{duration(left)} left"]
     return ", ".join(told)
 
 
-def frame(plan: Plan, runs: Sequence[RunState], width: int) -> list[str]:
-    """The lines of a terminal: all runs, then each that is under way, cut to the width."""
+def _rate(runs: Sequence[RunState]) -> float:
+    """Images/s of all runs under way."""
+    running = [one.images_per_second for one in runs if one.running and not one.done]
+    return sum(speed for speed in running if math.isfinite(speed))
+
+
+def expected(plan: Plan, runs: Sequence[RunState], found: Forecast) -> str:
+    """A forecast in a line, and when its seeds will be done at the present rate."""
+    rate, wanted = _rate(runs), found.wanted
+    if not (rate and wanted):
+        return found.line()
+    seeds = plan.seeds[:wanted]
+    done = sum(min(one.step, plan.steps) for one in runs if one.seed in seeds)
+    left = (len(plan.arms) * wanted * plan.steps - done) * plan.recipe.batch_size / rate
+    return found.line(f", in {duration(left)}")
+
+
+def frame(
+    plan: Plan, runs: Sequence[RunState], width: int, found: Forecast | None = None
+) -> list[str]:
+    """The lines of a terminal: all runs, each that is under way, the forecast; cut to the width."""
     running = [one.line(plan.steps) for one in runs if one.running and not one.done]
-    return [line[: width - 1] for line in (summary(plan, runs), *(f"  {one}" for one in running))]
+    more = [expected(plan, runs, found)] if found else []
+    return [
+        line[: width - 1] for line in (summary(plan, runs), *(f"  {one}" for one in running + more))
+    ]
 
 
 class Display:
@@ -143,6 +165,8 @@ class Display:
         self._live = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._lines = 0  # of the frame that stands on the terminal
         self._told: set[tuple[str, int]] | None = None
+        self._forecast: Forecast | None = None  # not of a slice: others' runs are not seen here
+        self._all = list(runs) == plan.runs(len(runs) // len(plan.arms))
         self._logged = time.monotonic()
 
     def show(self, last: bool = False) -> list[RunState]:
@@ -153,17 +177,20 @@ class Display:
             one.line(self._plan.steps) for one in now
             if one.done and (one.slug, one.seed) not in self._told
         ]  # fmt: skip
+        if self._all and ended != self._told:
+            self._forecast = forecast.last(forecast.forecasts(self._plan, self._folder))
         self._told = ended
         if self._live:
             width = shutil.get_terminal_size().columns
-            lines = [] if last else frame(self._plan, now, width)
+            lines = [] if last else frame(self._plan, now, width, self._forecast)
             back = f"\x1b[{self._lines}F\x1b[J" if self._lines else ""
             self._stream.write(back + "".join(f"{line}\n" for line in (*news, *lines)))
             self._lines = len(lines)
         else:
             if not last and time.monotonic() - self._logged >= LOGGED:
                 self._logged = time.monotonic()
-                news.append("; ".join(line.strip() for line in frame(self._plan, now, 1000)))
+                lines = frame(self._plan, now, 1000, self._forecast)
+                news.append("; ".join(line.strip() for line in lines))
             self._stream.write("".join(f"{time.strftime('%H:%M')} {line}\n" for line in news))
         self._stream.flush()
         return now

@@ -246,7 +246,7 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contras
             right_b,
             plan.margin,
             alpha=alpha,
-            later=_later(plan, a.planned),
+            later=later(plan, a.planned),
             names=names,
             distinct=True,
             groups=b.group if a.group is None else a.group,
@@ -280,10 +280,15 @@ def level(plan: Plan, seeds: int) -> float:
     return looks.LOOKS[seeds] if seeds in plan.looks else looks.level(seeds, plan.first)
 
 
-def _later(plan: Plan, seeds: int) -> list[float]:
-    """The levels with one, two, ... more seeds an arm, as far as the plan has several."""
-    most = looks.MOST if plan.first else 0
-    return [level(plan, count) for count in range(seeds + 1, max(seeds + 1, most) + 1)]
+def later(plan: Plan, seeds: int) -> list[float]:
+    """The levels with one, two, ... more seeds an arm, the last of them with any more; 0 where the
+    plan does not look."""
+    end = len(plan.seeds)
+    most = max(seeds + 1, end, looks.MOST if plan.first else 0)
+    return [
+        level(plan, count) if count in plan.looks or count >= end else 0.0
+        for count in range(seeds + 1, most + 1)
+    ]
 
 
 def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:

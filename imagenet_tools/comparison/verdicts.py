@@ -36,8 +36,9 @@ class Verdict:
     """What the data say of A against B; accuracies and differences in points.
 
     kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look. later:
-    those with one, two, ... more seeds an arm, the last of them with any more. estimate: the
-    difference with its components (None with one seed). bootstrap: a check of the interval.
+    those with one, two, ... more seeds an arm, the last of them with any more; 0 where the plan has
+    no look. estimate: the difference with its components (None with one seed). bootstrap: a check
+    of the interval.
     seed_correlation: of the arms' accuracies over the seeds they share, None where it cannot be
     known. near_duplicates: images that show what another one shows, and are counted with it.
     seeds_more: how many more seeds an arm would probably settle an inconclusive one; None where

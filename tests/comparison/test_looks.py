@@ -10,7 +10,7 @@ import pytest
 from made_up_runs import launched, undiagnosed
 from scipy import stats
 
-from imagenet_tools.comparison import compare, looks, power, statistics
+from imagenet_tools.comparison import compare, looks, power, results, statistics
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.report import opening
 
@@ -35,7 +35,9 @@ def test_looks_stop_where_the_result_is_decided(tiny_records: Path, tmp_path: Pa
     assert "futility" not in text
 
 
-def test_looks_stop_where_more_seeds_would_not_help(tiny_records: Path, tmp_path: Path) -> None:
+def test_looks_stop_where_more_seeds_would_not_help(
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     started: list[tuple[str, int]] = []
     made = make_plan(("alexnet", "inception"), tiny_records, profile="verdict", margin=0.01)
     made = replace(made, image_size=67)
@@ -44,6 +46,9 @@ def test_looks_stop_where_more_seeds_would_not_help(tiny_records: Path, tmp_path
     # After 5 seeds the runs are alike but for chance, and 8 could not say so within 0.01 points.
     assert written.kinds == ("inconclusive",)
     assert {seed for _, seed in started} == {1, 2, 3, 4, 5}
+    assert "Looked at after 3 of 8 seeds: Inconclusive: alexnet less inception" in (
+        capsys.readouterr().err
+    )
     assert "Stopped for futility" in (tmp_path / "report.md").read_text()
     started.clear()
     compare.carry_out(made, undiagnosed(tmp_path), tiny_records, launch=launch)
@@ -77,6 +82,14 @@ def test_a_plan_goes_on_with_the_seeds_that_its_report_asks_for(
     words, again = opening.next_step(report)
     assert "7 seeds an arm, in the same folder. The plan allows for up to 8" in words
     assert again == f"{command} --seeds 7"
+
+
+def test_the_advice_at_a_look_is_of_the_looks_that_follow(tiny_records: Path) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, profile="verdict")
+    assert results.later(made, 3) == [0, 0.014, 0, 0, 0.042]
+    assert results.later(made, 8) == [0.05]  # a comparison of its own
+    twelve = make_plan(("alexnet", "inception"), tiny_records, seeds=12)
+    assert results.later(twelve, 10) == [0, 0.05]
 
 
 def test_levels_of_an_extendable_plan() -> None:

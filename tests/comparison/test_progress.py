@@ -10,10 +10,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from made_up_runs import made_up, reported
 
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import progress, run_files, stored
+from imagenet_tools.comparison import (
+    forecast,
+    looks,
+    power,
+    progress,
+    results,
+    run_files,
+    statistics,
+    stored,
+)
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import write_plan
 from imagenet_tools.comparison.report import provisional
@@ -64,6 +74,50 @@ def test_a_comparison_under_way(tiny_records: Path, tmp_path: Path, monkeypatch)
         assert "\x1b[2F\x1b[Jinception seed 1: top-1 " in screen.getvalue()
         display.show(last=True)
         assert screen.getvalue().endswith("\x1b[1F\x1b[J")
+
+
+def test_the_forecast_follows_what_was_seen(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look at which a difference of the size seen is found with 80 % power, and the time
+    to its seeds at the rate of the runs under way."""
+    changes = {"epochs": 100.0, "batch_size": 8}
+    made = make_plan(("alexnet", "inception"), tiny_records, profile="verdict", changes=changes)
+    run = made_up(made, alexnet=0.53)
+    for arm, seed in made.runs(1):
+        run(tmp_path, arm, seed)
+    assert forecast.forecasts(made, tmp_path) == ()  # one run an arm tells of no spread
+    for arm, seed in made.runs(2):
+        run(tmp_path, arm, seed)
+    (one,) = forecast.forecasts(made, tmp_path)
+    a, b = (arm.correct[arm.arm.slug] for arm in results.judge(made, tmp_path, 2).arms)
+    seen = statistics.difference(a, b)
+    assert one.difference == pytest.approx(100 * (a.mean() - b.mean()))
+    assert one.deviation == pytest.approx(((seen.sd_a**2 + seen.sd_b**2) / 2) ** 0.5)
+    found = [
+        power.power(one.difference, k, one.deviation, seen.image_variance**0.5, looks.LOOKS[k])
+        for k in (3, 5)
+    ]
+    assert found[0] < 0.5 and found[1] > 0.85 and one.wanted == 5
+    third = run_files.run_folder(tmp_path, "alexnet", 3)
+    log(third, 150, 1.25)
+    with open(third / run_files.LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        runs = progress.states(made, tmp_path, made.runs())
+        line = progress.frame(made, runs, 200, one)[-1]
+        provisional.write(made, tmp_path, tmp_path / "report.html")
+    seconds = (10 * 300 - 4 * 300 - 150) * 8 / 250
+    assert line == (
+        f"  forecast: 5 seeds an arm would probably settle it, in {seconds:.0f} s (alexnet less "
+        f"inception {one.difference:+.2f} points, deviation of a run {one.deviation:.2f}, from "
+        "2 + 2 seeds)"
+    )
+    assert line.strip() in (tmp_path / "report.html").read_text()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    display = progress.Display(made, tmp_path, made.runs(), screen := Terminal())
+    display.show()
+    assert "forecast: 5 seeds" in screen.getvalue()
 
 
 def test_a_log_has_no_control_characters(tiny_records: Path, tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagenet_tools.comparison import progress
+from imagenet_tools.comparison import forecast, progress
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.progress import RunState
 from imagenet_tools.comparison.report import drawing, figures
 from imagenet_tools.pages import page
-from imagenet_tools.pages.blocks import Picture, Section, Table, Text
+from imagenet_tools.pages.blocks import Items, Picture, Section, Table, Text
 from imagenet_tools.storage.write import write_text
 
 RELOAD = 30  # seconds
@@ -41,7 +41,9 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
     rows = [[f"{one.slug}, seed {one.seed}", one.line(plan.steps).partition(": ")[2]]
             for one in states]  # fmt: skip
     table = Table("Every run", ["run", "how far"], rows, words=True)
-    sections = [Section("", [told, *([picture] if done else []), table])]
+    lines = [progress.expected(plan, states, one) for one in forecast.forecasts(plan, folder)]
+    told_so_far = [Items("What it will probably take:", lines)] if lines else []
+    sections = [Section("", [told, *told_so_far, *([picture] if done else []), table])]
     title = " vs ".join(name for name, _ in arms)
     write_text(target, page(title, sections, folder, reload=RELOAD))
 

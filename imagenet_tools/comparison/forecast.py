@@ -1,0 +1,93 @@
+"""What a comparison under way will probably take, from the runs that have ended: no verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imagenet_tools.comparison import results, run_files, statistics, verdicts
+from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.run_result import finished
+from imagenet_tools.errors import DamagedData
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How many seeds an arm, in all, would probably decide a contrast.
+
+    a, b: specs. seeds: of either that have ended. difference: A less B so far, deviation: of a run,
+    points. wanted: the first number at which the plan looks and a difference of this size, or of
+    the margin, is found with the usual power; None where more than 200 would be needed.
+    """
+
+    a: str
+    b: str
+    seeds: tuple[int, int]
+    difference: float
+    deviation: float
+    wanted: int | None
+
+    def line(self, when: str = "") -> str:
+        """In words; when: the seeds wanted will be done."""
+        told = f"{self.wanted} seeds an arm would probably settle it{when}"
+        if self.wanted is None:
+            told = "more than 200 seeds an arm would be needed"
+        return (
+            f"forecast: {told} ({self.a} less {self.b} {self.difference:+.2f} points, deviation of "
+            f"a run {self.deviation:.2f}, from {self.seeds[0]} + {self.seeds[1]} seeds)"
+        )
+
+
+def forecasts(plan: Plan, folder: Path) -> tuple[Forecast, ...]:
+    """Of each contrast of which both arms have two runs or more, from their files."""
+    ended = {arm.slug: _ended(plan, folder, arm) for arm in plan.arms}
+    whole = min(map(len, ended.values()))  # at this number it was looked at, where that is planned
+    levels = [one / len(plan.contrasts) for one in results.later(plan, whole)]
+    found = []
+    for a, b in plan.contrasts:
+        runs_a, runs_b = ([run for run in ended[slug] if run is not None] for slug in (a, b))
+        if min(len(runs_a), len(runs_b)) < 2:
+            continue
+        (first, groups), (second, _) = (
+            (np.stack([correct for correct, _ in runs]), runs[0][1]) for runs in (runs_a, runs_b)
+        )
+        one = statistics.difference(first, second, groups)
+        more = verdicts.more_seeds(one, plan.margin, whole, levels)
+        found.append(
+            Forecast(
+                *(plan.arm(a).spec, plan.arm(b).spec, (len(first), len(second)), one.value),
+                deviation=math.sqrt((one.sd_a**2 + one.sd_b**2) / 2),
+                wanted=None if more is None else whole + more,
+            )
+        )
+    return tuple(found)
+
+
+def last(found: tuple[Forecast, ...]) -> Forecast | None:
+    """The one that wants most seeds; None where nothing can be said yet."""
+    return max(found, key=lambda one: one.wanted or math.inf, default=None)
+
+
+def _ended(plan: Plan, folder: Path, arm: Arm) -> list[tuple[np.ndarray, np.ndarray | None] | None]:
+    """Of each run of the first seeds, up to one that is not done, which images it got right, and
+    their groups; None for one that diverged."""
+    from imagenet_tools.evaluation import scores  # loads TensorFlow
+
+    runs: list[tuple[np.ndarray, np.ndarray | None] | None] = []
+    for seed in plan.seeds:
+        try:
+            result = finished(folder, plan, arm, seed)
+            if result is None:
+                break
+            if result.failure:
+                runs.append(None)
+                continue
+            place = run_files.run_folder(folder, arm.slug, seed)
+            predicted, _ = scores.read_predictions(place / run_files.predictions_file(arm.slug))
+            runs.append((predicted.correct, predicted.group))
+        except (DamagedData, OSError):
+            break  # said when it is judged
+    return runs

@@ -56,10 +56,10 @@ def command(
     """
     tables = [place for place in places if os.path.isfile(place)]
     _check(places, tables, out, files_a, files_b)
-    from imagenet_tools import tensorflow_version
-
-    tensorflow_version.load()
     if places and not tables:
+        from imagenet_tools import tensorflow_version
+
+        tensorflow_version.load()
         from imagenet_tools.comparison import compare, join
 
         again = text.command_line()

@@ -44,7 +44,8 @@ ALLOWED = {
 # Load no TensorFlow: what builds, verifies and describes records, and what only reads settings.
 LIGHT = (
     *("errors", "images", "labels", "raw", "records", "registry", "storage", "synthetic"),
-    *("comparison.plan", "engines.processes", "pipelines.specs", "records.reader"),
+    *("comparison.files", "comparison.plan", "comparison.tables", "evaluation.metrics"),
+    *("engines.processes", "pipelines.specs", "records.reader"),
     *("training.checkpoints", "training.recipes"),
 )
 STANDARD = sys.stdlib_module_names

@@ -15,7 +15,8 @@ import tensorflow as tf
 from imagenet_tools import nets, records, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import label_check, metrics, trained_net
-from imagenet_tools.evaluation.scores import Predictions, doubts, score, write_predictions
+from imagenet_tools.evaluation.ranks import score
+from imagenet_tools.evaluation.scores import Predictions, doubts, write_predictions
 from imagenet_tools.records import alike
 from imagenet_tools.training import batches, damage
 

@@ -11,13 +11,13 @@ import pytest
 import tensorflow as tf
 from statsmodels.stats.proportion import proportion_confint
 
-from imagenet_tools.evaluation import label_check, metrics, scores
+from imagenet_tools.evaluation import label_check, metrics, ranks, scores
 from imagenet_tools.evaluation.evaluate import EvalResult
 from imagenet_tools.evaluation.scores import UNRANKED, Predictions
 
 
 def scored(logits: np.ndarray, labels: np.ndarray) -> Predictions:
-    columns = scores.score(tf.constant(logits, tf.float32), tf.constant(labels, tf.int32))
+    columns = ranks.score(tf.constant(logits, tf.float32), tf.constant(labels, tf.int32))
     keys = np.array([f"c/{i}" for i in range(len(labels))])
     return Predictions(keys, labels, *(column.numpy() for column in columns))
 

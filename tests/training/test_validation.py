@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from imagenet_tools.evaluation import evaluate, scores
+from imagenet_tools.evaluation import evaluate, ranks
 from imagenet_tools.training import checkpoints, recipes
 from imagenet_tools.training import run as training
 from imagenet_tools.training.batches import Reading
@@ -68,7 +68,7 @@ def test_an_image_is_right_where_an_evaluation_has_it_right() -> None:
     reading = Reading("records", "validation", (), 8, 32, is_training=False)
     each = Validation(trainer, reading, len(logits))._of_batch(tf.zeros([7]), tf.constant(labels))
     assert float(each[1]) == 1
-    rank = scores.score(tf.constant(logits), tf.constant(labels))[3]
+    rank = ranks.score(tf.constant(logits), tf.constant(labels))[3]
     assert (rank.numpy() == 0).tolist() == [True] + [False] * 6
 
 

@@ -7,8 +7,9 @@ arm,seed,accuracy,n                 percent right of n images; a coarser verdict
 from __future__ import annotations
 
 import csv
+import io
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,17 +19,21 @@ from imagenet_tools import storage
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.statistics import Difference
 from imagenet_tools.comparison.verdicts import Verdict, concluded, verdict
+from imagenet_tools.raw.intake import text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
+SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
+SURE = 4.0  # standard deviations by which more images are right under other names
 Run = tuple[str, str]  # arm and seed
 
 
 def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdict:
     """Judge the two arms of CSV files, the first that is named against the second.
 
-    Every file has the columns of BY_IMAGE or of BY_RUN, in any order; others are not looked at.
-    Raises ValueError naming the file and the line of what is missing, given twice or no number, and
-    what two runs do not have in common.
+    Every file has the columns of BY_IMAGE or of BY_RUN, in any order, between commas, semicolons or
+    tabs; others are not looked at. Raises ValueError naming the file and the line of what is
+    missing, given twice or no number, what two runs do not have in common, and predictions in other
+    names or numbers than the labels'. DamagedData where a file is no text.
     """
     rows = [row for file in files for row in _rows(file)]
     by_image = "image" in rows[0][1]
@@ -42,26 +47,25 @@ def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdi
 
 def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
     """(where, row) of a file, with the columns of one kind filled throughout."""
-    with (
-        storage.local_copy(file) as local,
-        Path(local).open(newline="", encoding="utf-8-sig") as it,
-    ):
-        reader = csv.DictReader(it)
-        there = reader.fieldnames or ()
-        columns = BY_IMAGE if "image" in there else BY_RUN
-        if missing := [name for name in columns if name not in there]:
-            raise ValueError(
-                f"{file} has no column {missing[0]!r} (it has {', '.join(there) or 'none'}); a "
-                f"table has {', '.join(BY_IMAGE)}, or {', '.join(BY_RUN)}"
-            )
-        empty = True
-        for row in reader:
-            where = f"{file}, line {reader.line_num}"
-            values = {name: (row[name] or "").strip() for name in columns}
-            if blank := [name for name, value in values.items() if not value]:
-                raise ValueError(f"{where}: {blank[0]} is empty")
-            empty = False
-            yield where, values
+    with storage.local_copy(file) as local:
+        text = text_of(Path(local))
+    header = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
+    there = [name.strip().lower() for name in next(reader, [])]
+    columns = BY_IMAGE if "image" in there else BY_RUN
+    if missing := [name for name in columns if name not in there]:
+        raise ValueError(
+            f"{file} has no column {missing[0]!r} (it has {', '.join(there) or 'none'}); a "
+            f"table has {', '.join(BY_IMAGE)}, or {', '.join(BY_RUN)}"
+        )
+    empty = True
+    for cells in filter(None, reader):
+        where = f"{file}, line {reader.line_num}"
+        row = dict(zip(there, map(str.strip, cells), strict=False))
+        if blank := [name for name in columns if not row.get(name)]:
+            raise ValueError(f"{where}: {blank[0]} is empty")
+        empty = False
+        yield where, row
     if empty:
         raise ValueError(f"{file} has no rows below its header")
 
@@ -70,27 +74,69 @@ def _by_image(
     rows: Sequence[tuple[str, Mapping[str, str]]], names: tuple[str, str], margin: float
 ) -> Verdict:
     labels: dict[str, str] = {}
-    runs: dict[Run, dict[str, bool]] = defaultdict(dict)
+    runs: dict[Run, dict[str, str]] = defaultdict(dict)
     for where, row in rows:
-        image, label, run = row["image"], row["label"], (row["arm"], row["seed"])
+        image, label, run = row["image"], _class(row["label"]), (row["arm"], row["seed"])
         if labels.setdefault(image, label) != label:
             raise ValueError(f"{where}: the label of {image} is {label}, above {labels[image]}")
         if image in runs[run]:
             raise ValueError(f"{where}: {run[0]} seed {run[1]} has {image} twice")
-        runs[run][image] = row["prediction"] == label
+        runs[run][image] = _class(row["prediction"])
     for (arm, seed), seen in runs.items():
         if missing := labels.keys() - seen.keys():
             raise ValueError(
                 f"{arm} seed {seed} has no row for {len(missing):,} of {len(labels):,} images, "
                 f"among them {min(missing)}; every run sees the same images"
             )
+        _check_convention(f"{arm} seed {seed}", seen, labels)
     a, b = (
         np.array(
-            [[run[image] for image in labels] for (arm, _), run in runs.items() if arm == name]
+            [
+                [seen[image] == label for image, label in labels.items()]
+                for (arm, _), seen in runs.items()
+                if arm == name
+            ]
         )
         for name in names
     )
     return verdict(a, b, margin, names=names)
+
+
+def _class(text: str) -> str:
+    """A class as it is compared: 7.0 and 07, which spreadsheets make of it, are 7."""
+    try:
+        return str(int(float(text))) if float(text).is_integer() else text
+    except (ValueError, OverflowError):
+        return text
+
+
+def _check_convention(run: str, predictions: Mapping[str, str], labels: Mapping[str, str]) -> None:
+    """Raise ValueError where the predictions are in other names, or in another order, than labels.
+
+    Such a run is wrong on nearly all images, and would lose against one that is no better. In
+    another order: renamed as half of the images suggest, they are right far more often on the rest.
+    """
+    if set(labels.values()).isdisjoint(predictions.values()):
+        label, prediction = next(iter(labels.values())), next(iter(predictions.values()))
+        raise ValueError(
+            f"{run}: none of its predictions is among the labels (the first are {prediction!r} and "
+            f"{label!r}); give both in the same names or numbers"
+        )
+    right = sum(predictions[image] == label for image, label in labels.items())
+    images, renamed = list(labels), 0
+    np.random.default_rng(0).shuffle(images)  # rows may come class by class, or in turn
+    for half in (0, 1):
+        meant: dict[str, Counter[str]] = defaultdict(Counter)
+        for image in images[half::2]:
+            meant[predictions[image]][labels[image]] += 1
+        names = {name: counts.most_common(1)[0][0] for name, counts in meant.items()}
+        renamed += sum(names.get(predictions[at]) == labels[at] for at in images[1 - half :: 2])
+    if renamed > 2 * right and renamed - right > SURE * math.sqrt(right + renamed):
+        now, then = next((old, new) for old, new in names.items() if old != new)
+        raise ValueError(
+            f"{run} has {right:,} of {len(labels):,} images right, and {renamed:,} if its classes "
+            f"are renamed ({now} is {then}, ...): predictions and labels are in different orders"
+        )
 
 
 def _by_run(
@@ -105,7 +151,10 @@ def _by_run(
         accuracy[run] = _number(where, "accuracy", row["accuracy"])
         if not 0 <= accuracy[run] <= 100:
             raise ValueError(f"{where}: accuracy is {accuracy[run]:g}; it is in percent, 0 to 100")
-        counts.add(int(_number(where, "n", row["n"])))
+        n = _number(where, "n", row["n"])
+        if not n.is_integer():
+            raise ValueError(f"{where}: n is {n:g}; it is a number of images")
+        counts.add(int(n))
     if len(counts) > 1 or min(counts) < 2:
         said = ", ".join(f"{n:,}" for n in sorted(counts))
         raise ValueError(f"n is {said}; all runs see the same images, 2 or more")
@@ -115,6 +164,12 @@ def _by_run(
             "times 100"
         )
     a, b = (np.array([v for (arm, _), v in accuracy.items() if arm == name]) for name in names)
+    for name, arm in zip(names, (a, b), strict=True):
+        if arm.min() <= 1 and arm.max() > SHARE:
+            raise ValueError(
+                f"{name} has runs of {arm.min():g} % and {arm.max():g} %; a share of 0..1 is given "
+                "times 100, and a run that diverged is left out and named"
+            )
     return _coarse(a, b, counts.pop(), margin, names)
 
 

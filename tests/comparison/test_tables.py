@@ -13,6 +13,7 @@ import pytest
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison.tables import BY_IMAGE, BY_RUN, judge_tables
 from imagenet_tools.comparison.verdicts import verdict
+from imagenet_tools.errors import DamagedData
 
 N = 400
 
@@ -90,6 +91,22 @@ def test_rows_by_run_are_judged_with_more_care(
         (BY_IMAGE, [("x", 1, "i", 0, 0), ("y", 1, "i", 1, 0)], "line 3: the label of i is 1"),
         (BY_IMAGE, [("x", 1, "i", 0, 0), ("x", 1, "i", 0, 0), ("y", 1, "i", 0, 0)], "has i twice"),
         (BY_IMAGE, [("x", 1, "i", 0, ""), ("y", 1, "i", 0, 0)], "line 2: prediction is empty"),
+        (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 9.5)], "line 3: n is 9.5; it is a number of"),
+        (
+            BY_RUN,
+            [(arm, seed, 70 if seed else 0.71, 9) for arm in "xy" for seed in (0, 1)],
+            "x has runs of 0.71 % and 70 %; a share of 0..1 is given times 100",
+        ),
+        (
+            BY_IMAGE,
+            [(arm, 1, i, "Cat", "cat") for arm in "xy" for i in range(60)],
+            "x seed 1: none of its predictions is among the labels .* 'cat' and 'Cat'",
+        ),
+        (
+            BY_IMAGE,
+            [(arm, 1, i, i % 7 + 1, i % 7 + (arm == "x")) for arm in "xy" for i in range(60)],
+            r"y seed 1 has 0 of 60 images right, and 60 if its classes are renamed \(\d is \d, ",
+        ),
     ],
 )
 def test_what_a_table_lacks_is_said(
@@ -97,6 +114,38 @@ def test_what_a_table_lacks_is_said(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         judge_tables([table(tmp_path / "runs.csv", columns, rows)])
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "encoding", "end"),
+    [
+        (",", "utf-8", "\n"),
+        (";", "utf-8-sig", "\r\n"),
+        ("\t", "utf-16", "\r"),
+        (" , ", "utf-8", "\n"),
+    ],
+)
+def test_a_table_as_spreadsheets_write_it(
+    tmp_path: Path, delimiter: str, encoding: str, end: str
+) -> None:
+    """Capitals and spaces in its header, whole numbers as floats."""
+    rows: list[list[object]] = [["Arm", "Seed", "Image", "Label", "Prediction"]]
+    rows += [
+        [arm, seed, at, float(at % 7), at % 7 if right else 9]
+        for arm, one in (("x", runs(0.7)), ("y", runs(0.4, start=1)))
+        for seed, run in enumerate(one)
+        for at, right in enumerate(run)
+    ]
+    lines = (delimiter.join(map(str, row)) + end for row in rows)
+    (tmp_path / "runs.csv").write_text("".join(lines), encoding=encoding, newline="")
+    expected = verdict(runs(0.7), runs(0.4, start=1), names=("x", "y"))
+    assert judge_tables([tmp_path / "runs.csv"]) == expected
+
+
+def test_what_is_no_text_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_bytes(b"arm,seed,accuracy,n\n\xff\xfe\x00")
+    with pytest.raises(DamagedData, match="runs.csv is no readable text"):
+        judge_tables([tmp_path / "runs.csv"])
 
 
 def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:

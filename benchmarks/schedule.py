@@ -5,7 +5,8 @@
 Carries out docs/plans/schedule.yaml, in its order: trains what is not finished (a run goes on from
 its last checkpoint), evaluates each run under its own path and under the other arm's, and training
 images beside, and prints the tables of docs/why/findings.md in Markdown. --epochs takes some of the
-schedules alone, --report trains nothing. A schedule is reported when its six runs are whole.
+schedules alone, --report trains nothing, --figure draws them. A schedule is reported when its six
+runs are whole.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scipy import stats
 import imagenet_tools
 from imagenet_tools import registry
 from imagenet_tools.comparison import files
+from imagenet_tools.comparison.report import drawing
 from imagenet_tools.comparison.verdicts import Verdict
 from imagenet_tools.evaluation import evaluate, trained_net
 from imagenet_tools.pipelines.crosses import evaluated_under
@@ -173,12 +175,38 @@ def footing(schedules: Sequence[Schedule], arms: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def draw(schedules: Sequence[Schedule], arms: Sequence[str], path: Path) -> None:
+    """The gap with its interval and its seeds; below it accuracy on validation and training."""
+    figure, (gaps, accuracies) = drawing.new(6, 5, panels=2)
+    epochs = [one.epochs for one in schedules]
+    gaps.axhline(0, color="#000000", linewidth=0.8)
+    for one in schedules:
+        gaps.plot([one.epochs] * 2, one.verdict.interval, color="#555555", linewidth=2)
+        gaps.plot(one.epochs, one.verdict.difference, "D", color="#555555", markersize=7)
+        seeds = zip(*(one.figures[arm] for arm in arms), strict=True)
+        each = [a[arms[0]]["top1"] - b[arms[1]]["top1"] for a, b in seeds]
+        gaps.plot([one.epochs * 1.03] * len(each), each, "o", color="#999999", markersize=4)
+    gaps.set_ylabel(f"{arms[0]} less {arms[1]}, points")
+    for arm, colour in zip(arms, drawing.COLOURS, strict=False):
+        for name, style in ((arm, "o-"), (TRAINING, "o:")):
+            means = [np.mean([run[name]["top1"] for run in one.figures[arm]]) for one in schedules]
+            text = f"{arm}, {TRAINING if name == TRAINING else 'validation'}"
+            accuracies.plot(epochs, means, style, color=colour, label=text)
+    accuracies.set_xscale("log", base=2)
+    accuracies.set_xticks(epochs, [str(number) for number in epochs])
+    accuracies.set_xlabel("epochs")
+    accuracies.set_ylabel("top-1, %")
+    accuracies.legend(frameon=False, fontsize="small")
+    drawing.png(figure, path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--data", required=True, help="records of Imagenette")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--epochs", type=int, nargs="+", help="these schedules alone")
     parser.add_argument("--report", action="store_true", help="train nothing")
+    parser.add_argument("--figure", type=Path, help="a PNG of the gap and the accuracies")
     chosen = parser.parse_args()
     plan = yaml.safe_load(PLAN.read_text())
     arms = plan["arms"][:2]
@@ -191,6 +219,8 @@ def main() -> None:
             schedules.append(judge(declared, chosen.data, arms))
     schedules.sort(key=lambda one: one.epochs)
     print(f"{table(schedules, arms)}\n\n{footing(schedules, arms)}")
+    if chosen.figure:
+        draw(schedules, arms, chosen.figure)
     for one in schedules:
         print(f"\n{one.epochs} epochs: {one.verdict.sentence}")
     if len(schedules) > 1:

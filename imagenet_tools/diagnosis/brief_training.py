@@ -93,7 +93,9 @@ class _Session:
         self.slots = {
             name: variable.numpy() for name, variable in self.trainer.optimizer.slots.items()
         }
-        self._outputs = tf.function(self.net.activations, autograph=False)
+        # Concrete: of graphs called for the first time, net after net, TensorFlow would warn.
+        graph = tf.function(self.net.activations, autograph=False)
+        self._outputs = graph.get_concrete_function(tf.constant(images[:BATCH]))
         self.activations = {
             layer: float(np.sqrt(np.mean(np.square(value))))
             for layer, value in self._layers().items()

@@ -18,11 +18,12 @@ import numpy as np
 from imagenet_tools import storage
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.statistics import Difference
-from imagenet_tools.comparison.verdicts import Verdict, concluded, verdict
+from imagenet_tools.comparison.verdicts import Verdict, concluded, refuse_copies, verdict
 from imagenet_tools.raw.intake import text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
+ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of them or more
 SURE = 4.0  # standard deviations by which more images are right under other names
 Run = tuple[str, str]  # arm and seed
 
@@ -99,6 +100,7 @@ def _by_image(
         )
         for name in names
     )
+    refuse_copies(a, b, names, ROUNDED)
     return verdict(a, b, margin, names=names)
 
 

@@ -193,6 +193,42 @@ def test_a_result_that_was_edited_is_refused(tiny_records: Path, tmp_path: Path)
         judge(made, tmp_path)
 
 
+def test_a_run_that_was_evaluated_twice_is_one(tmp_path: Path) -> None:
+    """Without an identity, and with other roundings; two runs that differ a little more are two."""
+    a, b = (
+        [predicted(tmp_path / f"{arm}{at}", at) for at in runs]
+        for arm, runs in (("x", (1, 2)), ("y", (5, 6)))
+    )
+    found, meta = scores.read_predictions(a[0])
+    unknown = {**meta, "seed": None, "weights": None}
+    for share, same in ((1e-4, True), (0.05, False)):
+        chances = np.maximum(found.true_probability * (1 - share), 0)
+        scores.write_predictions(
+            a[1], replace(found, true_probability=chances, loss=-np.log(chances)), unknown
+        )
+        if same:
+            with pytest.raises(ValueError, match="one run .equal predictions but for rounding"):
+                judge_files(a, b)
+        else:
+            assert judge_files(a, b).seeds == (2, 2)
+
+
+def test_nets_that_guess_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    """Their chances are all near 1 / 10, and so near each other's."""
+    files = []
+    for number, name in enumerate(("x1", "x2", "y1", "y2")):
+        path = tmp_path / name
+        predicted(path, number)
+        found, meta = scores.read_predictions(path)
+        noise = np.random.default_rng(number).normal(0, 1e-4, N).astype(np.float32)
+        loss = np.float32(np.log(10)) + noise
+        scores.write_predictions(
+            path, replace(found, true_probability=np.exp(-loss), loss=loss), meta
+        )
+        files.append(path)
+    assert judge_files(files[:2], files[2:]).seeds == (2, 2)
+
+
 def test_nets_that_see_nothing_may_agree(tmp_path: Path) -> None:
     """Three nets that give every image the same answer are three runs."""
     files = []

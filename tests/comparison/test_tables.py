@@ -153,3 +153,8 @@ def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:
     rows = by_image(np.concatenate([a, a[:1]]), runs(0.5, start=1))
     with pytest.raises(ValueError, match="run 1 of old and run 4 of old get the same images right"):
         judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+    again = a[:1].copy()
+    again[0, 5] = not again[0, 5]  # evaluated twice, and one image rounded otherwise
+    rows = by_image(np.concatenate([a, again]), runs(0.5, start=1))
+    with pytest.raises(ValueError, match=r"all but 1 of 400: they are one run"):
+        judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])

@@ -66,6 +66,9 @@ class Pipeline:
     parts: Mapping[str, Part]
     universal: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
     @property
     def plain(self) -> bool:
         """True for a TF-Slim-style function: no parts, no fused path."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import pickle
 import sys
 import textwrap
 import types
@@ -144,6 +145,15 @@ def test_a_cross_takes_the_range_along_or_swaps_it() -> None:
     flat = tf.fill([50, 50, 3], tf.constant(200, tf.uint8))
     out = registry.get("inception.geometry+alexnet.colour+vgg.range").preprocess_image(flat, 8, 8)
     np.testing.assert_allclose(out[3, 3], np.subtract(200, (123.68, 116.78, 103.94)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("spec", ["alexnet:lighting=0", "inception.geometry+randaugment", "timm"])
+def test_a_pipeline_travels_and_is_a_key(spec: str) -> None:
+    """Into the workers of a loader, and as what JAX and tf.function tell graphs apart by."""
+    pipeline = registry.get(spec)
+    assert pickle.loads(pickle.dumps(pipeline)) == pipeline
+    assert {pipeline: 1}[registry.get(spec)] == 1
+    assert registry.get("alexnet") not in {pipeline}
 
 
 def test_multiply_comes_last() -> None:

@@ -117,6 +117,8 @@ def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> 
     content = rows.read(path, str(place))
     for heading in content.unused:
         seen.say(f"columns of {path.name} that are not used", heading)
+    if content.heading:
+        seen.say(f"the first line of {path.name} is taken for a heading", content.heading)
     folder = _image_folder(place, path, split, content.rows, there)
     named = [_with_ending(row, path, folder, there) for row in content.rows]
     return ListFile(path, folder, _distinct(named, path, seen), content.numbers)

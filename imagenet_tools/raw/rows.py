@@ -48,7 +48,7 @@ class Row(NamedTuple):
 class Columns(NamedTuple):
     """How the rows of a text are made: what stands between their fields (None: spaces, mostly),
     whether the first is a heading, which fields are path and label, the headings of the others,
-    how many fields there are, and all that in words."""
+    how many fields there are, and all that in words. known: the heading's words say so."""
 
     separator: str | None
     heading: bool = False
@@ -57,21 +57,25 @@ class Columns(NamedTuple):
     others: tuple[str, ...] = ()
     width: int = 2
     form: str = "path label"
+    known: bool = True
 
 
 LST = Columns("\t", path=2, label=1, width=3, form="index label path")  # MXNet's im2rec
 
 
 class Rows(NamedTuple):
-    """A list as read. numbers: its labels are numbers. unused: headings of other columns."""
+    """A list as read. numbers: its labels are numbers. unused: headings of other columns.
+    heading: its first line, where that has words that no heading is known by."""
 
     rows: list[Row]
     numbers: bool
     unused: tuple[str, ...]
+    heading: str = ""
 
 
 def read(path: Path, root: str) -> Rows:
-    """Read a list. root: the folder that no path may leave; one that begins with it is below it.
+    """Read a list. root: the folder that no path may leave; one that begins with it, or with where
+    it lies, is below it.
 
     Raises ValueError, naming file and line, for a row that is no path and label, and where some
     labels are numbers and others names.
@@ -98,7 +102,7 @@ def read(path: Path, root: str) -> Rows:
         rows.append(Row(_relative(fields[columns.path], root, where), sys.intern(label), number))
     if not rows:
         raise ValueError(f"{path} has no row")
-    return Rows(rows, numbers, columns.others)
+    return Rows(rows, numbers, columns.others, "" if columns.known else lines[0][1])
 
 
 def numbered(text: str) -> Iterator[tuple[int, str]]:
@@ -126,19 +130,22 @@ def columns_of(first: list[str], source: Path) -> Columns:
     lines = [_fields(line, separator) for line in first]
     head, data = (lines[0], lines[-1]) if lines else ([], [])
     named = [intake.by_name(one) for one in data]
-    if not (_is_heading(head, any(named)) or _is_pair(head, source)):
+    known = _is_heading(head, any(named)) or _is_pair(head, source)
+    if not known and not _is_over(head, data):
         if len(head) > 2:
             raise ValueError(
                 f"{source}, line 1: {len(head)} columns and no heading (image, label) that says "
                 "which are path and label; names with commas must stand in quotes"
             )
+        if separator and named == [None, True]:
+            return Columns(separator, path=1, label=0, form="label path")
         return Columns(separator)
     paths = [_PATHS.fullmatch(one) and not _LABELS.fullmatch(one) for one in head]
     path = _first(named, _first(paths, 0))
     words = [at != path and _LABELS.fullmatch(one) for at, one in enumerate(head)]
     label = _first(words, 0 if path == 1 else 1)
     others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
-    return Columns(separator, True, path, label, others, len(head))
+    return Columns(separator, True, path, label, others, len(head), known=known)
 
 
 def _first(values: Sequence[object], otherwise: int) -> int:
@@ -151,6 +158,14 @@ def _is_heading(fields: list[str], over_names: bool) -> bool:
         return False
     labels = any(map(_LABELS.fullmatch, fields))
     return labels and (over_names or any(map(_PATHS.fullmatch, fields)))
+
+
+def _is_over(head: list[str], data: list[str]) -> bool:
+    """True for two words that name no image and no number, above an image and its label; a mark
+    before them (`# path label`) is one of them."""
+    if len(head) != 2 or len(data) != 2 or sum(map(bool, map(intake.by_name, data))) != 1:
+        return False
+    return not any("/" in one or intake.by_name(one) or NUMBER.fullmatch(one) for one in head)
 
 
 def _is_pair(fields: list[str], source: Path) -> bool:
@@ -198,11 +213,15 @@ def _relative(name: str, root: str, where: str) -> str:
     if not name or len(name) > LONGEST or _CONTROL.search(name):
         raise ValueError(f"{where}: {intake.printable(name[:80])!r} is no file's name")
     path = name.replace("\\", "/")
-    if path.startswith(f"{root}/"):
-        path = path[len(root) + 1 :]
-    if os.path.isabs(path) or ".." in path.split("/"):
-        raise ValueError(f"{where}: {intake.printable(name)} leads out of the data set")
-    return posixpath.normpath(path)
+    for start in dict.fromkeys((root, os.path.abspath(root), os.path.realpath(root))):
+        path = path.removeprefix(f"{start}/")
+    path = posixpath.normpath(path)
+    if os.path.isabs(path) or f"{path}/".startswith("../"):
+        raise ValueError(
+            f"{where}: {intake.printable(name)} leads out of the data set; paths are read as they "
+            f"are below {root}"
+        )
+    return path
 
 
 def _is_no_label(label: str) -> bool:

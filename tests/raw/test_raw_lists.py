@@ -107,14 +107,44 @@ def test_synsets_of_validation_images_are_checked(tmp_path: Path) -> None:
         ("label,image\nemu,im/a b.jpg\nemu,im/c.jpg\n", ["emu"]),
         ("{place}/im/a b.jpg emu\n.//im/./c.jpg emu\n", ["emu"]),
         ("im\\a b.jpg\temu\nim\\c.jpg\temu\n", ["emu"]),
+        ("emu,im/a b.jpg\nowl,im/c.jpg\n", ["emu", "owl"]),
+        ("emu,im/x/../a b.jpg\nemu,im/c.jpg\n", ["emu"]),
     ],
-    ids=["spaces", "quotes", "label-first", "absolute", "backslashes"],
+    ids=["spaces", "quotes", "label-first", "absolute", "backslashes", "no-heading", "way-back"],
 )
 def test_rows_of_other_forms(text: str, wanted: list[str], tmp_path: Path) -> None:
     text = text.replace("{place}", str(tmp_path))
     found = listed(tmp_path, text, ("im/a b.jpg", "im/c.jpg"), "train.txt")
     assert [one.key for one in found.classes] == wanted
     assert sorted(classes_of(found)) == ["a b.jpg", "c.jpg"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_relative_folder_holds_the_absolute_paths_below_it(
+    link: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "data" / "im" / "a.jpg", jpeg(1))
+    put(tmp_path / "data" / "train.txt", f"{tmp_path}/data/im/a.jpg emu\n")
+    (tmp_path / "linked").symlink_to("data")
+    monkeypatch.chdir(tmp_path)
+    assert classes_of(raw.detect("linked" if link else "data")) == {"a.jpg": "emu"}
+
+
+@pytest.mark.parametrize("heading", ["photo;kind", "kind;photo", "# photo;kind"])
+def test_a_heading_of_any_words_is_no_row(heading: str, tmp_path: Path) -> None:
+    rows = ("im/a.jpg;emu", "im/b.jpg;owl")
+    if heading == "kind;photo":
+        rows = tuple(";".join(reversed(row.split(";"))) for row in rows)
+    text = "\n".join((heading, *rows))
+    found = listed(tmp_path, text, ("im/a.jpg", "im/b.jpg"), "train.csv")
+    assert classes_of(found) == {"a.jpg": "emu", "b.jpg": "owl"}
+    assert [one.key for one in found.classes] == ["emu", "owl"]
+    assert f"the first line of train.csv is taken for a heading: 1 ({heading})" in found.description
+
+
+def test_a_comment_above_numbers_is_a_heading(tmp_path: Path) -> None:
+    found = listed(tmp_path, "# my list\nim/a.jpg 0\n", ("im/a.jpg",), "train.txt")
+    assert found.splits["train"].labels.tolist() == [1]
 
 
 def test_a_row_given_twice_is_counted(tmp_path: Path) -> None:

@@ -278,3 +278,8 @@ def test_an_image_longer_than_a_jpeg_can_be_is_damage() -> None:
     with pytest.raises(ValueError, match="70000 x 9: a side of a JPEG has at most 65,500"):
         prepare(long, Settings())
     assert prepare(long, Settings(store="raw")).facts.width == 70_000
+
+
+def test_what_is_said_of_an_unreadable_image_is_the_same_each_time() -> None:
+    """It stands in a manifest, which is the same for the same images."""
+    assert images.inspect(b"GIF89a" + bytes(10)).problem == "its GIF header is unreadable"

@@ -82,12 +82,14 @@ def _png_problem(data: bytes) -> str | None:
 
 def _by_pillow(data: bytes, name: str) -> ImageFacts:
     """The size of a rarer format, from Pillow's reading of the header."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data), formats=(name,)) as image:
             width, height = image.size
             grey = image.mode in ("1", "L", "LA", "I", "I;16", "F")
+    except UnidentifiedImageError:  # whose text has the address of the buffer
+        return ImageFacts(name, problem=f"its {name} header is unreadable")
     except Exception as error:
         return ImageFacts(name, problem=f"its {name} header is unreadable ({error})")
     channels, colorspace = (1, "gray") if grey else (3, "RGB")

@@ -17,7 +17,7 @@ from pathlib import Path
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import intake, validation
+from imagenet_tools.raw import intake, remedies, validation
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
 from imagenet_tools.raw.tar_index import TarIndex
 
@@ -89,6 +89,7 @@ def detect(
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
+        f"{remedies.remedy(place)}"
     )
 
 

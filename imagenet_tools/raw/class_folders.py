@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
-from imagenet_tools.raw import boxes, class_tars, classes, intake, listing, validation
+from imagenet_tools.raw import (
+    boxes,
+    class_checks,
+    class_tars,
+    classes,
+    intake,
+    listing,
+    remedies,
+    validation,
+)
 from imagenet_tools.raw.index import (
     SPLITS,
     Entry,
@@ -51,7 +60,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     for split, folder in folders.items():
         sorted_parts[split], inside[split] = _listed(folder, split, inside[split], options, seen)
     for split, folder in folders.items():
-        _refuse_nested(folder, inside[split].folders)
+        class_checks.refuse_nested(folder, inside[split].folders)
+        class_checks.refuse_images(folder, _present(*sorted_parts[split]))
     numbering = _choose(root, sorted_parts, options, inside, seen)
     splits, refused = {}, dict[str, str]()
     for split, folder in folders.items():
@@ -62,6 +72,9 @@ def find(place: Path, options: Options) -> RawSet | None:
             if not splits:
                 raise
             refused[split] = str(error)
+    class_checks.say_linked(folders, seen)
+    if numbering.convention != imagenet.IMAGENET_CONVENTION:
+        class_checks.compare(splits, seen)
     used = {folder.name for folder in folders.values()}
     listing.above(root, place, seen)
     listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen, place)
@@ -153,7 +166,7 @@ def _choose(
             outside.leave_all((reason, f"{split}/{name}") for reason, name in one.left_out)
             outside.leave_all((intake.OUTSIDE, f"{split}/{name}") for name in one.images)
         notes = "; ".join([f"{root}: {classes.NO_CLASS}", *outside.notes()])
-        raise ValueError(notes)
+        raise ValueError(f"{notes}{remedies.remedy(root)}")
     return classes.choose(present, options.labels, seen, words)
 
 
@@ -188,17 +201,6 @@ def _root(place: Path) -> Path | None:
 def _only_folder(place: Path) -> list[str]:
     names = listing.entries(place).folders
     return names if len(names) == 1 else []
-
-
-def _refuse_nested(folder: Path, names: list[str]) -> None:
-    """Refuse train/train: what was unpacked into a folder of its own name has no classes there."""
-    if len(names) != 1 or names[0].lower() not in sum(listing.SPLIT_FOLDERS.values(), ()):
-        return
-    if not listing.entries(folder / names[0]).images:
-        raise ValueError(
-            f"{folder} holds the folder {names[0]} alone, and no image lies directly in that: "
-            f"unpacked into a folder of its own name? Move what is in {folder / names[0]} up"
-        )
 
 
 def _refuse_other_classes(folder: Path, numbering: classes.Numbering) -> None:
@@ -239,6 +241,8 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         tars = class_tars.among(inside, names)
         if not names and not tars:
             continue
+        if not tars:
+            class_checks.refuse_splits(root, names)
         if len(names) == 1 and not tars and names[0] not in imagenet.label_of():
             raise ValueError(
                 f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "

@@ -26,7 +26,8 @@ IMAGE_NAMES = (
 OTHER_NAMES = (
     *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".md", ".html", ".yaml", ".yml", ".log"),
     *(".py", ".sh", ".mat", ".npy", ".npz", ".pkl", ".pdf", ".parquet", ".tfrecord", ".db", ".ini"),
-    *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".md5", ".sha256", ".part"),
+    *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".md5", ".sha256"),
+    *(".part", ".partial", ".crdownload", ".aria2", ".tmp", ".bak", "~"),
 )
 # Folders that systems and tools leave behind.
 JUNK = frozenset(("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir"))

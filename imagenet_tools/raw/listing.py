@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,12 @@ from imagenet_tools.raw.index import Entry
 from imagenet_tools.raw.intake import Intake
 
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("val", "validation", "valid")}
+# train2017, cars_test, val_256, testing: of a folder of images that are of no class yet.
+SPLIT_NAME = re.compile(
+    r"(?:.*[_. -])?(train|val|test|dev)(?:ing|id|idation)?"
+    r"(?:[_. -]?(?:set|images|large|small|\d.*))?",
+    re.IGNORECASE,
+)
 
 
 class Listed(NamedTuple):

@@ -27,6 +27,7 @@ NAMES = {  # a file's name -> whether it is an image's; None where the content t
     **{"a.jpg": True, "b.JPEG": True, "c.jfif": True, "d.Png": True},
     **{"e": None, "f.jpg.1": None, "g.ppm": None, "h.dat": None},
     **{"i.txt": False, "Thumbs.db": False, ".DS_Store": False, "._a.jpg": False},
+    **{"j.jpg.crdownload": False, "k.jpg~": False, "l.jpg.part": False},
 }
 FILES = st.tuples(
     st.sampled_from(CLASSES),

@@ -1,0 +1,68 @@
+"""Class folders that cannot be meant: splits and folders of all images that pass for classes, and
+splits that have no class in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagenet_tools.raw import listing
+from imagenet_tools.raw.index import SPLITS, RawSplit
+from imagenet_tools.raw.intake import Intake
+
+ALL_IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
+LISTED = "list them in train.csv and val.csv in {}, a path and a label in a row"
+
+
+def refuse_nested(folder: Path, names: list[str]) -> None:
+    """Refuse train/train: what was unpacked into a folder of its own name has no classes there."""
+    if len(names) != 1 or names[0].lower() not in sum(listing.SPLIT_FOLDERS.values(), ()):
+        return
+    if not listing.entries(folder / names[0]).images:
+        raise ValueError(
+            f"{folder} holds the folder {names[0]} alone, and no image lies directly in that: "
+            f"unpacked into a folder of its own name? Move what is in {folder / names[0]} up"
+        )
+
+
+def refuse_splits(root: Path, names: list[str]) -> None:
+    """Refuse train2017 and val2017, or cars_train and cars_test: splits, and not two classes."""
+    kinds = {match[1].lower() for name in names if (match := listing.SPLIT_NAME.fullmatch(name))}
+    if len(kinds) > 1 and all(map(listing.SPLIT_NAME.fullmatch, names)):
+        raise ValueError(
+            f"{root} holds {', '.join(names[:4])}: splits by name, of images and no classes. "
+            f"Sort the images into train/<class>/ and val/<class>/, or {LISTED.format(root)}"
+        )
+
+
+def refuse_images(folder: Path, names: list[str]) -> None:
+    """Refuse train/images as the only class: its images are of no class yet."""
+    if len(names) == 1 and names[0].lower() in ALL_IMAGES:
+        raise ValueError(
+            f"{folder} holds one folder of images, {names[0]}, which is no class by its name. Sort "
+            f"the images into {folder.name}/<class>/, or {LISTED.format(folder.parent)}"
+        )
+
+
+def say_linked(folders: dict[str, Path], seen: Intake) -> None:
+    """Say it where the folders of both splits are one."""
+    if len(folders) == 2 and len(set(map(listing.real, folders.values())) - {""}) == 1:
+        seen.say("both splits are one folder, by a link: validation has the training images")
+
+
+def compare(splits: dict[str, RawSplit], seen: Intake) -> None:
+    """Say which classes validation alone has. Raises ValueError where no class is in both."""
+    import numpy as np
+
+    if len(splits) < 2:
+        return
+    train, val = (np.unique(splits[split].labels).tolist() for split in SPLITS)
+    names = splits["train"].classes
+    if train and val and not set(train) & set(val):
+        ours, others = (names[one[0] - 1].key for one in (train, val))
+        raise ValueError(
+            f"no class of validation is one of training: {others} and {ours}, for example. Give "
+            "the same class the same folder name, or take the validation folder away and build "
+            "with --split train"
+        )
+    for label in sorted(set(val) - set(train)):
+        seen.say("classes of validation without a training image", names[label - 1].key)

@@ -1,0 +1,103 @@
+"""What to do with a folder of no known layout, by what lies in it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from imagenet_tools import storage
+from imagenet_tools.raw import intake, listing, validation
+
+ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
+# Of a file's ending: what it is, and what is read in its place.
+OTHERS = {
+    ".parquet": "Parquet is read where it is called train-*.parquet and validation-*.parquet, in "
+    "the folder itself or in data/",
+    ".arrow": "A data set that was saved as Arrow is not read; save it as parquet "
+    "(Dataset.to_parquet)",
+    ".rec": "MXNet's RecordIO is not read; give the images and the .lst beside them",
+    ".beton": "FFCV's files are not read; give the images that they were made from",
+    ".mdb": "LMDB is not read; give the images that it was made from",
+    ".cls": "WebDataset's labels are not read; write `path,label` rows into train.csv and val.csv",
+    ".jsonl": "Labels in JSON are not read; write `path,label` rows into train.csv and val.csv",
+    ".json": "Labels in JSON are not read; write `path,label` rows into train.csv and val.csv",
+    ".mat": "Labels in .mat files are not read; write `path,label` rows into train.csv and val.csv",
+    ".csv": "A list of `path,label` rows is read where it is called train.csv or val.csv and lies "
+    "beside train/ and val/",
+}
+MOST_FOLDERS, MOST_ENTRIES, DEPTH = 200, 1000, 4  # of what is looked at
+
+
+class _Inside(NamedTuple):
+    folders: list[str]
+    files: list[str]
+
+
+def remedy(place: Path) -> str:
+    """What to do about it, as the end of an error message; "" where nothing is known."""
+    told = "" if storage.is_remote(place) else _told(place)
+    return f". {told}" if told else ""
+
+
+def _told(place: Path) -> str:
+    walked = _walk(place) if place.is_dir() else {place.parent: _Inside([], [place.name])}
+    if likely := _with_classes(walked):
+        others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
+        return f"{likely[0]}{others} has class folders: give that path"
+    top = next(iter(walked.values())).files
+    files = [name for inside in walked.values() for name in inside.files]
+    if any("\\" in name and intake.by_name(name) for name in files):
+        return "Names with \\ are folders of Windows: unpack the archive with what reads them so"
+    if archive := next((name for name in top if name.lower().endswith(ARCHIVES)), None):
+        return f"Unpack {archive}, and give the folder that comes out"
+    endings = {os.path.splitext(name)[1].lower() for name in files}
+    if told := next((text for ending, text in OTHERS.items() if ending in endings), None):
+        return told
+    if any(map(validation.known_label, files)):
+        return "Put ImageNet's validation images into a folder val/"
+    loose = any(map(intake.by_name, files))
+    return "Sort the images into folders, train/<class>/ and val/<class>/" if loose else ""
+
+
+def _walk(place: Path) -> dict[Path, _Inside]:
+    """The folders from the top down and what lies in them; not all of many."""
+    walked, level = {}, [place]
+    for _ in range(DEPTH + 1):
+        below = []
+        for folder in level[:MOST_FOLDERS]:
+            walked[folder] = inside = _inside(folder)
+            below += [folder / name for name in inside.folders]
+        level = below
+    return walked
+
+
+def _inside(folder: Path) -> _Inside:
+    try:
+        with os.scandir(folder) as entries:
+            some = [
+                e for e in itertools.islice(entries, MOST_ENTRIES) if not intake.is_junk(e.name)
+            ]
+    except OSError:
+        return _Inside([], [])
+    folders = sorted(e.name for e in some if e.is_dir(follow_symlinks=False))
+    return _Inside(folders, sorted(e.name for e in some if e.is_file()))
+
+
+def _with_classes(walked: dict[Path, _Inside]) -> list[Path]:
+    """The outermost folders below the first that hold class folders, in split folders or not."""
+    splits = sum(listing.SPLIT_FOLDERS.values(), ())
+    classes = [folder for folder in walked if _is_sorted(folder, walked)]
+    roots = {one.parent if one.name.lower() in splits else one: None for one in classes}
+    place = next(iter(walked))
+    return [one for one in roots if one != place and not roots.keys() & set(one.parents)]
+
+
+def _is_sorted(folder: Path, walked: dict[Path, _Inside]) -> bool:
+    """True for a folder in which two folders or more hold images, which are no splits by their
+    names, and none lies beside them."""
+    names = [one for one in walked[folder].folders if not listing.SPLIT_NAME.fullmatch(one)]
+    inside = [walked.get(folder / name, _Inside([], [])) for name in names]
+    filled = [one for one in inside if any(map(intake.by_name, one.files))]
+    return len(filled) > 1 and not any(map(intake.by_name, walked[folder].files))

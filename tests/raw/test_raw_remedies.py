@@ -1,0 +1,117 @@
+"""What is no layout, or only passes for one, is refused with what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_layouts import SYNSETS, jpeg, tar
+
+from imagenet_tools import raw
+
+
+def put(place: Path, *names: str) -> None:
+    for name in names:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(jpeg(1) if name.endswith((".jpg", ".JPEG")) else b"{}")
+
+
+def tree(place: Path, *folders: str, classes: tuple[str, ...] = ("ant", "bee")) -> None:
+    put(place, *(f"{folder}/{name}/{name}.jpg" for folder in folders for name in classes))
+
+
+@pytest.mark.parametrize(
+    ("folders", "also", "wanted"),
+    [
+        (("a/b/train", "a/b/val"), "", "{0}/a/b has class folders: give that path"),
+        (("images",), "mappings/x.json", "{0}/images has class folders: give that path"),
+        (("noise/1", "noise/2"), "", "{0}/noise/1 (or {0}/noise/2) has class folders"),
+    ],
+)
+def test_class_folders_below_are_pointed_at(
+    folders: tuple[str, ...], also: str, wanted: str, tmp_path: Path
+) -> None:
+    tree(tmp_path, *folders)
+    put(tmp_path, *filter(None, [also]))
+    with pytest.raises(ValueError, match="no known layout") as refused:
+        raw.detect(tmp_path)
+    assert wanted.format(tmp_path) in str(refused.value)
+    followed = str(refused.value).rsplit("Found: ", 1)[1].split(". ", 1)[1].split(" has ")[0]
+    assert raw.detect(followed.split(" (or ")[0]).num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["imagenette2.tgz"], "Unpack imagenette2.tgz, and give the folder that comes out"),
+        (["data/x-00000.parquet", "y.md"], "Parquet is read where it is called train-*.parquet"),
+        (["train/x.arrow"], "saved as Arrow is not read; save it as parquet"),
+        (["a.jpg", "a.json"], "Labels in JSON are not read; write `path,label` rows into"),
+        (["train/a.jpg", "train/metadata.csv"], "is called train.csv or val.csv"),
+        (["a.jpg", "b.jpg"], "Sort the images into folders, train/<class>/ and val/<class>/"),
+        (["train/cat.0.jpg"], "Sort the images into folders, train/<class>/ and val/<class>/"),
+        (["ILSVRC2012_val_00000293.JPEG"], "Put ImageNet's validation images into a folder val/"),
+        (["train\\\\cat\\\\a.jpg"], "unpack the archive with what reads them so"),
+        (["a.jpg", "a.cls"], "WebDataset's labels are not read"),
+    ],
+)
+def test_what_is_not_read_says_what_is(names: list[str], wanted: str, tmp_path: Path) -> None:
+    put(tmp_path, *names)
+    with pytest.raises(ValueError, match=r"Found: |no class folder") as refused:
+        raw.detect(tmp_path)
+    assert wanted in str(refused.value)
+
+
+def test_a_file_that_is_an_archive_says_to_unpack_it(tmp_path: Path) -> None:
+    (tmp_path / "pets.tar").write_bytes(tar({"cat/a.jpg": jpeg(1)}))
+    with pytest.raises(ValueError, match=r"Unpack pets\.tar, and give the folder"):
+        raw.detect(tmp_path / "pets.tar")
+
+
+@pytest.mark.parametrize(
+    "names", [("train2017", "val2017"), ("cars_train", "cars_test"), ("training", "testing")]
+)
+def test_splits_without_classes_are_no_classes(names: tuple[str, ...], tmp_path: Path) -> None:
+    put(tmp_path, *(f"{name}/{name}.jpg" for name in names))
+    with pytest.raises(ValueError, match="splits by name, of images and no classes"):
+        raw.detect(tmp_path)
+    rows = [f"{name}/{name}.jpg,{at}\n" for at, name in enumerate(names)]
+    (tmp_path / "train.csv").write_text("".join(rows))
+    assert raw.detect(tmp_path).splits["train"].labels.tolist() == [1, 2]
+
+
+def test_classes_with_the_names_of_one_split_stay_classes(tmp_path: Path) -> None:
+    put(tmp_path, "bullet_train/a.jpg", "freight_train/b.jpg")
+    assert [one.key for one in raw.detect(tmp_path).classes] == ["bullet_train", "freight_train"]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_folder_of_all_images_is_no_class(split: str, tmp_path: Path) -> None:
+    """Tiny ImageNet without its wnids.txt, and detection data sets."""
+    tree(tmp_path, "train", "val", classes=SYNSETS[:2])
+    for path in sorted((tmp_path / split).rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    put(tmp_path, f"{split}/images/a.jpg")
+    with pytest.raises(ValueError, match=f"{split} holds one folder of images, images, which is"):
+        raw.detect(tmp_path)
+
+
+def test_classes_that_validation_alone_has_are_said(tmp_path: Path) -> None:
+    tree(tmp_path, "train")
+    tree(tmp_path, "val", classes=("bee", "cow"))
+    found = raw.detect(tmp_path)
+    assert "classes of validation without a training image: 1 (cow)" in found.description
+    assert found.splits["validation"].labels.tolist() == [2, 3]
+
+
+def test_splits_without_a_class_in_common_are_refused(tmp_path: Path) -> None:
+    tree(tmp_path, "train")
+    tree(tmp_path, "val", classes=("0", "1"))
+    with pytest.raises(ValueError, match="no class of validation is one of training: 0 and ant"):
+        raw.detect(tmp_path)
+
+
+def test_one_folder_for_both_splits_is_said(tmp_path: Path) -> None:
+    tree(tmp_path, "train")
+    (tmp_path / "val").symlink_to("train")
+    assert "validation has the training images" in raw.detect(tmp_path).description

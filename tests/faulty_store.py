@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "mangle":
             at = len(body) // 2
             body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-        origin = http.client.HTTPConnection("127.0.0.1", proxy.origin, timeout=30)
+        origin = http.client.HTTPConnection("127.0.0.1", proxy.origin, timeout=600)
         origin.request(self.command, self.path, body or None, headers)
         answer = origin.getresponse()
         content = answer.read()

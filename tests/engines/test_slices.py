@@ -65,7 +65,7 @@ def test_slices_at_the_same_time(images: Path, whole: dict[str, bytes], tmp_path
     command += ["--out", str(tmp_path), "--workers", "1", "--index", "dali"]
     command += ["--train-shards", "5", "--validation-shards", "2", "--shard-slice"]
     tasks = [subprocess.Popen([*command, f"{number}/4"]) for number in range(4)]
-    assert [task.wait(60) for task in tasks] == [0, 0, 0, 0]
+    assert [task.wait(600) for task in tasks] == [0, 0, 0, 0]
     records.finalize(tmp_path)
     assert contents(tmp_path) == whole
 

@@ -464,7 +464,7 @@ def test_killed_in_the_midst_of_uploads_and_resumed(
     server.fault = slowly
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, start_new_session=True, **quiet)
-    assert reached.wait(30)
+    assert reached.wait(600)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     time.sleep(0.3)  # what the server had begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
 
 import pytest
+import warm_python as warm_python_file
 from click.testing import CliRunner
 
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
@@ -40,6 +42,30 @@ def server() -> Iterator[Proxy]:
 
     with store() as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A program that is a Python with TensorFlow loaded; see warm_python.py."""
+    if not hasattr(os, "pidfd_open"):  # of Linux alone
+        yield sys.executable
+        return
+    folder = tmp_path_factory.mktemp("warm")
+    command = [sys.executable, warm_python_file.__file__, str(folder)]
+    with (
+        open(folder / "log", "wb") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as server,
+    ):
+        assert server.stdout and server.stdout.readline() == b"ready\n"
+        yield str(folder / "python")
+
+
+@pytest.fixture
+def warm(warm_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this test starts by sys.executable is a fork of a Python that has TensorFlow loaded."""
+    monkeypatch.setattr(sys, "executable", warm_python)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from imagenet_tools.cli import main as cli_main
 
 
 def test_what_is_written_passes_its_test(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, warm: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli_main.run(["new-pipeline", "mine", "--out", str(tmp_path)]) == 0
     assert "next: imgtools check-preproc mine" in capsys.readouterr().out

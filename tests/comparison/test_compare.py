@@ -419,6 +419,7 @@ def test_a_child_stays_for_the_next_task_and_is_replaced_when_it_dies(tmp_path: 
         os.kill(last, 0)
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_used_worker_gives_what_a_fresh_one_gives(
     tiny_records: Path, tiny_net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,6 +465,7 @@ def test_unknown_names_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> N
     assert "two pipelines" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("model", ["tiny", pytest.param("alexnet_v2", marks=pytest.mark.slow)])
 def test_the_whole_job(
     model: str, tiny_records: Path, tiny_net: str, tmp_path: Path,

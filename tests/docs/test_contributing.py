@@ -70,7 +70,7 @@ LONG = (
         for title in SECTIONS
     ],
 )
-def test_an_addition_is_green(title: str, tree: Path) -> None:
+def test_an_addition_is_green(title: str, warm: None, tree: Path) -> None:
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree),

@@ -133,7 +133,7 @@ def test_keras_fits_on_every_image_once_an_epoch(tiny_records: Path) -> None:
         assert sum(batches, []) == reader.order(0, epoch).tolist()
 
 
-def test_keras_fits_on_the_batches_of_train(tiny_records: Path) -> None:
+def test_keras_fits_on_the_batches_of_train(warm: None, tiny_records: Path) -> None:
     name = "TensorFlow, and Keras on it"
     needs(*NEEDS[name])
     finite = "import math; assert all(map(math.isfinite, history.history['loss']))"
@@ -144,7 +144,7 @@ def test_keras_fits_on_the_batches_of_train(tiny_records: Path) -> None:
     assert said[0] == f"(8, 64, 64, 3) {labels} {first[0].key}"
 
 
-def test_a_pipeline_alone(tmp_path: Path) -> None:
+def test_a_pipeline_alone(warm: None, tmp_path: Path) -> None:
     name = "A pipeline alone"
     needs(*NEEDS[name])
     (tmp_path / "cat.jpg").write_bytes(synthetic.picture("disc-striped", "validation", 3))
@@ -163,7 +163,7 @@ np.testing.assert_allclose(exported.serve(batch), wanted, atol=1e-6)
 """
 
 
-def test_a_pipeline_inside_a_keras_model(tmp_path: Path) -> None:
+def test_a_pipeline_inside_a_keras_model(warm: None, tmp_path: Path) -> None:
     name = "A pipeline inside a Keras model"
     needs(*NEEDS[name])
     run("\n".join(["import numpy as np", *sections()[name], KERAS]), tmp_path)

@@ -17,6 +17,8 @@ from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.slim import checkout, patching
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 FACTORY = """
 from preprocessing import mean_preprocessing
 

@@ -64,7 +64,7 @@ def finish(*processes: subprocess.Popen) -> None:
         assert process.returncode == 0, output[-3000:]
 
 
-def test_two_logical_devices(tiny_records: Path, tmp_path: Path) -> None:
+def test_two_logical_devices(warm: None, tiny_records: Path, tmp_path: Path) -> None:
     optimizer = "adam"  # has the most slots
     with tf.device("CPU:0"):
         train(tiny_records, tmp_path / "one", optimizer, 1)

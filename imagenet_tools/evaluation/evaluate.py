@@ -164,7 +164,13 @@ def figures(
     if len(warnings) == len(loaded.warnings) and label_check.at_chance(
         int(np.sum(predicted.correct)), total, chance
     ):
-        warnings.append(label_check.explain(loaded, data, split, offset))
+        few = label_check.too_few(there, chance)
+        warnings.append(
+            f"accuracy is at chance, and {there} images are too few to tell whether other labels "
+            "or another pipeline would fit"
+            if few
+            else label_check.explain(loaded, data, split, offset)
+        )
     return _result(predicted, loaded, seconds, predictions, warnings)
 
 

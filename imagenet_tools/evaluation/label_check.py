@@ -36,6 +36,14 @@ def at_chance(right: int, n: int, share: float) -> bool:
     return bool(stats.binom.sf(right - 1, n, share) > 0.01)
 
 
+def too_few(n: int, share: float) -> bool:
+    """True where all of n images right would still be within what guessing does in all the tries.
+
+    share: how often a guess is right. Of 9 images and 3 classes no try can tell anything.
+    """
+    return share ** min(n, IMAGES) * len(PIPELINES) * len(OFFSETS) > LIKELY
+
+
 def explain(
     loaded: TrainedNet,
     data: str | os.PathLike[str],

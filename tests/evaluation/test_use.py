@@ -198,13 +198,26 @@ def test_nothing_that_fits_is_said_too(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_an_untrained_net_is_at_chance(tiny_records: Path, tiny_net: str, tmp_path: Path) -> None:
+def test_an_untrained_net_is_at_chance(
+    tiny_records: Path, tiny_net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = nets.create(tiny_net, 4, 32)
     checkpoints.write(tmp_path, 0, {name: v.numpy() for name, v in net.variables.items()})
-    result = evaluate.evaluate(
-        tiny_records, tmp_path, preprocessing="inception", model=tiny_net, image_size=32
-    )
-    assert "accuracy is at chance, and stays there" in result.warnings[0]
+    how: dict[str, Any] = {"preprocessing": "inception", "model": tiny_net, "image_size": 32}
+    result = evaluate.evaluate(tiny_records, tmp_path, **how)
+    assert "accuracy is at chance, and 9 images are too few to tell" in result.warnings[0]
+    monkeypatch.setattr(label_check, "LIKELY", 0.01)
+    result = evaluate.evaluate(tiny_records, tmp_path, **how)
+    assert "accuracy is at chance, and stays there under 5 pipelines" in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "few"),
+    [(11, 1 / 3, True), (12, 1 / 3, False), (5, 0.1, True), (6, 0.1, False), (999, 1.0, True)],
+)
+def test_as_many_images_are_looked_at_as_can_tell(n: int, share: float, few: bool) -> None:
+    """20 tries: 20 / 3**11 is 1.1e-4 and 20 / 3**12 is 3.8e-5, for example."""
+    assert label_check.too_few(n, share) is few
 
 
 def test_the_api_is_documented_and_lazy() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -180,6 +181,20 @@ def _batches(job: _Job, run: Run, step: int) -> Iterator[Any]:
         yield from damage.each(stream, reading, part.first)
 
 
+def _scaled(job: _Job, net: nets.Net, batches: Iterator[Any]) -> Iterator[Any]:
+    """Scale the net's start by the first batch, whole on every worker; give the batches, with it.
+
+    Raises PipelineFailed where it is not finite.
+    """
+    alone = job.devices.workers == 1 and not job.recipe.image_size_start
+    stream = batches if alone else damage.each(job.reading.batches(), job.reading)
+    whole = next(stream)
+    if not np.isfinite(whole["image"]).all():
+        raise PipelineFailed(damage.not_finite(job.reading, 0, 1))
+    initialisation.lsuv(net, whole["image"])
+    return itertools.chain([whole], batches) if alone else batches
+
+
 def _refuse_growth(job: _Job, run: Run, net: nets.Net) -> None:
     """Raise ValueError where images cannot grow from the recipe's first size to the run's."""
     start = job.recipe.image_size_start
@@ -248,15 +263,12 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
     step, warnings = trainer.restore(folder)
     for problem in warnings:
         terminal.warn(f"{problem}; going on from step {step:,}")
-    reading = job.reading
+    batches = _batches(job, run, step)
     if fresh and not job.start and job.recipe.initialisation == "lsuv":
-        whole = next(damage.each(reading.batches(step), reading, step))  # on every worker
-        if not np.isfinite(whole["image"]).all():
-            raise PipelineFailed(damage.not_finite(reading, step, step + 1))
-        initialisation.lsuv(trainer.net, whole["image"])
+        batches = _scaled(job, trainer.net, batches)
     done = loop.run(
         trainer,
-        _batches(job, run, step),
+        batches,
         folder,
         step,
         saving=job.saving,
@@ -265,7 +277,7 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
         sent=sent,
     )
     if done.broken:
-        why = damage.not_finite(reading, done.since, done.step)
+        why = damage.not_finite(job.reading, done.since, done.step)
         warnings.append(symptoms.diverged(done, trainer, why))
     elif stuck := symptoms.stuck(done.loss, done.step, trainer):
         warnings.append(stuck)

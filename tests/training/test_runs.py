@@ -115,22 +115,17 @@ imagenet_tools.train(sys.argv[1], sys.argv[2], preprocessing="alexnet", recipe=r
 """
 
 
-def test_killed_and_resumed_gives_the_same_bits(trained: Path, data: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_gives_the_same_bits(
+    trained: Path, data: Path, warm_python: str, tmp_path: Path
+) -> None:
     """kill -9 as soon as the checkpoint of step 2 is named; then the same program again."""
-    command = [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        str(data),
-        str(tmp_path),
-        str(Path(__file__).parents[1]),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    program = ["-c", PROGRAM, str(data), str(tmp_path), str(Path(__file__).parents[1])]
+    with subprocess.Popen([sys.executable, *program], stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not (tmp_path / checkpoints.STATE).exists():
             time.sleep(0.005)
         process.kill()
     assert checkpoints.read(tmp_path).step in (2, 4)
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([warm_python, *program], check=True, stderr=subprocess.DEVNULL)
     once, twice = checkpoints.read(trained).tensors, checkpoints.read(tmp_path).tensors
     assert [name for name in once if not np.array_equal(once[name], twice[name])] == []
 
@@ -149,7 +144,7 @@ except OSError as error:
 """
 
 
-def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_last_checkpoint(warm: None, tmp_path: Path) -> None:
     command = [sys.executable, "-c", DISK_FULL, str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "model.ckpt-2 was not saved" in done.stdout

@@ -246,8 +246,8 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         if len(names) == 1 and not tars and names[0] not in imagenet.label_of():
             raise ValueError(
                 f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "
-                "single class, if it is one. A list of labels must be called as the layouts say; "
-                f"a class goes into train/{intake.printable(names[0])}"
+                f"single class, if it is one. A class goes into train/{intake.printable(names[0])}"
+                f"{remedies.remedy(root)}"
             )
         seen = Intake()
         (part, names), _ = _listed(root, "train", inside._replace(folders=names), options, seen)

@@ -200,7 +200,9 @@ def readable(path: Path) -> Iterator[None]:
     """Raise DamagedData, naming the file, where the block finds that it is no UTF-8 or no csv."""
     try:
         yield
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DamagedData(f"{path} is no readable text ({error}); save it as UTF-8") from error
+    except csv.Error as error:
         raise DamagedData(f"{path} is no readable text ({error})") from error
 
 

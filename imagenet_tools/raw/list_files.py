@@ -73,6 +73,15 @@ class Present:
         return {**by_stem, **{name: [name] for name in images}}
 
 
+def unread(place: Path) -> str | None:
+    """The name of a list that lies there under a usual name, and is none by its first rows."""
+    forms = [
+        form.format(name) for form in FORMS for name in sum(listing.SPLIT_FOLDERS.values(), ())
+    ]
+    there = (one for form in (*forms, *OF_NO_SPLIT) for one in sorted(place.glob(form)))
+    return next((one.name for one in there if one.is_file()), None)
+
+
 def _of_split(place: Path, split: str, there: Present) -> Path | None:
     for form in FORMS + OTHER_FORMS:
         names = [form.format(name) for name in listing.SPLIT_FOLDERS[split]]

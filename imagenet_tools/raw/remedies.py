@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imagenet_tools import storage
-from imagenet_tools.raw import intake, listing, validation
+from imagenet_tools.raw import intake, list_files, listing, validation
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 # Of a file's ending: what it is, and what is read in its place.
@@ -46,6 +46,8 @@ def _told(place: Path) -> str:
     if likely := _with_classes(walked):
         others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
         return f"{likely[0]}{others} has class folders: give that path"
+    if place.is_dir() and (unread := list_files.unread(place)):
+        return f"{unread} has no row of an image's path and a label among its first two"
     top = next(iter(walked.values())).files
     files = [name for inside in walked.values() for name in inside.files]
     if any("\\" in name and intake.by_name(name) for name in files):

@@ -32,6 +32,11 @@ _PATHS = re.compile(
     r"(?:.*[_ ])?(?:image|img|file|path|name|id|x)s?(?:[_ ]?(?:id|name|path|code))?",
     re.IGNORECASE,
 )
+# What a csv has of its images beside labels.
+_SPLIT = re.compile(r"split|subset|usage|partition|is_?(?:train|val|valid|test)", re.IGNORECASE)
+_NO_CLASS = re.compile(
+    r"text|captions?|prompt|description|title|url|width|height|size|date|md5|sha256", re.IGNORECASE
+)
 _IDS = ("id", "id_code", "image", "image_id", "imageid", "filename", "file_name", "img")
 # MXNet's labels: numbers from 0, as C writes floats.
 _WHOLE = re.compile(r"([0-9]+)\.0*", re.ASCII)
@@ -48,7 +53,8 @@ class Row(NamedTuple):
 class Columns(NamedTuple):
     """How the rows of a text are made: what stands between their fields (None: spaces, mostly),
     whether the first is a heading, which fields are path and label, the headings of the others,
-    how many fields there are, and all that in words. known: the heading's words say so."""
+    how many fields there are, and all that in words. known: the heading's words say so.
+    split: the field that says which split an image is of, -1 for none."""
 
     separator: str | None
     heading: bool = False
@@ -58,6 +64,7 @@ class Columns(NamedTuple):
     width: int = 2
     form: str = "path label"
     known: bool = True
+    split: int = -1
 
 
 LST = Columns("\t", path=2, label=1, width=3, form="index label path")  # MXNet's im2rec
@@ -77,12 +84,15 @@ def read(path: Path, root: str) -> Rows:
     """Read a list. root: the folder that no path may leave; one that begins with it, or with where
     it lies, is below it.
 
-    Raises ValueError, naming file and line, for a row that is no path and label, and where some
-    labels are numbers and others names.
+    Raises ValueError, naming file and line, for a row that is no path and label, where some labels
+    are numbers and others names, and for images of several splits.
     """
     lines = list(numbered(intake.text_of(path)))
     columns = columns_of([line for _, line in lines[:2]], path)
-    rows, numbers = list[Row](), True
+    if columns.heading:
+        _refuse_texts(lines[0][1], columns, path)
+    roots = tuple(dict.fromkeys((root, os.path.abspath(root), os.path.realpath(root))))
+    rows, numbers, splits = list[Row](), True, set[str]()
     for number, line in lines[columns.heading :]:
         where = f"{path}, line {number}"
         fields = _fields(line, columns.separator)
@@ -99,9 +109,16 @@ def read(path: Path, root: str) -> Rows:
             shown = intake.printable(line[:80])
             raise ValueError(f"{where}: {shown!r} is not `{columns.form}` with {wanted}")
         # Few labels for many rows: each is kept once.
-        rows.append(Row(_relative(fields[columns.path], root, where), sys.intern(label), number))
+        rows.append(Row(_relative(fields[columns.path], roots, where), sys.intern(label), number))
+        if columns.split >= 0:
+            splits.add(fields[columns.split])
     if not rows:
         raise ValueError(f"{path} has no row")
+    if len(splits) > 1:
+        raise ValueError(
+            f"{path} has images of several splits ({', '.join(sorted(splits)[:3])}): a list for "
+            "each (train.csv and val.csv, say) tells them apart"
+        )
     return Rows(rows, numbers, columns.others, "" if columns.known else lines[0][1])
 
 
@@ -145,7 +162,18 @@ def columns_of(first: list[str], source: Path) -> Columns:
     words = [at != path and _LABELS.fullmatch(one) for at, one in enumerate(head)]
     label = _first(words, 0 if path == 1 else 1)
     others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
-    return Columns(separator, True, path, label, others, len(head), known=known)
+    split = _first([at > 0 and _SPLIT.fullmatch(one) for at, one in enumerate(head)], -1)
+    return Columns(separator, True, path, label, others, len(head), known=known, split=split)
+
+
+def _refuse_texts(heading: str, columns: Columns, source: Path) -> None:
+    """Refuse a table whose only other column is a caption, say, and no label."""
+    called = _fields(heading, columns.separator)[columns.label]
+    if _NO_CLASS.fullmatch(called):
+        raise ValueError(
+            f"{source}, line 1: {called} is no label, by its name; a column called label, or "
+            "class, is read, and a list of something else goes under another name"
+        )
 
 
 def _first(values: Sequence[object], otherwise: int) -> int:
@@ -208,18 +236,21 @@ def _bare(field: str) -> str:
     return field[1:-1].strip() if quoted else field
 
 
-def _relative(name: str, root: str, where: str) -> str:
-    """A path as it is below the folder. Raises ValueError for one that leads out of it."""
+def _relative(name: str, roots: tuple[str, ...], where: str) -> str:
+    """A path as it is below the folder. Raises ValueError for one that leads out of it.
+
+    roots: the folder by all its names.
+    """
     if not name or len(name) > LONGEST or _CONTROL.search(name):
         raise ValueError(f"{where}: {intake.printable(name[:80])!r} is no file's name")
     path = name.replace("\\", "/")
-    for start in dict.fromkeys((root, os.path.abspath(root), os.path.realpath(root))):
+    for start in roots:
         path = path.removeprefix(f"{start}/")
     path = posixpath.normpath(path)
     if os.path.isabs(path) or f"{path}/".startswith("../"):
         raise ValueError(
             f"{where}: {intake.printable(name)} leads out of the data set; paths are read as they "
-            f"are below {root}"
+            f"are below {roots[0]}"
         )
     return path
 

@@ -137,7 +137,10 @@ def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
         raise DamagedData(_list_damaged(sorted(damaged, key=lambda note: note["key"])))
     empty = sorted(file for file, result in results.items() if result.shard is None)
     if empty:
-        raise DamagedData(f"no usable image is left for {', '.join(empty)}; use fewer shards")
+        split = empty[0].split("-")[0]
+        all_of_it = {one for one in results if one.split("-")[0] == split} <= set(empty)
+        rest = f": every {split} image is damaged" if all_of_it else "; use fewer shards"
+        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}")
 
 
 def _list_damaged(damaged: list[Note]) -> str:

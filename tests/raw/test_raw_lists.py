@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tiny_layouts import SYNSETS, VALIDATION, jpeg
 
 from imagenet_tools import labels, raw
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import RawSet
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
@@ -119,6 +120,13 @@ def test_rows_of_other_forms(text: str, wanted: list[str], tmp_path: Path) -> No
     assert sorted(classes_of(found)) == ["a b.jpg", "c.jpg"]
 
 
+def test_a_column_that_names_one_split_is_not_used(tmp_path: Path) -> None:
+    rows = "image,label,split\nim/a.jpg,ant,train\nim/b.jpg,bee,train\n"
+    found = listed(tmp_path, rows, ("im/a.jpg", "im/b.jpg"), "train.csv")
+    assert classes_of(found) == {"a.jpg": "ant", "b.jpg": "bee"}
+    assert "columns of train.csv that are not used: 1 (split)" in found.description
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_a_relative_folder_holds_the_absolute_paths_below_it(
     link: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -178,11 +186,24 @@ def test_a_row_that_cannot_be_meant_is_refused(second: str, message: str, tmp_pa
         ("im/a.jpg,ant,3\n", "train.csv, line 1: 3 columns and no heading"),
         ("image,label\nim/a.jpg,ant,3\n", "train.csv, line 2: 'im/a.jpg,ant,3' is not"),
         ('image,label\nim/a.jpg,ant\n"im/b.jpg"c,ant\n', "train.csv, line 3: .* is not"),
+        ("file_name,text\nim/a.jpg,an ant\n", "train.csv, line 1: text is no label, by its name"),
+        (
+            "image,label,split\nim/a.jpg,ant,train\nim/a.jpg,ant,valid\n",
+            r"train.csv has images of several splits \(train, valid\): a list for each",
+        ),
+        ("image,label\n", "train.csv has no row of an image's path and a label among its first"),
+        (
+            "image,label\nim/a.jpg,caf\xe9\n".encode("latin-1"),
+            "is no readable text .*save it as UTF-8",
+        ),
     ],
 )
-def test_a_csv_that_cannot_be_meant_is_refused(text: str, message: str, tmp_path: Path) -> None:
-    put(tmp_path / "val.txt", "im/a.jpg ant\n")
-    with pytest.raises(ValueError, match=message):
+def test_a_csv_that_cannot_be_meant_is_refused(
+    text: str | bytes, message: str, tmp_path: Path
+) -> None:
+    if text != "image,label\n":
+        put(tmp_path / "val.txt", "im/a.jpg ant\n")
+    with pytest.raises((ValueError, DamagedData), match=message):
         listed(tmp_path, text, ("im/a.jpg",), "train.csv")
 
 

@@ -57,6 +57,15 @@ def test_damage_is_skipped_and_listed(damaged: Path, tmp_path: Path) -> None:
     assert not records.verify(tmp_path / "out", decode=True, workers=1).problems
 
 
+def test_a_split_of_damaged_images_alone_is_said(tmp_path: Path) -> None:
+    folder = make_raw(tmp_path / "raw", train=2)
+    for path in (folder / "train").rglob("*.JPEG"):
+        path.write_bytes(b"junk")
+    settings = records.Settings(on_damaged="skip")
+    with pytest.raises(DamagedData, match="every train image is damaged"):
+        build(raw.detect(folder), tmp_path / "out", settings=settings)
+
+
 def test_damage_is_repaired_where_pixels_are_left(damaged: Path, tmp_path: Path) -> None:
     settings = records.Settings(on_damaged="repair")
     manifest = build(raw.detect(damaged), tmp_path / "out", settings=settings)

@@ -15,7 +15,7 @@ import numpy as np
 from imagenet_tools import images, labels, raw, records, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import RawImage, RawSplit
-from imagenet_tools.records import foreign
+from imagenet_tools.records import foreign, shuffle
 from imagenet_tools.records.manifest import NAME
 
 SAMPLE = 200  # images whose bytes are read, spread evenly over a split
@@ -67,7 +67,8 @@ class Facts:
 def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     """Find out what lies at `path`; a sample of images is read, nothing is written.
 
-    Raises FileNotFoundError and ValueError as raw.detect does.
+    Raises FileNotFoundError and ValueError as raw.detect does, and as a build does for two images
+    of one key.
     """
     place = storage.place(path)
     if (place / NAME).is_file():
@@ -75,6 +76,8 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     if not storage.is_remote(place) and (other := foreign.find(place)):
         return _foreign(place, other)
     raw_set = raw.detect(place, labels=labels_as)
+    for part in raw_set.splits.values():
+        shuffle.refuse_twice(part)
     started = time.perf_counter()
     splits = {
         name: _raw_split(part, raw_set.classes, raw_set.label_convention)

@@ -77,7 +77,7 @@ def plan_split(part: RawSplit, shards: int, seed: int) -> SplitPlan:
 
     hashes = key_hashes(part.keys(), seed, len(part))
     order = np.argsort(hashes, kind="stable")
-    _refuse_duplicates(part, hashes, order)
+    _refuse_twice(part, hashes, order)
     bounds = tuple(len(part) * shard // shards for shard in range(shards + 1))
     return SplitPlan(part.name, order, bounds, hashlib.sha256(hashes[order].tobytes()).hexdigest())
 
@@ -98,15 +98,27 @@ def hashes_of(keys: Iterable[str], seed: int) -> Iterator[int]:
         yield int.from_bytes(state.digest(), "big")
 
 
-def _refuse_duplicates(part: RawSplit, hashes: np.ndarray, order: np.ndarray) -> None:
+def refuse_twice(part: RawSplit) -> None:
+    """Raise ValueError where two images of a split have the same key."""
+    import numpy as np
+
+    hashes = np.fromiter(map(hash, part.keys()), np.int64, len(part))
+    _refuse_twice(part, hashes, np.argsort(hashes, kind="stable"))
+
+
+def _refuse_twice(part: RawSplit, hashes: np.ndarray, order: np.ndarray) -> None:
     import numpy as np
 
     ordered = hashes[order]
     for at in np.flatnonzero(ordered[1:] == ordered[:-1]):
         first, second = part[int(order[at])], part[int(order[at + 1])]
         if first.key == second.key:
+            where = f"{first.path} and {second.path}"
+            if first.path == second.path:
+                where = f"{first.path}, at its bytes {first.offset:,} and {second.offset:,}"
             raise ValueError(
-                f"two {part.name} images have the key {first.key}: {first.path} and {second.path}"
+                f"two {part.name} images have the key {first.key}: {where}. Keep one, or give them "
+                "different names"
             )
 
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tiny_layouts import jpeg, tar
 
 from imagenet_tools import raw, records, synthetic
 from imagenet_tools.cli import main as cli_main
@@ -137,3 +138,19 @@ def test_records_without_a_manifest_are_told(
     (out / "train-00000-of-00002").write_bytes(b"\x1f\x8b" * 50)
     assert cli_main.run(["inspect", str(out)]) == 3
     assert "is compressed by gzip" in capsys.readouterr().err
+
+
+def test_an_image_twice_in_a_tar_is_named_as_a_build_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member = tar({"ILSVRC2012_val_00000001.JPEG": jpeg(1)})
+    place = tmp_path / "ILSVRC2012_img_val.tar"
+    place.write_bytes(member + member)
+    out = str(tmp_path / "out")
+    build = ["build-tfrecords", "--raw", str(place), "--split", "validation", "--out", out]
+    for command in (["inspect", str(place)], build):
+        assert cli_main.run(command) == 2
+        assert (
+            f"have the key n01751748/ILSVRC2012_val_00000001.JPEG: {place}, at its bytes 512 and "
+            f"{len(member) + 512:,}. Keep one"
+        ) in capsys.readouterr().err

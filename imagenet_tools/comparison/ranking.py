@@ -7,7 +7,8 @@ adjustment is over more of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imagenet_tools.comparison import statistics
@@ -15,6 +16,9 @@ from imagenet_tools.comparison.results import ArmResults, Judgement
 from imagenet_tools.comparison.verdicts import FEWEST_IMAGES
 
 FEWEST_ARMS = 3  # below it the verdict says all
+# Arms, above which 2 seeds tell no pair apart: at the level of one of so many pairs the interval of
+# 2 seeds and other images errs too often, 7.6 % in all with 10 arms.
+MOST_OF_TWO_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Pair:
 class Ranking:
     """Arms by mean top-1, the best first; groups of slugs within which no pair is apart.
 
-    An arm may be in several groups, and every two that are not apart share one.
+    An arm may be in several groups, and every two that are not apart share one. best: slugs that
+    may be the best; every other arm is worse than one of them.
     """
 
     arms: tuple[ArmResults, ...]
     pairs: tuple[Pair, ...]
     groups: tuple[tuple[str, ...], ...]
+    best: tuple[str, ...]
 
     def letters(self, slug: str) -> str:
         """The groups that an arm is in: "a", "ab"."""
@@ -69,15 +75,37 @@ def ranking(judgement: Judgement) -> Ranking | None:
         statistics.difference(a.correct[a.arm.slug], b.correct[b.arm.slug], a.group)
         for a, b in twos
     ]
-    pairs = []
+    few = len(arms) > MOST_OF_TWO_SEEDS and min(len(one.seeds) for one in arms) < 3
+    pairs, alone = [], {}
     for (a, b), one, p in zip(
         twos, differences, statistics.holm([d.p for d in differences]), strict=True
     ):
-        told = p < alpha and a.pictures >= FEWEST_IMAGES
-        apart = told and not {a.arm.slug, b.arm.slug} <= guessing
-        pairs.append(Pair(a.arm.slug, b.arm.slug, one.value, one.interval(), p, apart))
-    slugs = [one.arm.slug for one in arms]
-    return Ranking(tuple(arms), tuple(pairs), groups(slugs, [one for one in pairs if one.apart]))
+        slugs = a.arm.slug, b.arm.slug
+        judged = a.pictures >= FEWEST_IMAGES and not few and not set(slugs) <= guessing
+        pairs.append(Pair(*slugs, one.value, one.interval(), p, judged and p < alpha))
+        alone[slugs] = one.p if judged else 1.0
+    order = [one.arm.slug for one in arms]
+    parted = groups(order, [one for one in pairs if one.apart])
+    return Ranking(tuple(arms), tuple(pairs), parted, best(order, alone, alpha))
+
+
+def best(
+    slugs: Sequence[str], p_values: Mapping[tuple[str, str], float], alpha: float
+) -> tuple[str, ...]:
+    """Those that may be the best of arms in order of their means, the first among them.
+
+    p_values: of each against those after it, unadjusted. What is worse than
+    the first at alpha over the number of pairs of those left is left out, and of the others it is
+    asked again. Arms of which none is better are left out in at most 5.4 % of the comparisons, all
+    looks together, at variances of 16:1 in 6.2 % (benchmarks/simulate_dropping.py).
+    """
+    left = list(slugs)
+    while True:
+        pairs = max(1, math.comb(len(left), 2))
+        kept = [one for one in left if one == left[0] or p_values[left[0], one] * pairs >= alpha]
+        if len(kept) == len(left):
+            return tuple(left)
+        left = kept
 
 
 def groups(slugs: Sequence[str], apart: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:

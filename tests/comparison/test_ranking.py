@@ -10,7 +10,7 @@ from made_up_runs import made_up, reported
 
 from imagenet_tools.comparison import arms, statistics
 from imagenet_tools.comparison.plan import make_plan
-from imagenet_tools.comparison.ranking import Pair, groups, ranking
+from imagenet_tools.comparison.ranking import Pair, best, groups, ranking
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.pages import html_page
 
@@ -35,6 +35,17 @@ def test_every_two_share_a_group_unless_they_are_apart(pairs: str) -> None:
         assert any(a in one and b in one for one in found) != (frozenset((a, b)) in parted)
 
 
+def test_which_may_be_the_best() -> None:
+    """At the level over the pairs of those left: 6, of three 3, of two 1."""
+    p = {("a", "b"): 0.04, ("a", "c"): 0.016, ("a", "d"): 0.008}
+    assert best("abcd", p, 0.05) == ("a",)
+    assert best("abcd", {**p, ("a", "b"): 0.05}, 0.05) == ("a", "b")
+    assert best("abcd", {**p, ("a", "c"): 0.017}, 0.05) == ("a", "b", "c")
+    assert best("abcd", {**p, ("a", "d"): 0.009}, 0.05) == ("a", "b", "c", "d")
+    # The one between, that varies, stays, whatever is behind it.
+    assert best("abcd", {**p, ("a", "b"): 0.5}, 0.05) == ("a", "b")
+
+
 def test_arms_are_ranked(tiny_records: Path, tmp_path: Path) -> None:
     made = make_plan(("alexnet", "inception", "vgg"), tiny_records)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, vgg=0.60))
@@ -49,11 +60,28 @@ def test_arms_are_ranked(tiny_records: Path, tmp_path: Path) -> None:
     assert found.pair("inception", "vgg") == (found.pair("vgg", "inception")[0], -1.0)
     with pytest.raises(LookupError, match="lenet"):
         found.pair("vgg", "lenet")
+    assert found.best == ("vgg", "alexnet")
     content = reported(made, tmp_path).as_json()["ranking"]
+    assert content["best"] == ["vgg", "alexnet"]
     assert content["arms"] == ["vgg", "alexnet", "inception"]
     assert content["groups"] == [["vgg", "alexnet"], ["inception"]]
     page = (tmp_path / "report.html").read_text()
+    assert "The best arm is vgg or alexnet; every other one is worse than the first." in page
     assert 'id="ranking"' in page and "Top-1 accuracy of each arm against the time" in page
+
+
+def test_two_seeds_do_not_tell_many_arms_apart(tiny_records: Path, tmp_path: Path) -> None:
+    """Six arms are not told apart by 2 seeds, five are."""
+    specs = [f"alexnet:multiply={at}" for at in range(1, 7)]
+    for count, parted in ((5, True), (6, False)):
+        made = make_plan(specs[:count], tiny_records, seeds=2)
+        right = {one.slug: at / 6 for at, one in enumerate(made.arms)}
+        folder = tmp_path / str(count)
+        arms.run_all(made, folder, tiny_records, launch=made_up(made, **right))
+        found = ranking(judge(made, folder))
+        assert found is not None
+        assert any(one.apart for one in found.pairs) == parted
+        assert (len(found.best) < count) == parted
 
 
 def test_two_arms_are_not_ranked(tiny_records: Path, tmp_path: Path) -> None:

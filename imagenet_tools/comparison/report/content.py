@@ -214,6 +214,7 @@ def _ranking_as_json(ranked: Ranking | None) -> dict[str, Any] | None:
     return {
         "arms": [one.arm.slug for one in ranked.arms],
         "groups": ranked.groups,
+        "best": ranked.best,
         "pairs": [dataclasses.asdict(one) for one in ranked.pairs],
     }
 

@@ -98,7 +98,17 @@ def ranking_blocks(ranking: Ranking) -> list[Block | Fold]:
         f"adjusted by Holm for all {len(ranking.pairs)}; the verdicts above are on the pairs that "
         "were planned, which are fewer: they may tell apart what is not told apart here."
     )
-    return [ranked, wins, Text(note, "note")]
+    return [Text(_best(ranking)), ranked, wins, Text(note, "note")]
+
+
+def _best(ranking: Ranking) -> str:
+    """Which arm is the best, or which it may be."""
+    specs = {arm.arm.slug: arm.arm.spec for arm in ranking.arms}
+    *others, last = (specs[slug] for slug in ranking.best)
+    if not others:
+        return f"The best arm is {last}: every other one is worse."
+    rest = "" if len(ranking.best) == len(specs) else "; every other one is worse than the first"
+    return f"The best arm is {', '.join(others)} or {last}{rest}."
 
 
 def _lead(ranking: Ranking, a: str, b: str) -> tuple[float, str]:

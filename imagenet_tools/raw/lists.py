@@ -47,6 +47,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         if ours and (wrong := validation.disagreement(splits[split])):
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
     _count_left(place, lists, left, seen)
+    _say_shared(lists, seen)
     splits, source = boxes.load(options.boxes, place).attached(splits)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
     no_split = (
@@ -62,6 +63,13 @@ def find(place: Path, options: Options) -> RawSet | None:
         boxes_source=source,
         unsplit=unsplit,
     )
+
+
+def _say_shared(lists: dict[str, ListFile], seen: Intake) -> None:
+    """Say which images are in both lists: what is trained on is then evaluated on."""
+    named = [{f"{one.folder}/{row.name}" for row in one.rows} for one in lists.values()]
+    for path in sorted(set.intersection(*named)) if len(named) > 1 else ():
+        seen.say("images in the lists of both splits", path)
 
 
 def _numbering(

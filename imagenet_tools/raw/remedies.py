@@ -27,6 +27,7 @@ OTHERS = {
     ".csv": "A list of `path,label` rows is read where it is called train.csv or val.csv and lies "
     "beside train/ and val/",
 }
+OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
 MOST_FOLDERS, MOST_ENTRIES, DEPTH = 200, 1000, 4  # of what is looked at
 
 
@@ -46,6 +47,9 @@ def _told(place: Path) -> str:
     if likely := _with_classes(walked):
         others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
         return f"{likely[0]}{others} has class folders: give that path"
+    official = [str(folder) for folder in walked if OFFICIAL & {*walked[folder].files}]
+    if official:
+        return f"{official[0]} has an official archive: give that path"
     if place.is_dir() and (unread := list_files.unread(place)):
         return f"{unread} has no row of an image's path and a label among its first two"
     top = next(iter(walked.values())).files

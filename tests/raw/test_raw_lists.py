@@ -207,6 +207,13 @@ def test_a_csv_that_cannot_be_meant_is_refused(
         listed(tmp_path, text, ("im/a.jpg",), "train.csv")
 
 
+def test_an_image_in_both_lists_is_said(tmp_path: Path) -> None:
+    put(tmp_path / "val.txt", "im/b.jpg 1\nim/c.jpg 0\n")
+    rows = "im/a.jpg 0\nim/b.jpg 1\n"
+    found = listed(tmp_path, rows, ("im/a.jpg", "im/b.jpg", "im/c.jpg"), "train.txt")
+    assert f"images in the lists of both splits: 1 ({tmp_path}/im/b.jpg)" in found.description
+
+
 def test_lists_of_numbers_and_of_names_do_not_go_together(tmp_path: Path) -> None:
     put(tmp_path / "val.txt", "im/a.jpg ant\n")
     with pytest.raises(ValueError, match=r"of train\.txt and val\.txt one has numbers for labels"):

@@ -62,6 +62,30 @@ def test_what_is_not_read_says_what_is(names: list[str], wanted: str, tmp_path: 
     assert wanted in str(refused.value)
 
 
+def test_an_official_archive_below_is_pointed_at(tmp_path: Path) -> None:
+    put(tmp_path, "downloads/manual/ILSVRC2012_img_val.tar")
+    with pytest.raises(ValueError, match="downloads/manual has an official archive: give that"):
+        raw.detect(tmp_path)
+
+
+def test_a_split_folder_beside_an_archive_is_said(tmp_path: Path) -> None:
+    tree(tmp_path, "train", classes=SYNSETS[:2])
+    member = tar({"ILSVRC2012_val_00000001.JPEG": jpeg(1)})
+    (tmp_path / "ILSVRC2012_img_val.tar").write_bytes(member)
+    found = raw.detect(tmp_path)
+    assert list(found.splits) == ["validation"]
+    assert "train/ is not read beside an archive: for both, unpack" in found.description
+
+
+def test_folders_that_begin_with_synsets_are_said(tmp_path: Path) -> None:
+    tree(tmp_path, "train", classes=("n01440764_tench", "n01443537-goldfish"))
+    found = raw.detect(tmp_path)
+    assert "for folders that begin with its synsets; called by the synset alone they are" in (
+        found.description
+    )
+    assert found.splits["train"].labels.tolist() == [1, 2]
+
+
 def test_a_file_that_is_an_archive_says_to_unpack_it(tmp_path: Path) -> None:
     (tmp_path / "pets.tar").write_bytes(tar({"cat/a.jpg": jpeg(1)}))
     with pytest.raises(ValueError, match=r"Unpack pets\.tar, and give the folder"):

@@ -51,10 +51,14 @@ def forecasts(plan: Plan, folder: Path) -> tuple[Forecast, ...]:
         runs_a, runs_b = ([run for run in ended[slug] if run is not None] for slug in (a, b))
         if min(len(runs_a), len(runs_b)) < 2:
             continue
-        (first, groups), (second, _) = (
-            (np.stack([correct for correct, _ in runs]), runs[0][1]) for runs in (runs_a, runs_b)
-        )
-        one = statistics.difference(first, second, groups)
+        try:
+            (first, groups), (second, _) = (
+                (np.stack([correct for correct, _ in runs]), runs[0][1])
+                for runs in (runs_a, runs_b)
+            )
+            one = statistics.difference(first, second, groups)
+        except ValueError:
+            continue  # runs of other images, or of one: said when they are judged
         more = verdicts.more_seeds(one, plan.margin, whole, levels)
         found.append(
             Forecast(

@@ -27,6 +27,7 @@ from imagenet_tools.comparison import (
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import write_plan
 from imagenet_tools.comparison.report import provisional
+from imagenet_tools.evaluation import scores
 
 
 class Terminal(io.StringIO):
@@ -118,6 +119,16 @@ def test_the_forecast_follows_what_was_seen(
     display = progress.Display(made, tmp_path, made.runs(), screen := Terminal())
     display.show()
     assert "forecast: 5 seeds" in screen.getvalue()
+    # Files that cannot be judged together end no comparison here: judging names them.
+    damaged = run_files.run_folder(tmp_path, "inception", 2) / run_files.predictions_file(
+        "inception"
+    )
+    predicted, meta = scores.read_predictions(damaged)
+    fewer = {name: value[:-1] for name, value in vars(predicted).items() if value is not None}
+    scores.write_predictions(damaged, scores.Predictions(**fewer), meta)
+    assert forecast.forecasts(made, tmp_path) == ()
+    damaged.write_bytes(b"PK")
+    assert forecast.forecasts(made, tmp_path) == ()
 
 
 def test_a_log_has_no_control_characters(tiny_records: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class ListFile:
     folder: str
     rows: list[Row]
     numbers: bool  # its labels count from 0
+    names: Mapping[str, str]  # of such labels, where another column has them
 
 
 def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
@@ -130,7 +131,7 @@ def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> 
         seen.say(f"the first line of {path.name} is taken for a heading", content.heading)
     folder = _image_folder(place, path, split, content.rows, there)
     named = [_with_ending(row, path, folder, there) for row in content.rows]
-    return ListFile(path, folder, _distinct(named, path, seen), content.numbers)
+    return ListFile(path, folder, _distinct(named, path, seen), content.numbers, content.names)
 
 
 def _folders(place: Path, path: Path, split: str) -> list[Path]:

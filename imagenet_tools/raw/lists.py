@@ -75,8 +75,8 @@ def _say_shared(lists: dict[str, ListFile], seen: Intake) -> None:
 def _numbering(
     place: Path, lists: dict[str, ListFile], options: Options, seen: Intake
 ) -> classes.Numbering:
-    """The classes: as labels name them; else as a file does, else ImageNet's where paths say so,
-    else the folders that the labels go with, else numbers."""
+    """The classes: as labels name them; else as a file does, else ImageNet's where paths or names
+    say so, else another column's names, else the folders that the labels go with, else numbers."""
     given = [row for one in lists.values() for row in one.rows]
     named = classes.names_file([place, *{one.path.parent: None for one in lists.values()}])
     if len({one.numbers for one in lists.values()}) > 1:
@@ -93,6 +93,9 @@ def _numbering(
     folders = defaultdict(set)
     for row in given:
         folders[_folder(row.name)].add(int(row.label))
+    called = _called(lists)
+    for label, name in called.items():
+        folders[name].add(label)
     if named is not None:
         seen.say(f"classes named by {named[0].name}")
         return classes.numbered(present, options.labels, named[1], source, seen)
@@ -100,10 +103,24 @@ def _numbering(
         names = classes.imagenet_classes()
         return classes.numbered(present, options.labels, names, source, seen)
     numbering = classes.numbered(present, options.labels, None, source, seen)
+    if called:
+        return _named(numbering, called)
     of_label = {label: name for name, labels in folders.items() for label in labels}
     if all(len(labels) == 1 for labels in folders.values()) and len(of_label) == len(folders):
         return _named(numbering, of_label)
     return numbering
+
+
+def _called(lists: dict[str, ListFile]) -> dict[int, str]:
+    """The names that a column beside the labels has for them. Raises ValueError for two of one."""
+    called = dict[int, str]()
+    for one in lists.values():
+        for label, name in one.names.items():
+            if (former := called.setdefault(int(label), name)) != name:
+                raise ValueError(
+                    f"{one.path} calls the label {label} {name}, and the other list {former}"
+                )
+    return called
 
 
 def _by_names(

@@ -7,8 +7,10 @@ import os
 import posixpath
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from imagenet_tools.raw import intake
@@ -54,7 +56,8 @@ class Columns(NamedTuple):
     """How the rows of a text are made: what stands between their fields (None: spaces, mostly),
     whether the first is a heading, which fields are path and label, the headings of the others,
     how many fields there are, and all that in words. known: the heading's words say so.
-    split: the field that says which split an image is of, -1 for none."""
+    split: the field that says which split an image is of; other: that of another label; -1 for
+    none."""
 
     separator: str | None
     heading: bool = False
@@ -65,6 +68,7 @@ class Columns(NamedTuple):
     form: str = "path label"
     known: bool = True
     split: int = -1
+    other: int = -1
 
 
 LST = Columns("\t", path=2, label=1, width=3, form="index label path")  # MXNet's im2rec
@@ -72,12 +76,14 @@ LST = Columns("\t", path=2, label=1, width=3, form="index label path")  # MXNet'
 
 class Rows(NamedTuple):
     """A list as read. numbers: its labels are numbers. unused: headings of other columns.
-    heading: its first line, where that has words that no heading is known by."""
+    heading: its first line, where that has words that no heading is known by. names: of labels
+    that are numbers, where another column has one for each."""
 
     rows: list[Row]
     numbers: bool
     unused: tuple[str, ...]
     heading: str = ""
+    names: Mapping[str, str] = MappingProxyType({})
 
 
 def read(path: Path, root: str) -> Rows:
@@ -92,7 +98,7 @@ def read(path: Path, root: str) -> Rows:
     if columns.heading:
         _refuse_texts(lines[0][1], columns, path)
     roots = tuple(dict.fromkeys((root, os.path.abspath(root), os.path.realpath(root))))
-    rows, numbers, splits = list[Row](), True, set[str]()
+    rows, numbers, splits, others = list[Row](), True, set[str](), defaultdict[str, set[str]](set)
     for number, line in lines[columns.heading :]:
         where = f"{path}, line {number}"
         fields = _fields(line, columns.separator)
@@ -112,6 +118,8 @@ def read(path: Path, root: str) -> Rows:
         rows.append(Row(_relative(fields[columns.path], roots, where), sys.intern(label), number))
         if columns.split >= 0:
             splits.add(fields[columns.split])
+        if columns.other >= 0:
+            others[label].add(fields[columns.other])
     if not rows:
         raise ValueError(f"{path} has no row")
     if len(splits) > 1:
@@ -119,7 +127,18 @@ def read(path: Path, root: str) -> Rows:
             f"{path} has images of several splits ({', '.join(sorted(splits)[:3])}): a list for "
             "each (train.csv and val.csv, say) tells them apart"
         )
-    return Rows(rows, numbers, columns.others, "" if columns.known else lines[0][1])
+    names = _names(others) if numbers else {}
+    heading = _fields(lines[0][1], columns.separator)[columns.other] if names else ""
+    unused = tuple(one for one in columns.others if one != heading)
+    return Rows(rows, numbers, unused, "" if columns.known else lines[0][1], names)
+
+
+def _names(others: Mapping[str, set[str]]) -> dict[str, str]:
+    """Label -> its name, where each has one of its own and no number for one."""
+    names = {label: next(iter(those)) for label, those in others.items() if len(those) == 1}
+    different = len(names) == len(others) == len(set(names.values()))
+    worded = all(name and not NUMBER.fullmatch(name) for name in names.values())
+    return names if different and worded else {}
 
 
 def numbered(text: str) -> Iterator[tuple[int, str]]:
@@ -163,7 +182,18 @@ def columns_of(first: list[str], source: Path) -> Columns:
     label = _first(words, 0 if path == 1 else 1)
     others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
     split = _first([at > 0 and _SPLIT.fullmatch(one) for at, one in enumerate(head)], -1)
-    return Columns(separator, True, path, label, others, len(head), known=known, split=split)
+    other = _first([bool(one) and at != label for at, one in enumerate(words)], -1)
+    return Columns(
+        separator,
+        True,
+        path,
+        label,
+        others,
+        len(head),
+        known=known,
+        split=split,
+        other=other,
+    )
 
 
 def _refuse_texts(heading: str, columns: Columns, source: Path) -> None:

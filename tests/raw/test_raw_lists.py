@@ -207,6 +207,31 @@ def test_a_csv_that_cannot_be_meant_is_refused(
         listed(tmp_path, text, ("im/a.jpg",), "train.csv")
 
 
+NUMBERED = "image,class_id,class_name\nim/a.jpg,1,{}\nim/b.jpg,0,{}\n"
+
+
+def test_a_column_of_names_beside_numbers_names_the_classes(tmp_path: Path) -> None:
+    put(tmp_path / "val.csv", NUMBERED.format("ant", "bee"))
+    found = listed(tmp_path, NUMBERED.format("ant", "bee"), ("im/a.jpg", "im/b.jpg"), "train.csv")
+    assert [one.key for one in found.classes] == ["bee", "ant"]
+    assert found.splits["train"].labels.tolist() == [2, 1]
+    assert "not used" not in found.description
+    found = listed(tmp_path, NUMBERED.format("insect", "insect"), (), "train.csv")
+    assert [one.key for one in found.classes] == ["bee", "ant"]  # of val.csv
+    assert "columns of train.csv that are not used: 1 (class_name)" in found.description
+    with pytest.raises(ValueError, match=r"val.csv calls the label 1 ant, and the other list cow"):
+        listed(tmp_path, NUMBERED.format("cow", "bee"), (), "train.csv")
+
+
+def test_synsets_beside_numbers_are_checked(tmp_path: Path) -> None:
+    names = ("im/a.jpg", "im/b.jpg")
+    found = listed(tmp_path, NUMBERED.format(*labels.synsets()[1::-1]), names, "train.csv")
+    assert found.splits["train"].labels.tolist() == [2, 1]
+    assert found.num_classes == 1000
+    with pytest.raises(ValueError, match="the lists give n01440764 the label 1"):
+        listed(tmp_path, NUMBERED.format(*labels.synsets()[:2]), names, "train.csv")
+
+
 def test_an_image_in_both_lists_is_said(tmp_path: Path) -> None:
     put(tmp_path / "val.txt", "im/b.jpg 1\nim/c.jpg 0\n")
     rows = "im/a.jpg 0\nim/b.jpg 1\n"

@@ -184,7 +184,7 @@ def build(name: str, shared: Path, folder: Path) -> Found:
 
 
 @pytest.mark.parametrize("name", BUILDS)
-def test_records_keep_their_bytes(name: str, shared: Path, tmp_path: Path) -> None:
+def test_records_keep_their_bytes(name: str, warm: None, shared: Path, tmp_path: Path) -> None:
     expected = stored()["builds"][name]
     if name in REENCODED and stored()["machine"]["pillow"] != version("pillow"):
         pytest.skip("images were encoded anew, by another version of Pillow")

@@ -24,7 +24,7 @@ FILES = ("README.md", "CONTRIBUTING.md", "CHANGES.md", "pyproject.toml", "setup.
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the project, in which the package's two folders lie inside it, too."""
-    skip = shutil.ignore_patterns("__pycache__", "*.png")
+    skip = shutil.ignore_patterns("*.pyc", "*.png")  # what Numba compiled goes with its source
     for name in TREE:
         shutil.copytree(PROJECT / name, tmp_path / "tree" / name, ignore=skip)
     for name in FILES:

@@ -130,7 +130,7 @@ def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data))).astype(int)
 
 
-def test_records_equal_tf_slims(shared: Path, slim_raw: Path, tmp_path: Path) -> None:
+def test_records_equal_tf_slims(warm: None, shared: Path, slim_raw: Path, tmp_path: Path) -> None:
     """Every key of every record; the PNG and the CMYK file, re-encoded, have equal pixels."""
     raw_set = raw.detect(slim_raw / "raw", boxes=str(slim_raw / "bbox.csv"))
     settings = records.Settings(slim_compat=True)

@@ -132,7 +132,7 @@ def _listed(
     """What lies in class folders and in tars of a class each; and the folder without those tars."""
     names = inside.folders
     part = columns(split, (), listing.class_entries(folder, names, seen, split))
-    tars = class_tars.among(inside, _present(part, names))
+    tars = class_tars.among(folder, inside, _present(part, names), seen)
     entries = class_tars.entries(folder, tars, len(names) + 1, options.tars, seen)
     names = [*names, *map(class_tars.class_of, tars)]
     return (joined(part, columns(split, (), entries)), names), inside.without(tars)
@@ -238,7 +238,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
     for root in (place, *(place / name for name in _only_folder(place))):
         inside = listing.entries(root)
         names = [name for name in inside.folders if listing.entries(root / name).images]
-        tars = class_tars.among(inside, names)
+        tars = class_tars.among(root, inside, names, Intake())
         if not names and not tars:
             continue
         if not tars:

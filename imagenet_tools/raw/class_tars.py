@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from imagenet_tools import storage, terminal
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import classes, listing, tars
 from imagenet_tools.raw.index import Entry
 from imagenet_tools.raw.intake import Intake
@@ -16,15 +17,28 @@ from imagenet_tools.raw.tar_index import TarIndex
 
 ENDING = ".tar"
 SYNSET_TAR = re.compile(classes.SYNSET.pattern + re.escape(ENDING))
+_COMPRESSED = re.compile(
+    classes.SYNSET.pattern + r"\.(?:tar\.(?:gz|bz2|xz|zst)|tgz)", re.IGNORECASE
+)
 
 
-def among(inside: listing.Listed, filled: Collection[str]) -> list[str]:
+def among(folder: Path, inside: listing.Listed, filled: Collection[str], seen: Intake) -> list[str]:
     """The tars in a folder that are called after a synset; others may hold anything.
 
-    filled: the classes whose folders hold images, which stand for their tars.
+    filled: the classes whose folders hold images, which stand for their tars. Raises DamagedData
+    for a class that is there as a compressed tar alone.
     """
-    files = [name for reason, name in inside.left_out if reason == ENDING]
-    return [one for one in files if SYNSET_TAR.fullmatch(one) and class_of(one) not in filled]
+    files = [name for _, name in inside.left_out]
+    for name in filter(_COMPRESSED.fullmatch, files):
+        if name.split(".")[0] not in filled and f"{name.split('.')[0]}{ENDING}" not in files:
+            raise DamagedData(f"{folder / name} is compressed; uncompress it first")
+    tars = [name for name in files if SYNSET_TAR.fullmatch(name)]
+    for name in tars:
+        if class_of(name) in filled:
+            seen.say(
+                "tars beside the folder of their class, which is read", f"{folder.name}/{name}"
+            )
+    return [name for name in tars if class_of(name) not in filled]
 
 
 def class_of(file: str) -> str:

@@ -106,8 +106,22 @@ def test_tars_of_a_class_each_without_splits_and_damaged(tmp_path: Path) -> None
     for name in SYNSETS:  # compressed ones are no archive to read from
         (tmp_path / "train" / f"{name}.tar").rename(tmp_path / "train" / f"{name}.tar.gz")
     with pytest.raises(
-        ValueError, match=r"no class folder holds an image.*5 entries \(\.gz 3, images"
+        DamagedData, match=rf"train/{SYNSETS[0]}\.tar\.gz is compressed; uncompress"
     ):
+        raw.detect(tmp_path)
+
+
+def test_a_tar_beside_its_folder_is_said_and_a_compressed_one_refused(tmp_path: Path) -> None:
+    train = tmp_path / "train"
+    write_folders(tmp_path)
+    (train / f"{SYNSETS[0]}.tar").write_bytes(tar({"a.JPEG": jpeg(1)}))
+    (train / f"{SYNSETS[0]}.tar.gz").write_bytes(b"not opened")
+    found = raw.detect(tmp_path)
+    said = f"tars beside the folder of their class, which is read: 1 (train/{SYNSETS[0]}.tar)"
+    assert said in found.description
+    assert "a.JPEG" not in found.splits["train"].filenames()
+    (train / "n02119789.tar.gz").write_bytes(b"not opened")
+    with pytest.raises(DamagedData, match=r"train/n02119789\.tar\.gz is compressed; uncompress it"):
         raw.detect(tmp_path)
 
 

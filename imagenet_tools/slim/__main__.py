@@ -23,8 +23,8 @@ def main() -> None:
     except (ValueError, OSError, LookupError, ImportError) as error:
         _end(error)
     try:
-        runner.execute(asked.script, ready)
-    except ImportError as error:
+        runner.execute(asked.script, asked.flags, ready)
+    except (ImportError, FileNotFoundError) as error:
         _end(error)
 
 

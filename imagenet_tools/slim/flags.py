@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from imagenet_tools.slim import datasets
+
 # What absl answers itself, beside what its modules define when they are imported.
 HELP = ("help", "helpfull", "helpshort", "helpxml", "flagfile", "only_check_args")
 _ABSL = ("absl.app", "absl.logging")
@@ -58,6 +60,7 @@ def check(script: Path, folder: Path, arguments: Sequence[str]) -> None:
         if name in _TABLES and value is not None:
             file, table, what = _TABLES[name]
             names = _keys(folder / file, table)
+            names += [datasets.NAME] if names and name == "dataset_name" else []
             if names and value not in names:
                 raise ValueError(f"this checkout has no {what} {value!r}{near(value, names)}")
         if name == "dataset_dir" and value and "://" not in value and not Path(value).is_dir():

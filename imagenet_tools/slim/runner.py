@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import tensorflow_version
-from imagenet_tools.slim import checkout, factory, tensorflow1
+from imagenet_tools.slim import checkout, datasets, factory, tensorflow1
 from imagenet_tools.slim.flags import given
 
 
@@ -43,7 +43,7 @@ def run(
 
     TF-Slim's scripts end in sys.exit; sys.argv and sys.path are theirs from here on.
     """
-    execute(script, prepare(script, flags, prefer=prefer, plugins=plugins))
+    execute(script, flags, prepare(script, flags, prefer=prefer, plugins=plugins))
 
 
 def prepare(
@@ -69,12 +69,15 @@ def prepare(
     return tensorflow1.script_globals(theirs.folder)
 
 
-def execute(script: str | Path, script_globals: dict[str, Any]) -> None:
+def execute(script: str | Path, flags: Sequence[str], script_globals: dict[str, Any]) -> None:
     """Run a script that was prepared.
 
-    ImportError, with the way on, where it imports what is not on Python's path.
+    ImportError, with the way on, where it imports what is not on Python's path; FileNotFoundError
+    where the checkout looks for other shards than there are.
     """
     try:
+        if given(flags).get("dataset_name") == datasets.NAME:
+            datasets.patch()
         runpy.run_path(str(script), script_globals, "__main__")
     except ModuleNotFoundError as error:
         top = str(error.name).split(".")[0]
@@ -85,6 +88,15 @@ def execute(script: str | Path, script_globals: dict[str, Any]) -> None:
             else "install it, or name the folder that holds it in PYTHONPATH"
         )
         raise ImportError(f"{script} needs the module {error.name}; {remedy}") from error
+    except ValueError as error:
+        # tf_slim's parallel_reader, in these words since 2016.
+        if not str(error).startswith("No data files found in "):
+            raise
+        raise FileNotFoundError(
+            f"{error}, the name that this checkout gives to shards; "
+            f"--dataset_name={datasets.NAME} takes shards, images and classes from the records' "
+            "manifest"
+        ) from error
 
 
 def _log_to_stderr() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.slim import checkout, patching
+from imagenet_tools.slim import checkout, patching, runner
 
 pytestmark = pytest.mark.usefixtures("warm")
 
@@ -204,6 +204,37 @@ def test_what_fails_in_the_script_is_one_line(tmp_path: Path) -> None:
     home = tmp_path / "theirs"
     assert (lost.returncode, lost.stderr.splitlines()[1:]) == (1, [])
     assert f"needs the module company; it lies in {home}: put PYTHONPATH={home}" in lost.stderr
+
+
+OWN_RECORDS = """
+found = dataset_factory.get_dataset("imgtools", "validation", FLAGS.dataset_dir)
+with tf.Session() as session:
+    decoded = found.decoder.decode(tf.placeholder(tf.string), ["image", "label"])
+    record = next(tf.io.tf_record_iterator(found.data_sources[0]))
+    image, label = session.run(decoded, {"Placeholder:0": record})
+print(json.dumps([found.num_samples, found.num_classes, list(image.shape), int(label)]))
+"""
+
+
+def test_records_are_a_data_set_by_their_manifest(tmp_path: Path, tiny_records: Path) -> None:
+    slim = miniature(tmp_path, "contrib")
+    factory = slim / "datasets" / "dataset_factory.py"
+    factory.write_text('datasets_map = {"imagenet": None}\ndef get_dataset(*_): raise KeyError\n')
+    script = slim / "train_image_classifier.py"
+    text = SCRIPT.partition("\n\ndef main")[0]
+    text += '\ntf.app.flags.DEFINE_string("dataset_name", "imagenet", "")\nFLAGS(sys.argv)\n'
+    script.write_text(ERAS["contrib"] + text + OWN_RECORDS)
+    done = slim_run(str(script), f"--dataset_dir={tiny_records}", "--dataset_name=imgtools")
+    assert done.returncode == 0, done.stderr
+    samples, classes, (*_, channels), label = json.loads(done.stdout.splitlines()[-1])
+    assert (samples, classes, channels) == (9, 4, 3) and 1 <= label <= 3
+
+
+def test_shards_under_other_names_are_told_of_the_way_on(tmp_path: Path) -> None:
+    script = tmp_path / "train_image_classifier.py"
+    script.write_text("raise ValueError('No data files found in records/own_train_*')\n")
+    with pytest.raises(FileNotFoundError, match="own_train_.*--dataset_name=imgtools takes shards"):
+        runner.execute(script, [], {})
 
 
 PATCHED = """

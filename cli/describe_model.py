@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow
+from imagenet_tools.cli.options import json_option
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import ModelName, Whole
 
@@ -20,7 +20,6 @@ from imagenet_tools.cli.types import ModelName, Whole
 )
 @click.option("--image-size", type=Whole(1), help="Default: what the net was made for.")
 @json_option
-@needs_tensorflow
 def command(name: str, num_classes: int, image_size: int | None, as_json: bool) -> None:
     """Print a net's variables with their shapes and parameter counts.
 
@@ -31,21 +30,19 @@ def command(name: str, num_classes: int, image_size: int | None, as_json: bool) 
     """
     from imagenet_tools import nets
 
-    net = nets.create(name, num_classes, image_size)
-    rows = nets.layers(net)
+    net = nets.describe(name, num_classes, image_size)
     if as_json:
-        content = [{"name": r.name, "shape": r.shape, "parameters": r.parameters} for r in rows]
-        print_json(content)
+        print_json([row._asdict() for row in net.rows])
         return
     proxy = ", a proxy: the net is defined at 224 px" if net.is_proxy else ""
     click.echo(f"{name} at {net.image_size} px, {num_classes} logits{proxy}")
     table = []
-    for row in rows:
+    for row in net.rows:
         layer, kind = row.name.split("/", 1)[1].rsplit("/", 1)
         table.append((layer, "x".join(map(str, row.shape)), row.parameters, kind))
     width = max(8, *(len(layer) for layer, *_ in table))
     for layer, shape, parameters, kind in table:
         click.echo(f"{layer:<{width}} {shape:<16} {parameters:>12,}  {kind}")
-    weights = sum(row.parameters for row in rows if row.name.endswith("/weights"))
+    weights = sum(row.parameters for row in net.rows if row.name.endswith("/weights"))
     click.echo(f"{'weights':<{width + 17}} {weights:>12,}")
-    click.echo(f"{'in all':<{width + 17}} {sum(row.parameters for row in rows):>12,}")
+    click.echo(f"{'in all':<{width + 17}} {sum(row.parameters for row in net.rows):>12,}")

@@ -36,7 +36,7 @@ ALLOWED = {
     "diagnosis": f"{FACTS} pages storage pipelines registry nets records training evaluation",
     "comparison": f"{FACTS} pages storage engines pipelines registry nets raw records training "
     "evaluation diagnosis",
-    "slim": "errors labels tensorflow_version pipelines registry preprocessing",
+    "slim": "errors labels tensorflow_version pipelines registry preprocessing records",
     "cli": f"{FACTS} storage engines pipelines registry nets raw records training evaluation "
     "diagnosis comparison slim",
     "__main__": "cli",
@@ -230,12 +230,13 @@ def test_help_loads_no_tensorflow(command: str) -> None:
     assert run_python(code).splitlines()[-1] == "0 False False"
 
 
-def test_pipelines_are_described_without_tensorflow_which_comes_when_one_runs() -> None:
+def test_pipelines_and_nets_are_described_without_tensorflow_which_comes_when_one_runs() -> None:
     code = (
         "import sys; from imagenet_tools.cli.main import run; "
         "from imagenet_tools import registry, tensorflow_version; tensorflow_version.later(); "
         "every = 'describe-preproc ' + ' '.join(registry.names()); "
-        "lines = every, 'list-preproc --json', 'list-models', 'diagnose alexnot'; "
+        "lines = every, 'list-preproc --json', 'list-models', 'diagnose alexnot', "
+        "'describe-model alexnet_v2 --image-size 96', 'describe-model resnet_v2_200'; "
         "codes = [run(one.split()) for one in lines]; "
         "early = 'tensorflow.python' in sys.modules; "
         "import numpy as np; "
@@ -243,7 +244,9 @@ def test_pipelines_are_described_without_tensorflow_which_comes_when_one_runs() 
         "'alexnet').preprocess_image(image, 8, 8, is_training=True); "
         "print(codes, early, out.shape, out.dtype)"
     )
-    assert run_python(code).splitlines()[-1] == "[0, 0, 0, 2] False (8, 8, 3) <dtype: 'float32'>"
+    assert (
+        run_python(code).splitlines()[-1] == "[0, 0, 0, 2, 0, 0] False (8, 8, 3) <dtype: 'float32'>"
+    )
 
 
 @pytest.mark.parametrize(

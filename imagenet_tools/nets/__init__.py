@@ -7,6 +7,7 @@ logits = net(images, is_training=True, seed=tf.constant([1, 2]))   # inside a tf
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
@@ -30,6 +31,16 @@ class LayerRow(NamedTuple):
     parameters: int
 
 
+class Description(NamedTuple):
+    """What describe-model prints; is_proxy: see Net."""
+
+    name: str
+    num_classes: int
+    image_size: int
+    is_proxy: bool
+    rows: list[LayerRow]
+
+
 def names() -> list[str]:
     """The names that `create` takes, the default first."""
     _load()
@@ -41,12 +52,22 @@ def default_size(name: str) -> int:
     return _entry(name).image_size
 
 
-def layers(net: Net) -> list[LayerRow]:
-    """Each trained variable with its shape and number of parameters, in the net's order."""
-    return [
-        LayerRow(name, tuple(variable.shape), int(np.prod(variable.shape)))
-        for name, variable in net.trainable.items()
-    ]
+def describe(name: str, num_classes: int, image_size: int | None = None) -> Description:
+    """Each trained variable with its shape, without TensorFlow where the shapes are known.
+
+    Raises as `create` does.
+    """
+    entry = _entry(name)
+    size = image_size or entry.image_size
+    known = entry.shapes or (lambda num_classes, image_size: None)
+    if (shapes := known(num_classes, size)) is not None:
+        is_proxy = shapes != known(num_classes, entry.image_size)
+    else:
+        net = create(name, num_classes, size, initialisation="zeros")
+        shapes = {variable: tuple(value.shape) for variable, value in net.trainable.items()}
+        is_proxy = net.is_proxy
+    rows = [LayerRow(one, tuple(shape), math.prod(shape)) for one, shape in shapes.items()]
+    return Description(name, num_classes, size, is_proxy, rows)
 
 
 def class_count(name: str, tensors: Mapping[str, np.ndarray]) -> int:

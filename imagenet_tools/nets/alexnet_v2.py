@@ -45,7 +45,26 @@ CONVOLUTIONS = (
 HIDDEN = 4096
 
 
-@register_net(SCOPE, image_size=DEFAULT_SIZE, last=f"{SCOPE}/fc8/biases")
+def shapes(num_classes: int, image_size: int) -> dict[str, tuple[int, ...]]:
+    """Return variable name -> shape, in TF-Slim's order."""
+    shape_of: dict[str, tuple[int, ...]] = {}
+    channels = 3
+
+    def add(name: str, kernel: int, filters: int) -> None:
+        nonlocal channels
+        shape_of[f"{SCOPE}/{name}/weights"] = (kernel, kernel, channels, filters)
+        shape_of[f"{SCOPE}/{name}/biases"] = (filters,)
+        channels = filters
+
+    for layer in CONVOLUTIONS:
+        add(layer.name, layer.kernel, layer.filters)
+    add("fc6", pool5_side(image_size), HIDDEN)
+    add("fc7", 1, HIDDEN)
+    add("fc8", 1, num_classes)
+    return shape_of
+
+
+@register_net(SCOPE, image_size=DEFAULT_SIZE, last=f"{SCOPE}/fc8/biases", shapes=shapes)
 class AlexNet(Layered):
     """Our alexnet_v2: variables under TF-Slim's names, and the forward pass."""
 
@@ -76,25 +95,6 @@ def pool5_side(image_size: int) -> int:
     for layer in CONVOLUTIONS:
         side = (side - 3) // 2 + 1 if layer.pooled else side
     return side
-
-
-def shapes(num_classes: int, image_size: int) -> dict[str, tuple[int, ...]]:
-    """Return variable name -> shape, in TF-Slim's order."""
-    shape_of: dict[str, tuple[int, ...]] = {}
-    channels = 3
-
-    def add(name: str, kernel: int, filters: int) -> None:
-        nonlocal channels
-        shape_of[f"{SCOPE}/{name}/weights"] = (kernel, kernel, channels, filters)
-        shape_of[f"{SCOPE}/{name}/biases"] = (filters,)
-        channels = filters
-
-    for layer in CONVOLUTIONS:
-        add(layer.name, layer.kernel, layer.filters)
-    add("fc6", pool5_side(image_size), HIDDEN)
-    add("fc7", 1, HIDDEN)
-    add("fc8", 1, num_classes)
-    return shape_of
 
 
 def forward(

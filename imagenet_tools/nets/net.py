@@ -75,25 +75,34 @@ class Maker(Protocol):
     ) -> Net: ...
 
 
+# (num_classes, image_size) -> each trained variable's shape, in the net's order; None: not known.
+Shapes = Callable[[int, int], Mapping[str, tuple[int, ...]] | None]
+
+
 class Entry(NamedTuple):
     """A net that is known: how it is made, the size in pixels it was made for, and its last biases.
 
     last: the variable whose length is the number of logits. file: where it was registered.
+    shapes: see register_net.
     """
 
     make: Maker
     image_size: int
     last: str
     file: str
+    shapes: Shapes | None
 
 
 _nets: dict[str, Entry] = {}
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 
-def register_net(name: str, *, image_size: int, last: str) -> Callable[[Made], Made]:
+def register_net(
+    name: str, *, image_size: int, last: str, shapes: Shapes | None = None
+) -> Callable[[Made], Made]:
     """Register what makes a net, a class or a function, as a decorator; see Maker and Entry.
 
+    shapes: what describes the net before it is made, without TensorFlow; else it is made for that.
     Raises ValueError where the name is another file's.
     """
 
@@ -101,7 +110,7 @@ def register_net(name: str, *, image_size: int, last: str) -> Callable[[Made], M
         file = str(getattr(sys.modules.get(make.__module__), "__file__", make.__module__))
         if name in _nets and _nets[name].file != file:
             raise ValueError(f"net {name!r} of {file} is already registered by {_nets[name].file}")
-        _nets[name] = Entry(make, image_size, last, file)
+        _nets[name] = Entry(make, image_size, last, file, shapes)
         return make
 
     return decorate

@@ -12,6 +12,8 @@ import contextlib
 import importlib
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache, partial
+from importlib import metadata, resources
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -51,6 +53,35 @@ def _sources() -> dict[str, Source]:
             module, name = f"resnet_v{version}", f"resnet_v{version}_{depth}"
             sources[name] = Source(module, name, "resnet_arg_scope", f"{name}/logits/biases")
     return sources
+
+
+@cache
+def _described() -> dict[str, dict[str, str]]:
+    """Net -> trained variable -> shape, as 3x3x64xN; nothing for another tf_slim than its own."""
+    text = resources.files("imagenet_tools").joinpath("data", "tf_slim_shapes.txt").read_text()
+    heading, *lines = text.splitlines()
+    nets: dict[str, dict[str, str]] = {}
+    net = ""
+    if heading == f"tf_slim {metadata.version('tf_slim')}":
+        for line in lines:  # a net's name, and behind it a line a variable
+            name, _, shape = line.partition(" ")
+            if shape:
+                nets[net][name] = shape
+            else:
+                net, nets[name] = name, {}
+    return nets
+
+
+def shapes(
+    name: str, size: int, num_classes: int, image_size: int
+) -> dict[str, tuple[int, ...]] | None:
+    """Each trained variable's shape at the net's own size; None where that is not known."""
+    if image_size != size or name not in _described():
+        return None
+    return {
+        variable: tuple(num_classes if side == "N" else int(side) for side in shape.split("x"))
+        for variable, shape in _described()[name].items()
+    }
 
 
 class SlimNet:
@@ -257,7 +288,8 @@ def _mended(seed: Any, part: Share) -> Iterator[None]:
 def _registered() -> dict[str, Source]:
     sources = _sources()
     for name, source in sources.items():
-        register_net(name, image_size=source.image_size, last=source.last)(SlimNet)
+        known = partial(shapes, name, source.image_size)
+        register_net(name, image_size=source.image_size, last=source.last, shapes=known)(SlimNet)
     return sources
 
 

@@ -18,7 +18,7 @@ def test_a_registered_net_is_made_like_any_other() -> None:
     assert nets.names()[0] == "alexnet_v2" and "tiny" in nets.names()
     assert nets.default_size("tiny") == 32
     made = nets.create("tiny", 5, initialisation="lsuv")
-    assert sum(row.parameters for row in nets.layers(made)) == 608 + 1168 + 544 + 165
+    assert sum(row.parameters for row in nets.describe("tiny", 5).rows) == 608 + 1168 + 544 + 165
     assert made.regularized == tuple(
         f"tiny/{layer}/weights" for layer in ("conv1", "conv2", "fc1", "fc2")
     )

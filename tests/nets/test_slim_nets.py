@@ -68,6 +68,32 @@ def test_logits_are_tf_slims_and_its_saver_reads_what_we_save(name: str, tmp_pat
     assert np.abs(ours - wanted).max() <= 1e-5 * np.ptp(wanted)
 
 
+def slow_but_for(*quick: str) -> list[Any]:
+    names = [name for name in nets.names() if name != "tiny"]
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", slow_but_for("alexnet_v2", "vgg_16", "inception_v1"))
+def test_it_is_described_as_it_is_made(name: str) -> None:
+    """And without TensorFlow: tests/faults/test_wrong_use.py."""
+    made = nets.create(name, 7, initialisation="zeros")
+    described = nets.describe(name, 7)
+    assert {row.name: row.shape for row in described.rows} == {
+        variable: tuple(value.shape) for variable, value in made.trainable.items()
+    }
+    assert [row.name for row in described.rows] == list(made.trainable)
+    assert (described.image_size, described.is_proxy) == (made.image_size, False)
+
+
+def test_a_net_at_another_size_is_made_to_be_described() -> None:
+    small = nets.describe("inception_v3", 7, 139)
+    own = nets.describe("inception_v3", 7)
+    differ = [(a.name, b.name) for a, b in zip(small.rows, own.rows, strict=True) if a != b]
+    layers = ("InceptionV3/AuxLogits/Conv2d_2a_1x1", "InceptionV3/AuxLogits/Conv2d_2a_5x5")
+    assert differ[0] == tuple(f"{layer}/weights" for layer in layers) and len(differ) == 2
+    assert nets.describe("alexnet_v2", 7, 96).is_proxy
+
+
 def test_the_reference_and_the_fast_alexnet_are_one_net() -> None:
     fast = nets.create("alexnet_v2", 7, 224, seed=2)
     reference = nets.create("alexnet_v2_reference", 7, 224)

@@ -229,13 +229,13 @@ def _train(job: _Job, train_dir: str | os.PathLike[str], sent: Callable[[], None
         )
     place = storage.staging(train_dir)
     with run_folder.alone(place) if chief else contextlib.nullcontext():
+        if chief:
+            run_folder.forget(place)  # and not what a store has, which came with more
         folder = run_folder.fetch(train_dir)
         result = run_folder.finished(folder)
         if result is not None:
             run_folder.claim(folder, run)  # it is this one, or an error
         else:
-            if chief and not storage.is_remote(train_dir):  # what is in a store came with more
-                run_folder.forget(folder)
             result = _steps(job, run, folder, sent)
             job.devices.wait()
         if chief:

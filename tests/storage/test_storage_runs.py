@@ -26,7 +26,7 @@ from imagenet_tools.comparison.plan_file import PLAN, write_plan
 from imagenet_tools.diagnosis import Diagnosis, sample
 from imagenet_tools.diagnosis.rules.data import labels
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import Unfinished
+from imagenet_tools.errors import PipelineFailed, Unfinished
 from imagenet_tools.evaluation import evaluate, scores
 from imagenet_tools.storage import sync
 from imagenet_tools.training import checkpoints, recipes, run_folder
@@ -187,6 +187,21 @@ def test_another_run_in_the_store_is_not_overwritten(s3: Any, data: str) -> None
     with pytest.raises(ValueError, match="holds another run"):
         training.train(data, "s3://bucket/run", recipe=RECIPE, image_size=67)
     assert json.loads(s3.cat_file("bucket/run/run.json")) == {"run": {"seed": 9}}
+
+
+def test_a_run_into_a_store_whose_first_batch_failed_may_be_mended(
+    s3: Any, data: str, tiny_net: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise PipelineFailed("the first batch")
+
+    settings: dict[str, Any] = {"recipe": RECIPE, "image_size": 32, "model": tiny_net, "steps": 1}
+    with monkeypatch.context() as patch, pytest.raises(PipelineFailed, match="the first batch"):
+        patch.setattr(training.loop, "run", fails)
+        training.train(data, "s3://bucket/run", preprocessing="vgg", **settings)
+    assert not s3.exists("bucket/run")
+    mended = training.train(data, "s3://bucket/run", preprocessing="alexnet", **settings)
+    assert mended.steps == 1 and s3.exists("bucket/run/run.json")
 
 
 def test_messages_name_what_was_asked_for(

@@ -153,7 +153,7 @@ def command(
     manifest = records.build(raw_set, out, settings=settings, **options)
     seconds = time.perf_counter() - start
     if as_json:
-        text.print_json(_as_json(out, manifest, seconds), indent=1)
+        text.print_json({**text.build_json(out, manifest), "seconds": round(seconds, 3)}, indent=1)
     else:
         click.echo("\n".join(text.build_summary(out, manifest)))
         click.echo(
@@ -185,26 +185,6 @@ def _engine(name: str, address: str | None, beam_pipeline_options: str | None) -
 
     beam_options = beam.pipeline_options(beam_pipeline_options or "")
     return functools.partial(beam.run, options=beam_options)
-
-
-def _as_json(out: str, manifest: Manifest, seconds: float) -> dict[str, Any]:
-    splits = {
-        name: {"records": split.records, "shards": len(split.shards), "bytes": split.bytes}
-        for name, split in manifest.splits.items()
-    }
-    return {
-        "out": out,
-        "layout": manifest.layout,
-        "label_convention": manifest.label_convention,
-        "classes": manifest.num_classes,
-        "splits": splits,
-        "skipped": manifest.skipped,
-        "repaired": manifest.repaired,
-        "converted": manifest.converted,
-        "left_out": {reason: entry.count for reason, entry in manifest.left_out.items()},
-        "digest": manifest.digest,
-        "seconds": round(seconds, 3),
-    }
 
 
 def _speed(manifest: Manifest, seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from imagenet_tools.cli.options import json_option
 from imagenet_tools.cli.types import Place, Records
 
 
@@ -14,7 +15,8 @@ from imagenet_tools.cli.types import Place, Records
     type=Records(),
     help="Of a comparison: the records it was run on.",
 )
-def command(folder: str, data: str | None) -> None:
+@json_option
+def command(folder: str, data: str | None, as_json: bool) -> None:
     """Finish what slices have done: the manifest of records, or the report of a comparison.
 
     Fails with exit code 4 where shards or runs are missing, and names them with their slices.
@@ -29,7 +31,10 @@ def command(folder: str, data: str | None) -> None:
 
     if not (storage.place(folder) / "plan.json").exists():
         manifest = records.finalize(folder)
-        click.echo("\n".join(text.build_summary(folder, manifest)))
+        if as_json:
+            text.print_json(text.build_json(folder, manifest), indent=1)
+        else:
+            click.echo("\n".join(text.build_summary(folder, manifest)))
         return
     if data is None:
         raise click.UsageError(f"{folder} is a comparison; name its records: --data RECORDS")
@@ -38,4 +43,5 @@ def command(folder: str, data: str | None) -> None:
     tensorflow_version.load()
     from imagenet_tools.comparison import compare
 
-    text.print_report(compare.finalize(folder, data, command=text.command_line()))
+    report = compare.finalize(folder, data, command=text.command_line())
+    text.print_report(report, as_json)

@@ -112,3 +112,23 @@ def build_summary(out: str, manifest: Manifest) -> Iterator[str]:
     for kind in ("converted", "repaired", "skipped"):
         if notes := getattr(manifest, kind):
             yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"
+
+
+def build_json(out: str, manifest: Manifest) -> dict[str, Any]:
+    """The same for --json."""
+    splits = {
+        name: {"records": split.records, "shards": len(split.shards), "bytes": split.bytes}
+        for name, split in manifest.splits.items()
+    }
+    return {
+        "out": out,
+        "layout": manifest.layout,
+        "label_convention": manifest.label_convention,
+        "classes": manifest.num_classes,
+        "splits": splits,
+        "skipped": manifest.skipped,
+        "repaired": manifest.repaired,
+        "converted": manifest.converted,
+        "left_out": {reason: entry.count for reason, entry in manifest.left_out.items()},
+        "digest": manifest.digest,
+    }

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 
 import click
 
-from imagenet_tools.cli.options import needs_tensorflow, plugin_option
+from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option
+from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=Place(exists=True, file_okay=False))
 @plugin_option
+@json_option
 @needs_tensorflow
-def command(folder: str, plugins: tuple[str, ...]) -> None:
+def command(folder: str, plugins: tuple[str, ...], as_json: bool) -> None:
     """Show how far a comparison is that was started elsewhere: another terminal, Slurm, Ray.
 
     The runs under way with step, loss and speed, and the accuracies as runs end. Ends when nobody
-    is at it any more; nothing is written.
+    is at it any more; with --json at once. Nothing is written.
 
     \b
     Example:
       imgtools watch runs/alexnet-vs-inception
+      imgtools watch runs/alexnet-vs-inception --json
     """
     from imagenet_tools.comparison import progress, stored
     from imagenet_tools.comparison.plan_file import read_plan
 
     place = stored.opened(folder)
     plan, _ = read_plan(place)
+    if as_json:
+        runs = progress.states(plan, place, plan.runs())
+        print_json({"steps": plan.steps, "runs": [dataclasses.asdict(one) for one in runs]})
+        return
     display = progress.Display(plan, place, plan.runs(), sys.stdout)
     idle = 0
     while idle < progress.IDLE:

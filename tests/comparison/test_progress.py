@@ -152,6 +152,10 @@ def test_watch(tiny_records: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     printed = capsys.readouterr().out
     assert "No run is under way; 1 of 2 are done." in printed
     assert "alexnet seed 1: top-1 " in printed
+    assert cli_main.run(["watch", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (done, _) = told["runs"]
+    assert (told["schema"], done["done"], done["slug"]) == (1, True, "alexnet")
     assert cli_main.run(["watch", str(tmp_path / "alexnet")]) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,9 @@ def test_gaps_are_named_with_their_slices(
     write(images, tmp_path, "1/3")
     assert cli_main.run(["finalize", str(tmp_path)]) == 0
     assert "26 records" in capsys.readouterr().out
+    assert cli_main.run(["finalize", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == 1 and sum(one["records"] for one in told["splits"].values()) == 26
 
 
 def test_a_lost_task_is_run_again(images: Path, whole: dict[str, bytes], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from imagenet_tools import storage
 from imagenet_tools.comparison.plan import PRECISIONS, PROFILES, Plan, as_pipeline, make_plan
 from imagenet_tools.pipelines.pipeline import Pipeline
-from imagenet_tools.training import recipes
+from imagenet_tools.training import recipes, run_folder
 
 # The embedded data set and a schedule for it: six short runs whose arms are both far above the 10 %
 # of guessing, and far enough apart for a verdict.
@@ -56,6 +56,8 @@ def prepare(
     asked = [as_pipeline(one) for one in pipelines]
     name = "-vs-".join(re.sub("[:,]", "-", one.spec) for one in asked)
     folder = storage.place(out or f"runs/{name}")
+    if not storage.is_remote(folder):
+        run_folder.outside_records(Path(folder))
     records = _synthetic_records(storage.staging(folder)) if data is None else data
     demo = {"epochs": DEMO_EPOCHS} if data is None else {}
     changes = demo if epochs is None else {"epochs": epochs}

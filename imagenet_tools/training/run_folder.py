@@ -85,6 +85,16 @@ class TrainResult:
         return {**dataclasses.asdict(self), "final_loss": loss}
 
 
+def outside_records(folder: Path) -> None:
+    """Raise ValueError for a folder of records or one inside."""
+    place = folder.resolve()
+    for above in (place, *place.parents):
+        if (above / records.NAME).exists():
+            raise ValueError(
+                f"{folder} is inside {above}, a folder of records; choose another for the run"
+            )
+
+
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Be the one process that writes in this folder, which is made where it is missing.
@@ -92,12 +102,7 @@ def alone(folder: Path) -> Iterator[None]:
     Raises OSError, naming the one that holds it; the lock goes with the process. Raises ValueError
     for a folder of records or one inside: verify-tfrecords would find strangers there.
     """
-    place = folder.resolve()
-    for above in (place, *place.parents):
-        if (above / records.NAME).exists():
-            raise ValueError(
-                f"{folder} is inside {above}, a folder of records; choose another for the run"
-            )
+    outside_records(folder)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / WRITER

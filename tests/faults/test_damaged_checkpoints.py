@@ -153,3 +153,10 @@ def test_a_folder_that_cannot_be_a_runs(
     command += ["32", "--batch-size", "8", "--max-number-of-steps", "1"]
     refused([*command, "--initialisation", "he", "--preprocessing", "alexnet"], code, said)
     assert not list(folder.glob("run*"))
+
+
+def test_no_comparison_in_a_folder_of_records(folder: Path, refused: Any) -> None:
+    before = sorted(folder.iterdir())
+    for out in (folder, folder / "runs"):
+        refused(["compare-preproc", "alexnet", "vgg", "--out", out], 2, "a folder of records; choo")
+    assert sorted(folder.iterdir()) == before

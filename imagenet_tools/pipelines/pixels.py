@@ -44,6 +44,9 @@ def as_rgb(image: Any) -> tf.Tensor:
 
 def checked(out: tf.Tensor, shape: tuple[int, int, int], spec: str) -> tf.Tensor:
     """What a pipeline returned, its shape known; ValueError where it is not what was promised."""
+    if not hasattr(out, "dtype"):  # a tuple; a coroutine, a generator of `async def`, `yield`
+        kind = type(out).__name__
+        raise ValueError(f"{spec} returned a {kind}; a tensor, float32 {list(shape)}, is needed")
     if out.dtype != tf.float32:
         raise ValueError(f"{spec} returned {out.dtype.name}; float32 is needed")
     if not out.shape.is_compatible_with(shape):

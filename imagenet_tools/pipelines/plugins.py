@@ -31,9 +31,18 @@ def execute(path: Path) -> ModuleType:
     module.__file__ = str(path)
     # Known by name while it runs, or its dataclasses and annotations cannot be resolved.
     sys.modules[module.__name__] = module
+    eager = _eager()
     # Not through the import system, whose bytecode caches may be older than the file.
     exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+    if eager and not _eager():  # TF-Slim's own files call disable_v2_behavior when imported
+        sys.modules["tensorflow"].compat.v1.enable_v2_behavior()
     return module
+
+
+def _eager() -> bool:
+    """Is TensorFlow 2 as it comes? So it is where it is not loaded yet."""
+    context: Any = sys.modules.get("tensorflow.python.eager.context")
+    return context is None or context.executing_eagerly()
 
 
 @contextlib.contextmanager

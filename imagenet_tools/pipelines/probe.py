@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +20,8 @@ HEIGHT, WIDTH = 375, 500
 # An image takes milliseconds, building the graph a second or two; more is an endless loop.
 LIMIT = 60.0
 _done: set[str] = set()
+# What TensorFlow puts before the cause of an error in a graph.
+_AROUND = re.compile(r"Graph execution error:\s+|\{\{function_node [^}]*\}\}\s*")
 
 
 def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.Tensor]) -> None:
@@ -62,6 +65,8 @@ def _within(seconds: float, run: Callable[[], np.ndarray]) -> np.ndarray:
     def keep() -> None:
         try:
             outcome.append(run())
+        except KeyboardInterrupt:  # raised by the plug-in: Ctrl-C reaches the main thread alone
+            outcome.append(RuntimeError("it raised KeyboardInterrupt"))
         except BaseException as error:
             outcome.append(error)
 
@@ -85,7 +90,7 @@ def last_word(error: BaseException) -> str:
         )
     if type(error).__name__ == "TBNotInstalledError":
         return "tf.summary needs TensorBoard: pip install tensorboard, or leave the summary out"
-    lines = str(error).strip().splitlines() or [""]
+    lines = _AROUND.sub("", str(error)).strip().splitlines() or [""]
     if lines[0].startswith("in user code"):
         return lines[-1].strip()
     return lines[0] if isinstance(error, ValueError) else f"{type(error).__name__}: {lines[0]}"

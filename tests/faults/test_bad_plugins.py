@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +63,6 @@ AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    import sys
-
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
     with registry.temporary():
@@ -90,7 +90,20 @@ AT_THE_PROBE = {
     "float64": (
         "return tf.cast(plain(image), tf.float64)", "mine.*float64",
     ),
-    "a list": ("return [plain(image)]", "mine"),
+    "a list": ("return [plain(image)]", r"mine returned a list; a tensor, float32 \[\d+, \d+, 3\]"),
+    "a generator": ("yield plain(image)", "mine returned a generator; a tensor"),
+    "an interrupt": ("raise KeyboardInterrupt", "mine.* failed on a first probe .*Interrupt"),
+    "an end inside the graph": (
+        "\n    def ends(_): sys.exit(3)"
+        "\n    return tf.ensure_shape(tf.numpy_function(ends, [image], tf.float32), [32, 32, 3])",
+        "mine.* failed on a first probe .*UnknownError: SystemExit: 3",
+    ),
+    "another type inside the graph": (
+        "\n    def double(x): return x.astype('float64')"
+        "\n    image = plain(image)"
+        "\n    return tf.ensure_shape(tf.numpy_function(double, [image], tf.float32), [32, 32, 3])",
+        "mine.* failed on a first probe .*is double, but expects float",
+    ),
     "NaN": ("return plain(image) * float('nan')", "mine.*NaN or inf"),
     "Python's if": (
         "return resized(image, 8, 8) if tf.reduce_mean(image) > 3 else 0", "mine.*tf.cond",
@@ -112,3 +125,25 @@ def test_a_function_that_is_no_pipeline(
     command = ["train", "--data", tiny_records, "--train-dir", "run", "--preprocessing", "mine"]
     command += ["--model", tiny_net, "--image-size", "32", "--batch-size", "8", *given]
     refused([*command, "--initialisation", "he", "--max-number-of-steps", "1"], 1, said)
+
+
+TF_SLIMS = """
+import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
+
+def preprocess_image(image, output_height, output_width, is_training=False):
+    return tf.image.resize_images(tf.to_float(image), [output_height, output_width])
+"""
+
+
+def test_a_file_of_tf_slims_leaves_tensorflow_2_as_it_is() -> None:
+    """Those of 2020 call disable_v2_behavior when they are imported."""
+    Path("slims.py").write_text(TF_SLIMS)
+    code = (
+        "from imagenet_tools import registry, tensorflow_version as version; version.later();"
+        "registry.load_plugin('slims.py'); import tensorflow as tf; import numpy as np;"
+        "out = registry.get('slims').preprocess_image(np.ones((9, 9, 3), np.uint8), 8, 8);"
+        "print(tf.executing_eagerly(), float(np.mean(out)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "True 1.0\n", done.stderr

@@ -90,7 +90,13 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     help="Folder of records (build-tfrecords). Default: small synthetic images made on the spot.",
 )
 @click.option("--out", type=Place(file_okay=False), help="Default: runs/<a>-vs-<b>.")
-@click.option("--profile", type=click.Choice(PROFILES), default="quick", show_default=True)
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="quick",
+    show_default=True,
+    help="Recipe and seeds by one name: a look, a screening, a verdict, or TF-Slim's own training.",
+)
 @click.option(
     "--recipe", type=RecipeName(), help="A recipe's name or YAML file, in place of the profile's."
 )

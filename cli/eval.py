@@ -41,8 +41,11 @@ def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
     default="validation",
     show_default=True,
     callback=_split,
+    help="The split whose images are evaluated.",
 )
-@click.option("--batch-size", type=Whole(1), default=100, show_default=True)
+@click.option(
+    "--batch-size", type=Whole(1), default=100, show_default=True, help="Images at a time."
+)
 @click.option(
     "--labels-offset",
     type=Whole(0, 1),

@@ -11,7 +11,9 @@ from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
 
 @click.command()
 @click.argument("name", type=PreprocessingName())
-@click.option("--image", required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--image", required=True, type=click.Path(exists=True, dir_okay=False), help="The image file."
+)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the run.")
 @click.option("--epoch", type=Whole(0), default=0, show_default=True, help="From 0 on.")
 @click.option("--step", type=Whole(0), help="Of the batch, where batches are mixed; 0.")

@@ -36,8 +36,20 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     help="Variance of the arms' difference in the chance of an image; 0 where the "
     "verdict is about these validation images alone, some 0.02 where about new ones.",
 )
-@click.option("--train-images", type=Whole(1), default=1_281_167, show_default=True)
-@click.option("--epochs", type=Finite(0), default=90.0, show_default=True)
+@click.option(
+    "--train-images",
+    type=Whole(1),
+    default=1_281_167,
+    show_default=True,
+    help="Images that a run trains on, for the hours.",
+)
+@click.option(
+    "--epochs",
+    type=Finite(0),
+    default=90.0,
+    show_default=True,
+    help="Passes over them, for the hours.",
+)
 @click.option(
     "--images-per-second",
     type=Finite(0, min_open=True),

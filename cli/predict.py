@@ -31,7 +31,9 @@ from imagenet_tools.cli.types import Records, Whole
     type=Records(),
     help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
 )
-@click.option("--top", type=Whole(1), default=5, show_default=True)
+@click.option(
+    "--top", type=Whole(1), default=5, show_default=True, help="Classes shown of an image."
+)
 @plugin_option
 @json_option
 @needs_tensorflow

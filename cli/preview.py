@@ -29,7 +29,7 @@ from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
     help="Training draws shown.",
 )
 @size_option(224)
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the draws.")
 @plugin_option
 @needs_tensorflow
 def command(

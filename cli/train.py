@@ -73,6 +73,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     type=PreprocessingName(),
     default="inception",
     show_default=True,
+    help="`imgtools list-preproc` lists them.",
 )
 @click.option(
     "--model",
@@ -85,7 +86,13 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @recipe_option
 @click.option("--print-recipe", is_flag=True, help="Print the recipe as YAML and stop.")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=SEED,
+    default=0,
+    show_default=True,
+    help="Of the first weights, the order and every draw.",
+)
 @click.option(
     "--max-number-of-steps",
     "steps",
@@ -119,7 +126,14 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Checkpoint every so many seconds.",
 )
 @click.option("--keep", type=Whole(1), default=5, show_default=True, help="Checkpoints to keep.")
-@click.option("--log-every-n-steps", "log_steps", type=Whole(1), default=10, show_default=True)
+@click.option(
+    "--log-every-n-steps",
+    "log_steps",
+    type=Whole(1),
+    default=10,
+    show_default=True,
+    help="Steps between two lines of the log.",
+)
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
 @click.option("--mixed-precision", is_flag=True, help="bfloat16 on the way, for GPUs that have it.")
 @click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")

@@ -212,6 +212,12 @@ def test_a_signal_while_it_starts_is_one_line(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is(name: str) -> None:
+    options = [one for one in command(name).params if isinstance(one, click.Option)]
+    assert [one.opts[0] for one in options if not one.help] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_ranges_are_words(name: str) -> None:
     text = command(name).get_help(click.Context(command(name), info_name=name))
     assert "RANGE" not in text and "<=" not in text and ">=" not in text

@@ -123,6 +123,17 @@ def _with_weights(
     return net
 
 
+def _classes(path: Path) -> list[tuple[str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [(key, words) for _, key, words in (line.split("\t", 2) for line in lines)]
+    except ValueError as error:
+        raise DamagedData(
+            f"{path} is not the list of a run's classes ({error}); give the records it was trained "
+            "on as --data"
+        ) from error
+
+
 def class_names(
     loaded: TrainedNet, data: str | os.PathLike[str] | None = None
 ) -> list[tuple[str, str]]:
@@ -136,8 +147,7 @@ def class_names(
     if data is not None:
         classes = list(read_manifest(data).classes)
     elif beside.exists():
-        lines = beside.read_text(encoding="utf-8").splitlines()
-        classes = [(key, words) for _, key, words in (line.split("\t", 2) for line in lines)]
+        classes = _classes(beside)
     elif logits in (labels.NUM_CLASSES, labels.NUM_CLASSES + 1):
         classes = list(labels.words().items())
     else:

@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import socket
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from imagenet_tools import __version__, records, storage, terminal
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.records import order
 from imagenet_tools.records.manifest import Manifest
-from imagenet_tools.storage import AnyPath, sync
+from imagenet_tools.storage import AnyPath, json_file, sync
 from imagenet_tools.storage.write import write_json, write_text
 from imagenet_tools.training import checkpoints, recipes
 
@@ -201,16 +202,34 @@ def _content(folder: Path) -> dict[str, Any] | None:
 
 
 def _fields(run: dict[str, Any]) -> dict[str, Any]:
-    """A run's fields with its recipe's among them, also those that it was written before."""
+    """A run's fields and its recipe's, also those that it was written before.
+
+    A field of both, the image size, is the run's.
+    """
     recipe = run.get("recipe")
     plain = {"order": order.FORMER, **{n: v for n, v in run.items() if n != "recipe"}}
-    return {**plain, **recipes.complete(recipe)} if isinstance(recipe, dict) else plain
+    return {**recipes.complete(recipe), **plain} if isinstance(recipe, dict) else plain
 
 
 def asked(folder: Path) -> dict[str, Any]:
-    """The fields of Run in run.json, as far as they are there; empty where there is no run.json."""
+    """The fields of Run in run.json, as far as they are there; empty where there is no run.json.
+
+    Raises DamagedData for one that is of another kind than a run's.
+    """
     content = _content(folder)
     run: dict[str, Any] = content["run"] if content else {}
+    kinds = typing.get_type_hints(Run)
+    try:
+        for name in run.keys() & kinds:
+            json_file.as_type(run[name], kinds[name], name)
+        if run.get("image_size", 1) < 1:
+            raise ValueError(f"image_size is {run['image_size']}")
+        float(run.get("recipe", {}).get("moving_average_decay", 0.0))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DamagedData(
+            f"{folder / RUN}: {error}; remove it, and give --preprocessing, --model and "
+            "--image-size"
+        ) from error
     return run
 
 

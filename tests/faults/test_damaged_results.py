@@ -158,6 +158,36 @@ def test_a_runs_record_is_named(
         refused(command, 3, "run.json .*remove it")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("image_size", "big"),
+        ("image_size", -3),
+        ("preprocessing", ["alexnet"]),
+        ("model", None),
+        ("labels_offset", "one"),
+        ("recipe", 3),
+        ("recipe", {"moving_average_decay": "x"}),
+    ],
+)
+def test_a_field_of_a_runs_record_is_named(
+    field: str, value: Any, finished: Path, tiny_records: Path, refused: Any
+) -> None:
+    content = json.loads((finished / "run.json").read_text())
+    content["run"][field] = value
+    (finished / "run.json").write_text(json.dumps(content))
+    refused(["eval", "--data", tiny_records, "--checkpoint", finished], 3, "run.json: .*remove it")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"1\ta\n", b"\0\0\0"])
+def test_a_list_of_classes_is_named(
+    content: bytes, finished: Path, tiny_records: Path, refused: Any
+) -> None:
+    (finished / "classes.tsv").write_bytes(content)
+    image = next((tiny_records.parent / "raw" / "validation").rglob("*.*"))
+    refused(["predict", "--checkpoint", finished, image, "--json"], 3, "classes.tsv .*--data")
+
+
 def predictions(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     """Write a file of predictions again with its arrays changed."""
 

@@ -169,6 +169,29 @@ def test_a_disk_without_locks_is_no_hindrance(
     assert train(data, tmp_path / "run", steps=1).steps == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"checkpoint_exclude_scopes": ["tiny/fc2"]}, "exclude-scopes is about a checkpoint; give"),
+        ({"ignore_missing_vars": True}, "--ignore-missing-vars is about a checkpoint; give it as"),
+        ({"checkpoint_path": "A", "checkpoint_exclude_scopes": ["tiny"]}, "nothing of .* is taken"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    given: dict[str, object], said: str, trained: Path, data: Path, tmp_path: Path
+) -> None:
+    if "checkpoint_path" in given:
+        given = {**given, "checkpoint_path": str(trained)}
+    with pytest.raises(ValueError, match=said):
+        train(data, tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_image_size_is_another_run(trained: Path, data: Path) -> None:
+    with pytest.raises(ValueError, match="holds another run .image_size 32 -> 40"):
+        train(data, trained, image_size=40)
+
+
 def test_no_run_in_a_folder_of_records(data: Path) -> None:
     for folder in (data, data / "run"):
         with pytest.raises(ValueError, match="a folder of records; choose another"):

@@ -22,7 +22,10 @@ from imagenet_tools.cli.types import (
 
 
 def _scopes(ctx: click.Context, parameter: click.Parameter, text: str) -> list[str]:
-    return [scope.strip() for scope in text.split(",") if scope.strip()]
+    scopes = [scope.strip() for scope in text.split(",") if scope.strip()]
+    if text and not scopes:
+        raise click.BadParameter(f"{text!r} names no scope")
+    return scopes
 
 
 def _checked(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:

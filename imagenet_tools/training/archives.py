@@ -33,7 +33,7 @@ def unpacked(path: Path) -> Path:
     with _members(path) as members:
         folders: dict[str, dict[str, Open]] = {}
         for member, opened in members:
-            place, name = os.path.split(member)
+            place, name = os.path.split(member.replace("\\", "/"))  # some zips of Windows
             strange = "__MACOSX" in place.split("/") or name.startswith("._")
             if not strange and (_INDEX.match(name) or _BESIDE.match(name)):
                 folders.setdefault(place, {})[name] = opened
@@ -73,4 +73,5 @@ def _members(path: Path) -> Iterator[list[tuple[str, Open]]]:
     except NotImplementedError as error:
         raise ValueError(f"{path} cannot be unpacked here ({error}); unpack it first") from error
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        raise DamagedData(f"{path} is no readable {kind} ({error})") from error
+        first = str(error).partition("\n")[0]
+        raise DamagedData(f"{path} is no readable {kind} ({first})") from error

@@ -83,6 +83,9 @@ def train(
     Raises DamagedData for records that are not the manifest's or cannot be read, PipelineFailed
     where the pipeline fails on an image, Stopped where the process was told to end (SIGTERM).
     """
+    if not checkpoint_path and (checkpoint_exclude_scopes or ignore_missing_vars):
+        one = "checkpoint-exclude-scopes" if checkpoint_exclude_scopes else "ignore-missing-vars"
+        raise ValueError(f"--{one} is about a checkpoint; give it as --checkpoint-path")
     used = devices.choose(device_names)
     recipe = recipes.recipe(recipe) if isinstance(recipe, str) else recipe
     reading = Reading(

@@ -167,10 +167,14 @@ class Trainer:
         return saved.step, problems
 
     def start_from(self, start: Start) -> None:
-        """Load the weights of another checkpoint, without the excluded scopes."""
+        """Load the weights of another checkpoint, without the excluded scopes.
+
+        Raises ValueError for a variable that does not fit, and where none is left.
+        """
         saved = checkpoints.read(start.checkpoint)
         known = [*self.net.variables, *saved.tensors]
         excluded = within(start.exclude, known, "--checkpoint-exclude-scopes")
+        taken = 0
         for name, variable in self.net.variables.items():
             if name in excluded:
                 continue
@@ -185,6 +189,12 @@ class Trainer:
                     f"here; --checkpoint-exclude-scopes {scope} leaves it at its fresh start"
                 )
             variable.assign(value)
+            taken += 1
+        if not taken:
+            raise ValueError(
+                f"nothing of {saved.prefix} is taken: {self.net.name} has no variable of it that "
+                "is not excluded"
+            )
 
 
 def within(scopes: Sequence[str], names: Sequence[str], option: str) -> set[str]:

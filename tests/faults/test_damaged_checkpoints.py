@@ -36,14 +36,14 @@ def zipped(*folders: str) -> Callable[[Path], Path]:
         with zipfile.ZipFile(path, "w") as archive:
             for file in run.iterdir():
                 for folder in folders:
-                    archive.write(file, f"{folder}/{file.name}")
+                    archive.writestr(f"{folder}{file.name}", file.read_bytes())
         return path
 
     return pack
 
 
 def cut_zip(run: Path) -> Path:
-    path = zipped("run")(run)
+    path = zipped("run/")(run)
     os.truncate(path, 500)
     return path
 
@@ -57,7 +57,7 @@ def cut_tar(run: Path) -> Path:
 
 
 def encrypted(run: Path) -> Path:
-    path = zipped("run")(run)
+    path = zipped("run/")(run)
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(content)
@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "a zip cut": (cut_zip, 3, "sent.zip is no readable zip"),
     "a tar cut": (cut_tar, 3, "sent.tar.gz is no readable tar"),
     "a zip encrypted": (encrypted, 2, "sent.zip is encrypted; unpack it with its password"),
-    "two runs in a zip": (zipped("a", "b"), 2, "sent.zip: .*one each in a, b"),
+    "two runs in a zip": (zipped("a/", "b/"), 2, "sent.zip: .*one each in a, b"),
     "NaN": (with_tensors(of_nan), 3, "model.ckpt-5: .* of tiny/.* are NaN or infinite"),
     "a weight missing": (with_tensors(lambda t: t.pop(first(t))), 2, "model.ckpt-5 lacks tiny/"),
     "a weight of another shape": (
@@ -127,7 +127,9 @@ def test_a_whole_one_is_found(finished: Path, tiny_records: Path, refused: Any) 
     for place in (finished, finished / "model.ckpt-2", finished / "model.ckpt-4.index"):
         refused(["eval", "--data", tiny_records, "--checkpoint", place, "--json"], 0)
     (finished / "model.ckpt-best.index").unlink()
-    refused(["eval", "--data", tiny_records, "--checkpoint", zipped("run")(finished), "--json"], 0)
+    for folder in ("run/", "run\\"):  # as some programs of Windows write it
+        archive = zipped(folder)(finished)
+        refused(["eval", "--data", tiny_records, "--checkpoint", archive, "--json"], 0)
 
 
 FOLDERS = {

@@ -8,7 +8,7 @@ from imagenet_tools.cli.types import Place
 
 
 @click.command()
-@click.argument("folder", type=Place(), metavar="DIR")
+@click.argument("folder", type=Place(file_okay=False), metavar="DIR")
 @click.option("--tfds", is_flag=True, help="What tfds.builder_from_directory reads it by.")
 @click.option("--croissant", is_flag=True, help="croissant.json, for catalogues of data sets.")
 def command(folder: str, tfds: bool, croissant: bool) -> None:

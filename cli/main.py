@@ -195,9 +195,9 @@ def run(arguments: list[str]) -> int:
             result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
-        message = error.format_message()
+        message = _words(error)
         if isinstance(error, click.UsageError) and error.ctx is not None:
-            stop = "" if message.endswith((".", "?", ")")) else "."
+            stop = "" if message.endswith((".", "?")) else "."
             message = f"{message}{stop} See `{error.ctx.command_path} --help`."
         _say("Error", message)
         return error.exit_code
@@ -216,6 +216,15 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         return _report(cause, again)
+
+
+def _words(error: click.ClickException) -> str:
+    """What click says, in a line; of options, the near ones as of commands."""
+    if isinstance(error, click.NoSuchOption):
+        known = [name.removeprefix("--") for name in error.possibilities or ()]
+        hint = nearest(error.option_name.lstrip("-"), known, "--")
+        return f"No such option '{error.option_name}'.{hint}"
+    return " ".join(error.format_message().split())
 
 
 class _Signals:

@@ -31,6 +31,11 @@ def command(name: str, out: str) -> None:
         raise click.BadParameter(
             f"{name!r} is no name for it; letters, digits and _, a letter first", param_hint="NAME"
         )
+    from imagenet_tools import registry, tensorflow_version
+
+    tensorflow_version.later()
+    if name in registry.names() or name in registry.parts_alone():
+        raise click.UsageError(f"there is a pipeline {name!r} already; choose another name")
     file = f"{name}_preprocessing.py"
     templates = resources.files("imagenet_tools").joinpath("data")
     written = {

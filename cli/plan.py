@@ -14,7 +14,7 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
 @click.command()
 @click.option(
     "--difference",
-    type=Finite(0, min_open=True),
+    type=Finite(0, 100, min_open=True),
     required=True,
     help="Points of top-1 to be found.",
 )

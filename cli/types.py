@@ -172,9 +172,9 @@ class _Within:
     """A range in words: "1 or more", "above 0", "1 to 12"."""
 
     def _describe_range(self: Any) -> str:  # click asks for it, in help and errors
-        if self.max is not None:
-            return f"{self.min} to {self.max}"
-        return f"above {self.min}" if self.min_open else f"{self.min} or more"
+        if self.min_open:
+            return f"above {self.min}" + (f", at most {self.max}" if self.max is not None else "")
+        return f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
 
 
 class Whole(_Within, click.IntRange):
@@ -217,11 +217,12 @@ def beginning(word: str, known: Iterable[str], before: str = "") -> list[Complet
     return [CompletionItem(before + name) for name in known if name.startswith(word)]
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: list[str], dashes: str = "") -> str:
     """Name the near ones among the known: ' Did you mean x?' or an empty string.
 
-    What begins with the word, list of list-runs, is nearer than what is spelt like it.
+    What begins with the word, list of list-runs, is nearer than what is spelt like it. dashes: what
+    stands before each of them and counts for nothing.
     """
     near = [name for name in known if name.startswith(f"{word}-")]
-    near = near or difflib.get_close_matches(word, known, n=3)
+    near = [dashes + one for one in near or difflib.get_close_matches(word, known, n=3)]
     return f" Did you mean {' or '.join(near)}?" if near else ""

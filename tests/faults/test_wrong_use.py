@@ -86,6 +86,17 @@ slim-run NOSUCH.py                                               | NOSUCH.py
 slim-run FILE                                                    | no TF-Slim checkout
 slim-patch NOSUCH                                                | NOSUCH
 new-pipeline 3x                                                  | 3x
+new-pipeline alexnet                                             | pipeline 'alexnet' already
+verify-tfrecords FILE                                            | FILE
+repair-tfrecords FILE --raw EMPTY                                | FILE
+describe-records FILE                                            | FILE
+plan --difference 200                                            | above 0, at most 100
+train --preproc alexnet                                          | Did you mean --preprocessing
+train --learning-rat 1                                           | Did you mean --learning-rate
+train --lr 0.1                                                   | No such option '--lr'. See
+train --data DATA --train-dir run --trainable-scopes ,            | ',' names no scope
+train --data DATA --train-dir run extra                          | (extra). See
+completion                                                       | Choose from: bash, zsh, fish.
 tarin                                                            | Did you mean train
 """
 ROWS = [tuple(part.strip() for part in row.split("|")) for row in TABLE.strip().splitlines()]

@@ -94,10 +94,10 @@ def best(
 ) -> tuple[str, ...]:
     """Those that may be the best of arms in order of their means, the first among them.
 
-    p_values: of each against those after it, unadjusted. What is worse than
-    the first at alpha over the number of pairs of those left is left out, and of the others it is
-    asked again. Arms of which none is better are left out in at most 5.4 % of the comparisons, all
-    looks together, at variances of 16:1 in 6.2 % (benchmarks/simulate_dropping.py).
+    p_values: of each against those after it, unadjusted. What is worse than the first at alpha over
+    the number of pairs of those left is left out, and of the others it is asked again. Arms of
+    which none is better are left out in at most 5.4 % of the comparisons, all looks together, at
+    variances of 16:1 in 6.2 % (benchmarks/simulate_dropping.py).
     """
     left = list(slugs)
     while True:

@@ -27,7 +27,7 @@ EXPECTED = {"train": labels.TRAIN_IMAGES, "validation": labels.VALIDATION_IMAGES
 class SplitFacts:
     """images: how many. expected: ImageNet's number, None for other data. missing: classes of the
     numbering without an image, by key. mean_bytes, sizes: of a sample of images; width and height
-    are the medians. problems: damaged ones in the sample."""
+    are the medians. problems: damaged ones in the sample; of records, a shard of another size."""
 
     images: int
     classes: int
@@ -174,7 +174,7 @@ def _records(place: Path) -> Facts:
             width=0,
             height=0,
             formats={manifest.store: part.records},
-            problems=(),
+            problems=_wrong_sizes(place, name),
         )
     shards = ", ".join(f"{len(p.shards)} {n} shards" for n, p in manifest.splits.items())
     return Facts(
@@ -190,6 +190,15 @@ def _records(place: Path) -> Facts:
         seconds=None,
         digest=manifest.digest,
     )
+
+
+def _wrong_sizes(place: Path, split: str) -> tuple[str, ...]:
+    """The first shard of a split that is not as large as its manifest says, in words."""
+    try:
+        records.check_sizes(place, split)
+    except DamagedData as error:
+        return (str(error),)
+    return ()
 
 
 def _foreign(place: Path, other: foreign.Foreign) -> Facts:

@@ -112,6 +112,27 @@ def test_records(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert facts["bytes"] == sum(p.stat().st_size for p in (tmp_path / "out").glob("*-of-*"))
 
 
+@pytest.mark.parametrize("fault", ["emptied", "missing", "another"])
+def test_a_shard_that_is_not_the_manifests_is_said(
+    fault: str, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    records.build(raw.detect(images), out, workers=1, train_shards=2)
+    assert inspected(out, capsys)["splits"]["train"]["problems"] == []
+    shard = out / "train-00001-of-00002"
+    shard.unlink()
+    if fault == "emptied":
+        shard.write_bytes(b"")
+    elif fault == "another":
+        shutil.copy(next(out.glob("validation-*")), shard)
+    (problem,) = inspected(out, capsys)["splits"]["train"]["problems"]
+    assert problem.startswith(f"{shard}: it {'is missing' if fault == 'missing' else 'has'}")
+    assert cli_main.run(["inspect", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"    damaged: {shard}: it " in said
+    assert f"next: imgtools verify-tfrecords {out}" in said
+
+
 def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli_main.run(["inspect", str(tmp_path)]) == 2
     assert "Found: an empty folder" in capsys.readouterr().err

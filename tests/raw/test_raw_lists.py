@@ -207,6 +207,15 @@ def test_a_csv_that_cannot_be_meant_is_refused(
         listed(tmp_path, text, ("im/a.jpg",), "train.csv")
 
 
+def test_a_split_folder_beside_a_list_of_the_other_is_said(tmp_path: Path) -> None:
+    put(tmp_path / "train" / "ant" / "b.jpg", jpeg(1))
+    found = listed(tmp_path, "image,label\na.jpg,ant\n", ("val/a.jpg",), "val.csv")
+    assert classes_of(found, "validation") == {"a.jpg": "ant"}
+    assert "train/ is not read beside val.csv: for both, list its images in train.csv" in (
+        found.description
+    )
+
+
 NUMBERED = "image,class_id,class_name\nim/a.jpg,1,{}\nim/b.jpg,0,{}\n"
 
 

@@ -12,6 +12,7 @@ from imagenet_tools.comparison import results, run_files, statistics, verdicts
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.evaluation import scores
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,6 @@ def last(found: tuple[Forecast, ...]) -> Forecast | None:
 def _ended(plan: Plan, folder: Path, arm: Arm) -> list[tuple[np.ndarray, np.ndarray | None] | None]:
     """Of each run of the first seeds, up to one that is not done, which images it got right, and
     their groups; None for one that diverged."""
-    from imagenet_tools.evaluation import scores  # loads TensorFlow
-
     runs: list[tuple[np.ndarray, np.ndarray | None] | None] = []
     for seed in plan.seeds:
         try:

@@ -20,10 +20,10 @@ from imagenet_tools.comparison.verdicts import (
     nothing_learned,
     verdict,
 )
+from imagenet_tools.evaluation import scores
 
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
-    from imagenet_tools.evaluation.scores import Predictions
 
 # A chance of being decided below which more seeds are not worth their cost. Simulated: with looks
 # at 3, 5 and 8 seeds it costs one point of power, and where there is no difference a comparison
@@ -160,8 +160,6 @@ def judge(plan: Plan, folder: Path, seeds: int | None = None) -> Judgement:
 
 
 def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) -> ArmResults:
-    from imagenet_tools.evaluation import scores
-
     runs: list[RunResult] = []
     failures: dict[int, str] = {}
     correct: dict[str, list[np.ndarray]] = {}
@@ -216,7 +214,7 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
     )
 
 
-def _refuse_altered(told: EvalResult, predictions: Predictions, file: Path) -> None:
+def _refuse_altered(told: EvalResult, predictions: scores.Predictions, file: Path) -> None:
     """ValueError where a run's result does not say what its predictions do."""
     right, lost = 100 * float(np.mean(predictions.correct)), int(np.sum(predictions.unranked))
     same = (told.n, told.not_finite) == (len(predictions.key), lost) and abs(

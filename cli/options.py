@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from imagenet_tools.cli.text import for_json_alone
 from imagenet_tools.cli.types import (
     CheckpointPlace,
     ModelName,
@@ -20,8 +21,20 @@ from imagenet_tools.cli.types import (
 # A command's function, or the command that click has made of it.
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
+
+def _for_json(ctx: click.Context, parameter: click.Parameter, given: bool) -> bool:
+    if given:
+        ctx.with_resource(for_json_alone(ctx))
+    return given
+
+
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as JSON on stdout."
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=_for_json,
+    help="Print the result as JSON on stdout.",
 )
 
 recipe_option = click.option(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from imagenet_tools.records.manifest import Manifest
 
 
+_STDOUT = "imgtools.stdout"  # in click's meta: where print_json writes
 # Raised where a field of some command's --json goes, or means something else.
 SCHEMA = 1
 
@@ -30,7 +33,35 @@ def print_json(content: Any, indent: int | None = None) -> None:
 
     if isinstance(content, Mapping):
         content = {"schema": SCHEMA, **content}
-    click.echo(json.dumps(json_file.finite(content), indent=indent, allow_nan=False))
+    ctx = click.get_current_context(silent=True)
+    line = json.dumps(json_file.finite(content), indent=indent, allow_nan=False)
+    click.echo(line, file=ctx.meta.get(_STDOUT) if ctx else None)
+
+
+@contextlib.contextmanager
+def for_json_alone(ctx: click.Context) -> Iterator[None]:
+    """Keep stdout for print_json: what a plug-in prints, or a library in C, goes to stderr."""
+    stdout = ctx.meta[_STDOUT] = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        if not _is_the_process_own(stdout):  # a test's, or a caller's from Python
+            yield
+            return
+        stdout.flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            with open(kept, "w", encoding=stdout.encoding, closefd=False) as ctx.meta[_STDOUT]:
+                yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def _is_the_process_own(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 1
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def say(text: str) -> None:

@@ -242,6 +242,10 @@ class _Signals:
     def __exit__(self, *_: object) -> None:
         for number, former in self._former.items():
             signal.signal(number, former)
+        if self.seen:
+            # A KeyboardInterrupt inside an exec(), of a dataclass that is made, say, has Python
+            # end by SIGINT in place of the exit code; the next exec() takes that back.
+            exec("")
 
     def _note(self, number: int, frame: Any) -> None:
         self.seen = number

@@ -60,7 +60,7 @@ def load() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
-        except BaseException:
+        except Exception:  # and not an interrupt, which is one line
             held.seek(0)
             os.write(kept, held.read())
             raise

@@ -211,6 +211,19 @@ def test_a_signal_while_it_starts_is_one_line(number: signal.Signals) -> None:
         assert "Traceback" not in said
 
 
+def test_a_signal_while_a_class_is_made_has_its_own_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "ends.py").write_text(
+        "import os, time\n"
+        "from imagenet_tools.cli import list_recipes, main\n"
+        "def made(**_):\n"
+        "    exec('os.kill(os.getpid(), 15); time.sleep(60)', globals())\n"
+        "list_recipes.command.callback = made\n"
+        "main.main(['list-recipes'])\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "ends"], cwd=tmp_path, check=False)
+    assert done.returncode == 143
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_is(name: str) -> None:
     options = [one for one in command(name).params if isinstance(one, click.Option)]
@@ -273,6 +286,33 @@ def test_underscores_in_options_are_taken() -> None:
 def test_a_shell_completes_what_imgtools_knows(line: str, last: str, wanted: set[str]) -> None:
     completer = ShellComplete(cli_main.program, {}, "imgtools", "_IMGTOOLS_COMPLETE")
     assert {one.value for one in completer.get_completions(line.split(), last)} == wanted
+
+
+PRINTS = """
+import os
+import tensorflow as tf
+
+def seen(image):
+    print("from Python")
+    os.write(1, b"from C\\n")
+    return image
+
+def preprocess_image(image, output_height, output_width, is_training=False):
+    image = tf.ensure_shape(tf.numpy_function(seen, [image], tf.uint8), [None, None, 3])
+    return tf.image.resize(tf.cast(image, tf.float32), [output_height, output_width])
+"""
+
+
+def test_stdout_is_the_jsons_alone(tmp_path: Path) -> None:
+    plugin = tmp_path / "prints.py"
+    plugin.write_text(PRINTS)
+    command = ["check-preproc", "prints", "--plugin", str(plugin), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "imagenet_tools", *command],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert {one["outcome"] for one in json.loads(done.stdout)} <= {"passed", "noted"}
+    assert "from Python" in done.stderr and "from C" in done.stderr
 
 
 def test_json_has_a_schema_and_no_nan(capsys: pytest.CaptureFixture[str]) -> None:

@@ -283,7 +283,7 @@ def _add(
     known = {p for kind in functions for p in definition.parameters(kind)}
     if stray := sorted({*defaults, *later} - known):
         raise _Refused(f"defaults of {name!r}: no part takes {', '.join(stray)}")
-    if _NAME.fullmatch(name) is None:
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise _Refused(
             f"{name!r} of {path}:{place[1]} is no pipeline name: "
             "letters, digits, _ and -, a letter first"

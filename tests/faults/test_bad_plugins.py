@@ -51,6 +51,11 @@ AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
         2,
         "no pipeli",
     ),
+    "a name of another kind": (
+        HEAD + GOOD.replace("'mine'", "3") + "\n    ...",
+        2,
+        "no pipeline na",
+    ),
     "no arguments": (HEAD + "registry.register('mine')(lambda: 0)\n", 1, "takes no image, outp"),
     "no is_training": (
         HEAD + "registry.register('mine')(lambda image, h, w: 0)\n",

@@ -74,17 +74,21 @@ def detect(
     split holds no image.
     """
     place = storage.place(path)
-    if not place.exists():
-        raise FileNotFoundError(f"{place}: no such file or folder")
-    options = Options(labels, boxes, tars or TarIndex())
+    with storage.snapshot_of(path):
+        if not place.exists():
+            raise FileNotFoundError(f"{place}: no such file or folder")
+        return _detected(place, Options(labels, boxes, tars or TarIndex()))
+
+
+def _detected(place: Path, options: Options) -> RawSet:
     looked_for = []
     for name in LAYOUTS:
         layout = importlib.import_module(f"imagenet_tools.raw.{name}")
         raw_set = layout.find(place, options)
         if raw_set is not None:
             _refuse_empty(raw_set)
-            if boxes is not None and not raw_set.boxes_source:
-                raise ValueError(f"--boxes {boxes}: {raw_set.layout} takes no boxes")
+            if options.boxes is not None and not raw_set.boxes_source:
+                raise ValueError(f"--boxes {options.boxes}: {raw_set.layout} takes no boxes")
             return _named_gaps(_named_strays(replace(raw_set, looked_for=layout.LOOKED_FOR)))
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(

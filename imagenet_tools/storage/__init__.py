@@ -53,6 +53,15 @@ def place(path: AnyPath) -> Path:
     return cast(Path, RemotePath(text))
 
 
+def snapshot_of(path: AnyPath) -> contextlib.AbstractContextManager[None]:
+    """Within it this thread sees one state of a folder in a store, for few requests."""
+    if not is_remote(path):
+        return contextlib.nullcontext()
+    from imagenet_tools.storage import snapshot
+
+    return snapshot.of(normal(path))
+
+
 def cache_folder() -> Path:
     """Where working copies and cached records live: $IMGTOOLS_CACHE, else the user's cache."""
     chosen = os.environ.get(CACHE)

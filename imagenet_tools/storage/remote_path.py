@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import IO, Any
 
-from imagenet_tools.storage import stores
+from imagenet_tools.storage import snapshot, stores
 
 
 @total_ordering
@@ -71,7 +71,7 @@ class RemotePath:
         if self._known is not None:
             return self._known
         try:
-            return stores.info(self.url)
+            return snapshot.info(self.url)
         except FileNotFoundError:
             return None
 
@@ -86,11 +86,11 @@ class RemotePath:
 
     def stat(self) -> SimpleNamespace:
         """Of which only st_size is known. Raises FileNotFoundError."""
-        facts = self._known if self._known is not None else stores.info(self.url)
+        facts = self._known if self._known is not None else snapshot.info(self.url)
         return SimpleNamespace(st_size=facts["size"])
 
     def iterdir(self) -> Iterator[RemotePath]:
-        for one in stores.listing(self.url):
+        for one in snapshot.listing(self.url):
             name = one["name"].rstrip("/").rpartition("/")[2]
             yield RemotePath(f"{self.url}/{name}", one)
 

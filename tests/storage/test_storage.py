@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_raw import contents, make_raw
@@ -91,6 +92,40 @@ def test_local_paths_import_no_store(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_snapshot_is_one_state_and_asks_for_each_folder_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    folders = {
+        "s3://b/raw": [("train", "directory"), ("both", "file"), ("both", "directory")],
+        "s3://b/raw/train": [("a.jpg", "file")],
+    }
+
+    def listing(url: str) -> list[dict[str, Any]]:
+        asked.append(f"list {url}")
+        return [{"name": f"{url[5:]}/{name}", "type": kind} for name, kind in folders[url]]
+
+    def info(url: str) -> dict[str, Any]:
+        asked.append(f"look {url}")
+        return {"name": url, "type": "directory"}
+
+    monkeypatch.setattr(stores, "listing", listing)
+    monkeypatch.setattr(stores, "info", info)
+    raw_folder = storage.place("s3://b/raw/")
+    with storage.snapshot_of("s3://b/raw/"):
+        for _ in range(2):
+            assert raw_folder.is_dir() and (raw_folder / "train").is_dir()
+            assert (raw_folder / "both").is_file()
+            assert not (raw_folder / "val" / "x.csv").exists()
+            assert [one.name for one in (raw_folder / "train").iterdir()] == ["a.jpg"]
+            assert (raw_folder / "train" / "a.jpg").is_file()
+            with pytest.raises(FileNotFoundError, match="s3://b/raw/train/b.jpg"):
+                (raw_folder / "train" / "b.jpg").stat()
+        assert asked == ["look s3://b/raw", "list s3://b/raw", "list s3://b/raw/train"]
+        assert storage.place("s3://b/rawer").exists() and asked[3:] == ["look s3://b/rawer"]
+    assert raw_folder.exists() and asked[4:] == ["look s3://b/raw"]
 
 
 def fails(times: int, error: Exception):

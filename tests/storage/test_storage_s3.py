@@ -218,7 +218,8 @@ def test_a_truncated_tar_in_a_store_is_named(s3: Any) -> None:
 def test_folders_are_listed_and_not_looked_up_image_by_image(
     s3: Any, server: Proxy, tmp_path: Path
 ) -> None:
-    """The number of requests depends on the folders, not on the images in them."""
+    """The number of requests depends on the folders, not on the images in them; nor does any ask
+    for the fifty names of files that data sets of other layouts have."""
     counts = []
     for images in (2, 11):
         make_raw(tmp_path / str(images), train=images)
@@ -227,7 +228,7 @@ def test_folders_are_listed_and_not_looked_up_image_by_image(
         assert len(raw.detect(f"s3://{s3.bucket}/{images}").splits["train"]) == 3 * images
         counts.append(len(server.requests))
         assert not any(request.key.endswith(".JPEG") for request in server.requests)
-    assert counts[0] == counts[1]
+    assert counts[0] == counts[1] < 20
 
 
 def test_a_build_in_a_store_has_the_bytes_of_a_local_one(

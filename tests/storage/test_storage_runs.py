@@ -217,7 +217,7 @@ def test_messages_name_what_was_asked_for(
 
 
 def test_a_run_that_fails_says_where_its_log_is(
-    s3: Any, data: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    warm: None, s3: Any, data: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = "s3://bucket/runs/mine"
     made = make_plan(("alexnet", "inception"), data, seeds=1)

@@ -116,6 +116,7 @@ def test_the_reference_and_the_fast_alexnet_are_one_net() -> None:
     assert np.abs(one - other).max() <= 1e-5 * np.ptp(other)
 
 
+@pytest.mark.slow
 def test_inception_v3_trains_its_second_head_with_tf_slims_weight() -> None:
     net = nets.create("inception_v3", 5, 139)
     heads: list[Any] = []

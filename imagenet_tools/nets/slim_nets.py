@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -278,7 +279,9 @@ def _mended(seed: Any, part: Share) -> Iterator[None]:
         ops.Tensor = tf.Tensor
     layers.dropout = keyed
     try:
-        yield
+        with warnings.catch_warnings():  # tf_slim's layers call what TensorFlow deprecates
+            warnings.filterwarnings("ignore", "`layer.apply` is deprecated")
+            yield
     finally:
         layers.dropout = whole
         if missing:

@@ -146,6 +146,7 @@ def test_what_a_paper_takes(tiny_records: Path, tmp_path: Path, figures_for_pape
     methods = (tmp_path / "methods.txt").read_text()
     assert report.sentences[0] in methods and "3 seeds an arm" in methods
     for name in ("runs", "difference", "curves"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
         assert "<text" in (tmp_path / f"{name}.svg").read_text()
 

@@ -45,7 +45,8 @@ class Forecast:
 def forecasts(plan: Plan, folder: Path) -> tuple[Forecast, ...]:
     """Of each contrast of which both arms have two runs or more, from their files."""
     ended = {arm.slug: _ended(plan, folder, arm) for arm in plan.arms}
-    whole = min(map(len, ended.values()))  # at this number it was looked at, where that is planned
+    # At this number it was looked at, where that is planned; with one seed nothing can be found.
+    whole = max(1, min(map(len, ended.values())))
     levels = [one / len(plan.contrasts) for one in results.later(plan, whole)]
     found = []
     for a, b in plan.contrasts:

@@ -131,6 +131,16 @@ def test_the_forecast_follows_what_was_seen(
     assert forecast.forecasts(made, tmp_path) == ()
 
 
+def test_an_arm_that_has_not_begun_ends_no_forecast(tiny_records: Path, tmp_path: Path) -> None:
+    made = make_plan(("alexnet", "inception", "vgg"), tiny_records, seeds=3)
+    run = made_up(made)
+    for arm, seed in made.runs(2):
+        if arm.slug != "vgg":
+            run(tmp_path, arm, seed)
+    (one,) = forecast.forecasts(made, tmp_path)
+    assert (one.a, one.b, one.seeds) == ("alexnet", "inception", (2, 2))
+
+
 def test_a_log_has_no_control_characters(tiny_records: Path, tmp_path: Path) -> None:
     made = make_plan(("alexnet", "inception"), tiny_records, seeds=1)
     written = io.StringIO()

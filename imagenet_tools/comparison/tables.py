@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +20,13 @@ from imagenet_tools import storage
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.statistics import Difference
 from imagenet_tools.comparison.verdicts import Verdict, concluded, refuse_copies, verdict
-from imagenet_tools.raw.intake import text_of
+from imagenet_tools.raw.intake import readable, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
 ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of them or more
 SURE = 4.0  # standard deviations by which more images are right under other names
+_WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
 Run = tuple[str, str]  # arm and seed
 
 
@@ -50,24 +52,24 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
     """(where, row) of a file, with the columns of one kind filled throughout."""
     with storage.local_copy(file) as local:
         text = text_of(Path(local))
-    header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
-    there = [name.strip().lower() for name in next(reader, [])]
+        header = text.partition("\n")[0]
+        reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
+        with readable(Path(local)):
+            lines = [(reader.line_num, cells) for cells in reader if any(cells)]
+    there = [name.strip().lower() for name in lines[0][1]] if lines else []
     columns = BY_IMAGE if "image" in there else BY_RUN
     if missing := [name for name in columns if name not in there]:
         raise ValueError(
             f"{file} has no column {missing[0]!r} (it has {', '.join(there) or 'none'}); a "
             f"table has {', '.join(BY_IMAGE)}, or {', '.join(BY_RUN)}"
         )
-    empty = True
-    for cells in filter(None, reader):
-        where = f"{file}, line {reader.line_num}"
+    for number, cells in lines[1:]:
+        where = f"{file}, line {number}"
         row = dict(zip(there, map(str.strip, cells), strict=False))
         if blank := [name for name in columns if not row.get(name)]:
             raise ValueError(f"{where}: {blank[0]} is empty")
-        empty = False
         yield where, row
-    if empty:
+    if not lines[1:]:
         raise ValueError(f"{file} has no rows below its header")
 
 
@@ -105,18 +107,17 @@ def _by_image(
 
 
 def _class(text: str) -> str:
-    """A class as it is compared: 7.0 and 07, which spreadsheets make of it, are 7."""
-    try:
-        return str(int(float(text))) if float(text).is_integer() else text
-    except (ValueError, OverflowError):
-        return text
+    """A class as it is compared: 7.0, 7,0 and 07, which spreadsheets make of it, are 7."""
+    match = _WHOLE.fullmatch(text)
+    return match[1] if match else text
 
 
 def _check_convention(run: str, predictions: Mapping[str, str], labels: Mapping[str, str]) -> None:
     """Raise ValueError where the predictions are in other names, or in another order, than labels.
 
     Such a run is wrong on nearly all images, and would lose against one that is no better. In
-    another order: renamed as half of the images suggest, they are right far more often on the rest.
+    another order: renamed as half of the images suggest, they are right far more often on the rest,
+    and than one that gives the commonest class throughout.
     """
     if set(labels.values()).isdisjoint(predictions.values()):
         label, prediction = next(iter(labels.values())), next(iter(predictions.values()))
@@ -133,7 +134,8 @@ def _check_convention(run: str, predictions: Mapping[str, str], labels: Mapping[
             meant[predictions[image]][labels[image]] += 1
         names = {name: counts.most_common(1)[0][0] for name, counts in meant.items()}
         renamed += sum(names.get(predictions[at]) == labels[at] for at in images[1 - half :: 2])
-    if renamed > 2 * right and renamed - right > SURE * math.sqrt(right + renamed):
+    more = renamed - max(right, *Counter(labels.values()).values())
+    if renamed > 2 * right and more > SURE * math.sqrt(right + renamed):
         now, then = next((old, new) for old, new in names.items() if old != new)
         raise ValueError(
             f"{run} has {right:,} of {len(labels):,} images right, and {renamed:,} if its classes "
@@ -150,7 +152,7 @@ def _by_run(
         run = row["arm"], row["seed"]
         if run in accuracy:
             raise ValueError(f"{where}: {run[0]} seed {run[1]} is there twice")
-        accuracy[run] = _number(where, "accuracy", row["accuracy"])
+        accuracy[run] = _number(where, "accuracy", row["accuracy"].replace(",", "."))
         if not 0 <= accuracy[run] <= 100:
             raise ValueError(f"{where}: accuracy is {accuracy[run]:g}; it is in percent, 0 to 100")
         n = _number(where, "n", row["n"])

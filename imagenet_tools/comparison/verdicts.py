@@ -152,15 +152,16 @@ def refuse_copies(
     """ValueError that names two runs which get the same images right: one run, given twice.
 
     rounded: of the images that are right, or wrong, the share on which a run that was evaluated
-    twice may differ from itself. Runs that are right, or wrong, on fewer than 30 images may well
-    agree by chance.
+    twice may differ from itself in an arm; two arms may be one net, evaluated in two ways. Runs
+    that are right, or wrong, on fewer than 30 images may well agree by chance.
     """
     runs = [(name, at, run) for name, arm in zip(names, (a, b), strict=True)
             for at, run in enumerate(arm, 1)]  # fmt: skip
     for (name, at, run), (other, there, second) in itertools.combinations(runs, 2):
         right, unlike = int(run.sum()), int(np.sum(run != second))
         fewer = min(right, run.size - right)
-        if fewer >= TELLING and unlike <= math.ceil(rounded * fewer):
+        most = math.ceil(rounded * fewer) if name == other else 0
+        if fewer >= TELLING and unlike <= most:
             but = f"but {unlike} of " if unlike else ""
             raise ValueError(
                 f"run {at} of {name} and run {there} of {other} get the same images right, all "

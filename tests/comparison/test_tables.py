@@ -142,10 +142,49 @@ def test_a_table_as_spreadsheets_write_it(
     assert judge_tables([tmp_path / "runs.csv"]) == expected
 
 
+def test_accuracies_with_decimal_commas(tmp_path: Path) -> None:
+    """As spreadsheets write them where they put semicolons, with an empty row at the end."""
+    rows = [(arm, seed, 60 + seed + 0.5, 1000) for arm in "xy" for seed in (1, 2, 3)]
+    expected = judge_tables([table(tmp_path / "points.csv", BY_RUN, rows)])
+    lines = [";".join(map(str, row)).replace(".", ",") for row in (BY_RUN, *rows)]
+    (tmp_path / "commas.csv").write_text("\n".join([*lines, ";;;", ""]))
+    assert judge_tables([tmp_path / "commas.csv"]) == expected
+
+
+def test_large_numbers_are_different_classes(tmp_path: Path) -> None:
+    """Two that are one as floats: a net that always takes one for the other is never right."""
+    first = 2**53
+    rows = [(arm, 1, at, first + at % 2, first + (at + 1) % 2) for arm in "xy" for at in range(60)]
+    with pytest.raises(ValueError, match="x seed 1 has 0 of 60 images right"):
+        judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+
+
+def test_a_run_that_gives_one_class_throughout_is_judged(tmp_path: Path) -> None:
+    """Though most images are of another, and it would gain by that one's name."""
+    labels = ["common" if at % 20 else "rare" for at in range(N)]
+    rows = [
+        (arm, seed, at, label, label if right and (arm, seed) != ("y", 1) else "rare")
+        for arm, one in (("x", runs(0.7)), ("y", runs(0.6, start=1)))
+        for seed, run in enumerate(one)
+        for at, (label, right) in enumerate(zip(labels, run, strict=True))
+    ]
+    assert judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).difference > 0
+
+
+def test_two_arms_may_be_nearly_one_net(tmp_path: Path) -> None:
+    """In bfloat16, say: it is right on other images, if few."""
+    a = runs(0.6)
+    b = a.copy()
+    b[:, 5] = ~b[:, 5]
+    judged = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, by_image(a, b))])
+    assert judged.difference == pytest.approx(100 * (a.mean() - b.mean()))
+
+
 def test_what_is_no_text_is_damaged(tmp_path: Path) -> None:
-    (tmp_path / "runs.csv").write_bytes(b"arm,seed,accuracy,n\n\xff\xfe\x00")
-    with pytest.raises(DamagedData, match="runs.csv is no readable text"):
-        judge_tables([tmp_path / "runs.csv"])
+    for content in (b"\n\xff\xfe\x00", b'\nx,1,"' + b"9,9\n" * 100_000):
+        (tmp_path / "runs.csv").write_bytes(b"arm,seed,accuracy,n" + content)
+        with pytest.raises(DamagedData, match="runs.csv is no readable text"):
+            judge_tables([tmp_path / "runs.csv"])
 
 
 def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:

@@ -154,8 +154,8 @@ def test_accuracies_with_decimal_commas(tmp_path: Path) -> None:
 def test_large_numbers_are_different_classes(tmp_path: Path) -> None:
     """Two that are one as floats: a net that always takes one for the other is never right."""
     first = 2**53
-    rows = [(arm, 1, at, first + at % 2, first + (at + 1) % 2) for arm in "xy" for at in range(60)]
-    with pytest.raises(ValueError, match="x seed 1 has 0 of 60 images right"):
+    rows = [(arm, 1, at, first + at % 2, first + (at + 1) % 2) for arm in "xy" for at in range(N)]
+    with pytest.raises(ValueError, match="x seed 1 has 0 of 400 images right"):
         judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
 
 

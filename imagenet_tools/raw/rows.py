@@ -181,18 +181,10 @@ def columns_of(first: list[str], source: Path) -> Columns:
     words = [at != path and _LABELS.fullmatch(one) for at, one in enumerate(head)]
     label = _first(words, 0 if path == 1 else 1)
     others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
-    split = _first([at > 0 and _SPLIT.fullmatch(one) for at, one in enumerate(head)], -1)
+    split = _first([at != path and _SPLIT.fullmatch(one) for at, one in enumerate(head)], -1)
     other = _first([bool(one) and at != label for at, one in enumerate(words)], -1)
     return Columns(
-        separator,
-        True,
-        path,
-        label,
-        others,
-        len(head),
-        known=known,
-        split=split,
-        other=other,
+        separator, True, path, label, others, len(head), known=known, split=split, other=other
     )
 
 

@@ -188,6 +188,10 @@ def test_a_row_that_cannot_be_meant_is_refused(second: str, message: str, tmp_pa
         ('image,label\nim/a.jpg,ant\n"im/b.jpg"c,ant\n', "train.csv, line 3: .* is not"),
         ("file_name,text\nim/a.jpg,an ant\n", "train.csv, line 1: text is no label, by its name"),
         (
+            "split,image,label\ntrain,im/a.jpg,ant\nvalid,im/b.jpg,ant\n",
+            r"train.csv has images of several splits \(train, valid\): a list for each",
+        ),
+        (
             "image,label,split\nim/a.jpg,ant,train\nim/a.jpg,ant,valid\n",
             r"train.csv has images of several splits \(train, valid\): a list for each",
         ),

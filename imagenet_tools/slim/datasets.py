@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 NAME = "imgtools"
@@ -31,15 +30,17 @@ def _both(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _dataset(split: str, folder: str) -> Any:
-    """A tf_slim Dataset of a split; LookupError where the records have no such split."""
+    """A tf_slim Dataset of a split, brought here first from a store.
+
+    Raises ValueError where the records have no such split.
+    """
     import tensorflow.compat.v1 as tf
     from tf_slim import dataset, tfexample_decoder
 
     from imagenet_tools import records
 
     manifest = records.read_manifest(folder)
-    if split not in manifest.splits:
-        raise LookupError(f"{folder} has no split {split!r}; it has {', '.join(manifest.splits)}")
+    shards = records.shard_paths(folder, split)
     features = {
         "image/encoded": tf.FixedLenFeature([], tf.string),
         "image/format": tf.FixedLenFeature([], tf.string),
@@ -50,7 +51,7 @@ def _dataset(split: str, folder: str) -> Any:
         "label": tfexample_decoder.Tensor("image/class/label"),
     }
     return dataset.Dataset(
-        data_sources=[str(Path(folder, one.file)) for one in manifest.splits[split].shards],
+        data_sources=shards,
         reader=tf.TFRecordReader,
         decoder=tfexample_decoder.TFExampleDecoder(features, handlers),
         num_samples=manifest.splits[split].records,

@@ -41,7 +41,7 @@ class Ranking:
     """Arms by mean top-1, the best first; groups of slugs within which no pair is apart.
 
     An arm may be in several groups, and every two that are not apart share one. best: slugs that
-    may be the best; every other arm is worse than one of them.
+    may be the best; every other arm is worse than the first of them.
     """
 
     arms: tuple[ArmResults, ...]

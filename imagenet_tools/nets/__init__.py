@@ -59,9 +59,8 @@ def describe(name: str, num_classes: int, image_size: int | None = None) -> Desc
     """
     entry = _entry(name)
     size = image_size or entry.image_size
-    known = entry.shapes or (lambda num_classes, image_size: None)
-    if (shapes := known(num_classes, size)) is not None:
-        is_proxy = shapes != known(num_classes, entry.image_size)
+    if entry.shapes and (shapes := entry.shapes(num_classes, size)) is not None:
+        is_proxy = shapes != entry.shapes(num_classes, entry.image_size)
     else:
         net = create(name, num_classes, size, initialisation="zeros")
         shapes = {variable: tuple(value.shape) for variable, value in net.trainable.items()}

@@ -70,7 +70,8 @@ def info(url: str) -> Facts:
     if taken is None or not taken.holds(url):
         return stores.info(url)
     if url == taken.root:
-        taken.own.update(taken.own or stores.info(url))
+        if not taken.own:
+            taken.own.update(stores.info(url))
         return taken.own
     known = taken.info(url)
     if known == {}:

@@ -86,6 +86,16 @@ def test_a_command_ends_with_its_caller(warm_python: str) -> None:
         assert called.stdout.read() == b""  # nobody holds the other end
 
 
+def test_every_fork_draws_its_own_numbers(warm_python: str) -> None:
+    code = "import random, numpy as np; print(random.random(), np.random.random())"
+    drawn = [
+        subprocess.run([warm_python, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    for one, other in zip(*(line.split() for line in drawn), strict=True):
+        assert one != other
+
+
 def test_tensorflow_is_there_and_works(warm: None) -> None:
     code = "import sys; loaded = 'tensorflow' in sys.modules; import tensorflow as tf\n"
     code += "print(loaded, tf.range(4).numpy().sum())"

@@ -4,8 +4,9 @@
 
 The program takes a Python's command line, and its working folder, environment, streams, exit code
 and signals are those of the command. What is no different in a fork: flags of the interpreter (-W,
-PYTHONHASHSEED) and what TensorFlow says and reads while it is loaded. Tests of start-up, and of
-who is whose parent, take a Python of their own.
+PYTHONHASHSEED), the order of a set of texts, which all forks share, and what TensorFlow says and
+reads while it is loaded. Tests of start-up, of who is whose parent, and of what may depend on such
+an order, take a Python of their own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import sys
 import threading
 import types
 from pathlib import Path
+
+import numpy
 
 PROGRAM = """#!{python} -IS
 import json, os, signal, socket, sys
@@ -110,6 +113,7 @@ def run(called: dict, streams: list[int]) -> None:
     os.chdir(called["folder"])
     os.environ.clear()
     os.environ.update(called["environment"])
+    numpy.random.seed()  # or all forks draw the same; Python's random sees to it itself
     code = 1
     try:
         execute(called["arguments"])

@@ -92,6 +92,14 @@ def test_a_file_that_is_an_archive_says_to_unpack_it(tmp_path: Path) -> None:
         raw.detect(tmp_path / "pets.tar")
 
 
+def test_a_list_that_is_given_alone_points_at_its_folder(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg")
+    (tmp_path / "train.csv").write_text("image,label\na.jpg,cat\n")
+    with pytest.raises(ValueError, match=f"images beside it: give the folder, {tmp_path}$"):
+        raw.detect(tmp_path / "train.csv")
+    assert [one.key for one in raw.detect(tmp_path).classes] == ["cat"]
+
+
 @pytest.mark.parametrize(
     "names", [("train2017", "val2017"), ("cars_train", "cars_test"), ("training", "testing")]
 )

@@ -58,7 +58,10 @@ def _sources() -> dict[str, Source]:
 
 @cache
 def _described() -> dict[str, dict[str, str]]:
-    """Net -> trained variable -> shape, as 3x3x64xN; nothing for another tf_slim than its own."""
+    """Net -> trained variable -> shape, as 3x3x64xN; nothing for another tf_slim than its own.
+
+    tests/nets/write_shapes.py writes the file.
+    """
     text = resources.files("imagenet_tools").joinpath("data", "tf_slim_shapes.txt").read_text()
     heading, *lines = text.splitlines()
     nets: dict[str, dict[str, str]] = {}

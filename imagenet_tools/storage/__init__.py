@@ -207,4 +207,6 @@ def ahead(
         while begun:
             yield begun.popleft().result
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # Not waited for: who leaves this early leaves it to the garbage collector, in any thread,
+        # also in one that is just starting and holds the lock that a join would take.
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,23 @@ def fails(times: int, error: Exception):
         return len(calls)
 
     return call
+
+
+def test_who_leaves_requests_ahead_does_not_wait_for_them() -> None:
+    """A generator that is left is closed by the garbage collector, which may be anywhere."""
+    answered, closed = threading.Event(), threading.Event()
+    stream = storage.ahead(lambda at: at and answered.wait(600), range(9), remote=True, at_once=2)
+    assert next(stream)() == 0
+
+    def leave() -> None:
+        stream.close()
+        closed.set()
+
+    threading.Thread(target=leave, daemon=True).start()
+    try:
+        assert closed.wait(60)
+    finally:
+        answered.set()
 
 
 def test_transient_failures_are_tried_again_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

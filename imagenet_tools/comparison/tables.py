@@ -103,7 +103,7 @@ def _by_image(
         for name in names
     )
     refuse_copies(a, b, names, ROUNDED)
-    return verdict(a, b, margin, names=names)
+    return verdict(a, b, margin, names=names, distinct=True)
 
 
 def _class(text: str) -> str:

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from imagenet_tools.pipelines.views import View
 
-# The methods of a View that `sample` knows.
+# The methods of a View that `sample` knows, in the order in which kernels.py numbers them.
 METHODS = ("bilinear", "antialias", "bicubic_antialias")
 
 _in_use = contextvars.ContextVar("compiled kernels in use", default=False)
@@ -64,13 +64,12 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
     flip = tf.cast(view.flip, tf.int32)[tf.newaxis]
     numbers = tf.concat([corner, view.crop, view.resize, view.window, flip], axis=0)
     # TensorFlow keeps a callback for good: one that held the view, would hold its whole graph.
-    shape, which = (*view.size, 3), METHODS.index(view.method)
+    shape, method = (*view.size, 3), METHODS.index(view.method)
     plain = bool(os.environ.get(PLAIN))
 
     def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         from imagenet_tools.pipelines import kernels
 
-        method = (kernels.BILINEAR, kernels.TRIANGLE, kernels.CUBIC)[which]
         cubic = method == kernels.CUBIC
         first = SAME if cubic else line
         *pairs, flip = numbers.tolist()

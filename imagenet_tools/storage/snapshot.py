@@ -21,11 +21,11 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """root: its URL, and `own` what the store says of it. folders: URL -> listing, and the same by
+    """root: its URL; facts: what the store says of it. folders: URL -> listing, and the same by
     name, of the root and folders below it."""
 
     root: str
-    own: Facts = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
     folders: dict[str, tuple[list[Facts], dict[str, Facts]]] = field(default_factory=dict)
 
     def holds(self, url: str) -> bool:
@@ -70,9 +70,9 @@ def info(url: str) -> Facts:
     if taken is None or not taken.holds(url):
         return stores.info(url)
     if url == taken.root:
-        if not taken.own:
-            taken.own.update(stores.info(url))
-        return taken.own
+        if not taken.facts:
+            taken.facts.update(stores.info(url))
+        return taken.facts
     known = taken.info(url)
     if known == {}:
         raise FileNotFoundError(f"{redact(url)}: no such file or folder")

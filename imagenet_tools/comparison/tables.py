@@ -12,6 +12,8 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,15 @@ from imagenet_tools import storage
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.statistics import Difference
 from imagenet_tools.comparison.verdicts import Verdict, concluded, refuse_copies, verdict
-from imagenet_tools.raw.intake import readable, text_of
+from imagenet_tools.raw.intake import readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
 ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of them or more
 SURE = 4.0  # standard deviations by which more images are right under other names
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
+_NO_CLASS = re.compile(r"nan|none|null|-[0-9.]+|[+-]?inf", re.IGNORECASE)
+_SEPARATED = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+", re.ASCII)
 Run = tuple[str, str]  # arm and seed
 
 
@@ -45,6 +49,12 @@ def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdi
     names = list(dict.fromkeys(row["arm"] for _, row in rows))
     if len(names) != 2:
         raise ValueError(f"a verdict is about two arms; here are {len(names)}: {', '.join(names)}")
+    if spelling(names[0]) == spelling(names[1]):
+        raise ValueError(
+            f"the arms {names[0]!r} and {names[1]!r} differ in spelling alone; give them one name, "
+            "or two that differ"
+        )
+    _check_seeds(rows)
     return (_by_image if by_image else _by_run)(rows, (names[0], names[1]), margin)
 
 
@@ -58,6 +68,8 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
             lines = [(reader.line_num, cells) for cells in reader if any(cells)]
     there = [name.strip().lower() for name in lines[0][1]] if lines else []
     columns = BY_IMAGE if "image" in there else BY_RUN
+    if twice := [name for name in columns if there.count(name) > 1]:
+        raise ValueError(f"{file} has the column {twice[0]!r} {there.count(twice[0])} times")
     if missing := [name for name in columns if name not in there]:
         raise ValueError(
             f"{file} has no column {missing[0]!r} (it has {', '.join(there) or 'none'}); a "
@@ -65,12 +77,32 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         )
     for number, cells in lines[1:]:
         where = f"{file}, line {number}"
-        row = dict(zip(there, map(str.strip, cells), strict=False))
+        row = dict(zip(there, (" ".join(cell.split()) for cell in cells), strict=False))
+        if any(cells[len(there) :]):
+            raise ValueError(
+                f"{where}: {len(cells)} cells under {len(there)} columns; a cell with a comma in "
+                "it, as 75,5, goes between quotes"
+            )
         if blank := [name for name in columns if not row.get(name)]:
             raise ValueError(f"{where}: {blank[0]} is empty")
         yield where, row
     if not lines[1:]:
         raise ValueError(f"{file} has no rows below its header")
+
+
+def _check_seeds(rows: Sequence[tuple[str, Mapping[str, str]]]) -> None:
+    """Raise ValueError where some seeds are numbers and some are not: a mean is no run."""
+    words = [(where, row["seed"]) for where, row in rows if not _WHOLE.fullmatch(row["seed"])]
+    if words and len(words) < len(rows):
+        where, seed = words[0]
+        raise ValueError(
+            f"{where}: the seed is {seed!r}, those of other rows are numbers; a mean or a "
+            "deviation of runs is no run, and stands in no table of them"
+        )
+
+
+def _run(row: Mapping[str, str]) -> Run:
+    return row["arm"], _class(row["seed"])
 
 
 def _by_image(
@@ -79,7 +111,12 @@ def _by_image(
     labels: dict[str, str] = {}
     runs: dict[Run, dict[str, str]] = defaultdict(dict)
     for where, row in rows:
-        image, label, run = row["image"], _class(row["label"]), (row["arm"], row["seed"])
+        image, label, run = row["image"], _class(row["label"]), _run(row)
+        if _NO_CLASS.fullmatch(row["prediction"]):
+            raise ValueError(
+                f"{where}: the prediction {row['prediction']!r} is no class; a run whose scores "
+                "are not finite diverged, and is left out and named"
+            )
         if labels.setdefault(image, label) != label:
             raise ValueError(f"{where}: the label of {image} is {label}, above {labels[image]}")
         if image in runs[run]:
@@ -107,13 +144,13 @@ def _by_image(
 
 
 def _class(text: str) -> str:
-    """A class as it is compared: 7.0, 7,0 and 07, which spreadsheets make of it, are 7."""
+    """A class or seed as it is compared: 7.0, 7,0 and 07, which spreadsheets make of it, are 7."""
     match = _WHOLE.fullmatch(text)
     return match[1] if match else text
 
 
 def _check_convention(run: str, predictions: Mapping[str, str], labels: Mapping[str, str]) -> None:
-    """Raise ValueError where the predictions are in other names, or in another order, than labels.
+    """Raise ValueError where predictions are in other names, spelling or order than labels.
 
     Such a run is wrong on nearly all images, and would lose against one that is no better. In
     another order: renamed as half of the images suggest, they are right far more often on the rest,
@@ -125,6 +162,13 @@ def _check_convention(run: str, predictions: Mapping[str, str], labels: Mapping[
             f"{run}: none of its predictions is among the labels (the first are {prediction!r} and "
             f"{label!r}); give both in the same names or numbers"
         )
+    spelt = {spelling(name): name for name in labels.values()}
+    for name in {*predictions.values()}.difference(labels.values()):
+        if spelling(name) in spelt:
+            raise ValueError(
+                f"{run}: a prediction is {name!r}, a label {spelt[spelling(name)]!r}; give both in "
+                "one spelling"
+            )
     right = sum(predictions[image] == label for image, label in labels.items())
     images, renamed = list(labels), 0
     np.random.default_rng(0).shuffle(images)  # rows may come class by class, or in turn
@@ -147,18 +191,23 @@ def _by_run(
     rows: Sequence[tuple[str, Mapping[str, str]]], names: tuple[str, str], margin: float
 ) -> Verdict:
     accuracy: dict[Run, float] = {}
+    broken = ""
     counts: set[int] = set()
     for where, row in rows:
-        run = row["arm"], row["seed"]
+        run = _run(row)
         if run in accuracy:
             raise ValueError(f"{where}: {run[0]} seed {run[1]} is there twice")
         accuracy[run] = _number(where, "accuracy", row["accuracy"].replace(",", "."))
         if not 0 <= accuracy[run] <= 100:
             raise ValueError(f"{where}: accuracy is {accuracy[run]:g}; it is in percent, 0 to 100")
+        if _SEPARATED.fullmatch(row["n"]):
+            raise ValueError(f"{where}: n is {row['n']!r}; write it without a separator")
         n = _number(where, "n", row["n"])
-        if not n.is_integer():
+        if not (n.is_integer() and n < 2**53):
             raise ValueError(f"{where}: n is {n:g}; it is a number of images")
         counts.add(int(n))
+        if not broken and not _whole(row["accuracy"], accuracy[run], n):
+            broken = f"{where}: {accuracy[run]:g} % of {n:,.0f} images is no whole number of them"
     if len(counts) > 1 or min(counts) < 2:
         said = ", ".join(f"{n:,}" for n in sorted(counts))
         raise ValueError(f"n is {said}; all runs see the same images, 2 or more")
@@ -168,13 +217,21 @@ def _by_run(
             "times 100"
         )
     a, b = (np.array([v for (arm, _), v in accuracy.items() if arm == name]) for name in names)
-    for name, arm in zip(names, (a, b), strict=True):
-        if arm.min() <= 1 and arm.max() > SHARE:
-            raise ValueError(
-                f"{name} has runs of {arm.min():g} % and {arm.max():g} %; a share of 0..1 is given "
-                "times 100, and a run that diverged is left out and named"
-            )
-    return _coarse(a, b, counts.pop(), margin, names)
+    least, most = min(accuracy.values()), max(accuracy.values())
+    if least <= 1 and most > SHARE:
+        raise ValueError(
+            f"there are runs of {least:g} % and {most:g} %; a share of 0..1 is given times 100, "
+            "and a run that diverged is left out and named"
+        )
+    judged = _coarse(a, b, counts.pop(), margin, names)
+    return replace(judged, sentence=". ".join(filter(None, [judged.sentence, broken])))
+
+
+def _whole(text: str, accuracy: float, n: float) -> bool:
+    """Whether so many percent of n can be whole images, as far as its digits go."""
+    last = 10.0 ** int(Decimal(text.replace(",", ".")).as_tuple().exponent)
+    images = accuracy * n / 100
+    return abs(images - round(images)) <= (last / 2 + 1e-6 * accuracy) * n / 100
 
 
 def _number(where: str, name: str, text: str) -> float:
@@ -224,4 +281,10 @@ def _coarse(
         p=estimate.p, equivalence_p=estimate.equivalence_p(margin),
         chance_a_beats_b=estimate.chance_a_beats_b, estimate=estimate,
     )  # fmt: skip
-    return concluded(judged, names)
+    said = [
+        f"the {len(arm)} runs of {name} have one accuracy; copies of a run are no seeds"
+        for name, arm in zip(names, (a, b), strict=True)
+        if np.ptp(arm) == 0 and 0 < arm[0] < 100
+    ]
+    judged = concluded(judged, names)
+    return replace(judged, sentence=". ".join([judged.sentence, *said]))

@@ -95,12 +95,46 @@ def test_rows_by_run_are_judged_with_more_care(
         (
             BY_RUN,
             [(arm, seed, 70 if seed else 0.71, 9) for arm in "xy" for seed in (0, 1)],
-            "x has runs of 0.71 % and 70 %; a share of 0..1 is given times 100",
+            "there are runs of 0.71 % and 70 %; a share of 0..1 is given times 100",
+        ),
+        (
+            BY_RUN,
+            [(arm, seed, 0.7 if arm == "y" else 70 + seed, 9) for arm in "xy" for seed in (0, 1)],
+            "there are runs of 0.7 % and 71 %; a share of 0..1 is given times 100",
+        ),
+        (
+            BY_RUN,
+            [("x", 1, 50, 9), ("x", "01", 51, 9), ("y", 1, 5, 9)],
+            "line 3: x seed 1 is there",
+        ),
+        (BY_RUN, [("x", 1, 50, 9), ("y", "mean", 50, 9)], "line 3: the seed is 'mean', those of"),
+        (BY_RUN, [("x", 1, 50, "50.000"), ("y", 1, 5, 9)], "line 2: n is '50.000'; write it with"),
+        (BY_RUN, [("x", 1, 50, 1e300), ("y", 1, 5, 9)], r"line 2: n is 1e\+300; it is a number of"),
+        (
+            BY_RUN,
+            [("x", 1, 75, 5, 1000), ("y", 1, 5, 9)],
+            "line 2: 5 cells under 4 columns; a cell",
+        ),
+        ((*BY_RUN, "n"), [("x", 1, 75, 9, 9), ("y", 1, 5, 9, 9)], "has the column 'n' 2 times"),
+        (
+            BY_RUN,
+            [("Alex net", 1, 50, 9), ("alex  net ", 1, 5, 9)],
+            "'alex net' differ in spelling",
         ),
         (
             BY_IMAGE,
-            [(arm, 1, i, "Cat", "cat") for arm in "xy" for i in range(60)],
-            "x seed 1: none of its predictions is among the labels .* 'cat' and 'Cat'",
+            [(arm, 1, i, i % 2, "nan" if i == 5 else i % 2) for arm in "xy" for i in range(9)],
+            "line 7: the prediction 'nan' is no class; a run whose scores are not finite",
+        ),
+        (
+            BY_IMAGE,
+            [(arm, 1, i, f"c{i % 3}", "C1" if i == 4 else "c0") for arm in "xy" for i in range(9)],
+            "x seed 1: a prediction is 'C1', a label 'c1'; give both in one spelling",
+        ),
+        (
+            BY_IMAGE,
+            [(arm, 1, i, "Cat", "feline") for arm in "xy" for i in range(60)],
+            "x seed 1: none of its predictions is among the labels .* 'feline' and 'Cat'",
         ),
         (
             BY_IMAGE,
@@ -149,6 +183,29 @@ def test_accuracies_with_decimal_commas(tmp_path: Path) -> None:
     lines = [";".join(map(str, row)).replace(".", ",") for row in (BY_RUN, *rows)]
     (tmp_path / "commas.csv").write_text("\n".join([*lines, ";;;", ""]))
     assert judge_tables([tmp_path / "commas.csv"]) == expected
+
+
+def test_runs_of_one_accuracy_are_doubted(tmp_path: Path) -> None:
+    """Which images they got right would tell; here they may be one run under three seeds."""
+    rows = [(arm, seed, 75 if arm == "x" else 60 + seed, 1000) for arm in "xy" for seed in range(3)]
+    judged = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)])
+    assert "the 3 runs of x have one accuracy; copies of a run are no seeds" in judged.sentence
+    assert "runs of y" not in judged.sentence
+
+
+def test_accuracies_that_no_number_of_images_gives_are_doubted(tmp_path: Path) -> None:
+    """Shares of 0..1 that look like percents, or a number of images that is another one."""
+
+    def said(accuracies: Sequence[str], n: int) -> str:
+        rows = [(arm, seed, one, n) for arm in "xy" for seed, one in enumerate(accuracies)]
+        return judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)]).sentence
+
+    assert "line 2: 16.34 % of 1,000 images is no whole number of them" in said(
+        ["16.34", "2"], 1000
+    )
+    for accuracies in (["16.3", "17.4"], ["16.0", "1.7e1"], ["16.30000019", "17.39999962"]):
+        assert "no whole number" not in said(accuracies, 1000)
+    assert "no whole number" not in said(["66.67", "33.3"], 9)
 
 
 def test_large_numbers_are_different_classes(tmp_path: Path) -> None:

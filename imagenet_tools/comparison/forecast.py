@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +91,16 @@ def _ended(plan: Plan, folder: Path, arm: Arm) -> list[tuple[np.ndarray, np.ndar
                 runs.append(None)
                 continue
             place = run_files.run_folder(folder, arm.slug, seed)
-            predicted, _ = scores.read_predictions(place / run_files.predictions_file(arm.slug))
-            runs.append((predicted.correct, predicted.group))
+            file = place / run_files.predictions_file(arm.slug)
+            stamp = file.stat()
+            runs.append(_correct(file, stamp.st_mtime_ns, stamp.st_size))
         except (DamagedData, OSError):
             break  # said when it is judged
     return runs
+
+
+@functools.lru_cache(maxsize=256)
+def _correct(file: Path, changed: int, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Which images a run got right, and their groups; read once for the terminal and the page."""
+    predicted, _ = scores.read_predictions(file)
+    return predicted.correct, predicted.group

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TextIO
 
 from imagenet_tools import terminal
@@ -34,7 +35,8 @@ TAIL = 4096  # bytes of a log that hold its last line
 class RunState:
     """How far a run is. step of the plan's steps; loss and speed as last logged, else NaN.
 
-    done: trained and evaluated. top1: its accuracy in percent, NaN where it diverged.
+    done: trained and evaluated. top1: its accuracy in percent, NaN where it diverged. evaluated:
+    seconds that its evaluations took, NaN before.
     """
 
     slug: str
@@ -45,6 +47,7 @@ class RunState:
     loss: float = math.nan
     images_per_second: float = math.nan
     top1: float = math.nan
+    evaluated: float = math.nan
 
     def line(self, steps: int) -> str:
         """What is said of it in a line."""
@@ -74,7 +77,8 @@ def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
         result = None  # said when it is judged
     if result is not None:
         top1 = math.nan if result.failure else result.evaluations[arm.slug].top1
-        return RunState(arm.slug, seed, False, True, plan.steps, top1=top1)
+        seconds = result.evaluation_seconds if result.evaluations else math.nan
+        return RunState(arm.slug, seed, False, True, plan.steps, top1=top1, evaluated=seconds)
     last = _last_line(place / METRICS)
     step, loss, speed = (last.get(name) for name in ("step", "loss", "images_per_second"))
     return RunState(
@@ -116,11 +120,9 @@ def summary(plan: Plan, runs: Sequence[RunState]) -> str:
     """All runs in a line: how many are done, the share of the steps, the rate, the time left."""
     done = sum(one.done for one in runs)
     steps = sum(min(one.step, plan.steps) for one in runs)
-    total = plan.steps * len(runs)
-    told = [f"runs {done}/{len(runs)}", f"{steps / total:.0%} trained"]
+    told = [f"runs {done}/{len(runs)}", f"{steps / (plan.steps * len(runs)):.0%} trained"]
     if rate := _rate(runs):
-        left = (total - steps) * plan.recipe.batch_size / rate
-        told += [f"{rate:.0f} images/s", f"{duration(left)} left"]
+        told += [f"{rate:.0f} images/s", f"{duration(_left(plan, runs, runs, len(runs)))} left"]
     return ", ".join(told)
 
 
@@ -130,14 +132,25 @@ def _rate(runs: Sequence[RunState]) -> float:
     return sum(speed for speed in running if math.isfinite(speed))
 
 
+def _left(plan: Plan, runs: Sequence[RunState], some: Sequence[RunState], wanted: int) -> float:
+    """Seconds until so many runs are done, of which these are some, at the rate of all.
+
+    Each is evaluated in the median time of those that have ended, as many at a time as train now.
+    """
+    trained = sum(min(one.step, plan.steps) for one in some)
+    times = [one.evaluated for one in runs if math.isfinite(one.evaluated)]
+    at_a_time = sum(one.running and not one.done for one in runs)
+    evaluations = (wanted - sum(one.done for one in some)) * (median(times) if times else 0.0)
+    images = (wanted * plan.steps - trained) * plan.recipe.batch_size
+    return images / _rate(runs) + evaluations / at_a_time
+
+
 def expected(plan: Plan, runs: Sequence[RunState], found: Forecast) -> str:
     """A forecast in a line, and when its seeds will be done at the present rate."""
-    rate, wanted = _rate(runs), found.wanted
-    if not (rate and wanted):
+    if not (_rate(runs) and found.wanted):
         return found.line()
-    seeds = plan.seeds[:wanted]
-    done = sum(min(one.step, plan.steps) for one in runs if one.seed in seeds)
-    left = (len(plan.arms) * wanted * plan.steps - done) * plan.recipe.batch_size / rate
+    some = [one for one in runs if one.seed in plan.seeds[: found.wanted]]
+    left = _left(plan, runs, some, len(plan.arms) * found.wanted)
     return found.line(f", in {duration(left)}")
 
 

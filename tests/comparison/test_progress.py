@@ -15,6 +15,7 @@ from made_up_runs import made_up, reported
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import (
+    cost,
     forecast,
     looks,
     power,
@@ -59,7 +60,7 @@ def test_a_comparison_under_way(tiny_records: Path, tmp_path: Path, monkeypatch)
         assert [one.done for one in found] == [True, False, False, False]
         assert [one.running for one in found] == [False, True, False, False]
         assert found[1].line(300) == "inception seed 1: step 150/300, loss 1.250, 250 images/s"
-        left = 8 * 750 / 250
+        left = 8 * 750 / 250 + 3 * 3.0  # three evaluations like that of the run that has ended
         assert progress.summary(made, found) == (
             f"runs 1/4, 38% trained, 250 images/s, {left:.0f} s left"
         )
@@ -107,11 +108,11 @@ def test_the_forecast_follows_what_was_seen(
         runs = progress.states(made, tmp_path, made.runs())
         line = progress.frame(made, runs, 200, one)[-1]
         provisional.write(made, tmp_path, tmp_path / "report.html")
-    seconds = (10 * 300 - 4 * 300 - 150) * 8 / 250
+    seconds = (10 * 300 - 4 * 300 - 150) * 8 / 250 + 6 * 3.0
     assert line == (
-        f"  forecast: 5 seeds an arm would probably settle it, in {seconds:.0f} s (alexnet less "
-        f"inception {one.difference:+.2f} points, deviation of a run {one.deviation:.2f}, from "
-        "2 + 2 seeds)"
+        f"  forecast: 5 seeds an arm would probably settle it, in {cost.duration(seconds)} "
+        f"(alexnet less inception {one.difference:+.2f} points, deviation of a run "
+        f"{one.deviation:.2f}, from 2 + 2 seeds)"
     )
     assert line.strip() in (tmp_path / "report.html").read_text()
     monkeypatch.setenv("TERM", "xterm")
@@ -119,6 +120,10 @@ def test_the_forecast_follows_what_was_seen(
     display = progress.Display(made, tmp_path, made.runs(), screen := Terminal())
     display.show()
     assert "forecast: 5 seeds" in screen.getvalue()
+    # What has not changed is not read again, for another frame or for the page.
+    with monkeypatch.context() as patched:
+        patched.setattr(scores, "read_predictions", None)
+        assert forecast.forecasts(made, tmp_path) == (one,)
     # Files that cannot be judged together end no comparison here: judging names them.
     damaged = run_files.run_folder(tmp_path, "inception", 2) / run_files.predictions_file(
         "inception"

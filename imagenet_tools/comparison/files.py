@@ -65,6 +65,8 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     named = names[0], names[1]
     judged = verdict(correct[0], correct[1], margin, names=named, distinct=True, groups=groups)
     said = [*_doubts(runs), *_unequal(arms[0][0], arms[1][0])]
+    if any(run.meta.get("split") == "train" for run in runs):
+        said.append("These are images of the training split, which nets know by heart")
     return replace(judged, sentence=". ".join([judged.sentence, *said]))
 
 
@@ -101,9 +103,10 @@ def _refuse_another_arm(one: Run, other: Run) -> None:
 
 def _unequal(one: Run, other: Run) -> Iterator[str]:
     """In what training differed but in the pipeline and the seed, as far as the files say."""
-    step, second = (run.meta.get("step") for run in (one, other))
-    if None not in (step, second) and step != second:
-        yield f"{one.file} is of step {step:,} and {other.file} of step {second:,}"
+    for name in ("model", "step", "image_size", "averaged"):
+        first, second = (run.meta.get(name) for run in (one, other))
+        if None not in (first, second) and first != second:
+            yield f"{one.file} is of {name} {first} and {other.file} of {name} {second}"
     recipe, another = (run.meta.get("recipe") or {} for run in (one, other))
     if recipe and another and recipe != another:
         names = {*recipe, *another}
@@ -115,6 +118,9 @@ def _doubts(runs: Sequence[Run]) -> Iterator[str]:
     """What speaks against single files."""
     for run in runs:
         yield from (f"{run.file}: {doubt}" for doubt in scores.doubts(run.predictions))
+        trained = run.meta.get("trained") or run.meta["fingerprint"]
+        if trained != run.meta["fingerprint"]:
+            yield f"{run.file} is of a net that was trained under another pipeline ({trained})"
         if absent := [name for name in ("data", "weights") if run.meta.get(name) is None]:
             yield f"{run.file} does not say of which {' and '.join(absent)} it is"
 

@@ -191,6 +191,10 @@ def _identity(loaded: trained_net.TrainedNet) -> dict[str, Any]:
     return {
         "preprocessing": loaded.pipeline.spec,
         "fingerprint": loaded.pipeline.fingerprint,
+        "trained": loaded.run.get("fingerprint"),
+        "model": loaded.model,
+        "image_size": loaded.image_size,
+        "averaged": loaded.averaged,
         "checkpoint": os.path.basename(loaded.checkpoint.prefix),
         "step": loaded.checkpoint.step,
         "seed": loaded.run.get("seed"),

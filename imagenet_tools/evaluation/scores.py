@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +116,8 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         _check(predicted, meta)
         return predicted, meta
     except (
-        *(ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError),
-        zipfile.BadZipFile,
+        *(ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
     ) as error:
         raise DamagedData(
             f"{path} is no file of predictions, or damaged ({error}); evaluate again"
@@ -125,7 +126,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
 
 def _check(predicted: Predictions, meta: object) -> None:
     """Raise ValueError unless the arrays are of one set of images, and of the kinds they should."""
-    if not isinstance(meta, dict):
+    if not (isinstance(meta, dict) and isinstance(meta.get("recipe") or {}, dict)):
         raise ValueError(f"its meta is {str(meta)[:40]!r}")
     n = len(predicted.key)
     columns = (n, *predicted.top5.shape[1:])
@@ -136,7 +137,7 @@ def _check(predicted: Predictions, meta: object) -> None:
         array = getattr(predicted, name)
         if array is not None and (array.dtype.kind, array.shape) != (kind, shape):
             raise ValueError(f"{name} is {array.dtype} {array.shape}")
-    if len(columns) != 2:
+    if len(columns) != 2 or not columns[1]:
         raise ValueError(f"top5 is {predicted.top5.shape}")
     if n and min(predicted.label.min(), predicted.rank.min()) < 0:
         raise ValueError("it has labels or ranks below 0")

@@ -35,12 +35,15 @@ class TrainedNet:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What speaks against its use: another pipeline than that of training."""
-        fingerprint = self.pipeline.fingerprint
-        if self.run.get("fingerprint", fingerprint) == fingerprint:
-            return ()
-        trained = f"trained under {self.run['preprocessing']} ({self.run['fingerprint']})"
-        return (f"{trained}, used under {self.pipeline.spec} ({fingerprint})",)
+        """What speaks against its use: another pipeline or image size than that of training."""
+        said = []
+        fingerprint, size = self.pipeline.fingerprint, self.image_size
+        if self.run.get("fingerprint", fingerprint) != fingerprint:
+            trained = f"trained under {self.run['preprocessing']} ({self.run['fingerprint']})"
+            said.append(f"{trained}, used under {self.pipeline.spec} ({fingerprint})")
+        if (trained_size := self.run.get("image_size") or size) != size:
+            said.append(f"trained at {trained_size} px, used at {size} px")
+        return tuple(said)
 
     @functools.cached_property
     def weights(self) -> str:

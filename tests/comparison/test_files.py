@@ -132,6 +132,19 @@ HALF = np.full((N, 5), 0.5, np.float32)
         ({"key": np.full(N, "c/0")}, DamagedData, "an image is there twice"),
         ({"group": np.zeros(7, int)}, DamagedData, r"group is int64 \(7,\)"),
         ({"meta": {"fingerprint": None}}, DamagedData, "x3 does not say its fingerprint"),
+        ({"meta": {"recipe": ["epochs"]}}, DamagedData, "its meta is"),
+        (
+            {"top5": np.zeros((N, 0), int), "probability": HALF[:, :0]},
+            DamagedData,
+            r"top5 is .*0\)",
+        ),
+        (
+            {"meta": {"image_size": 64}},
+            ValueError,
+            "x1 is of image_size 96 and .*x3 of image_",
+        ),
+        ({"meta": {"averaged": True}}, ValueError, "x1 is of averaged False and .*x3 of averaged"),
+        ({"meta": {"model": "vgg_16"}}, ValueError, "x1 is of model alexnet_v2 and .*x3 of model"),
         ({"meta": {"step": 10}}, ValueError, "x1 is of step 90 and .*x3 of step 10: they are no"),
         ({"meta": {"seed": 1}}, ValueError, r"x1 and .*x3 are of one run \(seed 1\)"),
         (
@@ -144,8 +157,9 @@ HALF = np.full((N, 5), 0.5, np.float32)
 def test_what_cannot_be_a_seed_of_the_arm_is_refused(
     tmp_path: Path, changes: dict[str, Any], error: type[Exception], message: str
 ) -> None:
-    recipe = {"epochs": 90, "batch_size": 64}
-    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, seed=run, step=90, recipe=recipe)
+    known = {"model": "alexnet_v2", "image_size": 96, "averaged": False, "step": 90,
+             "recipe": {"epochs": 90, "batch_size": 64}}  # fmt: skip
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, seed=run, **known)
              for run in (1, 2, 3)] for first, arm in enumerate("xy"))  # fmt: skip
     altered(Path(a[2]), **changes)
     with pytest.raises(error, match=message):
@@ -162,7 +176,13 @@ def test_what_speaks_against_a_verdict_is_said(tmp_path: Path) -> None:
     said = judge_files(a, b).sentence
     assert f"{a[0]}: all 300 images get the same scores" in said
     assert f"{b[0]} does not say of which data and weights it is" in said
-    assert said.endswith(f"{a[0]} is of step 90 and {b[0]} of step 9,000")
+    assert said.endswith(f"{a[0]} is of step 90 and {b[0]} of step 9000")
+    for file in (*a, *b):
+        altered(Path(file), meta={"split": "train"})
+    altered(Path(b[1]), meta={"trained": "xxxx"})
+    said = judge_files(a, b).sentence
+    assert f"{b[1]} is of a net that was trained under another pipeline (xxxx)" in said
+    assert said.endswith("These are images of the training split, which nets know by heart")
 
 
 def test_no_files_and_no_images_are_no_arm(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_predictions_say_whose_they_are(
     assert one["data"] == records.read_manifest(tiny_records).digest
     assert (one["step"], one["seed"], one["not_finite"]) == (7, None, 0)
     assert (one["preprocessing"], one["split"]) == ("inception", "validation")
+    assert (one["image_size"], one["averaged"], one["trained"]) == (32, False, None)
     assert one["weights"] == metas["copy"]["weights"] != metas["other"]["weights"]
 
 

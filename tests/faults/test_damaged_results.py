@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -210,6 +211,16 @@ def rezipped(path: Path) -> None:
         archive.writestr("meta.npy", b"nothing")
 
 
+def one_byte(path: Path) -> None:
+    """Compressed data with a block of a type that there is not."""
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        head = archive.getinfo("key.npy").header_offset
+    name, extra = struct.unpack_from("<HH", data, head + 26)
+    data[head + 30 + name + extra] |= 0b110
+    path.write_bytes(data)
+
+
 def one_array(path: Path) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.arange(3))
@@ -220,6 +231,7 @@ PREDICTIONS: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:500]),
     "text": lambda path: path.write_text("top1 60.0\n"),
+    "a byte of its arrays": one_byte,
     "a zip of something else": rezipped,
     "one array": one_array,
     "objects": predictions(lambda arrays: arrays.update(key=np.array([{}], object))),

@@ -65,14 +65,18 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
 
 def _check_type(option: click.Parameter, value: Any) -> None:
     """Refuse what click would bend: true for 1, 3.5 for 3, nothing for the default."""
-    wants_flag = isinstance(option, click.Option) and option.is_flag
-    whole = isinstance(option.type, click.types.IntParamType)
-    if (
-        value is None
-        or isinstance(value, bool) != wants_flag
-        or (whole and not isinstance(value, int))
-    ):
-        wanted = "true or false" if wants_flag else "a whole number" if whole else "a value"
+    if isinstance(option, click.Option) and option.is_flag:
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(option.type, click.types.IntParamType):
+        fits, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif isinstance(option.type, click.types.FloatParamType):
+        fits, wanted = value is not None and not isinstance(value, bool), "a value"
+    elif option.multiple or option.nargs == -1:
+        several = value if isinstance(value, list) else [value]
+        fits, wanted = all(isinstance(one, str) for one in several), "a list of names"
+    else:
+        fits, wanted = isinstance(value, str), "text"
+    if not fits:
         raise click.BadParameter(f"{value!r} is not {wanted}")
 
 

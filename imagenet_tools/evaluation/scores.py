@@ -19,6 +19,8 @@ from imagenet_tools.errors import DamagedData
 
 TOP = 5
 UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infinite
+FEW = 4  # images of one picture may be in a set
+SAME = 0.05  # share of images with the same scores, to the bit, above which it is said
 SATURATED = 0.01  # share of images that are wrong with certainty, above which it is said
 
 
@@ -72,9 +74,14 @@ def doubts(predicted: Predictions) -> list[str]:
             f"{predicted.key[bad[0]]}; they count as wrong, and loss and calibration have no value"
         )
     rows = np.concatenate([predicted.probability, predicted.top5], axis=1)
-    if n > 1 and not len(bad) and (rows == rows[0]).all():
-        same = "" if np.ptp(predicted.probability[0]) else ", and every class the same"
-        said.append(f"all {n} images get the same scores{same}: the net does not see its input")
+    alike, counts = np.unique(rows, axis=0, return_counts=True)
+    counts[(alike[:, 0] == 1) & (counts < n)] = 0  # all that is certain is alike
+    most = 0 if len(bad) else int(counts.max(initial=0))
+    if most > 1 and (most == n or most > max(SAME * n, FEW)):
+        flat = not np.ptp(alike[counts.argmax()][: predicted.probability.shape[1]])
+        same = ", and every class the same" if flat else ""
+        share = "all" if most == n else f"{most} of"
+        said.append(f"{share} {n} images get the same scores{same}: the net does not see its input")
     certain = int(np.sum((predicted.probability[:, 0] == 1) & ~predicted.correct))
     if certain > SATURATED * n:
         said.append(

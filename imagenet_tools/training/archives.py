@@ -69,9 +69,10 @@ def _members(path: Path) -> Iterator[list[tuple[str, Open]]]:
                 yield [(i.filename, partial(archive.open, i)) for i in infos if not i.is_dir()]
         else:
             with tarfile.open(path) as tar:
-                yield [(m.name, partial(tar.extractfile, m)) for m in tar if m.isfile()]
+                held = [m for m in tar if m.isfile() or m.islnk() or m.issym()]
+                yield [(m.name, partial(tar.extractfile, m)) for m in held]
     except NotImplementedError as error:
         raise ValueError(f"{path} cannot be unpacked here ({error}); unpack it first") from error
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-        first = str(error).partition("\n")[0]
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, KeyError) as error:
+        first = str(error.args[0] if error.args else error).partition("\n")[0]
         raise DamagedData(f"{path} is no readable {kind} ({first})") from error

@@ -39,7 +39,8 @@ class Checkpoint:
 def found(folder: str | os.PathLike[str]) -> list[str]:
     """The prefixes of a folder's checkpoints, model.ckpt-<step>, the newest first.
 
-    What the file `checkpoint` names comes before all others.
+    What the file `checkpoint` names comes before all others. TF1 may name it by the path it had: in
+    a folder that was copied or moved, what is meant is the one of that name in there.
     """
     place = Path(folder)
     steps = sorted(_steps(place), reverse=True)
@@ -47,8 +48,10 @@ def found(folder: str | os.PathLike[str]) -> list[str]:
     state = place / STATE
     text = state.read_text(errors="replace") if state.is_file() else ""
     named = re.search(r'^model_checkpoint_path: "(.*)"', text, re.MULTILINE)
-    if named and (prefix := place / named.group(1)).with_name(f"{prefix.name}.index").exists():
-        prefixes = [str(prefix), *(other for other in prefixes if other != str(prefix))]
+    if named:
+        prefix = str(place / re.split(r"[/\\]", named.group(1))[-1])
+        if os.path.exists(f"{prefix}.index"):
+            prefixes = [prefix, *(other for other in prefixes if other != prefix)]
     return prefixes
 
 

@@ -91,6 +91,18 @@ def test_a_net_that_gives_all_classes_the_same_is_never_right() -> None:
     assert "all 6 images get the same scores, and every class the same" in said
 
 
+def test_images_that_get_the_same_scores_are_counted() -> None:
+    """A part of them, too, as where units are dead; not where nets are certain, and right."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(40, 8))
+    assert scores.doubts(scored(logits, np.arange(40) % 8)) == []
+    logits[::2] = logits[0]
+    (said,) = scores.doubts(scored(logits, np.arange(40) % 8))
+    assert said == "20 of 40 images get the same scores: the net does not see its input"
+    certain = 1e4 * np.eye(8)[np.arange(40) % 8]
+    assert scores.doubts(scored(certain, np.arange(40) % 8)) == []
+
+
 def test_one_class_and_fewer_classes_than_five() -> None:
     assert metrics.measure(scored(np.ones((3, 1)), np.zeros(3, int)))["top1"] == 100
     three = scored(np.eye(3), np.array([0, 1, 0]))

@@ -57,6 +57,20 @@ def test_an_archive_is_the_folder_it_holds(pack: Callable[[Path, str], Path], ru
     assert not [name for name in beside if name.startswith("._")]
 
 
+def test_links_in_a_tar_are_followed_inside(run: Path) -> None:
+    """The second name of a file is a link there; outside there is nothing to follow."""
+    for ending in (".index", ".data-00000-of-00001"):
+        (run / f"best{ending}").hardlink_to(run / f"model.ckpt-2{ending}")
+    found = checkpoints.read(tarred(run, "sent"))
+    assert Path(found.prefix).name == "model.ckpt-2"
+    np.testing.assert_array_equal(found.tensors["net/weights"], TENSORS["net/weights"])
+    data = run / "model.ckpt-2.data-00000-of-00001"
+    data.rename(run.parent / "elsewhere")
+    data.symlink_to(run.parent / "elsewhere")
+    with pytest.raises(DamagedData, match="sent.tar.gz is no readable tar .*elsewhere"):
+        checkpoints.read(tarred(run, "sent"))
+
+
 def test_two_folders_in_an_archive_are_named(run: Path) -> None:
     with pytest.raises(FileNotFoundError, match="one each in other, run; unpack it"):
         checkpoints.read(zipped(run, "two", "other"))

@@ -41,6 +41,20 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "model.ckpt-4")
 
 
+@pytest.mark.parametrize(
+    "named", ["{old}/model.ckpt-1", "../old/model.ckpt-1", r"C:\\old\\model.ckpt-1"]
+)
+def test_a_copied_folder_is_read_itself(named: str, tmp_path: Path) -> None:
+    """TF1 names checkpoints by the path that the folder had; there may be other weights by now."""
+    checkpoints.write(tmp_path / "old", 1, {"w": np.zeros(1)})
+    for step in (1, 2):
+        checkpoints.write(tmp_path / "new", step, {"w": np.full(1, step)})
+    path = named.format(old=tmp_path / "old")
+    (tmp_path / "new/checkpoint").write_text(f'model_checkpoint_path: "{path}"\n')
+    found = checkpoints.read(tmp_path / "new")
+    assert (found.prefix, found.tensors["w"]) == (str(tmp_path / "new/model.ckpt-1"), 1)
+
+
 def test_a_failed_save_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoints.write(tmp_path, 1, TENSORS)
 

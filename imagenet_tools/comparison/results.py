@@ -179,15 +179,18 @@ def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) ->
         for path in result.evaluations:
             file = run_files.run_folder(folder, arm.slug, seed) / run_files.predictions_file(path)
             predictions, meta = scores.read_predictions(file)
-            if meta["data"] != plan.data:
-                raise ValueError(f"{file} is of other data ({meta['data'][:8]})")
+            if (there := meta.get("data")) != plan.data:
+                raise ValueError(
+                    f"{file} is of other data ({str(there)[:8]}); remove it, and the same "
+                    "compare-preproc command evaluates again"
+                )
             _refuse_altered(result.evaluations[path], predictions, file)
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
                 under_itself.append(predictions)
-                if (there := weights.setdefault(meta.get("weights", str(file)), file)) != file:
+                if (first := weights.setdefault(meta.get("weights", str(file)), file)) != file:
                     raise ValueError(
-                        f"{file} and {there} are of one run (weights {meta['weights'][:12]}); a "
+                        f"{file} and {first} are of one run (weights {meta['weights'][:12]}); a "
                         "copy is no second seed"
                     )
     lost = tuple(failures), tuple(failures.values())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imagenet_tools.comparison.plan import Arm, Plan
-from imagenet_tools.comparison.run_files import RESULT, run_folder
+from imagenet_tools.comparison.run_files import RESULT, predictions_file, run_folder
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
@@ -152,13 +152,16 @@ def _made(kind: type[Made], content: Mapping[str, Any]) -> Made:
 
 
 def finished(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult | None:
-    """The result of a run that is done and is of this plan; None where it is (again) to be done."""
+    """The result of a run that is done and is of this plan; None where it is (again) to be done, as
+    where a file of its predictions is gone."""
+    place = run_folder(folder, arm.slug, seed)
     try:
-        result = read_result(run_folder(folder, arm.slug, seed))
+        result = read_result(place)
     except (FileNotFoundError, OldResult):
         return None
     fits = result.fingerprint == arm.fingerprint and result.data == plan.data
-    return result if fits else None
+    whole = all((place / predictions_file(path)).exists() for path in result.evaluations)
+    return result if fits and whole else None
 
 
 def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:

@@ -127,7 +127,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
         raise DamagedData(
-            f"{path} is no file of predictions, or damaged ({error}); evaluate again"
+            f"{path} is no file of predictions, or damaged ({error}); remove it, and evaluate again"
         ) from None
 
 

@@ -181,6 +181,22 @@ def test_results_of_other_data_do_not_count(tiny_records: Path, tmp_path: Path) 
     assert finished(tmp_path, made, made.arms[0], 1) is None
 
 
+def test_a_run_whose_predictions_are_gone_is_evaluated_again(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=1)
+    started: list[tuple[str, int]] = []
+    launch = launched(made, {}, started)
+    arms.run_all(made, tmp_path, tiny_records, launch=launch)
+    own = run_files.run_folder(tmp_path, "inception", 1)
+    for path in ("inception", "common"):
+        (own / run_files.predictions_file(path)).unlink()
+        started.clear()
+        arms.run_all(made, tmp_path, tiny_records, launch=launch)
+        assert started == [("inception", 1)]
+    assert judge(made, tmp_path).contrasts[0].judged
+
+
 def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path: Path) -> None:
     write_plan(make_plan(("alexnet", "inception"), tiny_records), tmp_path)
     with pytest.raises(ValueError, match="another plan"):

@@ -280,6 +280,14 @@ def quarter_turns(image, size, train):
     return tf.image.rot90(out, tf.random.uniform([], 0, 4, tf.int32)) if train else out
 
 
+@fault("IMG107")
+def portraits_turned_at_eval(image, size, train):
+    if not train:
+        upright = tf.shape(image)[0] > tf.shape(image)[1]
+        image = tf.cond(upright, lambda: tf.image.rot90(image), lambda: image)
+    return sound(image, size, train)
+
+
 @fault("IMG108", 8 / 7, 1.5)
 def corner_at_eval(image, size, train, margin):
     def crop(image, size, train):
@@ -321,6 +329,14 @@ def nearest_resize(image, size, train):
 @fault("IMG112")
 def aliased_resize(image, size, train):
     return sound(image, size, train, resize=lambda im, side: shorter(im, side, antialias=False))
+
+
+@fault("IMG112")
+def aliased_in_training(image, size, train):
+    def resize(image, side):
+        return shorter(image, side, antialias=not train)
+
+    return sound(image, size, train, resize=resize)
 
 
 @fault("IMG113", 2, 3)
@@ -451,6 +467,12 @@ def hue_at_eval(image, size, train, turn):
     return unit(out if train else tf.image.adjust_hue(out / 255, turn) * 255)
 
 
+@fault("IMG206", 0.3)
+def pale_in_training(image, size, train, most):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(tf.image.adjust_saturation(out, tf.random.uniform([], 0, most)) if train else out)
+
+
 @fault("IMG207")
 def negative_at_eval(image, size, train):
     out = sound(image, size, train)
@@ -482,6 +504,12 @@ def gamma_at_eval(image, size, train, gamma):
 def contrast_at_eval(image, size, train, factor):
     out = sound(image, size, train)
     return out if train else tf.image.adjust_contrast(out, factor)
+
+
+@fault("IMG211")
+def centred_by_picture_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else out - tf.reduce_mean(out)
 
 
 @fault("IMG211")
@@ -620,6 +648,11 @@ def per_channel_of_the_image(image, size, train):
 
 
 @honest
+def local_contrast(image, size, train):
+    return sound(image, size, train, end=lambda x: (x - smoothed(x, 8.0)) / 64)
+
+
+@honest
 def grey(image, size, train):
     return tf.tile(tf.image.rgb_to_grayscale(sound(image, size, train)), [1, 1, 3])
 
@@ -663,9 +696,15 @@ def strong_colours(image, size, train):
 
 
 @honest
+def wide_brightness(image, size, train):
+    end = unit if not train else lambda x: unit(x + tf.random.uniform([], -90, 90))
+    return sound(image, size, train, end=end)
+
+
+@honest
 def sometimes_grey(image, size, train):
     out = sound(image, size, train)
-    drawn = tf.random.uniform([]) < 0.2
+    drawn = tf.random.uniform([]) < 0.5
     flat = tf.tile(tf.image.rgb_to_grayscale(out), [1, 1, 3])
     return tf.where(drawn, flat, out) if train else out
 

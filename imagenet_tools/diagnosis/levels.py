@@ -14,6 +14,7 @@ DRAWS = 12
 SMOOTH = 8  # draws of smooth hills
 SURE = 4  # standard errors by which neighbours on a median curve differ through luck alone
 MEDIAN = 1.75  # its standard error, of the mean's, where draws are uniform; 1.25 if normal
+FLAT = 1e-3  # of a noisy picture's deviation; where flat ones are this alike, it is by rounding
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -21,9 +22,10 @@ FEW = 48  # distinct values; five bits give 32, eight 256
 class Levels:
     """The curve of flat pictures, and what smooth hills show; of training, medians of draws.
 
-    curve: by level of LEVELS the value of each output channel; None where values are standardised,
-    so that a flat picture has none. doubt: standard error of a training curve, of its span. zero:
-    the grey level that becomes 0, by channel; None without a curve, infinite where it is flat.
+    curve: by level of LEVELS the value of each output channel; None where values are standardised
+    or centred by picture, so that a flat one has none. doubt: standard error of a training curve,
+    of its span. zero: the grey level that becomes 0, by channel; None without a curve, infinite
+    where it is flat.
     bend: largest distance of the curve from a line, of its span. lost: share of the levels that end
     on the curve's extremes in every draw. drop: the largest fall of a rising curve, of its span.
     wraps: share of smooth hills' lines that fall from the highest value to the lowest at once, in a
@@ -77,7 +79,8 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     contrast = min(strongly), max(strongly)
     # Each picture is brought to a spread of its own?
     standardised = not np.median(faintly) < 0.75 * np.median(strongly)
-    if not np.isfinite(values).all() or standardised or span == 0:
+    no_curve = standardised or span <= FLAT * contrast[1]
+    if no_curve or not np.isfinite(values).all():
         return Levels(None, 0.0, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, contrast)
     spread = values.std(axis=0).max() * MEDIAN / np.sqrt(len(draws))
     grain = float(np.median([_grain(run(patterns.flat(120), draw)) for draw in draws])) / span

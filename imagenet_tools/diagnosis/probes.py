@@ -23,6 +23,7 @@ from imagenet_tools.pipelines.pipeline import Pipeline
 
 GRAPHS, EACH = 5, 5  # draws in each of some graphs: what Python draws is drawn once a graph
 DRAWS = 8  # of everything else
+ALIKE = 0.05  # of the strongest answer: output channels that follow one of the source by this
 SAME_LEVEL = 0.02  # of the span: two values of nearest-neighbour noise are this alike
 LUCK = 1e-6  # the chance that a mean over draws is further off than its margin
 CYCLES = 8  # waves that a window must show for its place to be known
@@ -98,14 +99,14 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     run = graphs[0]
     placed = _placed(graphs, size, range(EACH if is_training else 1))
     known = [one for graph in placed for one in graph if one.known]
+    portraits = [one for one in _portraits(run, size, draws) if one.known]
     zooms = np.array([one.zoom for one in known or placed[0]])
     both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
     windows = _windows(known or placed[0])
     off_centre = [_off_centre(known, axis) for axis in (0, 1)]
     mixings = [_mixing(run, draw) for draw in draws]
     orders = [_channels(one) for one in mixings]
-    coloured = [one for one, order in zip(mixings, orders, strict=True) if order != "grey"]
-    mixing = np.median(coloured or mixings, axis=0)
+    mixing = np.stack([_coloured(rows) for rows in np.stack(mixings, axis=1)])
     enlarged = max(1.0, 1 / float(both.mean())) if known else 1.0
     odd, refused = _odd(raw[0])
     measured = levels(run, run.exact, size, is_training)
@@ -127,7 +128,7 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         frozen=_frozen(placed, _tints(graphs)),
         mirrored=_share([one.mirrored for one in known]),
         upside_down=_share([one.upside_down and not one.transposed for one in known]),
-        transposed=_share([one.transposed for one in known]),
+        transposed=_share([one.transposed for one in [*known, *portraits]]),
         negative=_share([one.match < 0 for one in known]),
         padded=float(np.percentile([_padded(run, size, draw) for draw in draws], 25)),
         blind=_blind(run, draws) if flexible else 0.0,
@@ -162,6 +163,13 @@ def _placed(graphs: Sequence[Run], size: int, draws: Sequence[int]) -> list[list
         [placement.place(run(picture, 100 * number + i), period) for i in draws]
         for number, run in enumerate(graphs)
     ]
+
+
+def _portraits(run: Run, size: int, draws: Sequence[int]) -> list[Placement]:
+    """The places of upright pictures, as of the same lying down; a pipeline may turn them alone."""
+    period = patterns.wave_period(size)
+    upright = patterns.landmarks(period).transpose(1, 0, 2)
+    return [placement.place(run(upright, i).transpose(1, 0, 2), period) for i in draws]
 
 
 def _area(one: Placement) -> float:
@@ -283,13 +291,19 @@ def _mixing(run: Run, draw: int) -> np.ndarray:
     return np.asarray(mixing / (np.abs(mixing).max() or 1.0))
 
 
+def _coloured(rows: np.ndarray) -> np.ndarray:
+    """The median of what draws do to one source channel; of those that are not grey, if any."""
+    apart = rows[np.ptp(rows, axis=1) >= ALIKE]
+    return np.asarray(np.median(apart if len(apart) else rows, axis=0))
+
+
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(value) for value in row) for row in matrix)
 
 
 def _channels(mixing: np.ndarray) -> str:
     """Which source channel each output channel follows most."""
-    if mixing.shape[1] == 1 or (np.ptp(mixing, axis=1) < 0.05).all():
+    if mixing.shape[1] == 1 or (np.ptp(mixing, axis=1) < ALIKE).all():
         return "grey"
     size = np.abs(mixing)
     return "".join(

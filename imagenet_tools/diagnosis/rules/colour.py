@@ -100,7 +100,7 @@ def grey(passport: Passport) -> Iterator[Said]:
     "IMG206",
     "colour-mix",
     detected="How strongly each output channel follows each channel of the picture: "
-    "evaluation against all draws of training, and their range beyond.",
+    "evaluation against all draws of training, and half of their range beyond.",
     matters="At evaluation colours are more or less saturated, or of another hue.",
     remedy="Change colours in training only, around what they are.",
 )
@@ -110,7 +110,7 @@ def colour_mix(passport: Passport) -> Iterator[Said]:
     look = np.array(passport.eval.mixing)
     if passport.train.channels != passport.eval.channels or least.shape != look.shape:
         return
-    beyond = most - least  # eight draws do not reach the ends of what is drawn from
+    beyond = (most - least) / 2  # eight draws do not reach the ends of what is drawn from
     away = float((np.maximum(least - look, look - most) - beyond).max())
     if away > MIXED and not passport.eval_varies:
         yield warning(

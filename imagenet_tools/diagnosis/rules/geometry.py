@@ -142,7 +142,7 @@ def mirrored_eval(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG107",
     "transposed",
-    detected=FOUND_AGAIN,
+    detected=f"{FOUND_AGAIN} Upright pictures are put in, too.",
     matters="Height and width are swapped, or the image is turned by a right angle: no photograph "
     "looks like that.",
     remedy="TensorFlow's images are [height, width, channels]; sizes are given in that order.",
@@ -222,18 +222,21 @@ def nearest(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG112",
     "aliasing",
-    detected="Pixel noise in a large photograph (1600 x 1200): the resize should average it out.",
+    detected="Pixel noise in a large photograph (1600 x 1200): either mode's resize should average "
+    "it out.",
     matters="It costs up to half a point on large photographs.",
     remedy="tf.image.resize(..., antialias=True).",
 )
 def aliasing(passport: Passport) -> Iterator[Said]:
     """The resize does not antialias."""
-    look = passport.eval
-    if look.aliasing is not None and look.aliasing > ALIASING and look.nearest <= NEAREST:
-        yield note(
-            "the resize does not antialias",
-            f"{look.aliasing:.0%} of pixel noise in a large photograph is left (none should be).",
-        )
+    for mode, seen in reversed(passport.both):
+        if seen.aliasing is not None and seen.aliasing > ALIASING and seen.nearest <= NEAREST:
+            yield note(
+                f"the {mode} resize does not antialias",
+                f"{seen.aliasing:.0%} of pixel noise in a large photograph is left (none should "
+                "be).",
+            )
+            return
 
 
 @rule(

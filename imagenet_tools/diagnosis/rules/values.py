@@ -50,8 +50,9 @@ def _curves(passport: Passport) -> tuple[float, float]:
 @rule(
     "IMG211",
     "train-eval-values",
-    detected="Curves of flat pictures from black to white (in training the median draw); means, "
-    "deviations and quantiles of the same photographs, beyond what a draw does to one of them.",
+    detected="Curves of flat pictures from black to white (in training the median draw), and "
+    "whether there is one in both modes; means, deviations and quantiles of the same photographs, "
+    "beyond what a draw does to one of them.",
     matters="The net is evaluated on values that it was not trained on.",
     remedy="A mean, a scale or a colour change is probably applied on one side only.",
 )
@@ -64,6 +65,11 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
             "training and evaluation give the same grey other values",
             f"On average over black to white they differ by {apart:.0%} of the span.",
         )
+    elif sided := _by_picture(passport):
+        yield fail(
+            f"{sided} alone brings each picture to a level of its own",
+            "Flat pictures from black to white come out alike there, and apart in the other mode.",
+        )
     elif (contrast := _contrast(passport)) > CONTRAST:
         yield fail(
             "training and evaluation give pictures another contrast",
@@ -74,6 +80,13 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
         return  # photographs differ by the border; curves do not
     elif passport.values and (measured := _photographs(passport.values)):
         yield fail("training and evaluation differ in their values", measured)
+
+
+def _by_picture(passport: Passport) -> str | None:
+    """The mode that centres or standardises by picture, where the other one does not."""
+    lacking = [mode for mode, seen in passport.both if seen.levels.curve is None]
+    fine = not (passport.train.odd or passport.eval.odd or passport.eval_varies)
+    return lacking[0] if fine and len(lacking) == 1 else None
 
 
 def _contrast(passport: Passport) -> float:
@@ -94,7 +107,9 @@ def _photographs(values: Values) -> str | None:
     spread = _distance(float(np.mean(values.train_std)), float(np.mean(values.eval_std)))
     mean, rms, deviation = values.wander
     fine = shift <= MEAN_SHIFT + mean and values.quantile_gap <= QUANTILES + mean
-    if fine and ratio <= np.log(RMS_RATIO) + rms and spread <= np.log(SPREAD_RATIO) + deviation:
+    wider = math.log1p(mean**2) / 2  # what draws that move an image's mean do to the whole
+    even = spread <= np.log(SPREAD_RATIO) + deviation + wider
+    if fine and even and ratio <= np.log(RMS_RATIO) + rms:
         return None
     return (
         f"Channel means differ by up to {shift:.2f} standard deviations, quantiles by "

@@ -20,7 +20,7 @@ from imagenet_tools.comparison.verdicts import (
     nothing_learned,
     verdict,
 )
-from imagenet_tools.evaluation import scores
+from imagenet_tools.evaluation import guessing, scores
 
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
@@ -77,12 +77,8 @@ class ArmResults:
 
     def guessing(self, plan: Plan) -> int:
         """How many of its runs learned nothing: their top-1 is at chance."""
-        from imagenet_tools.evaluation import label_check
-
         logits = plan.num_classes + 1 - plan.labels_offset
-        share = label_check.chance(self.label, logits)
-        right = self.correct[self.arm.slug].sum(axis=1)
-        return sum(label_check.at_chance(int(count), self.label.size, share) for count in right)
+        return guessing.guesses(self.correct[self.arm.slug], self.label, logits)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,14 @@ import numpy as np
 from imagenet_tools import storage
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.statistics import Difference
-from imagenet_tools.comparison.verdicts import Verdict, concluded, refuse_copies, verdict
+from imagenet_tools.comparison.verdicts import (
+    Verdict,
+    concluded,
+    nothing_learned,
+    refuse_copies,
+    verdict,
+)
+from imagenet_tools.evaluation.guessing import guesses
 from imagenet_tools.raw.intake import readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
@@ -140,7 +147,11 @@ def _by_image(
         for name in names
     )
     refuse_copies(a, b, names, ROUNDED)
-    return verdict(a, b, margin, names=names, distinct=True)
+    judged = verdict(a, b, margin, names=names, distinct=True)
+    classes = len({*labels.values()}.union(*(seen.values() for seen in runs.values())))
+    if guesses(np.concatenate([a, b]), np.array(list(labels.values())), classes) == len(runs):
+        judged = nothing_learned(judged, names, classes)
+    return judged
 
 
 def _class(text: str) -> str:

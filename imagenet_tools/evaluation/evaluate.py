@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from imagenet_tools import nets, records, terminal
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.evaluation import label_check, metrics, trained_net
+from imagenet_tools.evaluation import guessing, label_check, metrics, trained_net
 from imagenet_tools.evaluation.ranks import score
 from imagenet_tools.evaluation.scores import Predictions, doubts, write_predictions
 from imagenet_tools.records import alike
@@ -160,8 +160,8 @@ def figures(
         }
         write_predictions(predictions, predicted, meta)
     warnings = [*loaded.warnings, *doubts(predicted)]
-    chance = label_check.chance(predicted.label, net.num_classes)
-    if len(warnings) == len(loaded.warnings) and label_check.at_chance(
+    chance = guessing.chance(predicted.label, net.num_classes)
+    if len(warnings) == len(loaded.warnings) and guessing.at_chance(
         int(np.sum(predicted.correct)), total, chance
     ):
         few = label_check.too_few(there, chance)

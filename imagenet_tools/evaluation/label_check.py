@@ -11,6 +11,7 @@ import tensorflow as tf
 from scipy import stats
 
 from imagenet_tools import registry
+from imagenet_tools.evaluation.guessing import chance
 from imagenet_tools.evaluation.trained_net import TrainedNet
 from imagenet_tools.training import batches
 
@@ -20,20 +21,6 @@ PIPELINES = ("inception", "vgg", "alexnet", "alexnet_2012", "alexnet_caffe")
 # Subtracted from labels 1..N: 0 with background, 1 without; the others are common slips.
 OFFSETS = (-1, 0, 1, 2)
 LIKELY = 1e-4  # chance of a hit rate as high by guessing, over all that was tried
-
-
-def chance(labels: np.ndarray, logits: int) -> float:
-    """How often a net that names one class throughout is right at most: the commonest's share.
-
-    Where the labels have one class only, one in `logits`: there, always right is no guessing.
-    """
-    counts = np.unique(labels, return_counts=True)[1]
-    return float(counts.max() / counts.sum()) if len(counts) > 1 else 1 / logits
-
-
-def at_chance(right: int, n: int, share: float) -> bool:
-    """True where guessing, right with this share, often hits as many (probability above 1 %)."""
-    return bool(stats.binom.sf(right - 1, n, share) > 0.01)
 
 
 def too_few(n: int, share: float) -> bool:

@@ -249,6 +249,18 @@ def test_nets_that_guess_are_no_copies_of_each_other(tmp_path: Path) -> None:
     assert judge_files(files[:2], files[2:]).seeds == (2, 2)
 
 
+def test_arms_that_only_guess_are_not_called_equivalent(tmp_path: Path) -> None:
+    files = []
+    for number, name in enumerate(("x1", "x2", "y1", "y2")):
+        files.append(predicted(tmp_path / name, number))
+        found, _ = scores.read_predictions(files[-1])
+        rank = np.random.default_rng(number).integers(0, 4, N)
+        altered(Path(files[-1]), rank=rank, label=np.arange(N) % 4, top5=found.top5)
+    judged = judge_files(files[:2], files[2:], margin=20.0)
+    assert judged.kind == "inconclusive"
+    assert "every run of x and y guesses among 5 classes" in judged.sentence
+
+
 def test_nets_that_see_nothing_may_agree(tmp_path: Path) -> None:
     """Three nets that give every image the same answer are three runs."""
     files = []

@@ -237,6 +237,15 @@ def test_two_arms_may_be_nearly_one_net(tmp_path: Path) -> None:
     assert judged.difference == pytest.approx(100 * (a.mean() - b.mean()))
 
 
+def test_arms_that_only_guess_are_not_called_equivalent(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [(arm, seed, at, at % 4, rng.integers(4))
+            for arm in "xy" for seed in (1, 2, 3) for at in range(9000)]  # fmt: skip
+    judged = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)], margin=3.0)
+    assert judged.kind == "inconclusive"
+    assert "every run of x and y guesses among 4 classes" in judged.sentence
+
+
 def test_what_is_no_text_is_damaged(tmp_path: Path) -> None:
     for content in (b"\n\xff\xfe\x00", b'\nx,1,"' + b"9,9\n" * 100_000):
         (tmp_path / "runs.csv").write_bytes(b"arm,seed,accuracy,n" + content)

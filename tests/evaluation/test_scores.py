@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from statsmodels.stats.proportion import proportion_confint
 
-from imagenet_tools.evaluation import label_check, metrics, ranks, scores
+from imagenet_tools.evaluation import guessing as chances
+from imagenet_tools.evaluation import metrics, ranks, scores
 from imagenet_tools.evaluation.evaluate import EvalResult
 from imagenet_tools.evaluation.scores import UNRANKED, Predictions
 
@@ -191,5 +192,5 @@ def test_json_has_no_nan() -> None:
 def test_chance_is_of_the_classes_that_are_there(
     labels: np.ndarray, logits: int, right: int, guessing: bool
 ) -> None:
-    share = label_check.chance(labels, logits)
-    assert label_check.at_chance(right, len(labels), share) is guessing
+    share = chances.chance(labels, logits)
+    assert chances.at_chance(right, len(labels), share) is guessing

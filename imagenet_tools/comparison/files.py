@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from imagenet_tools.comparison.verdicts import Verdict, nothing_learned, verdict
+from imagenet_tools.comparison.verdicts import Verdict, unless_guessed, verdict
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
-from imagenet_tools.evaluation.guessing import guesses
 
 Path = str | os.PathLike[str]
 ROUNDED = 0.01  # of the losses' standard deviation, and of the images; two seeds differ by more
@@ -65,10 +64,8 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     )
     named = names[0], names[1]
     judged = verdict(correct[0], correct[1], margin, names=named, distinct=True, groups=groups)
-    found = runs[0].predictions
-    classes = 1 + max(int(run.predictions.top5.max()) for run in runs)
-    if guesses(np.concatenate(correct), found.label, classes) == len(runs):
-        judged = nothing_learned(judged, named, classes)
+    labels = runs[0].predictions.label
+    judged = unless_guessed(judged, np.concatenate(correct), labels, named)
     said = [*_doubts(runs), *_unequal(arms[0][0], arms[1][0])]
     if any(run.meta.get("split") == "train" for run in runs):
         said.append("These are images of the training split, which nets know by heart")

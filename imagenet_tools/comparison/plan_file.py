@@ -37,6 +37,8 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 
 def from_dict(content: Mapping[str, Any]) -> Plan:
     """Make a plan from what to_dict gave."""
+    if len({*content["seeds"]}) < len(content["seeds"]):
+        raise ValueError(f"a seed is there twice: {content['seeds']}")
     return Plan(
         **{
             "order": order.FORMER,

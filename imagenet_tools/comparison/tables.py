@@ -24,11 +24,10 @@ from imagenet_tools.comparison.statistics import Difference
 from imagenet_tools.comparison.verdicts import (
     Verdict,
     concluded,
-    nothing_learned,
     refuse_copies,
+    unless_guessed,
     verdict,
 )
-from imagenet_tools.evaluation.guessing import guesses
 from imagenet_tools.raw.intake import readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
@@ -148,10 +147,7 @@ def _by_image(
     )
     refuse_copies(a, b, names, ROUNDED)
     judged = verdict(a, b, margin, names=names, distinct=True)
-    classes = len({*labels.values()}.union(*(seen.values() for seen in runs.values())))
-    if guesses(np.concatenate([a, b]), np.array(list(labels.values())), classes) == len(runs):
-        judged = nothing_learned(judged, names, classes)
-    return judged
+    return unless_guessed(judged, np.concatenate([a, b]), np.array([*labels.values()]), names)
 
 
 def _class(text: str) -> str:

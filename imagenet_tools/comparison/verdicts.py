@@ -12,6 +12,7 @@ from scipy import stats
 
 from imagenet_tools.comparison import bootstrap, power, statistics
 from imagenet_tools.comparison.statistics import Difference
+from imagenet_tools.evaluation import guessing
 
 KINDS = ("A better", "B better", "equivalent", "inconclusive")
 # Below it nothing is decided: error rates were simulated from here on, and what fewer images
@@ -280,6 +281,19 @@ def all_diverged(
         kind="inconclusive", sentence=sentence, difference=math.nan, margin=margin, alpha=alpha,
         later=(alpha,), seeds=seeds, images=images, chance_a_beats_b=math.nan,
     )  # fmt: skip
+
+
+def unless_guessed(
+    judged: Verdict, correct: np.ndarray, labels: np.ndarray, names: tuple[str, str]
+) -> Verdict:
+    """The verdict, or that nothing was learned where every run of both arms only guesses.
+
+    correct: bool [runs of both, images]. Of images of one class it cannot be known.
+    """
+    classes = len(np.unique(labels))
+    if classes < 2 or guessing.guesses(correct, labels, classes) < len(correct):
+        return judged
+    return nothing_learned(judged, names, classes)
 
 
 def nothing_learned(judged: Verdict, names: tuple[str, str], classes: int) -> Verdict:

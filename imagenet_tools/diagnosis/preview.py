@@ -10,6 +10,7 @@ import base64
 import io
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from imagenet_tools.pages import blocks
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.pipelines.side_by_side import side_by_side
 from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.storage.write import write_saved, write_text
 from imagenet_tools.training import batches
 
 # Okabe and Ito's palette, as in the report's figures.
@@ -188,7 +190,7 @@ def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) 
     """Write the sheet as .png, or as one self-contained .html page with the pipelines' steps."""
     target = Path(out)
     if target.suffix == ".png":
-        page.save(target, optimize=True)
+        write_saved(target, partial(page.save, format="PNG", optimize=True))
         return
     if target.suffix != ".html":
         raise ValueError(f"{out}: the sheet is written as .png or .html")
@@ -210,4 +212,4 @@ def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) 
         blocks.Section("What they do", pages.beside("pipelines", ["part", *names], rows)),
     ]
     title = ", ".join(one["spec"] for one in described)
-    target.write_text(pages.page(title, sections, target.parent), encoding="utf-8")
+    write_text(target, pages.page(title, sections, target.parent))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from imagenet_tools import storage
 
@@ -21,18 +23,32 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def write_saved(path: Path, save: Callable[[BinaryIO], object]) -> None:
+    """Write what `save` puts into a file, as a picture's own method does, as write_bytes does."""
+    buffer = io.BytesIO()
+    save(buffer)
+    write_bytes(path, buffer.getvalue())
+
+
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, sync it, and rename it into place."""
+    """Write a file under a temporary name, sync it, and rename it into place.
+
+    Raises OSError naming the file, of which nothing is left then, as where the disk is full.
+    """
     if storage.is_remote(path):
         path.write_bytes(data)
         return
     # A name of its own: array tasks may write the same file at the same time.
     temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None
     # The names of this folder too, so that a finished one survives a power cut whole.
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -22,6 +22,8 @@ def test_compare_runs(
     made = make_plan(("alexnet", "inception"), tiny_records)
     write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    assert cli_main.run(["compare-runs", str(tmp_path)]) == 2  # killed before there was a report
+    assert f"{tmp_path} has no report yet; the same compare-preproc" in capsys.readouterr().err
     reported(made, tmp_path, command="imgtools compare-preproc alexnet inception")
     assert cli_main.run(["compare-runs", str(tmp_path), "--margin", "30"]) == 0
     assert "are equivalent within 30 points" in capsys.readouterr().out

@@ -133,6 +133,14 @@ def test_whatever_stands_in_a_comparisons_files(comparison: Path) -> None:
         path.write_text(text)
 
 
+def test_a_plan_names_no_seed_twice(comparison: Path, refused: Any) -> None:
+    plan = json.loads((comparison / "plan.json").read_text())
+    (comparison / "plan.json").write_text(json.dumps({**plan, "seeds": [1, 1]}))
+    refused(
+        ["compare-runs", comparison], 3, "plan.json is not as it was written .*seed is there tw"
+    )
+
+
 def test_whatever_stands_in_a_runs_record(finished: Path, folder: Path) -> None:
     def read() -> None:
         run_folder.asked(finished)

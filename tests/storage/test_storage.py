@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from tiny_raw import contents, make_raw
 from imagenet_tools import raw, records, storage
 from imagenet_tools.cli.main import run
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.storage import stores
+from imagenet_tools.storage import stores, write
 
 SECRET = "hunter2secret"
 
@@ -328,3 +330,17 @@ def test_manifests_name_no_cache(memory, tmp_path: Path) -> None:
         "memory://raw/train/ant/ant_train_0.JPEG"
     ]
     assert str(tmp_path) not in json.dumps(manifest)
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write.write_text(tmp_path / "report.json", "old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device: .*report.json"):
+        write.write_saved(tmp_path / "report.json", lambda file: file.write(b"new"))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

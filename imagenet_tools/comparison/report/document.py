@@ -54,6 +54,11 @@ class Written:
 def read(folder: Path) -> Written:
     """Read report.json. Raises FileNotFoundError, or DamagedData where it is not one."""
     path = folder / REPORT
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{folder} has no report yet; the same compare-preproc command makes it, or, where all "
+            f"runs are done, `imgtools finalize {folder} --data RECORDS`"
+        )
     content = json_file.read(path, _REMEDY)
     try:
         return Written(

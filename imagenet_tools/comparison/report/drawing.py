@@ -11,8 +11,11 @@ import io
 import re
 import urllib.parse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from imagenet_tools.storage.write import write_saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +86,7 @@ def _titled(quoted: str, markers: str) -> str:
 
 
 def png(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=110, facecolor="white")
+    write_saved(path, partial(figure.savefig, format="png", dpi=110, facecolor="white"))
 
 
 def for_paper(draw: Callable[[], Figure], path: Path) -> None:
@@ -100,5 +103,6 @@ def for_paper(draw: Callable[[], Figure], path: Path) -> None:
                 artist.remove()
         width, height = figure.get_size_inches()
         figure.set_size_inches(COLUMN, height * COLUMN / width)
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-        figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+        for kind, date in (("svg", "Date"), ("pdf", "CreationDate")):
+            save = partial(figure.savefig, format=kind, metadata={date: None})
+            write_saved(path.with_suffix(f".{kind}"), save)

@@ -13,6 +13,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -23,7 +24,7 @@ from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.storage import json_file
-from imagenet_tools.storage.write import write_json
+from imagenet_tools.storage.write import write_json, write_saved
 
 SHEET, FLIPS = "flipped.png", "flipped.json"
 COLUMNS = 8  # images of each arm
@@ -145,7 +146,7 @@ def _write_sheet(
                 small = picture.copy()
                 small.thumbnail((SHOWN, SHOWN))
                 page.paste(small, (GAP + column * (SHOWN + GAP), top + CAPTION))
-    page.save(path, "PNG", optimize=True)
+    write_saved(path, partial(page.save, format="PNG", optimize=True))
 
 
 def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:

@@ -159,11 +159,12 @@ def figures(
             **_not_finite(predicted),
         }
         write_predictions(predictions, predicted, meta)
-    warnings = [*loaded.warnings, *doubts(predicted)]
+    doubted = [*doubts(predicted)]
+    if other := trained_net.other_classes(loaded, manifest.classes):
+        doubted.append(other)
+    warnings = [*loaded.warnings, *doubted]
     chance = guessing.chance(predicted.label, net.num_classes)
-    if len(warnings) == len(loaded.warnings) and guessing.at_chance(
-        int(np.sum(predicted.correct)), total, chance
-    ):
+    if not doubted and guessing.at_chance(int(np.sum(predicted.correct)), total, chance):
         few = label_check.too_few(there, chance)
         warnings.append(
             f"accuracy is at chance, and {there} images are too few to tell whether other labels "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,23 @@ def _classes(path: Path) -> list[tuple[str, str]]:
             f"{path} is not the list of a run's classes ({error}); give the records it was trained "
             "on as --data"
         ) from error
+
+
+def other_classes(loaded: TrainedNet, classes: Sequence[tuple[str, str]]) -> str | None:
+    """In which class records differ from those of training, in words; None where nobody knows.
+
+    classes: (key, words) of labels 1..N, as a manifest has them.
+    """
+    path = Path(loaded.checkpoint.prefix).parent / run_folder.CLASSES
+    try:
+        trained = [key for key, _ in _classes(path)]
+    except (DamagedData, OSError):
+        return None  # an evaluation does not need it
+    pairs = itertools.zip_longest(trained, (key for key, _ in classes))
+    for label, (before, now) in enumerate(pairs, 1):
+        if before != now:
+            return f"label {label} is {now or 'none'} here, and was {before or 'none'} in training"
+    return None
 
 
 def class_names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import evaluate, prediction, scores, trained_net
 from imagenet_tools.records import alike
-from imagenet_tools.training import checkpoints
+from imagenet_tools.training import checkpoints, run_folder
 
 LAST = "tiny/fc2/weights"
 HOW: dict[str, Any] = {"preprocessing": "inception", "image_size": 32, "model": "tiny"}
@@ -57,6 +58,21 @@ def test_a_last_layer_of_zeros_scores_nothing(
     assert (result.top1, result.not_finite) == (0, 0)
     assert result.loss == pytest.approx(np.log(4))
     assert "all 9 images get the same scores, and every class the same" in result.warnings[0]
+
+
+def test_records_of_other_classes_are_said(
+    weights: dict[str, np.ndarray], tiny_records: Path, tmp_path: Path
+) -> None:
+    """As many, so that nothing else tells; of the classes of training nothing is said."""
+    manifest = records.read_manifest(tiny_records)
+    checkpoints.write(tmp_path, 7, weights)
+    for turn, said in ((0, 0), (1, 1)):
+        classes = (*manifest.classes[turn:], *manifest.classes[:turn])
+        run_folder.write_classes(tmp_path, replace(manifest, classes=classes))
+        warnings = evaluated(tiny_records, tmp_path).warnings
+        assert sum("and was" in one for one in warnings) == said
+    here, trained = manifest.classes[0][0], manifest.classes[1][0]
+    assert f"label 1 is {here} here, and was {trained} in training" in warnings
 
 
 def test_predictions_say_whose_they_are(

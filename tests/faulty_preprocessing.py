@@ -208,6 +208,16 @@ def squash_at_eval(image, size, train):
 
 
 @fault("IMG102")
+def width_for_height(image, size, train):
+    def resize(image, side):
+        shape = tf.cast(tf.shape(image)[:2], tf.float32)
+        sizes = tf.cast(tf.math.ceil(shape * side / tf.reduce_min(shape)), tf.int32)
+        return tf.image.resize(tf.cast(image, tf.float32), sizes[::-1], antialias=True)
+
+    return sound(image, size, train, resize=resize)
+
+
+@fault("IMG102")
 def squash_in_training(image, size, train):
     return sound(image, size, train, resize=squash if train else shorter)
 
@@ -771,6 +781,16 @@ def sharpened(image, size, train):
 def sometimes_compressed(image, size, train):
     out = sound(image, size, train, end=lambda x: x)
     return unit(tf.where(tf.random.uniform([]) < 0.5, jpeg(out, 10), out) if train else out)
+
+
+@honest
+def sometimes_stretched(image, size, train):
+    def end(x):
+        low, high = tf.reduce_min(x), tf.reduce_max(x)
+        drawn = tf.random.uniform([]) < (0.5 if train else 0.0)
+        return unit(tf.where(drawn, (x - low) * 255 / tf.maximum(high - low, 1.0), x))
+
+    return sound(image, size, train, end=end)
 
 
 @honest

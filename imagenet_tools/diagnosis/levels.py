@@ -12,8 +12,6 @@ from imagenet_tools.diagnosis.runs import Run
 LEVELS = tuple(range(0, 256, 15))
 DRAWS = 12
 SMOOTH = 8  # draws of smooth hills
-SURE = 4  # standard errors by which neighbours on a median curve differ through luck alone
-MEDIAN = 1.75  # its standard error, of the mean's, where draws are uniform; 1.25 if normal
 FLAT = 1e-3  # of a noisy picture's deviation; where flat ones are this alike, it is by rounding
 FEW = 48  # distinct values; five bits give 32, eight 256
 
@@ -23,9 +21,10 @@ class Levels:
     """The curve of flat pictures, and what smooth hills show; of training, medians of draws.
 
     curve: by level of LEVELS the value of each output channel; None where values are standardised
-    or centred by picture, so that a flat one has none. doubt: standard error of a training curve,
-    of its span. zero: the grey level that becomes 0, by channel; None without a curve, infinite
-    where it is flat.
+    or centred by picture, so that a flat one has none. doubt: how far luck alone
+    may move a training curve, of its span; without a curve how far apart flat pictures come out, of
+    a noisy one's deviation. zero: the grey level that becomes 0, by channel; None without a curve,
+    infinite where it is flat.
     bend: largest distance of the curve from a line, of its span. lost: share of the levels that end
     on the curve's extremes in every draw. drop: the largest fall of a rising curve, of its span.
     wraps: share of smooth hills' lines that fall from the highest value to the lowest at once, in a
@@ -48,7 +47,7 @@ class Levels:
     @property
     def broken(self) -> bool:
         """Whether a little more light makes the output fall by half of its range at once."""
-        return self.drop > max(0.5, SURE * self.doubt) or self.wraps > 0.5
+        return self.drop > max(0.5, self.doubt) or self.wraps > 0.5
 
 
 def _contrasts(run: Run, size: int, draws: range) -> tuple[list[float], list[float]]:
@@ -81,17 +80,20 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     standardised = not np.median(faintly) < 0.75 * np.median(strongly)
     no_curve = standardised or span <= FLAT * contrast[1]
     if no_curve or not np.isfinite(values).all():
-        return Levels(None, 0.0, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, contrast)
-    spread = values.std(axis=0).max() * MEDIAN / np.sqrt(len(draws))
+        apart = float(np.ptp(values)) / (contrast[1] or 1.0)
+        return Levels(None, apart, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, contrast)
+    # The true median lies between the second draw and the last but one, by 99.4 in 100.
+    ranked = np.sort(values, axis=0)
+    doubt = float((ranked[-2] - ranked[1]).max()) if is_training else 0.0
     grain = float(np.median([_grain(run(patterns.flat(120), draw)) for draw in draws])) / span
     sign = np.sign(curve[-1] - curve[0])
     falls = np.maximum(-np.diff(curve * sign, axis=0), 0)
     return Levels(
         curve=tuple(tuple(float(value) for value in row) for row in curve),
-        doubt=float(spread / span),
+        doubt=doubt / span,
         zero=tuple(_zero(channel) for channel in curve.T),
         bend=max(_bend(channel) for channel in curve.T) / span,
-        lost=min(max(_lost(channel) for channel in draw.T) for draw in values),
+        lost=max(_lost(values[..., channel]) for channel in range(values.shape[2])),
         drop=float(falls.max() / span),
         wraps=wraps,
         distinct=distinct,
@@ -110,13 +112,15 @@ def _bend(channel: np.ndarray) -> float:
     return float(np.abs(channel - line).max())
 
 
-def _lost(channel: np.ndarray) -> float:
-    """Share of the levels beside the outermost that have an outermost level's value."""
-    near = 1e-3 * float(np.ptp(channel))
-    if near == 0:
-        return 0.0
-    ends = [np.sum(np.abs(channel - end) <= near) - 1 for end in (channel[0], channel[-1])]
-    return float(sum(ends) / len(channel))
+def _lost(draws: np.ndarray) -> float:
+    """Share of the levels beside the outermost that have an outermost one's value in every draw.
+
+    draws: [draws, levels] of a channel.
+    """
+    near = 1e-3 * np.ptp(draws, axis=1, keepdims=True)
+    ends = [np.abs(draws - draws[:, [end]]) <= near for end in (0, -1)]
+    lost = ((ends[0] | ends[1]) & (near > 0)).all(axis=0)
+    return float(np.mean(lost[1:-1]))
 
 
 def _distinct(out: np.ndarray) -> int:

@@ -11,6 +11,7 @@ from imagenet_tools.diagnosis.passport import Passport
 
 ZOOM_RATIO = 1.3  # inception's is 1.5
 ASPECT_RATIO = 1.1
+STRETCHED = 1.5  # in both modes; a 4:3 photograph squashed to a square has 1.33
 PADDED = 0.003
 OFF_CENTRE = 0.25  # of the room of the window; 25 uniform draws have a deviation of 0.06
 TURNED = 0.08  # of draws: more than two of 25
@@ -56,7 +57,7 @@ def zoom(passport: Passport) -> Iterator[Said]:
     "more than luck. A 4:3 photograph squashed to a square is distorted 1.33 "
     "times.",
     matters="Shapes at evaluation are not those of training.",
-    remedy="Squash on both sides or on neither.",
+    remedy="Squash on both sides or on neither; sizes are [height, width].",
 )
 def aspect(passport: Passport) -> Iterator[Said]:
     """Shapes are distorted otherwise in training than at evaluation."""
@@ -67,6 +68,11 @@ def aspect(passport: Passport) -> Iterator[Said]:
             f"aspect is distorted {look.aspect:.2f} times at evaluation, {train.aspect:.2f} in "
             "training",
             "Horizontal over vertical zoom of a 4:3 photograph; draws around 1 cancel out.",
+        )
+    elif known and min(abs(math.log(one.aspect)) for one in (train, look)) > math.log(STRETCHED):
+        yield warning(
+            f"aspect is distorted {look.aspect:.2f} times in both modes",
+            "More than a square makes of a 4:3 photograph.",
         )
 
 

@@ -23,7 +23,7 @@ RMS_RATIO = 1.4  # between training and evaluation
 SPREAD_RATIO = 1.35
 CONTRAST = 1.25
 QUANTILES = 0.75  # of the deviation
-CURVES = 0.05  # of the span, and four standard errors
+CURVES = 0.05  # of the span, beyond what luck does to a training curve
 CENTRE = (1.0, 3.0)  # |mean| over deviation: 1.7 for 0..1, 3.4 where a mean is added
 OUTSIDE = (-20.0, 275.0)  # grey levels that are none
 # The means that everybody subtracts, R G B of 0..255: VGG's and torchvision's.
@@ -44,7 +44,7 @@ def _curves(passport: Passport) -> tuple[float, float]:
     if one.shape != two.shape:
         return 0.0, CURVES
     span = max(float(np.ptp(two)), 1e-9)
-    return float(np.abs(one - two).mean()) / span, max(CURVES, 4 * train.doubt)
+    return float(np.abs(one - two).mean()) / span, max(CURVES, train.doubt)
 
 
 @rule(
@@ -84,9 +84,10 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
 
 def _by_picture(passport: Passport) -> str | None:
     """The mode that centres or standardises by picture, where the other one does not."""
-    lacking = [mode for mode, seen in passport.both if seen.levels.curve is None]
+    lacking = [(mode, seen) for mode, seen in passport.both if seen.levels.curve is None]
     fine = not (passport.train.odd or passport.eval.odd or passport.eval_varies)
-    return lacking[0] if fine and len(lacking) == 1 else None
+    always = fine and len(lacking) == 1 and lacking[0][1].levels.doubt < CURVES
+    return lacking[0][0] if always else None
 
 
 def _contrast(passport: Passport) -> float:

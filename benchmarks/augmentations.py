@@ -1,4 +1,4 @@
-"""The table of today's augmentations (docs/why/findings.md): which one trains alexnet_v2 better.
+"""The table of augmentations (docs/why/augmentations.md): which one trains alexnet_v2 better.
 
     python -m benchmarks.augmentations --out runs/augmentations
 
@@ -9,14 +9,24 @@ not done again, so the same command goes on after an interrupt. Prints both tabl
 by accuracy with the groups that cannot be told apart, and the speed of training beside.
 
 Short schedules favour weak augmentation: the first table is not to be read without the second.
+
+    python -m benchmarks.augmentations --beside runs/mine
+
+judges the new arms of a comparison of your own (the same records and recipe, any seeds) against
+each arm of the first table by what its runs said of every image, which is kept in
+augmentations.csv.gz: a new arm costs its own runs alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
+import io
 import os
 import tarfile
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -27,16 +37,23 @@ ARMS = (
 )
 TELLING = ("alexnet", "torchvision", "torchvision+trivialaugment", "torchvision+cutmix")
 SEEDS, LONG = 3, 48
+KEPT = Path(__file__).with_name("augmentations.csv.gz")  # a comparison's predictions.csv
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of both comparisons")
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--out", type=Path, help="folder of both comparisons")
+    wanted.add_argument("--beside", type=Path, help="a comparison, against that table")
     parser.add_argument("--data", type=Path, help="records; else Imagenette is built there")
     parser.add_argument("--epochs", type=float, default=LONG, help="of the second table")
     parser.add_argument("--short", action="store_true", help="the first table alone")
     chosen = parser.parse_args()
+    if chosen.beside:
+        for sentence in beside((chosen.beside / "predictions.csv").read_text()):
+            print(sentence, flush=True)
+        return
     data = chosen.data or imagenette(chosen.out / "imagenette-records")
     print(table(ARMS, data, chosen.out / "quick", None), flush=True)
     if not chosen.short:
@@ -74,6 +91,35 @@ def table(arms: Sequence[str], data: Path, out: Path, epochs: float | None) -> s
         group = report.ranking.letters(one.arm.slug)
         lines.append(f"| {one.arm.spec} | {each} | {top1.mean():.2f} | {group} | {speed:.0f} |")
     return "\n".join([*lines, "", f"Arms that share a letter cannot be told apart. {out}"])
+
+
+def beside(theirs: str) -> Iterator[str]:
+    """The verdict of each arm in a predictions.csv that is not among the kept ones, against each.
+
+    Raises ValueError where its images or their labels are others.
+    """
+    from imagenet_tools.comparison.tables import BY_IMAGE, judge_tables
+
+    new, kept = runs(theirs), runs(gzip.decompress(KEPT.read_bytes()).decode())
+    for arm in [name for name in new if name not in kept]:
+        for other in kept:
+            with tempfile.TemporaryDirectory() as folder:
+                table = Path(folder) / "both.csv"
+                with table.open("w", newline="") as file:
+                    csv.writer(file).writerows([BY_IMAGE, *new[arm], *kept[other]])
+                yield judge_tables([table]).sentence
+
+
+def runs(text: str) -> dict[str, list[tuple[str, ...]]]:
+    """By arm, a comparison's predictions.csv as rows of arm, seed, image, label, prediction."""
+    rows = list(csv.DictReader(io.StringIO(text)))
+    by_arm: dict[str, list[tuple[str, ...]]] = {}
+    for column in list(rows[0])[2:]:
+        arm, _, seed = column.rpartition("/seed-")
+        by_arm.setdefault(arm, []).extend(
+            (arm, seed, row["key"], row["label"], row[column]) for row in rows
+        )
+    return by_arm
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import tensorflow as tf
@@ -50,8 +51,7 @@ def central_window(
     """The evaluation's view, with torchvision's rounding: sides cut, the corner half to even."""
     if not 0 < crop_pct <= 1:
         raise ValueError(f"crop_pct={crop_pct}: a share above 0 and up to 1 is needed")
-    # A hair above, since 224 / 0.7 may be 319.99...
-    side = int(max(size) / crop_pct + 1e-9)
+    side = math.floor(max(size) / crop_pct)  # as timm has it, with the quotient's own rounding
     both = tf.cast(tf.stack([height, width]), tf.int64)
     plane = tf.cast(side * both // tf.reduce_min(both), tf.int32)
     excess = tf.cast(plane - tf.constant(size), tf.float32)

@@ -15,7 +15,12 @@ from PIL import Image
 from scipy import stats
 
 from imagenet_tools import registry
-from imagenet_tools.preprocessing import augment_ops, erasing_preprocessing, jitter_preprocessing
+from imagenet_tools.preprocessing import (
+    augment_ops,
+    erasing_preprocessing,
+    jitter_preprocessing,
+    shorter_side_preprocessing,
+)
 from imagenet_tools.preprocessing import byte_ops as bo
 from imagenet_tools.preprocessing import pixel_ops as po
 
@@ -355,3 +360,12 @@ def test_what_has_no_meaning_is_refused(spec: str, says: str) -> None:
         pipeline = registry.get(spec)
         pipeline.preprocess_image(image, 32, 32, True)
         pipeline.preprocess_image(image, 32, 32)
+
+
+@pytest.mark.parametrize(("crop_pct", "side"), [(0.875, 256), (0.7, 320), (0.95, 235), (0.56, 399)])
+def test_the_side_before_the_crop_is_rounded_down_as_timm_does(crop_pct: float, side: int) -> None:
+    """224 / 0.56 is 399.99999999999994 in floating point, and timm's floor takes it so."""
+    view = shorter_side_preprocessing.central_window(
+        tf.constant(500), tf.constant(1000), (224, 224), crop_pct
+    )
+    np.testing.assert_array_equal(view.resize, [side, 2 * side])

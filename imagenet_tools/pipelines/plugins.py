@@ -32,8 +32,11 @@ def execute(path: Path) -> ModuleType:
     # Known by name while it runs, or its dataclasses and annotations cannot be resolved.
     sys.modules[module.__name__] = module
     eager = _eager()
+    code = path.read_bytes()
+    if b"\0" in code:  # Python 3.10 has a ValueError for it
+        raise SyntaxError("source code cannot contain null bytes")
     # Not through the import system, whose bytecode caches may be older than the file.
-    exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+    exec(compile(code, path, "exec"), module.__dict__)
     if eager and not _eager():  # TF-Slim's own files call disable_v2_behavior when imported
         sys.modules["tensorflow"].compat.v1.enable_v2_behavior()
     return module

@@ -227,7 +227,7 @@ def test_a_changed_file_is_refused_and_another_fingerprint(tmp_path: Path) -> No
         (
             CONSTANT.replace('"constant"', '"a b"'),
             ValueError,
-            "'a b' of .*mine.py:5 is no pipeline name",
+            "'a b' of .*mine.py:[56] is no pipeline name",  # Python 3.10 counts from the def
         ),
         (
             CONSTANT.replace("level: float = 1.0", "*, level"),

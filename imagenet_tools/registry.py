@@ -180,8 +180,8 @@ def load_plugin(path: str | Path) -> list[str]:
 
     A file that registers nothing but defines TF-Slim's preprocess_image is registered under the
     file's name (without _preprocessing). It may import modules that lie beside it; they count as
-    part of it. What it prints goes to stderr. ImportError where it cannot be imported, ValueError
-    where it holds neither, or a name that is taken.
+    part of it. What it prints goes to stderr. ImportError where it cannot be imported
+    within plugins.LIMIT; ValueError where it holds neither, or a name that is taken.
     """
     from imagenet_tools.nets.net import known as nets
 
@@ -192,7 +192,9 @@ def load_plugin(path: str | Path) -> list[str]:
     registered = dict(_definitions)
     try:
         with plugins.folder_first(path.parent) as _before, contextlib.redirect_stdout(sys.stderr):
-            _register_plain(plugins.execute(path), path.stem)
+            with plugins.limited():
+                module = plugins.execute(path)
+            _register_plain(module, path.stem)
     except BaseException as error:
         _definitions.clear()
         _definitions.update(registered)
@@ -326,7 +328,7 @@ def _load_installed() -> None:
     _loaded.add(ENTRY_POINTS)
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
-            with plugins.contained(point.value):
+            with plugins.contained(point.value), plugins.limited():
                 loaded = point.load()
             if isinstance(loaded, ModuleType):
                 _register_plain(loaded, point.name)

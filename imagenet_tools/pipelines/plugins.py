@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import signal
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +21,8 @@ from imagenet_tools.errors import PipelineFailed
 
 # Never a helper of a plug-in's, although a checkout may have them beside it.
 _OURS = ("imagenet_tools", "preprocessing")
+# Seconds. TensorFlow's import, which may be in it, takes a minute on a busy machine.
+LIMIT = 300.0
 
 
 # Files that registered something at a door above the pipelines: a rule, a metric.
@@ -112,6 +116,34 @@ def place(function: Callable[..., Any]) -> tuple[str, int]:
     """The file and the line where a function is defined; "<unknown>" where Python cannot tell."""
     code = getattr(underlying(function), "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code else ("<unknown>", 1)
+
+
+class _TooLong(BaseException):
+    """No Exception, which a plug-in may catch."""
+
+
+@contextlib.contextmanager
+def limited() -> Iterator[None]:
+    """End a plug-in's import that takes longer than LIMIT seconds, by a TimeoutError.
+
+    By an alarm, which reaches the main thread alone; in another one there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: Any) -> None:
+        raise _TooLong
+
+    former = signal.signal(signal.SIGALRM, ring)
+    others = signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    try:
+        yield
+    except _TooLong:
+        raise TimeoutError(f"it did not end within {LIMIT:g} s") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *others)
+        signal.signal(signal.SIGALRM, former)
 
 
 @contextlib.contextmanager

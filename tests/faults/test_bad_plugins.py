@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagenet_tools import registry
-from imagenet_tools.pipelines import probe
+from imagenet_tools.pipelines import plugins, probe
 
 HEAD = """
 import sys, time
@@ -27,6 +27,13 @@ def plain(image):
 GOOD = (
     "@registry.register('mine')\ndef mine(image, output_height, output_width, is_training=False):"
 )
+LOOP = """
+while True:
+    try:
+        1 / 0
+    except Exception:
+        pass
+"""
 # Content of the file, exit code of check-preproc, what is said.
 AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
     "empty": ("", 2, "mine.py registers no pipeline"),
@@ -41,6 +48,7 @@ AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
     "a division by zero": ("1 / 0\n", 1, "mine.py failed: ZeroDivisionError"),
     "no text": (b"\xff\xfe\x00\x01", 1, "mine.py failed: SyntaxError"),
     "without end": ("def f(): f()\nf()\n", 1, "mine.py failed: RecursionError"),
+    "a loop": (LOOP, 1, "mine.py failed: TimeoutError: it did not end within 1 s"),
     "a name that is taken": (
         HEAD + GOOD.replace("'mine'", "'alexnet'") + "\n    ...",
         2,
@@ -75,8 +83,9 @@ def own_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", AT_IMPORT)
-def test_a_file_that_is_no_plugin(name: str, refused: Any) -> None:
+def test_a_file_that_is_no_plugin(name: str, monkeypatch: pytest.MonkeyPatch, refused: Any) -> None:
     content, code, said = AT_IMPORT[name]
+    monkeypatch.setattr(plugins, "LIMIT", 1.0 if name == "a loop" else 600.0)
     Path("mine.py").write_bytes(content if isinstance(content, bytes) else content.encode())
     for command in ("check-preproc", "describe-preproc"):
         refused([command, "mine", "--plugin", "mine.py"], code, said)

@@ -233,13 +233,17 @@ class _Signals:
     def __init__(self) -> None:
         self.seen = 0
         self._former: dict[int, Any] = {}
+        self._again = threading.Timer(0, lambda: None)
 
     def __enter__(self) -> None:
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._former[number] = signal.signal(number, self._note)
 
     def __exit__(self, *_: object) -> None:
+        sys.unraisablehook = self._hook
+        self._again.cancel()
         for number, former in self._former.items():
             signal.signal(number, former)
         if self.seen:
@@ -250,6 +254,15 @@ class _Signals:
     def _note(self, number: int, frame: Any) -> None:
         self.seen = number
         raise KeyboardInterrupt
+
+    def _lost(self, ignored: Any) -> None:
+        """An interrupt inside a weak reference's callback, which Python ignores, comes again."""
+        if not (self.seen and issubclass(ignored.exc_type, KeyboardInterrupt)):
+            self._hook(ignored)
+            return
+        main = threading.main_thread().ident or 0
+        self._again = threading.Timer(0.01, signal.pthread_kill, (main, self.seen))
+        self._again.start()
 
 
 def _report(error: Exception, again: str) -> int:

@@ -224,6 +224,30 @@ def test_a_signal_while_a_class_is_made_has_its_own_exit_code(tmp_path: Path) ->
     assert done.returncode == 143
 
 
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_a_signal_in_a_callback_of_a_weak_reference_is_not_lost(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    """Python ignores what such a callback raises; its own imports have them."""
+    (tmp_path / "ends.py").write_text(
+        "import os, time, weakref\n"
+        "from imagenet_tools.cli import list_recipes, main\n"
+        "class Kept: pass\n"
+        "def made(**_):\n"
+        "    kept = Kept()\n"
+        f"    other = weakref.ref(kept, lambda _: os.kill(os.getpid(), {number}))\n"
+        "    del kept\n"
+        "    time.sleep(60)\n"
+        "list_recipes.command.callback = made\n"
+        "main.main(['list-recipes'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ends"], cwd=tmp_path, check=False, stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == code
+    assert "ignored" not in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_is(name: str) -> None:
     options = [one for one in command(name).params if isinstance(one, click.Option)]

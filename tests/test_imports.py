@@ -220,6 +220,12 @@ def test_light_modules_load_no_tensorflow() -> None:
     assert run_python(f"{names}; import sys; print('tensorflow' in sys.modules)") == "False"
 
 
+def test_what_workers_run_loads_no_array_library() -> None:
+    code = "import sys, imagenet_tools.records; "
+    code += "print({'numpy', 'scipy', 'PIL', 'tensorflow'} & {*sys.modules})"
+    assert run_python(code) == "set()"
+
+
 @pytest.mark.parametrize("command", ["--help", "build-tfrecords --help", "--version"])
 def test_help_loads_no_tensorflow(command: str) -> None:
     code = (

@@ -12,6 +12,7 @@ import numpy as np
 from imagenet_tools import storage
 from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import alike, schema, tfrecord
+from imagenet_tools.records.manifest import split_of
 from imagenet_tools.records.shard_check import RecordProblem, ShardFacts, text, thumbnail
 
 
@@ -36,11 +37,6 @@ class Repeated:
     validation: tuple[At, ...]
     train: tuple[At, ...]
     blank: bool
-
-
-def split_of(file: str) -> str:
-    """The split of a shard, by its name."""
-    return file.split("-", 1)[0]
 
 
 class _Records:

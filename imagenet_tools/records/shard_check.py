@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import google_crc32c
 
 from imagenet_tools import images, storage
-from imagenet_tools.images import likeness
 from imagenet_tools.records import decoding, schema, tfrecord
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.shard import index_text
@@ -135,6 +134,8 @@ def _examine(
     framed: tfrecord.Framed, check: ShardCheck
 ) -> tuple[dict[str, list[Any]], list[str], int]:
     """Parse a record; say what is wrong with it, and what its image looks like."""
+    from imagenet_tools.images import likeness
+
     try:
         example = schema.decode_example(framed.data)
     except ValueError as error:
@@ -156,6 +157,8 @@ def _examine(
 
 def thumbnail(example: dict[str, list[Any]], strict: bool = False) -> np.ndarray:
     """The thumbnail of a record's image; see likeness.thumbnail."""
+    from imagenet_tools.images import likeness
+
     if example[schema.FORMAT][0] == b"RAW":
         return likeness.squeezed(decoding.pixels(example))
     return likeness.thumbnail(example[schema.ENCODED][0], strict)

@@ -11,15 +11,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_tools import storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import SPLITS
-from imagenet_tools.records import duplicates, journal
-from imagenet_tools.records.duplicates import Repeated, split_of
+from imagenet_tools.records import journal
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
-from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name, split_of
 from imagenet_tools.records.shard_check import RecordProblem, ShardCheck, ShardFacts, check_shard
+
+if TYPE_CHECKING:
+    from imagenet_tools.records.duplicates import Repeated
 
 SHARD_NAME = re.compile(r"(train|validation)-(\d{5})-of-(\d{5})")
 
@@ -48,6 +51,9 @@ def verify(
 
     Raises FileNotFoundError for a folder without records, DamagedData for an unreadable manifest.
     """
+    # SciPy and Pillow, which nothing else here needs: a build and its workers start without them.
+    from imagenet_tools.records import duplicates
+
     place = storage.place(folder)
     try:
         manifest = read_manifest(place)

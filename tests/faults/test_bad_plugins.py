@@ -34,7 +34,7 @@ while True:
     except Exception:
         pass
 """
-# Content of the file, exit code of check-preproc, what is said.
+# Content of the file, exit code of any command that is given it, what is said.
 AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
     "empty": ("", 2, "mine.py registers no pipeline"),
     "nothing registered": ("x = 1\n", 2, "mine.py registers no pipeline"),
@@ -48,7 +48,7 @@ AT_IMPORT: dict[str, tuple[str | bytes, int, str]] = {
     "a division by zero": ("1 / 0\n", 1, "mine.py failed: ZeroDivisionError"),
     "no text": (b"\xff\xfe\x00\x01", 1, "mine.py failed: SyntaxError"),
     "without end": ("def f(): f()\nf()\n", 1, "mine.py failed: RecursionError"),
-    "a loop": (LOOP, 1, "mine.py failed: TimeoutError: it did not end within 1 s"),
+    "a loop": (LOOP, 1, "mine.py failed: TimeoutError: it did not end within 0.2 s"),
     "a name that is taken": (
         HEAD + GOOD.replace("'mine'", "'alexnet'") + "\n    ...",
         2,
@@ -83,12 +83,20 @@ def own_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", AT_IMPORT)
-def test_a_file_that_is_no_plugin(name: str, monkeypatch: pytest.MonkeyPatch, refused: Any) -> None:
+def test_a_file_that_is_no_plugin(
+    name: str, tiny_records: Path, monkeypatch: pytest.MonkeyPatch, refused: Any
+) -> None:
     content, code, said = AT_IMPORT[name]
-    monkeypatch.setattr(plugins, "LIMIT", 1.0 if name == "a loop" else 600.0)
+    monkeypatch.setattr(plugins, "LIMIT", 0.2 if name == "a loop" else 600.0)
     Path("mine.py").write_bytes(content if isinstance(content, bytes) else content.encode())
-    for command in ("check-preproc", "describe-preproc"):
-        refused([command, "mine", "--plugin", "mine.py"], code, said)
+    for command in (
+        ["check-preproc", "mine"],
+        ["describe-preproc", "mine"],
+        ["train", "--data", tiny_records, "--train-dir", "run", "--preprocessing", "mine"],
+        ["compare-preproc", "mine", "alexnet", "--data", tiny_records, "--out", "out"],
+    ):
+        refused([*command, "--plugin", "mine.py"], code, said)
+    assert not Path("run").exists() and not Path("out").exists()
 
 
 # The body of the function, and what is said of the first probe.

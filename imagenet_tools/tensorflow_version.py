@@ -28,8 +28,8 @@ def installed() -> str | None:
     return None
 
 
-def check() -> None:
-    """Raise ImportError, with the command that mends it, unless a TensorFlow in range is there."""
+def check() -> tuple[int, int]:
+    """Return TensorFlow's version; ImportError, with what mends it, unless it is in range."""
     version = installed()
     if version is None:
         raise ImportError(f"TensorFlow is not installed. To install it: {REMEDY}")
@@ -39,6 +39,7 @@ def check() -> None:
             f"TensorFlow {version} is installed; imgtools was tested on {OLDEST[0]}.{OLDEST[1]} "
             f"to {NEWEST[0]}.{NEWEST[1]}. To mend it: {REMEDY}"
         )
+    return major, minor
 
 
 def load() -> None:
@@ -48,7 +49,7 @@ def load() -> None:
     setting is read, so that stream is held back during the import and shown only if that fails.
     A TF_CPP_MIN_LOG_LEVEL below 2 asks for all of it.
     """
-    check()
+    version = check()
     if os.environ.setdefault(LOG_LEVEL, QUIET) < QUIET:
         importlib.import_module(_NAME)
         return
@@ -60,6 +61,8 @@ def load() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            if version < NEWEST:
+                _first_session(tf)
         except Exception:  # and not an interrupt, which is one line
             held.seek(0)
             os.write(kept, held.read())
@@ -67,6 +70,13 @@ def load() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _first_session(tf: Any) -> None:
+    """Begin one: of MLIR 2.18 speaks at a process's first one, whatever the level is."""
+    cpu = tf.compat.v1.ConfigProto(device_count={"GPU": 0})  # whose memory it would take
+    with tf.Graph().as_default(), tf.compat.v1.Session(config=cpu) as session:
+        session.run(tf.constant(0))
 
 
 def later() -> None:

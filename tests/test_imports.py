@@ -36,7 +36,7 @@ ALLOWED = {
     "diagnosis": f"{FACTS} pages storage pipelines registry nets records training evaluation",
     "comparison": f"{FACTS} pages storage engines pipelines registry nets raw records training "
     "evaluation diagnosis",
-    "slim": "errors labels tensorflow_version pipelines registry preprocessing records",
+    "slim": "errors labels tensorflow_version engines pipelines registry preprocessing records",
     "cli": f"{FACTS} storage engines pipelines registry nets raw records training evaluation "
     "diagnosis comparison slim",
     "__main__": "cli",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -14,6 +13,7 @@ from imagenet_tools.comparison.children import Children, cause
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import LOG, run_folder
 from imagenet_tools.comparison.run_result import finished
+from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.storage import sync
@@ -125,5 +125,4 @@ def _workers(
     if threads:
         share = str(threads)
         environment |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
-    command = [sys.executable, "-m", worker.__name__, str(folder), data, *plugins]
-    return Children(command, environment)
+    return Children(processes.python(worker.__name__, str(folder), data, *plugins), environment)

@@ -22,6 +22,16 @@ from typing import TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+# Runs the module that is named first. `python -m` looks in the working folder before all else: in a
+# checkout there is an imagenet_tools that is not the installed one, and has no pipelines in it.
+_RUN = (
+    "import runpy, sys; path = sys.path; sys.path = [*filter(None, path)]; import imagenet_tools; "
+    "sys.path = path; sys.argv.pop(0); "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
+
+SAFE = "PYTHONSAFEPATH"
+
 # Workers up to which the calling process is one. It keeps more of them waiting for their next task
 # while it is busy with its own.
 MANY = 8
@@ -45,6 +55,11 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours as this process would import it, in any folder."""
+    return [sys.executable, "-c", _RUN, module, *arguments]
 
 
 def warm(module: str) -> None:
@@ -143,14 +158,18 @@ def _interrupted(pool: ProcessPoolExecutor, started: Mapping[int, BaseProcess]) 
 def _starting() -> Iterator[None]:
     """Let Ctrl-C wait while processes are started: they inherit this, and would otherwise die of
     it with a traceback in the midst of their imports. And hide the caller's program from them: a
-    new process imports it by its path, which would run a script without a `__main__` guard anew."""
+    new process imports it by its path, which would run a script without a `__main__` guard anew.
+    Nor do they import from the working folder (Python 3.11 and later), as _RUN does not."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    program = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    program, safe = sys.modules["__main__"], os.environ.get(SAFE)
+    sys.modules["__main__"], os.environ[SAFE] = ModuleType("__main__"), "1"
     try:
         yield
     finally:
         sys.modules["__main__"] = program
+        del os.environ[SAFE]
+        if safe is not None:
+            os.environ[SAFE] = safe
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 

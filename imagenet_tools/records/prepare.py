@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import subprocess
-import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from imagenet_tools import images
+from imagenet_tools.engines import processes
 
 ON_DAMAGED = ("fail", "skip", "repair")
 VERIFY = ("structure", "decode")
@@ -152,7 +152,7 @@ def _reencode_as_tensorflow(data: bytes) -> bytes:
     In a child, so that TensorFlow's memory and start-up are spent only where they are needed
     (ImageNet has 22 such images).
     """
-    child = [sys.executable, "-m", "imagenet_tools.records.tensorflow_jpeg"]
+    child = processes.python("imagenet_tools.records.tensorflow_jpeg")
     done = subprocess.run(child, input=data, capture_output=True, check=False)
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().splitlines()

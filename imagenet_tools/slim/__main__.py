@@ -1,4 +1,4 @@
-"""The process of `imgtools slim-run`: python -m imagenet_tools.slim [options] -- SCRIPT FLAGS."""
+"""The process of `imgtools slim-run`: imagenet_tools.slim [options] -- SCRIPT FLAGS."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import tensorflow_version
+from imagenet_tools.engines import processes
 from imagenet_tools.slim import checkout, datasets, factory, tensorflow1
 from imagenet_tools.slim.flags import given
 
@@ -29,7 +30,7 @@ def command_line(
     """
     checkout.check_script(script, flags)
     options = [f"--prefer={prefer}", *(f"--plugin={path}" for path in plugins)]
-    return [sys.executable, "-m", "imagenet_tools.slim", *options, "--", str(script), *flags]
+    return processes.python("imagenet_tools.slim", *options, "--", str(script), *flags)
 
 
 def run(

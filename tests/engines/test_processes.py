@@ -6,7 +6,10 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
+import sys
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +30,35 @@ def test_workers_take_on_the_environment_of_now(monkeypatch: pytest.MonkeyPatch)
         found = {outcome() for _, outcome in processes.run(seen, range(6), 2)}
         others = [one for one in found if one[0] != os.getpid()]
         assert {environment for _, _, environment in others} == {value}
+
+
+def test_a_module_of_ours_is_run_where_the_folder_has_another(tmp_path: Path) -> None:
+    """As a checkout has it, in which the installed program is called."""
+    (tmp_path / "imagenet_tools").mkdir()
+    (tmp_path / "imagenet_tools" / "__init__.py").write_text("raise SystemExit('the other one')")
+    command = processes.python("imagenet_tools.slim", "--help")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: imgtools slim-run" in done.stdout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot be told")
+def test_workers_do_not_import_from_the_working_folder(tmp_path: Path) -> None:
+    other, script = tmp_path / "imagenet_tools", tmp_path / "scripts" / "roots.py"
+    other.mkdir()
+    script.parent.mkdir()
+    (other / "__init__.py").write_text("open('taken', 'w').close()")
+    script.write_text(
+        "import math\n"
+        "from imagenet_tools.engines import processes\n"
+        "processes.warm('imagenet_tools.labels')\n"
+        "print(sorted(outcome() for _, outcome in processes.run(math.sqrt, [1, 4, 9], 9)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[1.0, 2.0, 3.0]\n"
+    assert not (tmp_path / "taken").exists()
 
 
 def test_workers_are_no_forks_of_the_caller() -> None:

@@ -6,12 +6,13 @@ Carries out docs/plans/schedule.yaml, in its order: trains what is not finished 
 its last checkpoint), evaluates each run under its own path and under the other arm's, and training
 images beside, and prints the tables of docs/why/findings.md in Markdown. --epochs takes some of the
 schedules alone, --report trains nothing, --figure draws them. A schedule is reported when its six
-runs are whole.
+runs are whole, and the third arm, one part changed from each of the two, at the longest of these.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from scipy import stats
 
 import imagenet_tools
 from imagenet_tools import registry
-from imagenet_tools.comparison import files
+from imagenet_tools.comparison import files, statistics
 from imagenet_tools.comparison.report import drawing
 from imagenet_tools.comparison.verdicts import Verdict
 from imagenet_tools.evaluation import evaluate, trained_net
@@ -60,12 +61,12 @@ class Schedule:
     figures: dict[str, list[dict[str, dict[str, float]]]]
 
 
-def runs(plan: dict[str, Any], folder: Path, epochs: int) -> list[Run]:
+def runs(plan: dict[str, Any], folder: Path, epochs: int, arms: Sequence[str]) -> list[Run]:
     """The runs of one schedule, in the order of the plan: every arm of a seed, then the next."""
     return [
         Run(arm, epochs, seed, folder / f"{arm}-{epochs}-{seed}")
         for seed in plan["seeds"]
-        for arm in plan["arms"][:2]
+        for arm in arms
     ]
 
 
@@ -106,6 +107,22 @@ def judge(whole: Sequence[Run], data: str, arms: Sequence[str]) -> Schedule:
     figures = {arm: [measured(run, data, arms) for run in by_arm[arm]] for arm in arms}
     a, b = ([predictions(run, arm) for run in by_arm[arm]] for arm in arms)
     return Schedule(whole[0].epochs, files.judge_files(a, b), figures)
+
+
+def by_part(whole: Sequence[Run], data: str, arms: Sequence[str]) -> str:
+    """What each part makes of the difference, as Markdown: arms that follow each other differ by
+    one part. The p-values are adjusted by Holm for as many contrasts."""
+    by_arm = {arm: [run for run in whole if run.arm == arm] for arm in arms}
+    lines = ["| arm | training images: top-1, loss | validation: top-1, top-5, loss, ECE |"]
+    lines.append("|---|---|---|")
+    for arm in arms:
+        figures = [measured(run, data, [arm]) for run in by_arm[arm]]
+        lines.append(f"| {arm} | {' | '.join(means(figures, arm))} |")
+    made = {arm: [predictions(run, arm) for run in by_arm[arm]] for arm in arms}
+    pairs = [files.judge_files(made[a], made[b]) for a, b in itertools.pairwise(arms)]
+    adjusted = statistics.holm([one.p for one in pairs])
+    said = [f"{one.sentence}; p = {p:.2g}" for one, p in zip(pairs, adjusted, strict=True)]
+    return "\n\n".join(["\n".join(lines), *said])
 
 
 def crossing(schedules: Sequence[Schedule], level: float = 0.95) -> tuple[float, float, float]:
@@ -159,20 +176,22 @@ def footing(schedules: Sequence[Schedule], arms: Sequence[str]) -> str:
     for one in schedules:
         for arm, other in (arms, reversed(arms)):
             figures = one.figures[arm]
-
-            def mean(path: str, name: str, digits: int, figures: Any = figures) -> str:
-                return f"{np.mean([run[path][name] for run in figures]):.{digits}f}"
-
-            cells = [
-                f"{mean(TRAINING, 'top1', 2)}, {mean(TRAINING, 'loss', 3)}",
-                ", ".join(
-                    mean(arm, name, digits)
-                    for name, digits in (("top1", 2), ("top5", 2), ("loss", 3), ("ece", 3))
-                ),
-                mean(other, "top1", 2),
-            ]
+            cells = [*means(figures, arm), mean(figures, other, "top1", 2)]
             lines.append(f"| {one.epochs} | {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def means(figures: Sequence[dict[str, dict[str, float]]], arm: str) -> list[str]:
+    """Of an arm's runs: top-1 and loss on training images; what validation says."""
+    validated = (("top1", 2), ("top5", 2), ("loss", 3), ("ece", 3))
+    return [
+        f"{mean(figures, TRAINING, 'top1', 2)}, {mean(figures, TRAINING, 'loss', 3)}",
+        ", ".join(mean(figures, arm, name, digits) for name, digits in validated),
+    ]
+
+
+def mean(figures: Sequence[dict[str, dict[str, float]]], path: str, name: str, digits: int) -> str:
+    return f"{np.mean([run[path][name] for run in figures]):.{digits}f}"
 
 
 def draw(schedules: Sequence[Schedule], arms: Sequence[str], path: Path) -> None:
@@ -209,20 +228,28 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="a PNG of the gap and the accuracies")
     chosen = parser.parse_args()
     plan = yaml.safe_load(PLAN.read_text())
-    arms = plan["arms"][:2]
-    schedules = []
-    for epochs in chosen.epochs or plan["experiments"][0]["epochs"]:
-        declared = runs(plan, chosen.runs, epochs)
+    *arms, third = plan["arms"]
+
+    def whole(epochs: int, arms: Sequence[str]) -> list[Run]:
+        """The runs of these arms, trained unless that was not asked for; none unless all are."""
+        declared = runs(plan, chosen.runs, epochs, arms)
         for run in () if chosen.report else declared:
             train(run, chosen.data, plan["recipe"])
-        if all(run.whole for run in declared):
-            schedules.append(judge(declared, chosen.data, arms))
+        return declared if all(run.whole for run in declared) else []
+
+    schedules = []
+    for epochs in chosen.epochs or plan["experiments"][0]["epochs"]:
+        if made := whole(epochs, arms):
+            schedules.append(judge(made, chosen.data, arms))
     schedules.sort(key=lambda one: one.epochs)
     print(f"{table(schedules, arms)}\n\n{footing(schedules, arms)}")
     if chosen.figure:
         draw(schedules, arms, chosen.figure)
     for one in schedules:
         print(f"\n{one.epochs} epochs: {one.verdict.sentence}")
+    if schedules and (made := whole(schedules[-1].epochs, [third])):
+        made += runs(plan, chosen.runs, schedules[-1].epochs, arms)
+        print(f"\n{by_part(made, chosen.data, [arms[0], third, arms[1]])}")
     if len(schedules) > 1:
         at, low, high = crossing(schedules)
         print(

@@ -14,6 +14,11 @@ BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20
 MOST_HEADER = 1 << 20  # bytes of a long name or a PAX header; more is no header
 CUT, JOINED = "without the blocks that end a tar, as a cut download is", "joined tars, read on"
+# Nothing follows the header of these, whatever size it says (some tars have one for folders).
+NO_DATA = (
+    *(tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE),
+    *(tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE),
+)
 SPARSE = " is stored sparse; repack it without --sparse"
 AFTER = "with bytes after the end of the tar that are no tar"
 
@@ -52,6 +57,8 @@ def members(
             at = data + _padded(member.size)
             continue
         held.apply(member, where)
+        if member.type in NO_DATA:
+            member.size = 0
         if data + member.size > end:
             raise DamagedData(
                 f"{where}: truncated: {member.name} wants {member.size:,} bytes at {data:,}, the "
@@ -168,9 +175,7 @@ class Held:
         records = {**self._all, **self._next}
         self._next = {}
         if any(key.startswith("GNU.sparse") for key in records):
-            raise DamagedData(
-                f"{where}: {member.name} is stored sparse; repack it without --sparse"
-            )
+            raise DamagedData(f"{where}: {member.name}{SPARSE}")
         if path := records.get("path"):
             member.name = path.decode("utf-8", "surrogateescape").rstrip("/")
         if size := records.get("size"):

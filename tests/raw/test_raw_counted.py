@@ -271,6 +271,17 @@ def test_a_pax_size_is_read(tmp_path: Path) -> None:
     assert [raw.read(image) for image in part.take([0])] == [data]
 
 
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_nothing_is_passed_over_behind_a_folder_of_a_size(kind: bytes, tmp_path: Path) -> None:
+    """Some tars give folders a size; no data follow, and here it is that of the next member."""
+    data = {f"ILSVRC2012_val_0000000{n}.JPEG": jpeg(n) for n in (1, 2)}
+    folder = tarfile.TarInfo("val")
+    folder.type, folder.size = kind, 512 + -(-len(jpeg(1)) // 512) * 512
+    put(tmp_path / "ILSVRC2012_img_val.tar", folder.tobuf() + tar(data))
+    part = raw.detect(tmp_path).splits["validation"]
+    assert {image.filename: raw.read(image) for image in part.take(range(len(part)))} == data
+
+
 STRAY = ("stray.txt", "stray.jpg", "stray/x.jpg")
 AROUND = {  # layout -> folders of it that hold more than images
     "archives": ("",),

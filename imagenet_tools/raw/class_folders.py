@@ -154,10 +154,10 @@ def _choose(
 ) -> classes.Numbering:
     """inside: what lies in the splits' folders. Raises ValueError where no class is there."""
     named = classes.names_file([root])
-    words = {one.key: one.words for one in named[1]} if named else {}
+    words = {one.key: one.words for one in named.classes} if named else {}
     present = {name for part, names in parts.values() for name in _present(part, names)}
     if named:
-        _say_words(named[0].name, [key for key in words if key in present], seen)
+        _say_words(named.file.name, [key for key in words if key in present], seen)
     if not present and "train" not in parts and inside["validation"].images:
         present = set(imagenet.synsets())
     if not present:

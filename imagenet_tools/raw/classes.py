@@ -141,23 +141,34 @@ def _refuse_integers(names: Sequence[str], what: str) -> None:
         )
 
 
-def names_file(folders: Iterable[Path]) -> tuple[Path, list[ClassInfo]] | None:
-    """The classes that a file beside the data names, in its order; None where there is none."""
+class Named(NamedTuple):
+    """The classes that a file names, in its order. first: the number that it gives to the first of
+    them; 0 where it has no numbers."""
+
+    file: Path
+    classes: list[ClassInfo]
+    first: int
+
+
+def names_file(folders: Iterable[Path]) -> Named | None:
+    """The classes that a file beside the data names; None where there is none."""
     places = [folder / name for folder in folders for name in NAMES_FILES]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         return None
-    lines = [line.strip() for line in intake.text_of(path).splitlines() if line.strip()]
+    lines = [line.strip() for line in intake.text_of(path).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("# ")]
     numbered = [re.fullmatch(r"([0-9]{1,7})\s*[:,\t ]\s*(.+)", line) for line in lines]
-    if lines and all(numbered):
-        lines = _by_number(path, [one.groups() for one in numbered if one])
+    first = 0
+    if any(numbered) and all(numbered[1:]):  # what stands above numbers is a heading
+        lines, first = _by_number(path, [one.groups() for one in numbered if one])
     classes = []
     for line in lines:
         key, _, words = line.partition("\t") if "\t" in line else line.partition(" ")
         classes.append(info(key, words.strip()) if SYNSET.fullmatch(key) else info(line))
     if imagenet_order(classes) is None:  # ImageNet's words have a crane and a maillot too many
         _refuse_twice(classes, str(path))
-    return path, classes
+    return Named(path, classes, first)
 
 
 def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
@@ -166,58 +177,69 @@ def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
         raise ValueError(f"{source}: {count} classes have the name {key!r}")
 
 
-def _by_number(path: Path, pairs: Sequence[tuple[str, ...]]) -> list[str]:
-    """Names in the order of the numbers before them, which count from 0 (or are TF-Slim's, with
-    0:background)."""
+def _by_number(path: Path, pairs: Sequence[tuple[str, ...]]) -> tuple[list[str], int]:
+    """Names in the order of the numbers before them, and the first of these: 0, or 1 where they
+    count from it or are TF-Slim's, with 0:background."""
     names = [name for _, name in sorted((int(number), name) for number, name in pairs)]
     numbers = sorted(int(number) for number, _ in pairs)
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] > 1:
         raise ValueError(f"{path} does not number its classes from 0 or 1 without a gap")
-    return names[1:] if names[0] == imagenet.BACKGROUND else names
+    if numbers[0] == 0 and names[0] == imagenet.BACKGROUND:
+        return names[1:], 1
+    return names, numbers[0]
 
 
 def numbered(
-    labels: Iterable[int],
+    places: Mapping[int, str],
     wanted: str,
     names: Sequence[ClassInfo] | None,
-    source: str,
     seen: Intake,
+    first: int = 0,
 ) -> Numbering:
-    """Number classes whose labels are numbers from 0: written is their number plus 1.
+    """Number classes whose labels are numbers: written is 1 for the first of them.
 
-    names: of the classes in order, where the data have them; they say whether the numbering is
-    ImageNet's. Raises ValueError for a label that no class can have.
+    places: of each label, where it stands. names: of the classes in order, where the data have
+    them; they say whether the numbering is ImageNet's. first: the number of the first class, 0 or
+    1. Raises ValueError for a label that no class can have.
     """
-    present = sorted(set(labels))
-    highest = present[-1]
+    present = sorted(places)
+    lowest, highest = present[0], present[-1]
     if names is None and wanted == "imagenet":
         names = imagenet_classes()
     if names is None:
         if highest >= max(imagenet.NUM_CLASSES, SPARSE * len(present)) or highest >= MOST_CLASSES:
             raise ValueError(
-                f"{source}: the label {highest:,} is no number of a class: {len(present):,} labels "
-                "occur, and classes are counted from 0"
+                f"{places[highest]}: the label {highest:,} is no number of a class: "
+                f"{len(present):,} labels occur, and classes are counted from 0"
             )
         names = [info(str(label)) for label in range(highest + 1)]
         if gaps := highest + 1 - len(present):
-            first = next(at for at, label in enumerate(present) if at != label)
-            begin = ", as if they counted from 1" if present[0] == 1 else ""
+            gap = next(at for at, label in enumerate(present) if at != label)
+            begin = ", as if they counted from 1" if lowest == 1 else ""
             seen.say(
-                f"{gaps:,} of the labels 0..{highest:,} without an image (first {first:,}{begin})"
+                f"{gaps:,} of the labels 0..{highest:,} without an image (first {gap:,}{begin})"
             )
-    elif highest >= len(names):
-        raise ValueError(f"{source}: the label {highest:,}, but {len(names):,} classes are named")
+    elif not first <= lowest <= highest < first + len(names):
+        wrong = lowest if lowest < first else highest
+        raise ValueError(
+            f"{places[wrong]}: the label {wrong:,}, but {len(names):,} classes are named, counted "
+            f"from {first}"
+        )
+    elif lowest == 1 and not first:
+        seen.say("no image has the label 0, as if they counted from 1")
     ours = imagenet_order(names)
     if ours is not None and wanted != "folders":
-        label_of = {str(label): ours[label] for label in present}
+        label_of = {str(label): ours[label - first] for label in present}
         return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
-    _refuse_twice(names, source)
+    _refuse_twice(names, places[highest])
     if wanted == "imagenet":
-        raise ValueError(f"--labels imagenet, but the classes of {source} are not ImageNet's")
+        raise ValueError(
+            f"--labels imagenet, but the classes of {places[highest]} are not ImageNet's"
+        )
     return Numbering(
         tuple(names),
-        f"as given: 0..{len(names) - 1} plus 1, 0 = background",
-        {str(label): label + 1 for label in present},
+        f"as given: {first}..{first + len(names) - 1}{'' if first else ' plus 1'}, 0 = background",
+        {str(label): label - first + 1 for label in present},
     )
 
 

@@ -91,38 +91,56 @@ def _numbering(
 ) -> classes.Numbering:
     """The classes: as labels name them; else as a file does, else ImageNet's where paths or names
     say so, else another column's names, else the folders that the labels go with, else numbers."""
-    given = [row for one in lists.values() for row in one.rows]
     named = classes.names_file([place, *{one.path.parent: None for one in lists.values()}])
     if len({one.numbers for one in lists.values()}) > 1:
         both = " and ".join(one.path.name for one in lists.values())
         raise ValueError(f"{place}: of {both} one has numbers for labels, the other names")
     if not all(one.numbers for one in lists.values()):
-        words = {one.key: one.words for one in named[1]} if named else {}
-        return _by_names(given, options, words, seen)
-    highest = max(
-        (int(row.label), one.path, row.line) for one in lists.values() for row in one.rows
-    )
-    source = f"{highest[1]}, line {highest[2]}"
-    present = {int(row.label) for row in given}
-    folders = defaultdict(set)
-    for row in given:
-        folders[_folder(row.name)].add(int(row.label))
+        words = {one.key: one.words for one in named.classes} if named else {}
+        return _by_names(lists, options, words, seen)
+    folders, source = defaultdict[str, set[int]](set), dict[int, str]()
+    for one in lists.values():
+        for row in one.rows:
+            folders[_folder(row.name)].add(label := int(row.label))
+            source.setdefault(label, f"{one.path}, line {row.line}")
+    _refuse_own_numbers(lists, options)
     called = _called(lists)
     for label, name in called.items():
         folders[name].add(label)
     if named is not None:
-        seen.say(f"classes named by {named[0].name}")
-        return classes.numbered(present, options.labels, named[1], source, seen)
+        seen.say(f"classes named by {named.file.name}")
+        names, first = named.classes, named.first
+        return classes.numbered(source, options.labels, names, seen, first)
     if options.labels != "folders" and _by_synsets(folders) | _by_truth(lists):
-        names = classes.imagenet_classes()
-        return classes.numbered(present, options.labels, names, source, seen)
-    numbering = classes.numbered(present, options.labels, None, source, seen)
+        return classes.numbered(source, options.labels, classes.imagenet_classes(), seen)
+    numbering = classes.numbered(source, options.labels, None, seen)
     if called:
         return _named(numbering, called)
     of_label = {label: name for name, labels in folders.items() for label in labels}
     if all(len(labels) == 1 for labels in folders.values()) and len(of_label) == len(folders):
         return _named(numbering, of_label)
     return numbering
+
+
+def _refuse_own_numbers(lists: dict[str, ListFile], options: Options) -> None:
+    """Refuse lists in which each folder has a label of its own, and not the same one in both: each
+    was numbered by itself."""
+    if len(lists) < 2 or options.labels == "folders":
+        return
+    by_list = []
+    for one in lists.values():
+        pairs = {(_folder(row.name), row.label) for row in one.rows}
+        by_list.append(dict(sorted(pairs)))
+        if len(pairs) != len(by_list[-1]) or len(pairs) != len(set(by_list[-1].values())):
+            return
+    train, validation = by_list
+    for folder in sorted(train.keys() & validation.keys()):
+        if train[folder] != validation[folder]:
+            raise ValueError(
+                f"{' and '.join(str(one.path) for one in lists.values())} give the images of "
+                f"{intake.printable(folder)}/ the labels {train[folder]} and {validation[folder]}: "
+                "each was numbered by itself? --labels folders takes them as they are"
+            )
 
 
 def _called(lists: dict[str, ListFile]) -> dict[int, str]:
@@ -138,9 +156,10 @@ def _called(lists: dict[str, ListFile]) -> dict[int, str]:
 
 
 def _by_names(
-    given: list[Row], options: Options, words: dict[str, str], seen: Intake
+    lists: dict[str, ListFile], options: Options, words: dict[str, str], seen: Intake
 ) -> classes.Numbering:
     """The classes whose names the labels are: ImageNet's where all are its synsets."""
+    given = [row for one in lists.values() for row in one.rows]
     for row in given:
         if (folder := _folder(row.name)) in imagenet.label_of() and folder != row.label:
             seen.say("rows whose label is not the synset of their folder", row.name)

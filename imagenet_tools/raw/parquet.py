@@ -123,8 +123,8 @@ def _numbering(
         raise ValueError(f"{' and '.join(different.values())} name other classes")
     names = next(iter(different), None)
     infos = [classes.info(name) for name in names] if names else None
-    numbers = [int(one) for one in present]
-    return classes.numbered(numbers, options.labels, infos, f"{root}", seen)
+    places = {int(one): f"{root}" for one in present}
+    return classes.numbered(places, options.labels, infos, seen)
 
 
 def _class_names(path: str) -> list[str]:

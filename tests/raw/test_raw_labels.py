@@ -125,8 +125,46 @@ def test_a_file_of_classes_names_them(tmp_path: Path) -> None:
     found = listed(tmp_path / "theirs", "im/0.jpg 0\nim/1.jpg 1\n")
     assert label_of(found) == {"0.jpg": 2, "1.jpg": 1}
     put(tmp_path / "own" / "classes.txt", "bird\n")
-    with pytest.raises(ValueError, match="the label 1, but 1 classes are named"):
+    with pytest.raises(ValueError, match="line 2: the label 1, but 1 classes are named"):
         raw.detect(tmp_path / "own")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 bird\n2 fish\n3 emu\n",
+        "0:background\n1:bird\n2:fish\n3:emu\n",
+        "# of the zoo\n1,bird\n3,emu\n2,fish\n",
+        "id,name\n1,bird\n2,fish\n3,emu\n",
+    ],
+)
+def test_numbers_in_a_file_of_classes_are_those_of_the_labels(text: str, tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", text)
+    found = listed(tmp_path, "im/0.jpg 2\nim/1.jpg 1\nim/2.jpg 2\n")
+    assert [info.key for info in found.classes] == ["bird", "fish", "emu"]
+    assert label_of(found) == {"0.jpg": 2, "1.jpg": 1, "2.jpg": 2}
+    assert found.label_convention == "as given: 1..3, 0 = background"
+    put(tmp_path / "train.txt", "im/0.jpg 2\nim/1.jpg 0\n")
+    with pytest.raises(ValueError, match="line 2: the label 0, but 3 .* counted from 1"):
+        raw.detect(tmp_path)
+
+
+def test_names_without_numbers_count_from_0(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "# of the zoo\nbird\nfish\nemu\n")
+    found = listed(tmp_path, "im/0.jpg 2\nim/1.jpg 1\n")
+    assert [info.key for info in found.classes] == ["bird", "fish", "emu"]
+    assert label_of(found) == {"0.jpg": 3, "1.jpg": 2}
+    assert "no image has the label 0, as if they counted from 1" in found.description
+
+
+def test_lists_that_number_one_folder_differently_are_refused(tmp_path: Path) -> None:
+    for path in ("train/ant/0.jpg", "train/bee/0.jpg", "val/ant/1.jpg", "val/bee/1.jpg"):
+        put(tmp_path / path, jpeg(1))
+    put(tmp_path / "train.txt", "ant/0.jpg 0\nbee/0.jpg 1\n")
+    put(tmp_path / "val.txt", "ant/1.jpg 1\nbee/1.jpg 0\n")
+    with pytest.raises(ValueError, match="the images of ant/ the labels 0 and 1"):
+        raw.detect(tmp_path)
+    assert raw.detect(tmp_path, labels="folders").splits["validation"].labels.tolist() == [2, 1]
 
 
 @pytest.mark.parametrize(

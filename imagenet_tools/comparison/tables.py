@@ -10,7 +10,7 @@ import csv
 import io
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison import class_names, statistics
 from imagenet_tools.comparison.statistics import Difference
 from imagenet_tools.comparison.verdicts import (
     Verdict,
@@ -33,7 +33,6 @@ from imagenet_tools.raw.intake import readable, spelling, text_of
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
 ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of them or more
-SURE = 4.0  # standard deviations by which more images are right under other names
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
 _NO_CLASS = re.compile(r"nan|none|null|-[0-9.]+|[+-]?inf", re.IGNORECASE)
 _SEPARATED = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+", re.ASCII)
@@ -134,7 +133,7 @@ def _by_image(
                 f"{arm} seed {seed} has no row for {len(missing):,} of {len(labels):,} images, "
                 f"among them {min(missing)}; every run sees the same images"
             )
-        _check_convention(f"{arm} seed {seed}", seen, labels)
+        class_names.check(f"{arm} seed {seed}", seen, labels)
     a, b = (
         np.array(
             [
@@ -154,44 +153,6 @@ def _class(text: str) -> str:
     """A class or seed as it is compared: 7.0, 7,0 and 07, which spreadsheets make of it, are 7."""
     match = _WHOLE.fullmatch(text)
     return match[1] if match else text
-
-
-def _check_convention(run: str, predictions: Mapping[str, str], labels: Mapping[str, str]) -> None:
-    """Raise ValueError where predictions are in other names, spelling or order than labels.
-
-    Such a run is wrong on nearly all images, and would lose against one that is no better. In
-    another order: renamed as half of the images suggest, they are right far more often on the rest,
-    and than one that gives the commonest class throughout.
-    """
-    if set(labels.values()).isdisjoint(predictions.values()):
-        label, prediction = next(iter(labels.values())), next(iter(predictions.values()))
-        raise ValueError(
-            f"{run}: none of its predictions is among the labels (the first are {prediction!r} and "
-            f"{label!r}); give both in the same names or numbers"
-        )
-    spelt = {spelling(name): name for name in labels.values()}
-    for name in {*predictions.values()}.difference(labels.values()):
-        if spelling(name) in spelt:
-            raise ValueError(
-                f"{run}: a prediction is {name!r}, a label {spelt[spelling(name)]!r}; give both in "
-                "one spelling"
-            )
-    right = sum(predictions[image] == label for image, label in labels.items())
-    images, renamed = list(labels), 0
-    np.random.default_rng(0).shuffle(images)  # rows may come class by class, or in turn
-    for half in (0, 1):
-        meant: dict[str, Counter[str]] = defaultdict(Counter)
-        for image in images[half::2]:
-            meant[predictions[image]][labels[image]] += 1
-        names = {name: counts.most_common(1)[0][0] for name, counts in meant.items()}
-        renamed += sum(names.get(predictions[at]) == labels[at] for at in images[1 - half :: 2])
-    more = renamed - max(right, *Counter(labels.values()).values())
-    if renamed > 2 * right and more > SURE * math.sqrt(right + renamed):
-        now, then = next((old, new) for old, new in names.items() if old != new)
-        raise ValueError(
-            f"{run} has {right:,} of {len(labels):,} images right, and {renamed:,} if its classes "
-            f"are renamed ({now} is {then}, ...): predictions and labels are in different orders"
-        )
 
 
 def _by_run(

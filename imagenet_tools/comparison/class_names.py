@@ -1,0 +1,98 @@
+"""Are a run's predictions in the names, the spelling and the order of the labels?"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from imagenet_tools.raw.intake import spelling
+
+SURE = 4.0  # standard deviations by which more images are right under other names
+Names = Mapping[str, str]
+
+
+def check(run: str, predictions: Names, labels: Names) -> None:
+    """Raise ValueError where predictions are in other names, spelling or order than labels.
+
+    Both are by image. Such a run is wrong on many or nearly all images, and would lose against one
+    that is no better. In another order: renamed as half of the images suggest, they are right far
+    more often on the other half, be it all classes or some that stand in each other's place.
+    """
+    if set(labels.values()).isdisjoint(predictions.values()):
+        label, prediction = next(iter(labels.values())), next(iter(predictions.values()))
+        raise ValueError(
+            f"{run}: none of its predictions is among the labels (the first are {prediction!r} and "
+            f"{label!r}); give both in the same names or numbers"
+        )
+    spelt = {spelling(name): name for name in labels.values()}
+    for name in {*predictions.values()}.difference(labels.values()):
+        if spelling(name) in spelt:
+            raise ValueError(
+                f"{run}: a prediction is {name!r}, a label {spelt[spelling(name)]!r}; give both in "
+                "one spelling"
+            )
+    pairs = [(predictions[image], label) for image, label in labels.items()]
+    np.random.default_rng(0).shuffle(pairs)  # rows may come class by class, or in turn
+    _check_order(run, pairs)
+
+
+def _check_order(run: str, pairs: Sequence[tuple[str, str]]) -> None:
+    """As check, of (prediction, label) pairs in any order; nothing honest has such a sign.
+
+    Beyond luck, and for all classes beyond what one that gives the commonest throughout has right.
+    """
+    commonest = max(Counter(label for _, label in pairs).values())
+    renamed = swapped = as_named = 0
+    found: dict[str, str] = {}
+    for half in (0, 1):
+        names, others = _names(pairs[half::2]), pairs[1 - half :: 2]
+        renamed += _right(others, names)
+        cycles = _in_cycles(names)
+        found |= cycles
+        concerned = [pair for pair in others if pair[0] in cycles]
+        swapped += _right(concerned, cycles)
+        as_named += _right(concerned, {})
+    right = _right(pairs, {})
+    if _far_more(renamed, right) and renamed - commonest > SURE * math.sqrt(right + renamed):
+        now, then = next((old, new) for old, new in names.items() if old != new)
+        raise ValueError(
+            f"{run} has {right:,} of {len(pairs):,} images right, and {renamed:,} if its classes "
+            f"are renamed ({now} is {then}, ...): predictions and labels are in different orders"
+        )
+    if _far_more(swapped, as_named):
+        said = ", ".join(f"{now} is {then}" for now, then in sorted(found.items())[:6])
+        raise ValueError(
+            f"{run} has {as_named:,} images of some classes right, and {swapped:,} if those are "
+            f"renamed ({said}): they stand in each other's place in its predictions or the labels"
+        )
+
+
+def _names(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What each predicted class is most often in truth."""
+    meant: dict[str, Counter[str]] = defaultdict(Counter)
+    for prediction, label in pairs:
+        meant[prediction][label] += 1
+    return {name: counts.most_common(1)[0][0] for name, counts in meant.items()}
+
+
+def _in_cycles(names: Names) -> dict[str, str]:
+    """The names that stand in each other's place, as those of two classes that are swapped."""
+    left = {name: then for name, then in names.items() if name != then}
+    while True:
+        meant = {*left.values()}
+        kept = {name: then for name, then in left.items() if name in meant and then in left}
+        if len(kept) == len(left):
+            return left
+        left = kept
+
+
+def _right(pairs: Sequence[tuple[str, str]], names: Names) -> int:
+    return sum(names.get(prediction, prediction) == label for prediction, label in pairs)
+
+
+def _far_more(renamed: int, right: int) -> bool:
+    """Whether renaming makes more than twice as many right, and that by more than luck."""
+    return renamed > 2 * right and renamed - right > SURE * math.sqrt(right + renamed)

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, recipe_option
+from imagenet_tools.cli.options import (
+    json_option,
+    mute_option,
+    needs_tensorflow,
+    plugin_option,
+    recipe_option,
+)
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records, RuleName, Whole
+from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records, Whole
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -25,13 +31,7 @@ if TYPE_CHECKING:
 @recipe_option
 @click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
-@click.option(
-    "--mute",
-    multiple=True,
-    type=RuleName(),
-    metavar="CODE",
-    help="A rule whose findings are set aside, by code or name; may be given several times.",
-)
+@mute_option
 @click.option("--out", type=HtmlPage(), help="A page of it, too.")
 @plugin_option
 @json_option

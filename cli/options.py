@@ -15,6 +15,7 @@ from imagenet_tools.cli.types import (
     Place,
     PreprocessingName,
     RecipeName,
+    RuleName,
     Whole,
 )
 
@@ -43,6 +44,15 @@ recipe_option = click.option(
     default="quick",
     show_default=True,
     help="A recipe's name (`imgtools list-recipes`) or YAML file.",
+)
+
+
+mute_option = click.option(
+    "--mute",
+    multiple=True,
+    type=RuleName(),
+    metavar="CODE",
+    help="A rule whose findings are set aside, by code or name; may be given several times.",
 )
 
 

@@ -1,15 +1,15 @@
-"""What every pipeline promises, as checks that the author of a plug-in can run on his own."""
+"""What every pipeline promises, and what the rules say of it, as checks to run on one's own."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import registry
+from imagenet_tools import diagnosis, registry
 from imagenet_tools.diagnosis import runs
 from imagenet_tools.diagnosis.sample import Picture
 from imagenet_tools.pipelines import compiled, probe
@@ -23,6 +23,9 @@ SAME_MEAN = 0.02
 FUSED_PERCENTILE, FUSED_WITHIN, FUSED_MEAN = 99.9, 1 / 255, 1e-3
 DRAWS = 8
 SEED = (20, 12)
+PICTURES = 24  # made-up photographs for the rules
+LEAST = 64  # pixels; of smaller outputs rules are not sure: too little of a pattern is seen
+OUTCOMES = {"fail": "failed", "warning": "warned", "note": "noted"}  # by a finding's severity
 # Sides in pixels: the photograph, and images that break careless pipelines. 50:1 is beyond any
 # image of ImageNet.
 PHOTOGRAPH = (375, 500)
@@ -31,17 +34,23 @@ ODD_SIZES = {"1 pixel": (1, 1), "10,000 pixels wide": (300, 10_000), "aspect 1:5
 
 @dataclass(frozen=True)
 class Check:
-    """One promise. outcome: "passed", "failed", or "noted" where it does not apply; detail: why."""
+    """One promise, or what a rule of the diagnosis found.
+
+    outcome: "passed", "failed", "warned" of what moves a result and may be meant, or "noted" of
+    what is to be known or does not apply; detail: why.
+    """
 
     name: str
     outcome: str
     detail: str
 
 
-def check(spec: str, size: int = 96) -> Iterator[Check]:
-    """Hold a pipeline to its promises at an output of size x size; yields Checks as they finish.
+def check(spec: str, size: int = 96, mute: Sequence[str] = ()) -> Iterator[Check]:
+    """Hold a pipeline to its promises at an output of size x size, then to the rules of the
+    diagnosis that need no training; yields Checks as they finish.
 
-    Where the first of them cannot even be run, the others are not tried.
+    mute: codes or names of rules that are not to speak. Where the first promise cannot even be
+    tried, that is all.
     """
     subject = Subject(registry.get(spec), size)
     checks = CHECKS | ({"mixed batches": _mixed} if subject.pipeline.mixing else {})
@@ -54,6 +63,26 @@ def check(spec: str, size: int = 96) -> Iterator[Check]:
                 return
         else:
             yield Check(name, outcome, detail)
+    yield from _diagnosed(subject, mute)
+
+
+def _diagnosed(subject: Subject, mute: Sequence[str]) -> Iterator[Check]:
+    if subject.size < LEAST:
+        yield Check("diagnosis", "noted", f"its rules need outputs of {LEAST} pixels or more")
+        return
+    specs = [subject.pipeline.spec]
+    try:
+        told = diagnosis.diagnose(
+            specs, image_size=subject.size, images=PICTURES, train=False, mute=mute
+        )
+    except Exception as error:
+        yield Check("diagnosis", "failed", probe.last_word(error))
+        return
+    for one in told.findings:
+        detail = f"{one.title}. {one.explanation} {one.consequence}"
+        yield Check(f"{one.code} {one.name}", OUTCOMES[one.severity], detail)
+    if not told.findings:
+        yield Check("diagnosis", "passed", "no rule found anything")
 
 
 class Subject:

@@ -119,13 +119,15 @@ def test_killed_and_resumed_gives_the_same_bits(
     trained: Path, data: Path, warm_python: str, tmp_path: Path
 ) -> None:
     """kill -9 as soon as the checkpoint of step 2 is named; then the same program again."""
-    program = ["-c", PROGRAM, str(data), str(tmp_path), str(Path(__file__).parents[1])]
-    with subprocess.Popen([sys.executable, *program], stderr=subprocess.DEVNULL) as process:
+    program = [warm_python, "-c", PROGRAM, str(data), str(tmp_path), str(Path(__file__).parents[1])]
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(program, **quiet) as process:
         while process.poll() is None and not (tmp_path / checkpoints.STATE).exists():
             time.sleep(0.005)
         process.kill()
+        process.communicate()  # until the fork, too, has ended
     assert checkpoints.read(tmp_path).step in (2, 4)
-    subprocess.run([warm_python, *program], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(program, check=True, **quiet)
     once, twice = checkpoints.read(trained).tensors, checkpoints.read(tmp_path).tensors
     assert [name for name in once if not np.array_equal(once[name], twice[name])] == []
 

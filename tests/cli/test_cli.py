@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from exit_codes import documented
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.cli import text
@@ -167,29 +168,36 @@ def test_a_library_that_swallows_the_signal_is_still_interrupted(
     assert said in error and "to resume: imgtools list-preproc" in error.lower()
 
 
-@pytest.mark.parametrize(
-    "error, code",
-    [
-        (ValueError("margin is -1"), 2),
-        (LookupError("unknown recipe"), 2),
-        (FileNotFoundError(2, "No such file", "x"), 2),
-        (DamagedData("shard 3"), 3),
-        (Unfinished("2 of 6 runs"), 4),
-        (Stopped("step 40 is saved"), 143),
-        (OSError(28, "No space left on device"), 1),
-        (KeyError("arms"), 1),
-        (MemoryError("3 GB"), 1),
-    ],
-    ids=lambda value: type(value).__name__,
-)
+ERRORS: list[tuple[BaseException, int]] = [
+    (ValueError("margin is -1"), 2),
+    (LookupError("unknown recipe"), 2),
+    (FileNotFoundError(2, "No such file", "x"), 2),
+    (DamagedData("shard 3"), 3),
+    (Unfinished("2 of 6 runs"), 4),
+    (KeyboardInterrupt(), 130),
+    (Stopped("step 40 is saved"), 143),
+    (OSError(28, "No space left on device"), 1),
+    (KeyError("arms"), 1),
+    (MemoryError("3 GB"), 1),
+]
+
+
+@pytest.mark.parametrize("error, code", ERRORS, ids=lambda value: type(value).__name__)
 def test_an_error_has_one_exit_code(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
 ) -> None:
     def fail(**_: object) -> None:
         raise error
 
     monkeypatch.setattr(command("list-preproc"), "callback", fail)
     assert cli_main.run(["list-preproc"]) == code
+
+
+def test_the_page_of_what_goes_wrong_has_every_exit_code() -> None:
+    """And no other; tests/faults asks it of each row of its tables."""
+    told = [int(code) for code in re.findall(r"^  (\d+) ", cli_main.EXIT_CODES, re.M)]
+    others = {0, 5}  # 5: tests/comparison/test_tables.py
+    assert documented() == told == sorted({code for _, code in ERRORS} | others)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from exit_codes import documented
 
 from imagenet_tools.cli import main as cli_main
 
@@ -23,6 +24,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
         got = cli_main.run([str(word) for word in words])
         out, said = capsys.readouterr()
         assert got == code, f"{got}: {said}"
+        assert code in documented()
         for pattern in patterns:
             assert re.search(pattern, said), f"{pattern!r} is not in {said!r}"
         assert "not expected" not in said and "Traceback" not in said

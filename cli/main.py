@@ -186,7 +186,6 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
     from imagenet_tools import storage
-    from imagenet_tools.errors import Stopped
 
     again = storage.redact(shlex.join(["imgtools", *arguments]))
     signals = _Signals()
@@ -208,11 +207,11 @@ def run(arguments: list[str]) -> int:
         # click makes an Abort of an EOFError, too, wherever it comes from.
         cause = error.__cause__ if isinstance(error, click.Abort) else error
         # A library that is interrupted while it is imported raises what it likes.
-        if signals.seen == signal.SIGTERM:
-            cause = Stopped("told to end (SIGTERM); what was finished is kept")
-        elif signals.seen or not isinstance(cause, Exception):
-            click.echo(f"Interrupted. What was finished is kept; to resume: {again}", err=True)
-            return 130
+        if signals.seen or not isinstance(cause, Exception):
+            ended = signals.seen == signal.SIGTERM
+            what = "Told to end (SIGTERM)" if ended else "Interrupted"
+            click.echo(f"{what}. To resume: {again}", err=True)
+            return 143 if ended else 130
         if "--debug" in arguments:
             raise
         return _report(cause, again)

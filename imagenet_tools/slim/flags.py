@@ -37,6 +37,18 @@ def given(arguments: Sequence[str]) -> dict[str, str | None]:
     return flags
 
 
+def wants_gpu(script: Path, arguments: Sequence[str]) -> bool:
+    """Whether TF-Slim's trainer is to put its net on a GPU, as it does unless it is told otherwise;
+    without one it ends in a traceback."""
+    there = given(arguments)
+    on_cpu = there.get("clone_on_cpu", "False") or "True"  # the flag alone is true
+    return (
+        "clone_on_cpu" in _defined(script)
+        and on_cpu.lower() not in ("true", "t", "1")
+        and not set(there) & set(HELP)
+    )
+
+
 def check(script: Path, folder: Path, arguments: Sequence[str]) -> None:
     """Raise ValueError where a flag, or a name that one gives, is neither the script's nor known.
 
@@ -50,7 +62,7 @@ def check(script: Path, folder: Path, arguments: Sequence[str]) -> None:
     there = given(arguments)
     known = {*flags.FLAGS, *HELP, "undefok", *(there.get("undefok") or "").split(",")}
     for path in (script, *folder.rglob("*.py")):
-        known |= set(_DEFINED.findall(path.read_text("utf-8", errors="replace")))
+        known |= _defined(path)
     for name, value in there.items():
         if name not in known and name.removeprefix("no") not in known:
             raise ValueError(
@@ -65,6 +77,11 @@ def check(script: Path, folder: Path, arguments: Sequence[str]) -> None:
                 raise ValueError(f"this checkout has no {what} {value!r}{near(value, names)}")
         if name == "dataset_dir" and value and "://" not in value and not Path(value).is_dir():
             raise FileNotFoundError(f"--dataset_dir: there is no folder {value}")
+
+
+def _defined(path: Path) -> set[str]:
+    """The flags that a file defines."""
+    return set(_DEFINED.findall(path.read_text("utf-8", errors="replace")))
 
 
 def near(name: str, known: Iterable[str], dashes: str = "") -> str:

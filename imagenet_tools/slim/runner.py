@@ -13,7 +13,7 @@ from typing import Any
 from imagenet_tools import tensorflow_version
 from imagenet_tools.engines import processes
 from imagenet_tools.slim import checkout, datasets, factory, tensorflow1
-from imagenet_tools.slim.flags import given
+from imagenet_tools.slim.flags import given, wants_gpu
 
 
 def command_line(
@@ -51,10 +51,17 @@ def prepare(
     script: str | Path, flags: Sequence[str], *, prefer: str, plugins: Sequence[str | Path]
 ) -> dict[str, Any]:
     """Set up plug-ins, paths, TensorFlow 1 and the patched factory; return the script's globals."""
+    import tensorflow
+
     from imagenet_tools import registry
     from imagenet_tools.preprocessing import preprocessing_factory
 
     theirs = checkout.check_script(script, flags)
+    if wants_gpu(Path(script), flags) and not tensorflow.config.list_physical_devices("GPU"):
+        raise ValueError(
+            f"{Path(script).name} puts the net on a GPU, and TensorFlow sees none here: give "
+            "--clone_on_cpu=True"
+        )
     for path in plugins:
         registry.load_plugin(path)
     name = given(flags).get("preprocessing_name")

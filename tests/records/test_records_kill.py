@@ -139,6 +139,6 @@ def test_control_c_says_how_to_resume(
     _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, error
     message = error.decode()
-    assert "to resume: imgtools build-tfrecords" in message and "Traceback" not in message
+    assert "To resume: imgtools build-tfrecords" in message and "Traceback" not in message
     assert not list(tmp_path.glob(".tmp-*"))
     complete(images, tmp_path, whole)

@@ -16,6 +16,7 @@ import pytest
 from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.slim import checkout, patching, runner
+from imagenet_tools.slim.flags import wants_gpu
 
 pytestmark = pytest.mark.usefixtures("warm")
 
@@ -117,6 +118,30 @@ def slim_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "imagenet_tools", "slim-run", *arguments]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("", True),
+        ("--clone_on_cpu=False", True),
+        ("--clone_on_cpu=True", False),
+        ("--clone_on_cpu", False),
+        ("--flagfile=mine", False),  # which may hold it
+    ],
+)
+def test_a_trainer_without_a_gpu_is_told_of_its_flag(
+    given: str, wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = miniature(tmp_path, "tf_slim") / "train_image_classifier.py"
+    line = [*given.split(), f"--dataset_dir={tmp_path}"]
+    assert not wants_gpu(script, line)  # which has no such flag
+    script.write_text(f'{script.read_text()}DEFINE_boolean("clone_on_cpu", False, "")')
+    assert wants_gpu(script, line) == wanted
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    if wanted:
+        with pytest.raises(ValueError, match="sees none here: give --clone_on_cpu=True"):
+            runner.prepare(script, line, prefer="slim", plugins=[])
 
 
 @pytest.mark.parametrize("era", ERAS)

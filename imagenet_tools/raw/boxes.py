@@ -98,8 +98,9 @@ class Boxes:
         unused = []
         images = _images(splits, self.of)
         classes = frozenset(info.key for part in splits.values() for info in part.classes)
+        by_class = any(classes.intersection(name.split("/")[:-1]) for name in self.of)
         for name, boxes_of in self.of.items():
-            owners = _owners(name, images[_stem(name)], classes)
+            owners = _owners(name, images[_stem(name)], classes, by_class)
             if len(owners) > 1:
                 both = ", ".join(f"{split} {key}" for split, key in owners[:3])
                 raise ValueError(
@@ -146,17 +147,22 @@ def _images(splits: dict[str, Any], names: Iterable[str]) -> dict[str, list[Owne
     return owners_of
 
 
-def _owners(name: str, images: list[Owner], classes: frozenset[str]) -> list[Owner]:
-    """The images that a name can mean: those that agree best with its folders and its ending."""
+def _owners(name: str, images: list[Owner], classes: frozenset[str], by_class: bool) -> list[Owner]:
+    """The images that a name can mean: of the class and of the split that its folders name, and
+    those that agree best with its ending. by_class: folders of other names are classes."""
+    from imagenet_tools.raw.classes import SYNSET
+    from imagenet_tools.raw.listing import SPLIT_FOLDERS
+
     *folders, base = filter(None, name.split("/"))
+    of_splits = {one for split, names in SPLIT_FOLDERS.items() for one in names}
+    others = [one for one in folders if one not in of_splits | classes]
     if named := classes.intersection(folders):
         images = [one for one in images if one[1].split("/")[0] in named]
-    agree = {
-        (split, key): (any(split.startswith(one) for one in folders), key.endswith(f"/{base}"))
-        for split, key in images
-    }
-    best = max(agree.values(), default=None)
-    return [one for one in images if agree[one] == best]
+    elif others and (by_class or SYNSET.fullmatch(others[-1])):
+        return []  # of a class that is not here
+    if of_splits.intersection(folders) - named:
+        images = [one for one in images if not {*SPLIT_FOLDERS[one[0]]}.isdisjoint(folders)]
+    return [one for one in images if one[1].endswith(f"/{base}")] or images
 
 
 def load(asked: str | None, root: Path) -> Boxes:
@@ -241,7 +247,10 @@ def from_xml(folder: Path) -> Boxes:
     for path, read in zip(
         paths, storage.ahead(xml_boxes, paths, storage.is_remote(folder)), strict=True
     ):
-        for box in read():
+        found = read()
+        if not found:
+            boxes.odd["annotations without a box"] += 1
+        for box in found:
             boxes.add(Row(str(path.relative_to(folder)), box, str(path)))
     return boxes
 
@@ -257,10 +266,12 @@ def xml_boxes(path: Path) -> list[Box]:
         raise ValueError(f"{path} declares entities; it is no ImageNet annotation")
     try:
         root = ElementTree.fromstring(text)
-        width, height = (float(root.findtext(f"size/{n}") or 0) for n in ("width", "height"))
+        width, height = (
+            float(root.findtext(f"{{*}}size/{{*}}{side}") or 0) for side in ("width", "height")
+        )
         boxes = [
-            PixelBox(*(float(item.findtext(side) or "nan") for side in SIDES))
-            for item in root.iter("bndbox")
+            PixelBox(*(float(item.findtext(f"{{*}}{side}") or "nan") for side in SIDES))
+            for item in root.iterfind(".//{*}bndbox")
         ]
     except (ElementTree.ParseError, ValueError) as error:
         raise ValueError(f"{path} is no readable annotation ({error})") from error

@@ -178,12 +178,13 @@ def _for_good(image: raw.RawImage, error: OSError) -> bool:
 
 def _relative(boxes: tuple[Box, ...], data: bytes, prepared: Prepared) -> tuple[Box, ...]:
     """Boxes relative to their image, of which data is the file: pixels are of its own size."""
-    if not boxes or not isinstance(boxes[0], PixelBox):
+    if not any(isinstance(box, PixelBox) for box in boxes):
         return boxes
     facts = prepared.facts if prepared.data is data else inspect(data)
-    if not facts.width or not facts.height:  # a damaged header, repaired
-        return ()
-    relative = (PixelBox(*box).of(facts.width, facts.height) for box in boxes)
+    size = (facts.width, facts.height)
+    if not all(size):  # a damaged header, repaired
+        return tuple(box for box in boxes if not isinstance(box, PixelBox))
+    relative = (box.of(*size) if isinstance(box, PixelBox) else box for box in boxes)
     return tuple(box for box in relative if box)
 
 

@@ -146,3 +146,45 @@ def test_a_box_belongs_to_class_and_file(tmp_path: Path) -> None:
     }
     found = boxed(tmp_path, "bee/a.jpg,0,0,1,1\n")
     assert "1 of 1 for images that are not here (bee/a.jpg)" in found.boxes_source
+
+
+@pytest.mark.parametrize("other", ["val/a.jpg", "n01440764/a.jpg", "train/n01440764/a.jpg"])
+def test_a_box_of_another_split_or_class_is_of_no_image_here(other: str, tmp_path: Path) -> None:
+    found = boxed(tmp_path, f"{other},0,0,1,1\n/data/a.jpg,0,0,0.5,1\n")
+    assert f"1 of 2 for images that are not here ({other})" in found.boxes_source
+    assert found.splits["train"].boxes == {"ant/a.jpg": ((0, 0, 0.5, 1),)}
+
+
+def test_folders_are_classes_where_some_are(tmp_path: Path) -> None:
+    found = boxed(tmp_path, "emu/a.jpg,0,0,1,1\nbee/same.jpg,0,0,1,1\n")
+    assert "1 of 2 for images that are not here (emu/a.jpg)" in found.boxes_source
+    assert found.splits["train"].boxes == {"bee/same.jpg": ((0, 0, 1, 1),)}
+
+
+def test_annotations_of_a_namespace_and_without_a_box(tmp_path: Path) -> None:
+    boxed(tmp_path, "")
+    (tmp_path / "xml" / "ant").mkdir(parents=True)
+    text = ANNOTATION.replace("<annotation>", '<annotation xmlns="urn:x">')
+    (tmp_path / "xml" / "ant" / "a.xml").write_text(text)
+    (tmp_path / "xml" / "ant" / "same.xml").write_text("<annotation></annotation>")
+    found = raw.detect(tmp_path, boxes=str(tmp_path / "xml"))
+    assert found.splits["train"].boxes == {"ant/a.jpg": ((0.25, 0.0, 0.5, 0.5),)}
+    assert found.boxes_source == "xml: boxes of 1 images; 1 annotations without a box"
+
+
+def test_boxes_in_pixels_and_in_parts_of_one_image(tmp_path: Path) -> None:
+    """Of two annotations of an image of 12 x 9 pixels, one names its size."""
+    found = boxed(tmp_path, "")
+    for folder, text in (("one", ANNOTATION), ("two", ANNOTATION.replace("size>", "no>"))):
+        (tmp_path / "xml" / folder).mkdir(parents=True)
+        (tmp_path / "xml" / folder / "a.xml").write_text(text)
+    found = raw.detect(tmp_path, boxes=str(tmp_path / "xml"))
+    records.build(found, tmp_path / "out", splits=("train",), workers=1)
+    (data,) = [
+        schema.decode_example(data)
+        for path in records.shard_paths(tmp_path / "out", "train")
+        for _, data in tfrecord.read(path)
+        if b"a.jpg" in data
+    ]
+    assert data["image/object/bbox/xmin"] == [0.25, 0.5]
+    assert data["image/object/bbox/xmax"] == [0.5, 1.0]

@@ -136,15 +136,15 @@ def read(image: RawImage, keep: bool = False) -> bytes:
     """Return the image's bytes.
 
     keep: a parquet file of a store is copied into the cache and read there.
-    Raises OSError naming the file where it cannot be read; DamagedData where an archive ends
-    early, and where in the image's place there is a pipe or a device (which is not opened), or
-    more than MOST_BYTES.
+    Raises OSError naming the file where it cannot be read; DamagedData, saying what is wrong with
+    the image, where an archive ends early, and where in its place there is a pipe or a device
+    (which is not opened), or more than MOST_BYTES.
     """
     if image.row >= 0:
         parquet = importlib.import_module("imagenet_tools.raw.parquet")
         return bytes(parquet.read_row(image, keep))
     if image.size > MOST_BYTES:
-        raise DamagedData(f"{image.path}: {image.filename} has {image.size:,} bytes; {TOO_LARGE}")
+        raise DamagedData(f"it has {image.size:,} bytes; {TOO_LARGE}")
     if storage.is_remote(image.path):
         data = storage.read(image.path, image.offset, image.size)
         if image.size < 0:
@@ -159,8 +159,8 @@ def read(image: RawImage, keep: bool = False) -> bytes:
             os.close(file)
     if len(data) != image.size:
         raise DamagedData(
-            f"{image.path}: truncated: {image.filename} wants {image.size:,} bytes at "
-            f"{image.offset:,} and {len(data):,} are there"
+            f"truncated: {image.size:,} bytes are wanted at {image.offset:,}, and {len(data):,} "
+            "are there"
         )
     return data
 

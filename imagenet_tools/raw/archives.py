@@ -131,7 +131,8 @@ def validation_entries(path: Path, seen: Intake) -> Iterator[Entry]:
     with path.open("rb") as file:
         for member in members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
             if is_image(file, member, seen):
-                label, folder = validation.shipped_label(_base(member.name)), _folder(member.name)
+                label = validation.shipped_label(_base(member.name), path)
+                folder = _folder(member.name)
                 if imagenet.label_of().get(folder, label) != label:
                     seen.say("whose folder is another synset than ImageNet's list has", member.name)
                 yield _entry(path, member, label)

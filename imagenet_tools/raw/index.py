@@ -55,6 +55,11 @@ class RawImage(NamedTuple):
         """What identifies the image wherever it is stored: synset/filename."""
         return f"{self.synset}/{self.filename}"
 
+    @property
+    def where(self) -> str:
+        """Its file, or the file that holds it and its key."""
+        return self.path if self.size < 0 and self.row < 0 else f"{self.path}: {self.key}"
+
 
 class Entry(NamedTuple):
     """What a layout says of one image while it lists: container is a folder or an archive."""

@@ -96,12 +96,11 @@ def _count_beside(place: Path, root: Path, used: set[Path], seen: Intake) -> Non
 
 def _say_missing(paths: list[Path], seen: Intake) -> None:
     """Say which files of a numbered series are not there (train-00003-of-00005)."""
-    numbers = [re.fullmatch(r"(.*?)([0-9]+)-of-([0-9]+)(.*)", path.name) for path in paths]
-    series = {(one[1], one[3], one[4]) for one in numbers if one}
-    for before, total, after in sorted(series):
-        present = {int(one[2]) for one in numbers if one and one[3] == total}
+    numbers = [re.match(r"(.*?)([0-9]+)-of-([0-9]+)", path.name) for path in paths]
+    for before, total in sorted({(one[1], one[3]) for one in numbers if one}):
+        present = {int(one[2]) for one in numbers if one and (one[1], one[3]) == (before, total)}
         for number in sorted(set(range(min(int(total), 100_000))) - present):
-            name = f"{before}{number:0{len(total)}d}-of-{total}{after}"
+            name = f"{before}{number:0{len(total)}d}-of-{total}"
             seen.say("files of a series that are not there", name)
 
 
@@ -132,7 +131,10 @@ def _class_names(path: str) -> list[str]:
     metadata = _open(path).schema_arrow.metadata or {}
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return [str(name) for name in features["label"]["names"]]
+        names = features["label"]["names"]
+        if isinstance(names, dict):  # number -> name, as in the head of a README
+            names = [names[str(number)] for number in range(len(names))]
+        return [str(name) for name in names] if isinstance(names, list) else []
     except (KeyError, TypeError, ValueError):
         return []
 
@@ -186,8 +188,11 @@ def _labels(path: Path) -> list[Any]:
     """The label of each row: whole numbers from 0, or texts."""
     types = _pyarrow_types()
     schema = _open(str(path)).schema_arrow
-    if not {"image", "label"} <= set(_columns(path)):
-        raise ValueError(f"{path} has {schema.names}; image and label are needed")
+    if any(schema.names.count(name) != 1 for name in ("image", "label")):
+        raise ValueError(
+            f"{path} has the columns {', '.join(schema.names)}; one called image and one called "
+            "label are needed: rename or drop the others"
+        )
     _refuse_images(path, schema.field("image").type)
     kind = schema.field("label").type
     kind = kind.value_type if types.is_dictionary(kind) else kind
@@ -246,12 +251,13 @@ def read_row(image: RawImage, keep: bool = False) -> bytes:
         count = metadata.row_group(number).num_rows
         if row < count:
             value = _group(path, number)[row].as_py()
-            data = value.get("bytes") if isinstance(value, dict) else value
-            if not data:
-                raise DamagedData(f"{image.path}: row {image.row} holds no image bytes")
+            fields = value if isinstance(value, dict) else {"bytes": value}
+            if not (data := fields["bytes"]):
+                other = f", but the path {fields['path']}" if fields.get("path") else ""
+                raise DamagedData(f"row {image.row} holds no image bytes{other}")
             return bytes(data)
         row -= count
-    raise DamagedData(f"{image.path}: there is no row {image.row}")
+    raise DamagedData(f"there is no row {image.row}")
 
 
 def to_copy(raw_set: RawSet) -> int:

@@ -31,21 +31,21 @@ def known_label(filename: str) -> int | None:
     return label if said in (None, imagenet.synsets()[label - 1]) else None
 
 
-def shipped_label(filename: str) -> int:
-    """The same; raises UnknownLabel for any other name."""
+def shipped_label(filename: str, place: Path) -> int:
+    """The same; raises UnknownLabel for any other name. place: where the image lies."""
     label = known_label(filename)
     if label is None:
         raise UnknownLabel(
-            f"{intake.printable(filename)} lies in a flat validation folder and is not named like "
-            "ILSVRC2012_val_00000001.JPEG, so its label is unknown; sort such images into class "
-            "folders"
+            f"{place}: {intake.printable(filename)} lies in a flat validation folder and is not "
+            "named like ILSVRC2012_val_00000001.JPEG, so its label is unknown; sort such images "
+            "into class folders"
         )
     return label
 
 
 def flat_entries(folder: Path, names: Iterable[str]) -> Iterator[Entry]:
     """Entries of a flat validation folder, labelled from the shipped list."""
-    return (Entry(str(folder), name, shipped_label(name)) for name in names)
+    return (Entry(str(folder), name, shipped_label(name, folder)) for name in names)
 
 
 def disagreement(part: RawSplit) -> str:

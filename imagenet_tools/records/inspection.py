@@ -117,7 +117,7 @@ def _raw_split(part: RawSplit, classes: tuple[raw.ClassInfo, ...], convention: s
         name = f"{facts.format or 'unknown'} {facts.colorspace}".strip()
         formats[name] = formats.get(name, 0) + 1
         if facts.problem:
-            problems.append(f"{image.path}: {facts.problem}")
+            problems.append(f"{image.where}: {facts.problem}")
         else:
             sizes.append((facts.width, facts.height))
     middle = np.median(np.array(sizes or [(0, 0)]), axis=0)
@@ -148,12 +148,12 @@ def _bytes(image: RawImage, read: Callable[[], raw.Fetched], problems: list[str]
     try:
         return read()[0]
     except DamagedData as error:
-        problems.append(f"{image.path}: {error}")
+        problems.append(f"{image.where}: {error}")
     except OSError as error:
         problem = f"cannot be read: {error.strerror or error}"
         if storage.is_remote(image.path):
-            raise OSError(f"{image.path} {problem}") from error
-        problems.append(f"{image.path}: {problem}")
+            raise OSError(f"{image.where} {problem}") from error
+        problems.append(f"{image.where}: {problem}")
     return None
 
 

@@ -123,7 +123,7 @@ def test_every_member_of_joined_tars_is_taken_or_counted(
         for image in part.take(range(len(part))):
             number = int(image.filename[15:23])
             assert raw.read(image) == jpeg(number)
-            assert image.label == raw.validation.shipped_label(image.filename)
+            assert image.label == raw.validation.known_label(image.filename)
     assert len(part) == kinds.count("image")
     wanted = {".txt": "text", "._*": "mac", "no regular files": "pipe"}
     assert counts(found) == {
@@ -326,7 +326,7 @@ def test_an_unknown_validation_folder_does_not_stop_training_images(tmp_path: Pa
     put(tmp_path / "val" / "holiday.jpg", jpeg(1))
     found = raw.detect(tmp_path)
     assert list(found.splits) == ["train"]
-    assert "the validation split is refused: holiday.jpg lies in a flat" in found.description
+    assert "val: holiday.jpg lies in a flat" in found.description
     with pytest.raises(ValueError, match=r"holiday\.jpg lies in a flat.*its label is unknown"):
         records.build(found, tmp_path / "out", workers=1)
     manifest = records.build(found, tmp_path / "out", splits=("train",), workers=1)

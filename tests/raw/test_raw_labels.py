@@ -17,6 +17,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg
 from imagenet_tools import labels, raw, records
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import RawSet
+from imagenet_tools.records import inspection
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 
@@ -232,13 +233,14 @@ def test_folders_without_splits_may_be_the_validation_split(tmp_path: Path) -> N
 
 
 def parquet(
-    folder: Path, column: Any, names: list[str] | None = None, file: str = "train-0"
+    folder: Path, column: Any, names: Any = None, file: str = "train-0", images: Any = None
 ) -> Any:
     pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     from pyarrow import parquet as files
 
-    folder.mkdir()
-    table = pyarrow.table({"image": [jpeg(n) for n in range(len(column))], "label": column})
+    folder.mkdir(exist_ok=True)
+    images = images or [jpeg(n) for n in range(len(column))]
+    table = pyarrow.table({"image": images, "label": column})
     info = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
     if names:
         table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
@@ -255,8 +257,43 @@ def test_parquet_has_its_names(tmp_path: Path) -> None:
     found = raw.detect(parquet(tmp_path / "texts", ["dog", "cat", "dog"]))
     assert found.splits["train"].labels.tolist() == [2, 1, 2]
     assert raw.read(found.splits["train"][1]) == jpeg(1)
-    found = raw.detect(parquet(tmp_path / "series", [0, 1], file="train-00001-of-00003"))
-    assert "not there: 2 (train-00000-of-00003.parquet, train-00002" in found.description
+    found = raw.detect(parquet(tmp_path / "dict", [1, 0], {"0": "cat", "1": "dog"}))
+    assert [info.key for info in found.classes] == ["cat", "dog"]
+    found = raw.detect(parquet(tmp_path / "text", [1, 0], "cat"))
+    assert [info.key for info in found.classes] == ["0", "1"]
+
+
+def test_files_that_a_series_of_parquet_lacks_are_said_once(tmp_path: Path) -> None:
+    for number in (1, 3):  # the name of each ends in a digest of its own
+        parquet(tmp_path / "series", [0, 1], file=f"train-0000{number}-of-00004-{number:08x}")
+    found = raw.detect(tmp_path / "series")
+    assert "not there: 2 (train-00000-of-00004, train-00002-of-00004)" in found.description
+
+
+def test_rows_of_parquet_without_bytes_are_damaged_images(tmp_path: Path) -> None:
+    images = [{"bytes": None, "path": "a.jpg"}, {"bytes": jpeg(1), "path": None}, None]
+    part = raw.detect(parquet(tmp_path / "own", [0, 0, 0], images=images)).splits["train"]
+    assert raw.read(part[1]) == jpeg(1)
+    with pytest.raises(DamagedData, match=r"^row 0 holds no image bytes, but the path a\.jpg$"):
+        raw.read(part[0])
+    with pytest.raises(DamagedData, match=r"^row 2 holds no image bytes$"):
+        raw.read(part[2])
+    found = inspection.inspect(tmp_path / "own").splits["train"]
+    assert found.problems[1].endswith(
+        "train-0.parquet: 0/train-0_000002.JPEG: row 2 holds no image bytes"
+    )
+
+
+def test_columns_of_parquet_that_cannot_be_meant_are_named(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet as files
+
+    for number, names in enumerate((["image", "label", "label"], ["img", "label", "x"])):
+        (tmp_path / str(number)).mkdir()
+        table = pyarrow.table([[jpeg(1)], [0], [1]], names=names)
+        files.write_table(table, tmp_path / str(number) / "train-0.parquet")
+        with pytest.raises(ValueError, match=f"has the columns {', '.join(names)}; one called"):
+            raw.detect(tmp_path / str(number))
 
 
 @pytest.mark.parametrize(

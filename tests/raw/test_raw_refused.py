@@ -94,7 +94,9 @@ def test_an_archive_that_was_cut_after_the_listing_is_named(tmp_path: Path) -> N
     path = tmp_path / "ILSVRC2012_img_train.tar"
     path.write_bytes(path.read_bytes()[: int(part.offsets[5]) + 100])
     assert raw.read(part[4])
-    with pytest.raises(DamagedData, match=r"truncated: n03888257_1\.JPEG wants .* 100 are there"):
+    with pytest.raises(
+        DamagedData, match=r"truncated: .* bytes are wanted at .*, and 100 are there"
+    ):
         raw.read(part[5])
 
 

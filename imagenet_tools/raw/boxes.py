@@ -7,13 +7,20 @@ and no sizes gives boxes that become relative when their image is read.
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from imagenet_tools import storage
+from imagenet_tools.raw import intake
+from imagenet_tools.raw.classes import SYNSET
+from imagenet_tools.raw.index import Box, RawSplit
+from imagenet_tools.raw.listing import SPLIT_FOLDERS
 
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")
@@ -21,8 +28,6 @@ KAGGLE = ["ImageId", "PredictionString"]  # the heading of its csv
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 NAMES = ("filename", "file", "image", "image_id", "name", "path")  # of a csv's first column
 RELATIVE = 2.0  # a side above this is in pixels: parts of an image reach a little out of it
-
-Box = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax, each 0..1 of the image
 
 
 class PixelBox(NamedTuple):
@@ -87,7 +92,7 @@ class Boxes:
         self.of[name].append(row.box)
         self.where.setdefault(name, row.where)
 
-    def attached(self, splits: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    def attached(self, splits: dict[str, RawSplit]) -> tuple[dict[str, RawSplit], str]:
         """The RawSplits with these boxes on their images; the source in words, with its counts.
 
         Raises ValueError for a name that several images have.
@@ -137,7 +142,7 @@ def _stem(name: str) -> str:
 Owner = tuple[str, str]  # split and key of an image
 
 
-def _images(splits: dict[str, Any], names: Iterable[str]) -> dict[str, list[Owner]]:
+def _images(splits: dict[str, RawSplit], names: Iterable[str]) -> dict[str, list[Owner]]:
     """Stem -> the images that have it, of those that are asked for."""
     owners_of: dict[str, list[Owner]] = {_stem(name): [] for name in names}
     for split, part in splits.items():
@@ -150,9 +155,6 @@ def _images(splits: dict[str, Any], names: Iterable[str]) -> dict[str, list[Owne
 def _owners(name: str, images: list[Owner], classes: frozenset[str], by_class: bool) -> list[Owner]:
     """The images that a name can mean: of the class and of the split that its folders name, and
     those that agree best with its ending. by_class: folders of other names are classes."""
-    from imagenet_tools.raw.classes import SYNSET
-    from imagenet_tools.raw.listing import SPLIT_FOLDERS
-
     *folders, base = filter(None, name.split("/"))
     of_splits = {one for split, names in SPLIT_FOLDERS.items() for one in names}
     others = [one for one in folders if one not in of_splits | classes]
@@ -167,8 +169,6 @@ def _owners(name: str, images: list[Owner], classes: frozenset[str], by_class: b
 
 def load(asked: str | None, root: Path) -> Boxes:
     """Load what was asked for, or what lies at a usual place; none is no error."""
-    from imagenet_tools import storage
-
     if asked is not None:
         place = storage.place(asked)
         if not place.exists():
@@ -203,10 +203,6 @@ def from_csv(path: Path) -> Boxes:
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of a csv with their lines, separated by what its first line has."""
-    import csv
-
-    from imagenet_tools.raw import intake
-
     text = intake.text_of(path)
     first = text.split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
@@ -240,8 +236,6 @@ def _row(path: Path, number: int, cells: list[str], at: list[int] | None) -> Row
 
 def from_xml(folder: Path) -> Boxes:
     """ImageNet's annotation folders: <class>/<image>.xml, PASCAL VOC's form."""
-    from imagenet_tools import storage
-
     boxes = Boxes(folder.name)
     paths = sorted(folder.rglob("*.xml"))
     for path, read in zip(
@@ -258,8 +252,6 @@ def from_xml(folder: Path) -> Boxes:
 def xml_boxes(path: Path) -> list[Box]:
     """The boxes of one annotation as given, relative to the size that it names itself."""
     from xml.etree import ElementTree
-
-    from imagenet_tools.raw import intake
 
     text = intake.text_of(path)
     if "<!ENTITY" in text:  # an annotation has no use for entities; expanding them is an attack

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagenet_tools.raw.boxes import Box
-
 if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the time without it
     import numpy as np
 
     from imagenet_tools.raw.intake import Intake
+
+Box = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax, each 0..1 of the image
 
 SPLITS = ("train", "validation")
 UTF8 = "utf-8", "surrogateescape"  # file names may be any bytes

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from imagenet_tools import raw, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.images import inspect
-from imagenet_tools.raw.boxes import Box, PixelBox
+from imagenet_tools.raw.boxes import PixelBox
+from imagenet_tools.raw.index import Box
 from imagenet_tools.records import schema, sources, tfrecord
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.prepare import Prepared, Settings, prepare

@@ -52,7 +52,8 @@ def command(
     """Print the likeliest classes of each image: files, folders, or - for stdin.
 
     stdin holds one image, or a list of paths, one a line. With --json a line an image. A file
-    that is no readable image is named, the others are done, and the exit code is 3.
+    that is no readable image is named, the others are done, and the exit code is 3; what is no
+    image in a folder is counted.
 
     \b
     Example:

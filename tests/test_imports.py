@@ -32,7 +32,7 @@ ALLOWED = {
     "raw": "errors labels images storage terminal",
     "records": "errors labels images storage terminal engines raw",
     "training": "errors labels images storage terminal pipelines registry nets records",
-    "evaluation": f"{FACTS} storage pipelines registry nets records training",
+    "evaluation": f"{FACTS} storage pipelines registry nets raw records training",
     "diagnosis": f"{FACTS} pages storage pipelines registry nets records training evaluation",
     "comparison": f"{FACTS} pages storage engines pipelines registry nets raw records training "
     "evaluation diagnosis",

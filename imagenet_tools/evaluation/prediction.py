@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import images
+from imagenet_tools import images, storage, terminal
 from imagenet_tools.evaluation import trained_net
 from imagenet_tools.evaluation.evaluate import CHUNK
+from imagenet_tools.raw import listing
+from imagenet_tools.raw.intake import Intake
 
 STDIN = "-"
 
@@ -117,17 +119,27 @@ def pixels(content: bytes) -> np.ndarray | str:
 
 
 def read(paths: Iterable[str | os.PathLike[str]]) -> Iterator[tuple[str, bytes | str]]:
-    """Yield (name, bytes) of each file, or (name, problem); folders in sorted order, all levels."""
+    """Yield (name, bytes) of each file, or (name, problem); of folders the images of all levels,
+    sorted. What else these hold is counted in a warning."""
     for path in paths:
         if str(path) == STDIN:
             yield from _from_stdin(sys.stdin.buffer.read())
-        elif Path(path).is_dir():
-            files = sorted(p for p in Path(path).rglob("*") if p.is_file())
-            if not files:
-                yield str(path), "the folder is empty"
-            yield from ((str(p), _content(p)) for p in files)
+        elif os.path.isdir(path):
+            yield from _from_folder(os.fspath(path))
         else:
-            yield str(path), _content(Path(path))
+            yield str(path), _content(path)
+
+
+def _from_folder(folder: str) -> Iterator[tuple[str, bytes | str]]:
+    listed, others = listing.class_images(folder), Intake()
+    others.leave_all(listed.left_out)
+    for note in others.notes():
+        terminal.warn(f"{folder}: {note}")
+    if not listed.images:
+        yield folder, "the folder has no images"
+    for name in listed.images:
+        path = os.path.join(folder, name)
+        yield path, _content(path)
 
 
 def _from_stdin(content: bytes) -> Iterator[tuple[str, bytes | str]]:
@@ -144,9 +156,10 @@ def _from_stdin(content: bytes) -> Iterator[tuple[str, bytes | str]]:
     yield from read([line for line in listed if line != STDIN])
 
 
-def _content(path: Path) -> bytes | str:
+def _content(path: str | os.PathLike[str]) -> bytes | str:
     try:
-        return path.read_bytes()
+        storage.size(path)  # a fifo that nobody writes to would be waited for
+        return Path(path).read_bytes()
     except OSError as error:
         return error.strerror or str(error)
 

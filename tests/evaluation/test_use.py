@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,28 @@ def test_predict_takes_stdin_and_names_what_it_cannot_read(
     feed(f"{tmp_path / 'no.jpg'}\n".encode())
     assert cli_main.run(["predict", "--checkpoint", str(trained), "-"]) == 3
     assert "no.jpg: No such file" in capsys.readouterr().err
+
+
+def test_of_a_folder_every_entry_is_predicted_named_or_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.jpg", "deeper/b.jpg", "without_an_ending"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(JPEG)
+    for name in (".DS_Store", "notes.txt"):
+        (tmp_path / name).write_bytes(b"\0\0")
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = dict(prediction.read([tmp_path]))
+    assert found == {
+        f"{tmp_path}/a.jpg": JPEG,
+        f"{tmp_path}/gone.jpg": "No such file or directory",
+        f"{tmp_path}/pipe.jpg": "it is a fifo",
+        f"{tmp_path}/without_an_ending": JPEG,
+        f"{tmp_path}/deeper/b.jpg": JPEG,
+    }
+    left_out = "left out: 2 files (.DS_Store 1, .txt 1; first .DS_Store)"
+    assert capsys.readouterr().err == f"{tmp_path}: {left_out}\n"
 
 
 def test_a_missing_image_is_found_before_tensorflow_is_loaded(tmp_path: Path) -> None:

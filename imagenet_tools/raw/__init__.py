@@ -17,8 +17,9 @@ from pathlib import Path
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import intake, remedies, validation
+from imagenet_tools.raw import class_checks, intake, listing, remedies, validation
 from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
+from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.tar_index import TarIndex
 
 __all__ = [
@@ -86,10 +87,11 @@ def _detected(place: Path, options: Options) -> RawSet:
         layout = importlib.import_module(f"imagenet_tools.raw.{name}")
         raw_set = layout.find(place, options)
         if raw_set is not None:
-            _refuse_empty(raw_set)
             if options.boxes is not None and not raw_set.boxes_source:
                 raise ValueError(f"--boxes {options.boxes}: {raw_set.layout} takes no boxes")
-            return _named_gaps(_named_strays(replace(raw_set, looked_for=layout.LOOKED_FOR)))
+            raw_set = _without_empty(replace(raw_set, looked_for=layout.LOOKED_FOR), place)
+            notes = [raw_set.description, *_odd_classes(raw_set), *_gaps(raw_set)]
+            return replace(raw_set, description="; ".join(notes))
         looked_for.append(layout.LOOKED_FOR)
     raise ValueError(
         f"{place}: no known layout. Looked for: {'; '.join(looked_for)}. Found: {_contents(place)}"
@@ -97,28 +99,39 @@ def _detected(place: Path, options: Options) -> RawSet:
     )
 
 
-def _refuse_empty(raw_set: RawSet) -> None:
-    empty = [name for name, part in raw_set.splits.items() if not len(part)]
-    if empty or not raw_set.splits:
+def _without_empty(raw_set: RawSet, place: Path) -> RawSet:
+    """The data set; a split without an image is refused, and an error where it is the only one."""
+    filled = {name: part for name, part in raw_set.splits.items() if len(part)}
+    empty = [name for name in raw_set.splits if name not in filled]
+    if not filled:
         raise ValueError(f"{raw_set.description}: no image in {', '.join(empty) or 'any split'}")
+    refused = {name: f"{place}: no image in {name}" for name in empty}
+    return replace(raw_set, splits=filled, refused={**raw_set.refused, **refused})
 
 
-def _named_strays(raw_set: RawSet) -> RawSet:
-    """The data set; its description says which images have the names of other classes."""
-    if raw_set.label_convention != imagenet.IMAGENET_CONVENTION:
-        return raw_set
-    strays = filter(None, map(validation.elsewhere, raw_set.splits.values()))
-    return replace(raw_set, description="; ".join([raw_set.description, *strays]))
+def _odd_classes(raw_set: RawSet) -> list[str]:
+    """Which images have the names of other classes, and which classes validation alone has."""
+    if raw_set.label_convention == imagenet.IMAGENET_CONVENTION:
+        return list(filter(None, map(validation.elsewhere, raw_set.splits.values())))
+    seen = Intake()
+    class_checks.compare(raw_set.splits, seen)
+    return seen.notes()
 
 
-def _named_gaps(raw_set: RawSet) -> RawSet:
-    """The data set; its description says it where a split is not there (an archive alone, say)."""
-    gaps = [name for name in SPLITS if name not in raw_set.splits]
-    if not gaps or raw_set.unsplit:  # which says so itself
-        return raw_set
-    reason = raw_set.refused.get(gaps[0])
-    gap = f"no {gaps[0]} split" if reason is None else f"the {gaps[0]} split is refused: {reason}"
-    return replace(raw_set, description=f"{raw_set.description}; {gap}")
+def _gaps(raw_set: RawSet) -> Iterator[str]:
+    """Which split is not there (an archive alone, say), and what may be meant for it."""
+    gap = next((name for name in SPLITS if name not in raw_set.splits), None)
+    if gap is None or raw_set.unsplit:  # which says so itself
+        return
+    if gap in raw_set.refused:
+        yield f"the {gap} split is refused: {raw_set.refused[gap]}"
+        return
+    others = raw_set.left_out.get(intake.OTHER_FOLDERS, {"first": ()})["first"]
+    meant = [one for one in others if listing.SPLIT_NAME.fullmatch(one.rstrip("/"))]
+    if meant and raw_set.layout == "class folders":
+        yield f"no {gap} split ({meant[0]} would be one as {listing.SPLIT_FOLDERS[gap][0]}/)"
+    else:
+        yield f"no {gap} split"
 
 
 def _contents(place: Path) -> str:

@@ -51,18 +51,18 @@ def say_linked(folders: dict[str, Path], seen: Intake) -> None:
 
 def compare(splits: dict[str, RawSplit], seen: Intake) -> None:
     """Say which classes validation alone has. Raises ValueError where no class is in both."""
-    import numpy as np
-
     if len(splits) < 2:
         return
+    import numpy as np
+
     train, val = (np.unique(splits[split].labels).tolist() for split in SPLITS)
     names = splits["train"].classes
-    if train and val and not set(train) & set(val):
+    if not set(train) & set(val):
         ours, others = (names[one[0] - 1].key for one in (train, val))
         raise ValueError(
             f"no class of validation is one of training: {others} and {ours}, for example. Give "
-            "the same class the same folder name, or take the validation folder away and build "
-            "with --split train"
+            "the same class the same name, or take the validation images away and build with "
+            "--split train"
         )
     for label in sorted(set(val) - set(train)):
         seen.say("classes of validation without a training image", names[label - 1].key)

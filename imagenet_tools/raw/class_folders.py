@@ -73,8 +73,6 @@ def find(place: Path, options: Options) -> RawSet | None:
                 raise
             refused[split] = str(error)
     class_checks.say_linked(folders, seen)
-    if numbering.convention != imagenet.IMAGENET_CONVENTION:
-        class_checks.compare(splits, seen)
     used = {folder.name for folder in folders.values()}
     listing.above(root, place, seen)
     listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen, place)

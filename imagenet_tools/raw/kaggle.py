@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,13 +132,19 @@ def _flat(folder: Path, names: list[str], solution: Path) -> Iterator[Entry]:
     if not solution.exists():
         yield from validation.flat_entries(folder, names)
         return
-    truth = dict(boxes.solution(solution))
+    truth: dict[str, set[str]] = defaultdict(set)
+    for image, objects in boxes.solution(solution):
+        truth[image].update(synset for synset, _ in objects)
     for name in names:
         stem = name.rsplit(".", 1)[0]
-        synset = truth[stem][0][0] if truth.get(stem) else ""
+        synsets = sorted(truth.get(stem, ()))
+        if len(synsets) > 1:
+            raise ValueError(f"{solution} has several classes for {stem}: {', '.join(synsets)}")
+        synset = "".join(synsets)
         if synset not in imagenet.label_of():
             raise validation.UnknownLabel(
-                f"{solution} names no ImageNet synset for {stem} ({synset!r})"
+                f"{solution} names no ImageNet synset for {stem} ({synset!r}); give it a row, or "
+                "take the image away"
             )
         label, shipped = imagenet.label_of()[synset], validation.known_label(name)
         if shipped is not None and shipped != label:

@@ -14,7 +14,7 @@ from imagenet_tools.raw import intake
 from imagenet_tools.raw.index import Entry
 from imagenet_tools.raw.intake import Intake
 
-SPLIT_FOLDERS = {"train": ("train",), "validation": ("val", "validation", "valid")}
+SPLIT_FOLDERS = {"train": ("train", "training"), "validation": ("val", "validation", "valid")}
 # train2017, cars_test, val_256, testing: of a folder of images that are of no class yet.
 SPLIT_NAME = re.compile(
     r"(?:.*[_. -])?(train|val|test|dev)(?:ing|id|idation)?"

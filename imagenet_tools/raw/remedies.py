@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ OTHERS = {
     "beside train/ and val/",
 }
 OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
+PARQUET = re.compile(rf"(?:{'|'.join(sum(listing.SPLIT_FOLDERS.values(), ()))})[-_.].*parquet")
 MOST_FOLDERS, MOST_ENTRIES, DEPTH = 200, 1000, 4  # of what is looked at
 
 
@@ -55,12 +57,16 @@ def _told(place: Path) -> str:
         return f"{official[0]} has an official archive: give that path"
     if place.is_dir() and (unread := list_files.unread(place)):
         return f"{unread} has no row of an image's path and a label among its first two"
-    top = next(iter(walked.values())).files
     files = [name for inside in walked.values() for name in inside.files]
     if any("\\" in name and intake.by_name(name) for name in files):
         return "Names with \\ are folders of Windows: unpack the archive with what reads them so"
-    if archive := next((name for name in top if name.lower().endswith(ARCHIVES)), None):
-        return f"Unpack {archive}, and give the folder that comes out"
+    if parquet := [str(one) for one in walked if any(map(PARQUET.match, walked[one].files))]:
+        return f"{parquet[0]} has parquet files: give that path"
+    paths = (folder / name for folder in walked for name in walked[folder].files)
+    if archive := next((one for one in paths if one.name.lower().endswith(ARCHIVES)), None):
+        return (
+            f"Unpack {archive.relative_to(next(iter(walked)))}, and give the folder that comes out"
+        )
     endings = {os.path.splitext(name)[1].lower() for name in files}
     if told := next((text for ending, text in OTHERS.items() if ending in endings), None):
         return told

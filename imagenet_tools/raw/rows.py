@@ -25,6 +25,7 @@ _IMAGE = "(?:" + "|".join(map(re.escape, intake.IMAGE_NAMES)) + ")"
 _QUOTED = re.compile(r"""("[^"]*"|'[^']*')\s*[\s,;]\s*(.+)""")
 _NAMED = re.compile(rf"(.*{_IMAGE})[\s,;]+(.+)", re.IGNORECASE)
 _LAST = re.compile(r"(.*?\S)\s*[\s,;]\s*([^\s,;]+)")
+_MORE = re.compile(r"[0-9]+\s+\S")  # a label and something else: `3 cat`, `3 # a cat`
 # Headings of columns: `class_name`, `image_id`.
 _LABELS = re.compile(
     r"(?:.*[_ ])?(?:label|class|target|category|synset|wnid|y)s?(?:[_ ]?(?:id|name|index|idx))?",
@@ -246,7 +247,7 @@ def _fields(line: str, separator: str | None) -> list[str]:
     if separator is None:
         forms = (_QUOTED, _NAMED, _LAST)
         match = next(filter(None, (form.fullmatch(line) for form in forms)), None)
-        fields = list(match.groups()) if match else [line]
+        fields = list(match.groups()) if match and not _MORE.match(match[2]) else [line]
     else:
         fields = _split(line, separator)
     return [_bare(one.strip()) for one in fields]

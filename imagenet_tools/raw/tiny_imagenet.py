@@ -167,9 +167,9 @@ def _count_beside(
 def _rows(path: Path, synset: str = "") -> Iterator[Row]:
     """name, synset (but in a class's own text) and four sides in pixels, separated by tabs."""
     for number, line in enumerate(intake.text_of(path).splitlines(), 1):
-        words = line.split()
-        if not words:
+        if not line.strip():
             continue
+        words = line.split("\t") if "\t" in line else line.split()
         where = f"{path}, line {number}"
         key = words[1] if not synset and len(words) > 1 else synset
         try:

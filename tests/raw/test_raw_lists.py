@@ -169,6 +169,8 @@ def test_a_row_given_twice_is_counted(tmp_path: Path) -> None:
         ("im/b.jpg 3", "line 2: .* is not `path label` with a class's name"),
         ("im/b.jpg", "line 2: .* is not `path label` with a class's name"),
         ("im/b.jpg 3 4", "line 2: .* is not `path label` with a class's name"),
+        ("im/b.jpg 10 bee", "line 2: 'im/b.jpg 10 bee' is not `path label`"),
+        ("im/b.jpg 2 # bee", "line 2: 'im/b.jpg 2 # bee' is not `path label`"),
         ("/elsewhere/b.jpg ant", "line 2: /elsewhere/b.jpg leads out of the data set"),
         ("is/b.jpg ant", "line 2: is/b.jpg is in a folder that is not there"),
         ("x" * 5000 + " ant", "line 2: 'x{80}' is no file's name"),

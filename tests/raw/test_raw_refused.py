@@ -6,12 +6,23 @@ import contextlib
 import io
 import os
 import random
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_layouts import VALIDATION, archives, jpeg, kaggle, lists, tar, train_tar, write_folders
+from tiny_layouts import (
+    TRAIN,
+    VALIDATION,
+    archives,
+    jpeg,
+    kaggle,
+    lists,
+    tar,
+    train_tar,
+    write_folders,
+)
 
 from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
@@ -47,11 +58,17 @@ def test_no_classes_are_an_error(tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
-def test_empty_split_is_an_error(tmp_path: Path) -> None:
+def test_empty_split_is_an_error_unless_the_other_is_asked_for(tmp_path: Path) -> None:
     write_folders(tmp_path)
     for path in (tmp_path / "val").iterdir():
         path.unlink()
+    found = raw.detect(tmp_path)
+    assert f"the validation split is refused: {tmp_path}: no image in val" in found.description
     with pytest.raises(ValueError, match="no image in validation"):
+        found.only(raw.SPLITS)
+    assert len(found.only(["train"]).splits["train"]) == len(TRAIN)
+    shutil.rmtree(tmp_path / "train")
+    with pytest.raises(ValueError, match="no class folder holds an image"):
         raw.detect(tmp_path)
 
 

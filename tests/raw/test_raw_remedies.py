@@ -44,6 +44,8 @@ def test_class_folders_below_are_pointed_at(
     ("names", "wanted"),
     [
         (["imagenette2.tgz"], "Unpack imagenette2.tgz, and give the folder that comes out"),
+        (["train/ant.zip", "train/bee.zip"], "Unpack train/ant.zip, and give the folder that"),
+        (["a/b/train-0.parquet", "a/c/x.md"], "/a/b has parquet files: give that path"),
         (["data/x-00000.parquet", "y.md"], "Parquet is read where it is called train-*.parquet"),
         (["train/x.arrow"], "saved as Arrow is not read; save it as parquet"),
         (["a.jpg", "a.json"], "Labels in JSON are not read; write `path,label` rows into"),
@@ -101,7 +103,7 @@ def test_a_list_that_is_given_alone_points_at_its_folder(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "names", [("train2017", "val2017"), ("cars_train", "cars_test"), ("training", "testing")]
+    "names", [("train2017", "val2017"), ("cars_train", "cars_test"), ("x_training", "x_testing")]
 )
 def test_splits_without_classes_are_no_classes(names: tuple[str, ...], tmp_path: Path) -> None:
     put(tmp_path, *(f"{name}/{name}.jpg" for name in names))
@@ -134,6 +136,21 @@ def test_classes_that_validation_alone_has_are_said(tmp_path: Path) -> None:
     found = raw.detect(tmp_path)
     assert "classes of validation without a training image: 1 (cow)" in found.description
     assert found.splits["validation"].labels.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["test", "dev", "val_images"])
+def test_a_folder_that_may_be_meant_for_a_split_is_said(name: str, tmp_path: Path) -> None:
+    tree(tmp_path, "training", name)
+    found = raw.detect(tmp_path)
+    assert len(found.splits["train"]) == 2
+    assert f"no validation split ({name}/ would be one as val/)" in found.description
+
+
+def test_classes_that_a_list_of_validation_alone_has_are_said(tmp_path: Path) -> None:
+    put(tmp_path, "train/a.jpg", "train/b.jpg", "val/a.jpg", "val/b.jpg")
+    (tmp_path / "train.csv").write_text("image,label\na.jpg,ant\nb.jpg,bee\n")
+    (tmp_path / "val.csv").write_text("image,label\na.jpg,ant\nb.jpg,cow\n")
+    assert "without a training image: 1 (cow)" in raw.detect(tmp_path).description
 
 
 def test_splits_without_a_class_in_common_are_refused(tmp_path: Path) -> None:

@@ -98,6 +98,12 @@ def repeated_row(synset: str) -> Callable[[Path], None]:
     return write
 
 
+def two_classes(root: Path) -> None:
+    kaggle(root)
+    text = root / "LOC_val_solution.csv"
+    text.write_text(text.read_text() + f"ILSVRC2012_val_00000003,{SYNSETS[0]} 1 2 3 4\n")
+
+
 INNER = tar({"n01440764_1.JPEG": jpeg(1)})
 
 
@@ -112,8 +118,9 @@ INNER = tar({"n01440764_1.JPEG": jpeg(1)})
         (archive({"n01440764.tar.gz": gzip.compress(INNER)}), r"n01440764\.tar\.gz; uncompress it"),
         (archive({"n01440764.tar": gzip.compress(INNER)}), "is compressed by gzip"),
         (repeated_row("n01440764"), "line 3: .*00000001.JPEG is n01440764, and above n01751748"),
+        (two_classes, "several classes for ILSVRC2012_val_00000003: n01440764, n02105855"),
     ],
-    ids=["twice", "unsplit", "tars", "flat", "number", "tar.gz", "gzip", "two-classes"],
+    ids=["twice", "unsplit", "tars", "flat", "number", "tar.gz", "gzip", "two-classes", "kaggle"],
 )
 def test_what_cannot_be_meant_is_refused(
     layout: Callable[[Path], None], message: str, tmp_path: Path

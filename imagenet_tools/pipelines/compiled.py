@@ -15,15 +15,16 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines.views import View
+from imagenet_tools.pipelines.views import RADIUS, View
 
-# The methods of a View that `sample` knows, in the order in which kernels.py numbers them.
-METHODS = ("bilinear", "antialias", "bicubic_antialias")
+Pair: TypeAlias = "tuple[int, int]"  # y, x or height, width
+# The methods of a View that `sample` knows.
+METHODS = ("bilinear", *RADIUS)
 
 _in_use = contextvars.ContextVar("compiled kernels in use", default=False)
 _thread = threading.local()
@@ -64,25 +65,52 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
     flip = tf.cast(view.flip, tf.int32)[tf.newaxis]
     numbers = tf.concat([corner, view.crop, view.resize, view.window, flip], axis=0)
     # TensorFlow keeps a callback for good: one that held the view, would hold its whole graph.
-    shape, method = (*view.size, 3), METHODS.index(view.method)
+    shape, radius = (*view.size, 3), RADIUS.get(view.method, 0)
     plain = bool(os.environ.get(PLAIN))
 
     def run(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         from imagenet_tools.pipelines import kernels
 
-        cubic = method == kernels.CUBIC
-        first = SAME if cubic else line
         *pairs, flip = numbers.tolist()
         corner, begin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
         origin = (begin[0] - corner[0], begin[1] - corner[1])
         out = _empty(shape)
-        kernels.sample(pixels, origin, crop, plane, window, bool(flip), method, first, out, plain)
-        if cubic:  # it may leave 0..255, where the line is not to begin
-            np.clip(out, 0, 255, out=out)
-            np.add(np.multiply(out, line[0], out=out), line[1], out=out)
+        place = (origin, crop, plane, window, bool(flip))
+        if radius == kernels.CUBIC:
+            _sample_cubic(pixels, *place, line, out, plain)
+        else:
+            kernels.sample(pixels, *place, radius, line, out, plain)
         return out
 
     return call(run, [pixels, numbers], shape)
+
+
+def _sample_cubic(
+    pixels: np.ndarray,
+    origin: Pair,
+    crop: Pair,
+    plane: Pair,
+    window: Pair,
+    flip: bool,
+    line: np.ndarray,
+    out: np.ndarray,
+    plain: bool,
+) -> None:
+    """As kernels.sample: along the rows, then along the columns, clipped to 0..255 after each."""
+    from imagenet_tools.pipelines.kernels import CUBIC
+    from imagenet_tools.pipelines.kernels import sample as pass_over
+
+    (y, x), (height, width) = origin, crop
+    pixels, y = pixels[max(y, 0) : y + height], min(y, 0)
+    rows, columns = pixels.shape[0], out.shape[1]
+    drawn = np.empty((rows, columns, 3), np.float32)
+    along = ((0, x), (rows, width), (rows, plane[1]), (0, window[1]), flip)
+    pass_over(pixels, *along, CUBIC, SAME, drawn, plain)
+    np.clip(drawn, 0, 255, out=drawn)
+    down = ((y, 0), (height, columns), (plane[0], columns), (window[0], 0), False)
+    pass_over(drawn, *down, CUBIC, SAME, out, plain)
+    np.clip(out, 0, 255, out=out)
+    np.add(np.multiply(out, line[0], out=out), line[1], out=out)
 
 
 def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:

@@ -16,8 +16,8 @@ from numba import njit, types
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
+# The filters, by their radius in steps of the grid; BILINEAR is TF1's, on its own grid.
 BILINEAR, TRIANGLE, CUBIC = range(3)
-RADIUS = 2  # of CUBIC, in steps of the grid; that of TRIANGLE is 1
 Pair = tuple[int, int]  # y, x or height, width
 
 # Numba has no short vectors, and its compiler does not find them in a pixel's three channels. In
@@ -96,20 +96,18 @@ def _plus(typing: Any, lanes: Any, others: Any, factor: Any) -> Any:
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _weight(distance: float, method: int) -> float:
-    """What a pixel so many steps from the point counts for."""
-    if method == TRIANGLE:
+def _weight(distance: float, radius: int) -> float:
+    """What a pixel so many steps from the point, no more than radius, counts for."""
+    if radius == TRIANGLE:
         return max(0.0, 1.0 - distance)
     if distance < 1.0:  # Keys' cubic, a = -0.5
         return (1.5 * distance - 2.5) * distance * distance + 1.0
-    if distance < RADIUS:
-        return ((2.5 - 0.5 * distance) * distance - 4.0) * distance + 2.0
-    return 0.0
+    return ((2.5 - 0.5 * distance) * distance - 4.0) * distance + 2.0
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def _taps(
-    size: int, origin: int, crop: int, plane: int, window: int, count: int, method: int
+    size: int, origin: int, crop: int, plane: int, window: int, count: int, radius: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where along one axis each output looks: the first source pixel, and the weights from there.
 
@@ -119,9 +117,9 @@ def _taps(
     step = crop / plane
     low, high = max(0, origin), min(size, origin + crop) - 1
     wide = max(step, 1.0)
-    reach = wide * RADIUS if method == CUBIC else wide
+    reach = wide * radius
     # As many as lie between two places that are 2 * reach apart: at these the weight is 0.
-    taps = 2 if method == BILINEAR else math.ceil(2 * reach)
+    taps = 2 if radius == BILINEAR else math.ceil(2 * reach)
     taps = max(1, min(taps, high - low + 1))
     starts = np.full(count, -1, np.int64)
     weights = np.zeros((count, taps + taps % 2), np.float32)
@@ -129,7 +127,7 @@ def _taps(
         at = window + i
         if at < 0 or at >= plane:
             continue
-        if method == BILINEAR:  # in float32, as TensorFlow's kernel
+        if radius == BILINEAR:  # in float32, as TensorFlow's kernel
             place = np.float32(at) * np.float32(step)
             before = math.floor(place)
             part = place - np.float32(before)
@@ -143,7 +141,7 @@ def _taps(
             start = min(first, high + 1 - taps)
             total = 0.0
             for k in range(first, last + 1):
-                weight: float = _weight(abs(k + 0.5 - centre) / wide, method)
+                weight: float = _weight(abs(k + 0.5 - centre) / wide, radius)
                 weights[i, k - start] = weight
                 total += weight
             for k in range(taps):
@@ -216,12 +214,12 @@ def sample(
 ) -> None:
     """Fill `out` with a window of the plane that a crop is resized to.
 
-    pixels: uint8 [h, w, 3], a part of the source. origin: of the crop's corner in `pixels`,
-    negative where they begin inside the crop. crop, plane: sizes. window: of the output's corner
-    in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what is
-    added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR takes
-    TF1's grid, output i at source i * step; TRIANGLE and CUBIC are antialiased and have half pixel
-    centres, as tf.image.resize(antialias=True); CUBIC may leave 0..255 a little.
+    pixels: uint8 or float32 [h, w, 3], a part of the source. origin: of the crop's corner in
+    `pixels`, negative where they begin inside the crop. crop, plane: sizes. window: of the output's
+    corner in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what
+    is added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR
+    takes TF1's grid, output i at source i * step; TRIANGLE and CUBIC are antialiased and have half
+    pixel centres, as tf.image.resize(antialias=True); CUBIC may leave 0..255 a little.
     plain: by a loop without Lanes; the same but for rounding.
     """
     height, width, _ = out.shape

@@ -20,11 +20,15 @@ def render(image: tf.Tensor, view: View) -> tf.Tensor:
     """
     size = tf.shape(image)
     rows, columns = (_weights(view, axis, size[axis]) for axis in (0, 1))
-    pixels = tf.einsum("yh,hwc->ywc", rows, tf.cast(image, tf.float32))
-    pixels = tf.einsum("xw,ywc->yxc", columns, pixels)
-    if view.method == "bicubic_antialias":
-        pixels = tf.clip_by_value(pixels, 0.0, 255.0)
+    pixels = _clipped(tf.einsum("xw,hwc->hxc", columns, tf.cast(image, tf.float32)), view)
+    pixels = _clipped(tf.einsum("yh,hxc->yxc", rows, pixels), view)
     return tf.ensure_shape(pixels, [*view.size, None])
+
+
+def _clipped(pixels: tf.Tensor, view: View) -> tf.Tensor:
+    """Within 0..255, which a cubic may leave."""
+    cubic = view.method == "bicubic_antialias"
+    return tf.clip_by_value(pixels, 0.0, 255.0) if cubic else pixels
 
 
 def _weights(view: View, axis: int, length: tf.Tensor) -> tf.Tensor:

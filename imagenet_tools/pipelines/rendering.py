@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.pipelines import compiled
-from imagenet_tools.pipelines.views import METHODS, View
+from imagenet_tools.pipelines.views import METHODS, RADIUS, View
 
 # Source pixels decoded around the window that is needed, so that chroma upsampling at its edge
 # sees the neighbours that it sees in the whole image.
@@ -42,7 +42,7 @@ def render_plane(image: tf.Tensor, view: View) -> tf.Tensor:
     """Take a view of a decoded image: crop it, resize it whole, cut the window from it.
 
     image: [h, w, c], uint8 or float32, 0..255. Returns float32 [H, W, c], 0..255; zeros where the
-    window reaches outside the plane; bicubic sampling may leave the range a little.
+    window reaches outside the plane; TF-Slim's bicubic sampling may leave the range a little.
     """
     y, x, height, width = tf.unstack(view.crop)
     plane = resample(image[y : y + height, x : x + width], view.resize, view.method)
@@ -78,12 +78,20 @@ def resample(image: tf.Tensor, size: tf.Tensor, method: str | tf.Tensor) -> tf.T
         lambda: tf.raw_ops.ResizeBicubic(images=batch, size=size),
         lambda: tf.raw_ops.ResizeArea(images=batch, size=size),
         lambda: tf.image.resize(batch, size, antialias=True),
-        lambda: tf.clip_by_value(tf.image.resize(batch, size, "bicubic", antialias=True), 0, 255),
+        lambda: _bicubic(batch, size),
         lambda: tf.image.resize(batch, size),
     ]
     if isinstance(method, str):
         return resizers[METHODS.index(method)]()[0]
     return tf.switch_case(method, resizers)[0]
+
+
+def _bicubic(images: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Along the rows, then along the columns; clipped after each."""
+    for sides in (tf.stack([tf.shape(images)[1], size[1]]), size):
+        images = tf.image.resize(images, sides, "bicubic", antialias=True)
+        images = tf.clip_by_value(images, 0.0, 255.0)
+    return images
 
 
 def _is_whole(view: View) -> bool:
@@ -229,8 +237,8 @@ def _sample_bilinear(read: Read, view: View) -> tf.Tensor:
 def _span_antialiased(view: View) -> tuple[tf.Tensor, tf.Tensor]:
     """The first and the last place in the crop that the window's points reach: float32 [2] each."""
     step, window = _step(view), tf.cast(view.window, tf.float32)
-    radius = 2.0 if view.method == "bicubic_antialias" else 1.0
-    reach, size = radius * tf.maximum(step, 1.0), tf.constant(view.size, tf.float32)
+    reach = RADIUS[view.method] * tf.maximum(step, 1.0)
+    size = tf.constant(view.size, tf.float32)
     return (window + 0.5) * step - 0.5 - reach, (window + size - 0.5) * step - 0.5 + reach
 
 

@@ -15,11 +15,14 @@ import tensorflow as tf
 # The first four are TF-Slim's (TF1's resize_images: align_corners=False, half_pixel_centers=False,
 # no antialiasing), in TF1's order of ResizeMethod. "antialias" is tf.image.resize(antialias=True),
 # bilinear: a triangle filter as wide as the step; "bicubic_antialias" is Keys' cubic (a = -0.5) so
-# widened, clipped to 0..255; "half_pixel" is bilinear on the same grid, not widened.
+# widened, along the rows and then along the columns, clipped to 0..255 after each, as Pillow and
+# torchvision's bytes; "half_pixel" is bilinear on the same grid, not widened.
 METHODS = (
     *("bilinear", "nearest", "bicubic", "area"),
     *("antialias", "bicubic_antialias", "half_pixel"),
 )
+# How far the filters that are widened reach, in steps of the grid.
+RADIUS = {"antialias": 1, "bicubic_antialias": 2}
 
 
 class View(NamedTuple):

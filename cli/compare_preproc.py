@@ -14,6 +14,7 @@ from imagenet_tools.cli.options import (
     plugin_option,
 )
 from imagenet_tools.cli.types import (
+    File,
     Finite,
     Place,
     PreprocessingName,
@@ -153,7 +154,7 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
 )
 @click.option(
     "--config",
-    type=click.Path(exists=True, dir_okay=False),
+    type=File(exists=True, dir_okay=False),
     is_eager=True,
     callback=read_config,
     expose_value=False,

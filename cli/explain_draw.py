@@ -6,13 +6,13 @@ import click
 
 from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, size_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
+from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
 
 
 @click.command()
 @click.argument("name", type=PreprocessingName())
 @click.option(
-    "--image", required=True, type=click.Path(exists=True, dir_okay=False), help="The image file."
+    "--image", required=True, type=File(exists=True, dir_okay=False), help="The image file."
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the run.")
 @click.option("--epoch", type=Whole(0), default=0, show_default=True, help="From 0 on.")

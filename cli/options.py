@@ -11,6 +11,7 @@ import click
 from imagenet_tools.cli.text import for_json_alone
 from imagenet_tools.cli.types import (
     CheckpointPlace,
+    File,
     ModelName,
     Place,
     PreprocessingName,
@@ -98,7 +99,7 @@ plugin_option = click.option(
     multiple=True,
     metavar="FILE.py",
     is_eager=True,
-    type=click.Path(exists=True, dir_okay=False),
+    type=File(exists=True, dir_okay=False),
     callback=_load_plugins,
     help="A file that registers preprocessing pipelines; may be given several times.",
 )

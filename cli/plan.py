@@ -76,7 +76,10 @@ def command(
       imgtools plan --difference 0.5 --images-per-second 2000
     """
     from imagenet_tools.comparison import cost, power
+    from imagenet_tools.comparison.verdicts import FEWEST_IMAGES
 
+    if images < FEWEST_IMAGES:
+        raise click.UsageError(f"--images {images}: a verdict takes {FEWEST_IMAGES} images or more")
     image_sd = 100 * (image_variance / images) ** 0.5
     needed = power.seeds_needed(difference, seed_sd, image_sd)
     table = {k: round(power.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}

@@ -13,7 +13,7 @@ from imagenet_tools.cli.options import (
     plugin_option,
 )
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import Records, Whole
+from imagenet_tools.cli.types import File, Records, Whole
 
 
 @click.command()
@@ -23,7 +23,7 @@ from imagenet_tools.cli.types import Records, Whole
     required=True,
     metavar="IMAGE...",
     is_eager=True,  # a missing one is found before an option loads TensorFlow
-    type=click.Path(exists=True, allow_dash=True),
+    type=File(exists=True, allow_dash=True),
 )
 @checkpoint_options
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import needs_tensorflow, plugin_option, size_option
-from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
+from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
 
 
 @click.command()
@@ -15,7 +15,7 @@ from imagenet_tools.cli.types import SEED, PreprocessingName, Whole
     "images",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, dir_okay=False),
+    type=File(exists=True, dir_okay=False),
     help="May be given several times.",
 )
 @click.option(

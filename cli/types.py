@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,24 @@ import click
 from click.shell_completion import CompletionItem
 
 
-class Place(click.Path):
-    """A path, checked as click.Path does, or the URL of a store, which the command looks up."""
+class File(click.Path):
+    """A path, checked as click.Path does; a fifo or a device, whose reading may never end, is
+    refused."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from imagenet_tools import storage
+
+        path: Any = super().convert(value, param, ctx)
+        if path != "-" and os.path.exists(path) and not os.path.isdir(path):
+            try:
+                storage.size(path)
+            except OSError as error:
+                self.fail(f"{path}: {error.strerror}, not a file", param, ctx)
+        return path
+
+
+class Place(File):
+    """A path, or the URL of a store, which the command looks up."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if isinstance(value, str) and "://" in value:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from imagenet_tools import terminal
 from imagenet_tools.comparison.plan_file import PLAN
 from imagenet_tools.comparison.run_files import PAGE, REPORT, RESULT
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import page
 from imagenet_tools.pages.blocks import Section, Table
 from imagenet_tools.storage import json_file
@@ -38,7 +40,8 @@ class Listed:
 
 
 def comparisons(folder: Path) -> list[Listed]:
-    """The comparisons in a folder and below, the latest first. Nothing is judged or read anew."""
+    """The comparisons in a folder and below, the latest first. Nothing is judged or read anew; a
+    plan.json that is no comparison's is named in a warning."""
     listing = [_listed(path) for path in _plans(folder)]
     return sorted((one for one in listing if one is not None), key=lambda one: -one.when)
 
@@ -68,13 +71,15 @@ def _plans(folder: Path) -> Iterator[Path]:
 
 
 def _listed(path: Path) -> Listed | None:
-    """What a comparison's files say; None for a plan.json of something else."""
+    """What a comparison's files say; None, with a warning, for a plan.json of something else."""
     try:
         plan = json_file.read(path)
         arms = tuple(str(arm["spec"]) for arm in plan["arms"])
         planned = len(arms) * len(plan["seeds"])
         data = str(plan["data_name"])
-    except (OSError, *json_file.SURPRISES):
+    except (OSError, *json_file.SURPRISES) as error:
+        why = str(error) if isinstance(error, DamagedData) else f"{path} is no comparison's plan"
+        terminal.warn(f"left out: {why}")
         return None
     folder = path.parent
     verdicts: tuple[str, ...] = ()

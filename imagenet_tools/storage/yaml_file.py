@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from imagenet_tools import storage
+
 
 @dataclass(frozen=True)
 class Document:
@@ -30,6 +32,7 @@ class Document:
 
 def read(path: str | os.PathLike[str]) -> Document:
     """Read a file of `field: value`; see parse."""
+    storage.size(path)  # or an error, of a fifo, which might never end
     return parse(Path(path).read_bytes(), os.fspath(path))
 
 

@@ -195,8 +195,13 @@ def test_what_was_compared_so_far(tiny_records: Path, tmp_path: Path, capsys) ->
     report = reported(made, tmp_path / "two")
     (tmp_path / "records").mkdir()
     (tmp_path / "records/plan.json").write_text('{"digest": "of a build"}')
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut/plan.json").write_text('{"arms": [')
     assert cli_main.run(["list-runs", str(tmp_path)]) == 0
-    printed = capsys.readouterr().out
+    printed, said = capsys.readouterr()
+    cut, others = said.splitlines()
+    assert cut.startswith(f"left out: {tmp_path}/cut/plan.json is not readable as JSON (Expecting")
+    assert others == f"left out: {tmp_path}/records/plan.json is no comparison's plan"
     assert f"alexnet vs inception on {made.data_name}, 4 of 4 runs" in printed
     assert report.sentences[0] in printed and "1 of 4 runs\n  no report yet." in printed
     assert cli_main.run(["list-runs", str(tmp_path), "--json"]) == 0

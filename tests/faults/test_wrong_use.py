@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 # Command line, and what its error names. PLACES: DATA a folder of records, EMPTY an empty folder,
-# FILE a text file, RUN has a checkpoint; NOSUCH is nowhere.
+# FILE a text file, PIPE a fifo that nobody writes to, RUN has a checkpoint; NOSUCH is nowhere.
 TABLE = """
 train --data NOSUCH --train-dir run                              | NOSUCH
 train --data EMPTY --train-dir run                               | EMPTY holds no imgtools_manifest
@@ -96,6 +97,22 @@ train --learning-rat 1                                           | Did you mean 
 train --lr 0.1                                                   | No such option '--lr'. See
 train --data DATA --train-dir run --trainable-scopes ,            | ',' names no scope
 train --data DATA --train-dir run extra                          | (extra). See
+plan --difference 1 --images 49                                  | takes 50 images or more
+predict PIPE --checkpoint RUN                                    | PIPE: it is a fifo
+preview alexnet --image PIPE --out sheet.png                     | PIPE: it is a fifo
+explain-draw alexnet --image PIPE                                | PIPE: it is a fifo
+check-preproc mine --plugin PIPE                                 | PIPE: it is a fifo
+compare-preproc alexnet vgg --config PIPE                        | PIPE: it is a fifo
+compare-preproc alexnet vgg --recipe PIPE                        | PIPE
+train --data DATA --train-dir run --recipe PIPE                  | PIPE
+train --data DATA --train-dir run --checkpoint-path PIPE         | PIPE: it is a fifo
+eval --data DATA --checkpoint PIPE                               | PIPE: it is a fifo
+compare-runs PIPE                                                | PIPE: it is a fifo
+compare-runs --a PIPE --b FILE                                   | PIPE: it is a fifo
+inspect PIPE                                                     | PIPE: it is a fifo
+build-tfrecords --raw PIPE --out out                             | PIPE: it is a fifo
+build-tfrecords --raw EMPTY --out out --boxes PIPE               | PIPE: it is a fifo
+slim-run PIPE                                                    | there is no script PIPE
 completion                                                       | Choose from: bash, zsh, fish.
 tarin                                                            | Did you mean train
 """
@@ -120,13 +137,14 @@ def outcomes(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     (place / "RUN").mkdir()
     (place / "RUN" / "model.ckpt-1.index").touch()
     (place / "FILE").write_text("nothing: in particular\n")
+    os.mkfifo(place / "PIPE")
     (place / "DATA").symlink_to(tiny_records)
     lines = [command for command, _ in ROWS]
     done = subprocess.run(
         [sys.executable, "-c", RUN], input="\n".join(lines), cwd=place,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert sorted(path.name for path in place.iterdir()) == ["DATA", "EMPTY", "FILE", "RUN"]
+    assert sorted(path.name for path in place.iterdir()) == ["DATA", "EMPTY", "FILE", "PIPE", "RUN"]
     assert not list((place / "EMPTY").iterdir())
     return dict(zip(lines, map(json.loads, done.stdout.splitlines()), strict=True))
 

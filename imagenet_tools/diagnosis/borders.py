@@ -1,0 +1,38 @@
+"""The share of an output that shows no picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from imagenet_tools.diagnosis import patterns, placement
+from imagenet_tools.diagnosis.patterns import HEIGHT, WIDTH
+from imagenet_tools.diagnosis.runs import Run
+
+
+def padded(run: Run, size: int, draw: int) -> float:
+    """Share of an output of patches that lies in lines of one value along its borders."""
+    block = max(8, 2 * HEIGHT // size)
+    shares = []
+    for shape in ((HEIGHT, WIDTH), (WIDTH, HEIGHT)):
+        try:
+            out = run(patterns.patches(block, shape), draw)
+        except Exception:  # that it fails is said by `refused`
+            continue
+        shares.append(1 - out[placement.inside(out)].size / out.size)
+    return max(shares)
+
+
+def blind(run: Run, draws: Sequence[int]) -> float:
+    """Share of the output that answers to brightness in no draw.
+
+    Cut-outs move from draw to draw, a border or a mark stays.
+    """
+    answers = []
+    for draw in draws:
+        light, dark = (run(patterns.flat(level), draw).mean(axis=2) for level in (235, 20))
+        answers.append(np.abs(light - dark))
+    most = np.max(answers, axis=0)
+    whole = float(np.median(most))
+    return float(np.mean(most < 0.1 * whole)) if whole > 1e-3 else 0.0

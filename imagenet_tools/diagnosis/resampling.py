@@ -1,0 +1,38 @@
+"""How the picture is brought to its size: blurred, aliased, by nearest neighbour."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from imagenet_tools.diagnosis import patterns
+from imagenet_tools.diagnosis.patterns import HEIGHT, LARGE
+from imagenet_tools.diagnosis.runs import Run
+
+SAME_LEVEL = 0.02  # of the span: two values of nearest-neighbour noise are this alike
+
+
+def blur(run: Run, size: int, draw: int) -> float:
+    """The width of sharp edges in output pixels: the range over the steepest step."""
+    cell = max(24, 16 * HEIGHT // size)
+    out = run(patterns.checkers(cell), draw).astype(np.float64).mean(axis=2)
+    low, high = (float(value) for value in np.percentile(out, [3, 97]))
+    steep = [np.percentile(np.abs(np.diff(out, axis=axis)).max(axis=axis), 75) for axis in (0, 1)]
+    return (high - low) / max(float(min(steep)), 1e-9)
+
+
+def aliasing(run: Run, size: int, draws: int) -> float:
+    """What is left of pixel noise, of what is left of coarse blocks."""
+    block = max(8, 8 * min(LARGE) // size)
+    fine, coarse = patterns.noise(), patterns.noise(block)
+    left = [run(fine, i).std() / max(run(coarse, i).std(), 1e-9) for i in range(min(draws, 3))]
+    return float(min(np.median(left), 1.0))
+
+
+def is_nearest(run: Run, draw: int) -> bool:
+    """Whether black and white noise comes out in two levels only."""
+    out = run(patterns.noise()[:600, :800], draw)[..., 0]
+    low, high = float(out.min()), float(out.max())
+    if not high - low > 1e-6:
+        return False
+    near = np.minimum(np.abs(out - low), np.abs(out - high))
+    return bool(np.mean(near < SAME_LEVEL * (high - low)) > 0.98)

@@ -171,14 +171,16 @@ def _finished(job: Job, workers: int | None) -> Manifest:
 
 def _refuse_changed(job: Job, workers: int | None) -> None:
     """Compare the raw files with those that finished shards were made of."""
-    noted = sources.read_stamps(job.folder)
+    kept = sources.read_stamps(job.folder)
+    # A shard without one (a copy that left hidden files behind) is compared by content.
+    noted = {file: kept.get(file, sources.LOST) for file in job.outline.files()}
     stamps, changed = _compared(job, job.raw_set, noted, workers)
     if changed:
         raise ValueError(
             f"{job.folder} is complete, but {changed} no longer those it was built from; to build "
             "it again choose another --out, or remove the folder"
         )
-    if stamps != noted:
+    if stamps != kept:
         sources.write_stamps(job.folder, stamps)
 
 

@@ -24,6 +24,7 @@ from imagenet_tools.storage.write import write_json
 NAME = (
     ".imgtools-sources"  # shard -> stamp, beside the manifest: it is true of one copy of the data
 )
+LOST = "lost"  # in place of a stamp that was not kept
 _pack = struct.Struct("<qqqq").pack
 
 

@@ -17,7 +17,7 @@ from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.index import RawSet
-from imagenet_tools.records import journal
+from imagenet_tools.records import journal, sources
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 
 # The module, which the package's function of the same name hides.
@@ -141,8 +141,13 @@ def test_an_image_replaced_after_a_build_is_named(images: Path, tmp_path: Path) 
     build(found, out)
     path.touch()  # the same content under another time: read, and good
     build(found, out, workers=2)
-    (out / ".imgtools-sources").unlink()  # as of older versions
+    (out / ".imgtools-sources").unlink()  # as of older versions, and where copying left it behind
     build(found, out)
+    assert set(sources.read_stamps(out)) == {path.name for path in out.glob("*-of-*")}
+    (out / ".imgtools-sources").unlink()
+    replaced(path)
+    with pytest.raises(ValueError, match=r"1 raw image.*ant/ant_train_3\.JPEG.*choose another"):
+        build(found, out)
 
 
 def test_an_image_replaced_while_it_builds_is_named_and_its_shard_built_anew(

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import schema, tfrecord
 
-# train-00000-of-01024, imagenet2012-train.tfrecord-00000-of-01024, train.tfrecord
-NAME = re.compile(r"(?P<name>.+?)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})|.+\.tfrecords?")
+# train-00000-of-01024, imagenet2012-train.tfrecord-00000-of-01024, train.tfrecord,
+# flowers_train_00000-of-00005.tfrecord
+NAME = re.compile(
+    r"(?P<name>.+?)[-_](?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})(?:\.tfrecords?)?"
+    r"|(?P<alone>.+)\.tfrecords?"
+)
+_SPLIT = re.compile(r".*?(?:^|[-_.])(train|validation|val|valid|test)(?:\.tfrecords?)?[-_]?[0-9]*")
 TFDS = ("features.json", "dataset_info.json")  # one of which TFDS writes beside its records
 CONVENTIONS = {
     "TF-Slim": "TF-Slim's, as it seems: from 1, 0 = background",
@@ -55,8 +61,7 @@ def find(folder: Path) -> Foreign | None:
     if not folder.is_dir():
         return None
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    shards = [name for name in names if NAME.fullmatch(name)]
-    if not shards:
+    if not (shards := [name for name in names if NAME.fullmatch(name)]):
         return None
     example = _first(folder / shards[0])
     tool = ""
@@ -66,16 +71,23 @@ def find(folder: Path) -> Foreign | None:
         tool = "TF-Slim"
     by_split = defaultdict(list)
     for name in shards:
-        by_split[_split(name)].append(name)
+        by_split[split_of(name)].append(name)
     splits = {split: _part(folder, members) for split, members in sorted(by_split.items())}
     convention = CONVENTIONS.get(tool, "not said")
     return Foreign(tool, convention, tuple(sorted(example)), splits)
 
 
-def _split(name: str) -> str:
+def shards(place: Path) -> list[str]:
+    """The names in a folder, or in a store's, that records have in any tool."""
+    return sorted(path.name for path in place.iterdir() if NAME.fullmatch(path.name))
+
+
+def split_of(name: str) -> str:
+    """The split of a shard by its name, which is the split's own name where it has a usual one."""
     match = NAME.fullmatch(name)
-    stem = (match and match["name"]) or name
-    return re.sub(r"\.tfrecords?$", "", stem).rsplit("-", 1)[-1]
+    stem = (match and (match["name"] or match["alone"])) or name
+    usual = _SPLIT.fullmatch(stem)
+    return usual[1] if usual else stem.rsplit("-", 1)[-1]
 
 
 def _first(path: Path) -> dict[str, list[object]]:
@@ -102,11 +114,15 @@ def _part(folder: Path, names: list[str]) -> Part:
         size += sum(lengths)
         if sum(lengths) != os.path.getsize(folder / name):
             problems.append(f"{folder / name}: it ends within a record")
+    return Part(len(names), records, size, (*problems, *missing(names)))
+
+
+def missing(names: Iterable[str]) -> Iterator[str]:
+    """Which shards of these series are not there, in words."""
     series = [match for name in names if (match := NAME.fullmatch(name)) and match["total"]]
     for total in sorted({match["total"] for match in series}):
         there = {int(match["number"]) for match in series if match["total"] == total}
         gone = sorted(set(range(int(total))) - there)
         if gone:
             first = ", ".join(f"{number:05d}" for number in gone[:3])
-            problems.append(f"{len(gone):,} of {int(total):,} shards are missing ({first} ...)")
-    return Part(len(names), records, size, tuple(problems))
+            yield f"{len(gone):,} of {int(total):,} shards are missing ({first} ...)"

@@ -38,7 +38,10 @@ class RecordProblem(NamedTuple):
 
 @dataclass(frozen=True)
 class ShardCheck:
-    """A shard to check: what the manifest says of it, and the key of each class, where known."""
+    """A shard to check: what the manifest says of it, and the key of each class, where known.
+
+    ours: its records have TF-Slim's schema; of others the frames and the images are checked.
+    """
 
     path: str
     expected: Shard | None
@@ -47,6 +50,7 @@ class ShardCheck:
     decode: bool
     slim_constants: bool
     seed: int | None = None  # of the shuffle, where it is known
+    ours: bool = True
 
 
 @dataclass
@@ -142,6 +146,8 @@ def _examine(
         return {}, [framed.problem or str(error)], likeness.UNKNOWN
     if framed.problem:
         return example, [framed.problem], likeness.UNKNOWN
+    if not check.ours:
+        return example, list(_other_reasons(example, check.decode)), likeness.UNKNOWN
     reasons = list(_record_reasons(example, check))
     if any(len(example.get(key, ())) != 1 for key in schema.SINGLE):
         return example, reasons, likeness.UNKNOWN
@@ -202,6 +208,16 @@ def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterato
         yield f"label {label} is outside 1..{len(check.classes)}"
     elif check.classes and check.classes[label - 1] != synset:
         yield f"label {label} belongs to {check.classes[label - 1]}, not to {synset}"
+
+
+def _other_reasons(example: dict[str, list[Any]], decode: bool) -> Iterator[str]:
+    """Of a record of another tool: what is wrong with its image, under TF-Slim's key or TFDS's."""
+    for data in (*example.get(schema.ENCODED, ()), *example.get("image", ())):
+        if isinstance(data, bytes):
+            facts = images.inspect(data)
+            problem = images.decode(data) if decode and facts.format == "JPEG" else facts.problem
+            if problem:
+                yield problem
 
 
 def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:

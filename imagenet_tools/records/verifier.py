@@ -1,13 +1,14 @@
 """Check a folder of records against its manifest, and every record against the schema.
 
-Folders of TF-Slim's own builder, which have no manifest, are checked as far as they go.
+Folders of TF-Slim's own builder, which have no manifest, are checked as far as they go; of those
+of other tools the records' checksums, and their images.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 from imagenet_tools import storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import SPLITS
-from imagenet_tools.records import journal
+from imagenet_tools.records import foreign, journal
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
-from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name, split_of
+from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name
 from imagenet_tools.records.shard_check import RecordProblem, ShardCheck, ShardFacts, check_shard
 
 if TYPE_CHECKING:
@@ -60,27 +61,34 @@ def verify(
     except FileNotFoundError:
         manifest = None
     names = _expected_files(place, manifest)
-    checked = dict(_check_all(place, manifest, names, decode, workers))
+    ours = all(map(SHARD_NAME.fullmatch, names))
+    checked = dict(_check_all(place, manifest, names, decode, workers, ours))
     facts = {name: checked[name] for name in names}  # they come as they end
     problems = [problem for name in names for problem in facts[name].problems]
     problems += _folder_problems(place, manifest, names)
-    problems += _count_problems(manifest, facts) if manifest else _label_problems(facts)
+    if manifest:
+        problems += _count_problems(manifest, facts)
+    elif ours:
+        problems += _label_problems(facts)
     problems += duplicates.copies(place, facts)
-    totals = {split: 0 for split in SPLITS if any(name.startswith(split) for name in names)}
-    for name in names:
-        totals[split_of(name)] += sum(facts[name].synsets.values())
+    totals: Counter[str] = Counter()
+    for name in sorted(names):
+        totals[foreign.split_of(name)] += sum(facts[name].synsets.values())
     broken = tuple(name for name in names if not facts[name].intact)
     repeated = tuple(duplicates.repeated(place, facts)) if decode else ()
-    return Verification(totals, tuple(problems), broken, manifest is not None, repeated)
+    return Verification(dict(totals), tuple(problems), broken, manifest is not None, repeated)
 
 
 def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
-    """The shards that should be there: the manifest's, or all that the names speak of."""
+    """The shards that should be there: the manifest's, or all that the names speak of; those of
+    another tool as they are."""
     if manifest is not None:
         return [shard.file for split in manifest.splits.values() for shard in split.shards]
     if (place / journal.FOLDER).exists():
         raise ValueError(f"{place} holds an unfinished build; run its build-tfrecords again first")
     names = sorted(path.name for path in place.glob("*-of-*") if SHARD_NAME.fullmatch(path.name))
+    if not names and (others := foreign.shards(place) if place.is_dir() else []):
+        return others
     if not names:
         raise FileNotFoundError(f"{place} holds no records such as train-00000-of-01024")
     sets = sorted({(name.split("-")[0], int(name[-5:])) for name in names})
@@ -88,7 +96,12 @@ def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
 
 
 def _check_all(
-    place: Path, manifest: Manifest | None, names: list[str], decode: bool, workers: int | None
+    place: Path,
+    manifest: Manifest | None,
+    names: list[str],
+    decode: bool,
+    workers: int | None,
+    ours: bool,
 ) -> Iterator[tuple[str, ShardFacts]]:
     expected = {
         shard.file: shard
@@ -105,6 +118,7 @@ def _check_all(
             decode=decode,
             seed=manifest.seed if manifest else None,
             slim_constants=manifest is None or manifest.options["slim_compat"],
+            ours=ours,
         )
         for name in names
     )
@@ -131,6 +145,14 @@ def _folder_problems(
         for split in SPLITS
         for path in sorted(place.glob(f"{split}-*"))
         if path.name not in known
+    ]
+    by_split = defaultdict(list)
+    for name in names:
+        by_split[foreign.split_of(name)].append(name)
+    problems += [
+        RecordProblem(split, -1, "", reason)
+        for split, those in by_split.items()
+        for reason in foreign.missing(those)
     ]
     if manifest is not None:
         try:

@@ -17,7 +17,7 @@ from tiny_raw import contents, encoded, make_raw, picture
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import inspection, schema, tfrecord
 
 SHARD = "train-00001-of-00003"
 
@@ -217,6 +217,38 @@ def test_tf_slims_own_records_are_checked_without_a_manifest(shared: Path, tmp_p
     (place / "train-00001-of-00002").unlink()
     (finding,) = check(place).problems
     assert (finding.file, finding.reason) == ("train-00001-of-00002", "it is missing")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "flowers_{}_{:05d}-of-{:05d}.tfrecord",
+        "imagenet2012-{}.tfrecord-{:05d}-of-{:05d}",
+        "{}_{}.tfrecords",
+    ],
+)
+def test_records_of_other_tools_are_read_by_their_frames(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "theirs"
+    place.mkdir()
+    for number in range(3):
+        path = place / name.format("train", number, 3)
+        shutil.copy(folder / f"train-{number:05d}-of-00003", path)
+        rewrite(path, lambda held: [one.replace(b"image/class", b"image/other") for one in held])
+    assert check(place, decode=True) == records.Verification({"train": 24}, (), (), False)
+    assert inspection.inspect(place).splits["train"].images == 24
+    data = bytearray(path.read_bytes())
+    data[200] ^= 1
+    path.write_bytes(data)
+    rewrite(place / name.format("train", 0, 3), lambda held: [held[0].replace(b"\xff\xd8", b"??")])
+    first, second = check(place).problems
+    assert (first.file, first.record) == (name.format("train", 0, 3), 0)
+    assert first.reason.startswith("not an image that is read")
+    assert (second.file, second.record) == (path.name, 0)
+    (place / name.format("train", 1, 3)).unlink()
+    if "of" in name:
+        assert check(place).problems[-1].reason == "1 of 3 shards are missing (00001 ...)"
 
 
 def test_a_folder_without_records_or_half_built(tmp_path: Path) -> None:

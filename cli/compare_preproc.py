@@ -173,26 +173,16 @@ def command(
     pipelines: tuple[str, ...],
     data: str | None,
     out: str | None,
-    profile: str,
-    recipe: str | None,
-    epochs: float | None,
-    seeds: int | None,
-    first_seed: int,
-    margin: float,
-    image_size: int | None,
     jobs: int | None,
     engine: str,
     address: str | None,
     no_matrix: bool,
-    ten_crop: bool,
-    match_scale: bool,
-    attribute: bool,
-    precision: str,
     plan_only: bool,
     run_slice: Slice | None,
     fail_if_undecided: bool,
     plugins: tuple[str, ...],
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Train and evaluate a net under each pipeline, and say which one is better.
 
@@ -210,23 +200,7 @@ def command(
     _make_ready(data, run_slice)
     from imagenet_tools.comparison import compare, prepare
 
-    prepared = prepare.prepare(
-        pipelines,
-        data,
-        out,
-        profile=profile,
-        recipe=recipe,
-        epochs=epochs,
-        seeds=seeds,
-        first_seed=first_seed,
-        margin=margin,
-        image_size=image_size,
-        matrix=not no_matrix,
-        ten_crop=ten_crop,
-        match_scale=match_scale,
-        attribute=attribute,
-        precision=precision,
-    )
+    prepared = prepare.prepare(pipelines, data, out, matrix=not no_matrix, **options)
     if plan_only:
         return _print_plan(prepared, as_json)
     with compare.launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):

@@ -7,10 +7,10 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imagenet_tools import storage
-from imagenet_tools.comparison.plan import PRECISIONS, PROFILES, Plan, as_pipeline, make_plan
+from imagenet_tools.comparison.plan import PROFILES, Plan, as_pipeline, make_plan
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import recipes, run_folder
 
@@ -35,21 +35,14 @@ def prepare(
     profile: str = "quick",
     recipe: str | os.PathLike[str] | None = None,
     epochs: float | None = None,
-    seeds: int | None = None,
-    first_seed: int = 1,
-    margin: float = 0.5,
-    model: str = "alexnet_v2",
     image_size: int | None = None,
-    matrix: bool = True,
-    ten_crop: bool = False,
     match_scale: bool = False,
-    attribute: bool = False,
-    precision: str = PRECISIONS[0],
+    **options: Any,
 ) -> Prepared:
     """Prepare a comparison; the arguments are those of compare.compare_preproc.
 
     Makes the embedded data set in the folder where `data` is None, and with match_scale looks at 64
-    training images; nothing is trained.
+    training images; nothing is trained. options: of make_plan.
     """
     if len(pipelines) < 2:
         raise ValueError("name two pipelines or more: imgtools compare-preproc A B")
@@ -58,31 +51,16 @@ def prepare(
     folder = storage.place(out or f"runs/{name}")
     if not storage.is_remote(folder):
         run_folder.outside_records(Path(folder))
+    synthetic = data is None
     records = _synthetic_records(storage.staging(folder)) if data is None else data
-    demo = {"epochs": DEMO_EPOCHS} if data is None else {}
-    changes = demo if epochs is None else {"epochs": epochs}
-    if data is None:
-        image_size = image_size or DEMO_SIZE
+    if synthetic:
+        image_size, epochs = image_size or DEMO_SIZE, DEMO_EPOCHS if epochs is None else epochs
     if match_scale:
         size = image_size or recipes.recipe(recipe or PROFILES[profile].recipe).image_size
         asked = unit_scale(asked, records, size)
-    plan = make_plan(
-        asked,
-        records,
-        profile=profile,
-        recipe=recipe,
-        changes=changes,
-        seeds=seeds,
-        first_seed=first_seed,
-        margin=margin,
-        model=model,
-        image_size=image_size,
-        synthetic=data is None,
-        matrix=matrix,
-        ten_crop=ten_crop,
-        attribute=attribute,
-        precision=precision,
-    )
+    changes = {} if epochs is None else {"epochs": epochs}
+    chosen: dict[str, Any] = {"profile": profile, "recipe": recipe, "image_size": image_size}
+    plan = make_plan(asked, records, changes=changes, synthetic=synthetic, **chosen, **options)
     return Prepared(plan, folder, records)
 
 

@@ -9,7 +9,6 @@ from imagenet_tools import diagnosis
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.diagnosis import Diagnosis, passport
 from imagenet_tools.diagnosis.finding import Finding
-from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
@@ -50,14 +49,12 @@ def _kept(folder: Path) -> Diagnosis | None:
     if not path.exists():
         return None
     content = json_file.read(path, _REMEDY)
-    try:
+    with json_file.as_written(path, _REMEDY):
         if content.get("version") != VERSION:
             return None
         findings = tuple(Finding(**one) for one in content["findings"])
         passports = {spec: passport.read(one) for spec, one in content["passports"].items()}
         return Diagnosis(findings, passports)
-    except json_file.SURPRISES as error:
-        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
 
 
 def joined(diagnoses: list[Diagnosis]) -> Diagnosis:

@@ -7,11 +7,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import RESULT, predictions_file, run_folder
-from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 # 1 evaluated a run under the other arms' geometry without its own settings, and no training images.
 VERSION = 2
-Made = TypeVar("Made")
+_REMEDY = "remove it, and the same compare-preproc command makes it again, without training"
 
 
 class OldResult(ValueError):
@@ -85,7 +84,6 @@ def read_result(folder: Path) -> RunResult:
     Raises FileNotFoundError where the run is not done, OldResult for another version's, DamagedData
     where the file is not what write_result wrote.
     """
-    from imagenet_tools.evaluation.evaluate import EvalResult
     from imagenet_tools.training.run_folder import TrainResult
 
     path = folder / RESULT
@@ -97,58 +95,29 @@ def read_result(folder: Path) -> RunResult:
             f"{VERSION}), which evaluated runs otherwise: such results are not mixed. The same "
             "compare-preproc command evaluates its checkpoint again, without training"
         )
-    try:
-        on_training = content["on_training"]
+    with json_file.as_written(path, _REMEDY):
+        seen = content["on_training"]
         result = RunResult(
-            arm=content["arm"],
-            fingerprint=content["fingerprint"],
-            data=content["data"],
-            seed=content["seed"],
-            training=_made(TrainResult, content["training"]),
-            evaluations={
-                str(name): _made(EvalResult, _nested(one))
-                for name, one in content["evaluations"].items()
-            },
-            on_training=on_training and _made(EvalResult, _nested(on_training)),
+            **{name: content[name] for name in ("arm", "fingerprint", "data", "seed")},
+            training=json_file.as_type(content["training"], TrainResult),
+            evaluations={name: _evaluated(one) for name, one in content["evaluations"].items()},
+            on_training=seen and _evaluated(seen),
             versions=dict(content["versions"]),
         )
         if not result.training.diverged:
             result.evaluations[result.arm]
-    except json_file.SURPRISES as error:
-        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
     return result
 
 
-_REMEDY = "remove it, and the same compare-preproc command makes it again, without training"
-
-
-def _nested(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What EvalResult.as_json gave, with the metrics by themselves again."""
+def _evaluated(content: Mapping[str, Any]) -> EvalResult:
+    """What gave this as its as_json, which has the metrics among the rest."""
     from imagenet_tools.evaluation.evaluate import EvalResult
 
-    known = {one.name for one in dataclasses.fields(EvalResult)} - {"metrics"}
-    metrics = {name: value for name, value in content.items() if name not in known}
-    return {
-        "metrics": {name: math.nan if one is None else float(one) for name, one in metrics.items()},
-        **{name: value for name, value in content.items() if name in known},
-    }
-
-
-def _made(kind: type[Made], content: Mapping[str, Any]) -> Made:
-    """A dataclass from its JSON: lists as tuples, a number that was not finite as NaN."""
-    types = {one.name: str(one.type) for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    values = {
-        name: tuple(value)
-        if isinstance(value, list)
-        else math.nan
-        if value is None and types.get(name) == "float"
-        else value
-        for name, value in content.items()
-    }
-    for name, value in values.items():
-        if types.get(name) in ("float", "int") and not isinstance(value, int | float):
-            raise TypeError(f"{name} is {value!r}")
-    return kind(**values)
+    fields = {one.name for one in dataclasses.fields(EvalResult)} - {"metrics"}
+    metrics = {name: value for name, value in content.items() if name not in fields}
+    others = {name: value for name, value in content.items() if name in fields}
+    made: EvalResult = json_file.as_type({**others, "metrics": metrics}, EvalResult)
+    return made
 
 
 def finished(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,15 @@ def read(path: Path, remedy: str = "") -> dict[str, Any]:
     return content
 
 
+@contextlib.contextmanager
+def as_written(path: Path, remedy: str) -> Iterator[None]:
+    """Name what making something of a file's content stumbles over: DamagedData with the remedy."""
+    try:
+        yield
+    except SURPRISES as error:
+        raise DamagedData(f"{path} is not as it was written ({error!r}); {remedy}") from None
+
+
 def finite(value: Any) -> Any:
     """What JSON can say of a value: null for infinity and NaN, which it does not have."""
     if isinstance(value, Mapping):
@@ -52,7 +62,8 @@ def finite(value: Any) -> Any:
 
 
 def as_type(value: Any, kind: Any, where: str = "it") -> Any:
-    """Return a value of JSON as what is annotated: lists as tuples, objects as dataclasses.
+    """Return a value of JSON as what is annotated: lists as tuples, objects as dataclasses, null as
+    NaN where `finite` made it of a number.
 
     Raises ValueError naming the place where it is another.
     """
@@ -73,6 +84,8 @@ def as_type(value: Any, kind: Any, where: str = "it") -> Any:
         if len(inner) == len(value):
             pairs = zip(value, inner, strict=True)
             return origin(as_type(one, of, f"{where}[{at}]") for at, (one, of) in enumerate(pairs))
+    if kind is float and (value is None or type(value) is int and abs(value) < 2**53):
+        return math.nan if value is None else float(value)
     if isinstance(kind, type) and type(value) is kind:
         return value
     raise ValueError(f"{where} is {str(value)[:40]!r}, no {getattr(kind, '__name__', kind)}")

@@ -10,7 +10,6 @@ from imagenet_tools.comparison.report import figures, gallery, paper, reproduce,
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.explanations import PREVIEW
 from imagenet_tools.comparison.run_files import PAGE, REPORT
-from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import markdown, page
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json, write_text
@@ -60,11 +59,9 @@ def read(folder: Path) -> Written:
             f"runs are done, `imgtools finalize {folder} --data RECORDS`"
         )
     content = json_file.read(path, _REMEDY)
-    try:
+    with json_file.as_written(path, _REMEDY):
         return Written(
             str(content["command"]),
             tuple(int(seed) for seed in content["seeds"]),
             tuple(str(name) for name in content["class_names"]),
         )
-    except json_file.SURPRISES as error:
-        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None

@@ -21,7 +21,6 @@ from PIL import Image, ImageDraw, ImageFont
 from imagenet_tools import records
 from imagenet_tools.comparison.report.flips import flipped
 from imagenet_tools.comparison.results import ArmResults, Contrast
-from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json, write_saved
@@ -101,13 +100,11 @@ def read(folder: Path) -> list[Flip]:
     if not path.exists():
         return []
     content = json_file.read(path, _REMEDY)
-    try:
+    with json_file.as_written(path, _REMEDY):
         return [
             Flip(**{**one, "runs": tuple(Said(**run) for run in one["runs"])})
             for one in content["flips"]
         ]
-    except json_file.SURPRISES as error:
-        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
 
 
 def _said(arm: ArmResults, index: int, names: Sequence[str]) -> list[Said]:

@@ -63,7 +63,11 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
         (run.predictions.group for run in runs if run.predictions.group is not None), None
     )
     named = names[0], names[1]
-    judged = verdict(correct[0], correct[1], margin, names=named, distinct=True, groups=groups)
+    of_a, of_b = ([run.meta.get("seed", run.file) for run in arm] for arm in arms)
+    judged = verdict(
+        *(correct[0], correct[1], margin),
+        names=named, seeds=(of_a, of_b), distinct=True, groups=groups,
+    )  # fmt: skip
     labels = runs[0].predictions.label
     judged = unless_guessed(judged, np.concatenate(correct), labels, named)
     said = [*_doubts(runs), *_unequal(arms[0][0], arms[1][0])]

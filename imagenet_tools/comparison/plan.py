@@ -105,6 +105,12 @@ class Plan:
     def __post_init__(self) -> None:
         if len(self.arms) < 2:
             raise ValueError("a comparison needs two arms or more")
+        slugs = [arm.slug for arm in self.arms]
+        for pair in self.contrasts:
+            if len({*pair} & {*slugs}) < 2:
+                raise ValueError(f"{' and '.join(pair)} are no two of the arms {', '.join(slugs)}")
+        if not self.contrasts or len({*slugs}) < len(slugs):
+            raise ValueError("a comparison judges one contrast or more, of arms of unlike names")
         if not 0 < self.margin < math.inf:
             raise ValueError(f"margin is {self.margin} points; it must be above 0, and finite")
         if self.precision not in PRECISIONS:

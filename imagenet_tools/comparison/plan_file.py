@@ -37,8 +37,9 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 
 def from_dict(content: Mapping[str, Any]) -> Plan:
     """Make a plan from what to_dict gave."""
-    if len({*content["seeds"]}) < len(content["seeds"]):
-        raise ValueError(f"a seed is there twice: {content['seeds']}")
+    seeds = content["seeds"]
+    if any(type(seed) is not int for seed in seeds) or len({*seeds}) < len(seeds):
+        raise ValueError(f"a seed is there twice, or is no whole number: {seeds}")
     return Plan(
         **{
             "order": order.FORMER,
@@ -48,7 +49,7 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
                 for arm in content["arms"]
             ),
             "recipe": recipes.from_dict(content["recipe"]),
-            "seeds": tuple(int(seed) for seed in content["seeds"]),
+            "seeds": tuple(seeds),
             "looks": tuple(int(look) for look in content["looks"]),
             "contrasts": tuple((str(a), str(b)) for a, b in content["contrasts"]),
         }

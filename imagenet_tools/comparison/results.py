@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from imagenet_tools.comparison import looks, run_files, statistics
 from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.run_files import run_folder
 from imagenet_tools.comparison.run_result import RunResult, required
 from imagenet_tools.comparison.verdicts import (
-    Checkpoints,
     Verdict,
     all_diverged,
     chance_decided,
@@ -25,6 +26,13 @@ from imagenet_tools.evaluation import guessing, scores
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
 
+# What a run without a net to judge says of no images.
+_NOTHING = scores.Predictions(
+    *(np.zeros(shape, kind) for shape, kind in (
+        (0, str), (0, np.int32), ((0, 5), np.int32), ((0, 5), np.float32), (0, np.float32),
+        (0, np.int32),
+    ))
+)  # fmt: skip
 # A chance of being decided below which more seeds are not worth their cost. Simulated: with looks
 # at 3, 5 and 8 seeds it costs one point of power, and where there is no difference a comparison
 # ends after 5.5 seeds on average, not 8.0.
@@ -123,8 +131,14 @@ class Judgement:
     @property
     def futile(self) -> bool:
         """True where the seeds still planned would hardly decide anything that is undecided."""
+        undecided = [one for one in self.contrasts if one.verdict.kind == "inconclusive"]
+        count = len(self.plan.seeds)
+        if undecided and (not self.plan.looks or len(self.seeds) >= count):
+            return False
+        alpha = level(self.plan, count)
         return all(
-            _futile(self.plan, one) for one in self.contrasts if one.verdict.kind == "inconclusive"
+            not one.judged or chance_decided(one.verdict, count, alpha) < FUTILE
+            for one in undecided
         )
 
     @property
@@ -147,129 +161,162 @@ def judge(plan: Plan, folder: Path, seeds: int | None = None) -> Judgement:
     Every contrast is judged at the level of this look, p-values adjusted by Holm. Raises ValueError
     where a run is missing, or is of other data or images.
     """
-    arms = tuple(_arm_results(plan, folder, arm, plan.seeds[:seeds]) for arm in plan.arms)
+    read: list[Read] = []
+    arms = tuple(_arm_results(plan, folder, arm, plan.seeds[:seeds], read) for arm in plan.arms)
     by_slug = {results.arm.slug: results for results in arms}
     alpha = level(plan, arms[0].planned)
-    judged = [_contrast(plan, by_slug[a], by_slug[b], alpha) for a, b in plan.contrasts]
-    contrasts = (_with_failures(_unlearned(plan, contrast)) for contrast in _adjusted(judged))
+    pairs = [(by_slug[a], by_slug[b]) for a, b in plan.contrasts]
+    alone = [_verdict(plan, a, b, alpha) for a, b in pairs]
+    contrasts = (
+        _contrast(plan, a, b, judged)
+        for (a, b), judged in zip(pairs, _adjusted(pairs, alone), strict=True)
+    )
     return Judgement(plan, folder, arms, tuple(contrasts))
 
 
-def _arm_results(plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...]) -> ArmResults:
+def _arm_results(
+    plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...], read: list[Read]
+) -> ArmResults:
+    """read: runs of this comparison, to which this arm's are added."""
     runs: list[RunResult] = []
     failures: dict[int, str] = {}
     correct: dict[str, list[np.ndarray]] = {}
-    under_itself: list[scores.Predictions] = []
-    weights: dict[str, Path] = {}
+    own: list[scores.Predictions] = []
     for seed in wanted:
-        result = required(folder, plan, arm, seed)
+        result, place = required(folder, plan, arm, seed), run_folder(folder, arm.slug, seed)
         if result.failure:
             failures[seed] = result.failure
             continue
         if result.training.steps != plan.steps:
             raise ValueError(
-                f"{run_files.run_folder(folder, arm.slug, seed)} is a run of "
-                f"{result.training.steps:,} steps; this comparison's have {plan.steps:,}"
+                f"{place} is a run of {result.training.steps:,} steps; this comparison's have "
+                f"{plan.steps:,}"
             )
         runs.append(result)
-        for path in result.evaluations:
-            file = run_files.run_folder(folder, arm.slug, seed) / run_files.predictions_file(path)
-            predictions, meta = scores.read_predictions(file)
-            if (there := meta.get("data")) != plan.data:
-                raise ValueError(
-                    f"{file} is of other data ({str(there)[:8]}); remove it, and the same "
-                    "compare-preproc command evaluates again"
-                )
-            _refuse_altered(result.evaluations[path], predictions, file)
+        for path, told in result.evaluations.items():
+            file = place / run_files.predictions_file(path)
+            predictions, weights = _predictions(plan, told, file)
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
-                under_itself.append(predictions)
-                if (first := weights.setdefault(meta.get("weights", str(file)), file)) != file:
-                    raise ValueError(
-                        f"{file} and {first} are of one run (weights {meta['weights'][:12]}); a "
-                        "copy is no second seed"
-                    )
-    lost = tuple(failures), tuple(failures.values())
-    if not under_itself:
-        nothing = np.zeros(0, np.int32)
-        correct_none = {arm.slug: np.zeros((0, plan.validation_images), bool)}
-        none, no_chance = np.zeros((0, 0), np.int32), np.zeros((0, 0), np.float32)
-        return ArmResults(
-            arm, (), *lost, (), correct_none, nothing, nothing, none, no_chance, no_chance
-        )
+                own.append(predictions)
+                read.append(Read(file, predictions, arm.fingerprint, weights))
+                for other in read[:-1]:
+                    _refuse_another(read[-1], other)
+    shown = own or [_NOTHING]
     return ArmResults(
         arm=arm,
         seeds=tuple(run.seed for run in runs),
-        diverged=lost[0],
-        failures=lost[1],
+        diverged=tuple(failures),
+        failures=tuple(failures.values()),
         runs=tuple(runs),
-        correct={path: np.stack(seeds) for path, seeds in correct.items()},
-        key=under_itself[0].key,
-        label=under_itself[0].label,
-        top1=np.stack([predictions.top5[:, 0] for predictions in under_itself]),
-        chance=np.stack([predictions.probability[:, 0] for predictions in under_itself]),
-        true_chance=np.stack([predictions.true_probability for predictions in under_itself]),
-        group=next((one.group for one in under_itself if one.group is not None), None),
+        correct={path: np.stack(seeds) for path, seeds in correct.items()}
+        or {arm.slug: np.zeros((0, plan.validation_images), bool)},
+        key=shown[0].key,
+        label=shown[0].label,
+        top1=np.stack([one.top5[:, 0] for one in shown])[: len(own)],
+        chance=np.stack([one.probability[:, 0] for one in shown])[: len(own)],
+        true_chance=np.stack([one.true_probability for one in shown])[: len(own)],
+        group=next((one.group for one in own if one.group is not None), None),
     )
 
 
-def _refuse_altered(told: EvalResult, predictions: scores.Predictions, file: Path) -> None:
-    """ValueError where a run's result does not say what its predictions do."""
+def _predictions(plan: Plan, told: EvalResult, file: Path) -> tuple[scores.Predictions, str]:
+    """What a run said, and the digest of its weights. ValueError where that is of other data, or
+    not what its result says."""
+    predictions, meta = scores.read_predictions(file)
+    if (there := meta.get("data")) != plan.data:
+        raise ValueError(
+            f"{file} is of other data ({str(there)[:8]}); remove it, and the same compare-preproc "
+            "command evaluates again"
+        )
     right, lost = 100 * float(np.mean(predictions.correct)), int(np.sum(predictions.unranked))
-    same = (told.n, told.not_finite) == (len(predictions.key), lost) and abs(
-        told.top1 - right
-    ) < 1e-6
-    if not same:
+    counts = len(predictions.key), lost
+    if counts != (told.n, told.not_finite) or not abs(told.top1 - right) < 1e-6:
         raise ValueError(
             f"{file} has {right:.3f} % of {len(predictions.key):,} images right and {lost} without "
             f"scores, {run_files.RESULT} beside it says {told.top1:.3f} % of {told.n:,} and "
             f"{told.not_finite}: one of them was altered. Remove the result, and the same "
             "compare-preproc command evaluates again"
         )
+    return predictions, str(meta.get("weights", file))
 
 
-def _contrast(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Contrast:
-    """Two arms judged on their own; checkpoints and correlation are by seed."""
+class Read(NamedTuple):
+    """What a run said under its own path, and what shows whose it is."""
+
+    file: Path
+    predictions: scores.Predictions
+    fingerprint: str
+    weights: str
+
+
+def _refuse_another(one: Read, other: Read) -> None:
+    """ValueError for other images than another run's, and for a net that is there twice."""
+    if one[2:] == other[2:]:
+        raise ValueError(
+            f"{one.file} and {other.file} are of one run (weights {one.weights[:12]}); a copy is "
+            "no second seed"
+        )
+    for name in ("key", "label"):
+        if not np.array_equal(getattr(one.predictions, name), getattr(other.predictions, name)):
+            raise ValueError(f"{one.file} is of other images, or labels, than {other.file}")
+
+
+def _verdict(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Verdict:
+    """Two arms judged on their own."""
     names = (a.arm.spec, b.arm.spec)
     if not (a.seeds and b.seeds):
         kept = (len(a.seeds), len(b.seeds))
-        return Contrast(a, b, all_diverged(names, kept, plan.validation_images, plan.margin, alpha))
-    right_a, right_b = a.correct[a.arm.slug], b.correct[b.arm.slug]
-    judged = Contrast(
-        a,
-        b,
-        verdict(
-            right_a,
-            right_b,
-            plan.margin,
-            alpha=alpha,
-            later=later(plan, a.planned),
-            names=names,
-            distinct=True,
-            groups=b.group if a.group is None else a.group,
-        ),
+        return all_diverged(names, kept, plan.validation_images, plan.margin, alpha)
+    return verdict(
+        a.correct[a.arm.slug],
+        b.correct[b.arm.slug],
+        plan.margin,
+        alpha=alpha,
+        later=later(plan, a.planned),
+        names=names,
+        seeds=(a.seeds, b.seeds),
+        distinct=True,
+        groups=b.group if a.group is None else a.group,
     )
-    # Where runs diverged, those of the same seed, and not those of equal place.
-    shared = judged.shared_seeds
-    paired_a = right_a[[a.seeds.index(seed) for seed in shared]]
-    paired_b = right_b[[b.seeds.index(seed) for seed in shared]]
-    pairs = zip(paired_a, paired_b, strict=True)
-    by_seed = replace(
-        judged.verdict,
-        checkpoints=tuple(Checkpoints(*statistics.mcnemar(*pair)) for pair in pairs),
-        seed_correlation=statistics.seed_correlation(paired_a.mean(1), paired_b.mean(1)),
-    )
-    return replace(judged, verdict=by_seed)
 
 
-def _futile(plan: Plan, contrast: Contrast) -> bool:
-    """True where the seeds still planned would hardly decide an undecided contrast."""
-    count = len(plan.seeds)
-    if not plan.looks or contrast.a.planned >= count:
-        return False
-    if not contrast.judged:
-        return True
-    return chance_decided(contrast.verdict, count, level(plan, count)) < FUTILE
+def _adjusted(
+    pairs: Sequence[tuple[ArmResults, ArmResults]], judged: Sequence[Verdict]
+) -> list[Verdict]:
+    """Holm's adjustment over the contrasts, of the differences and of the equivalences."""
+    if len(judged) < 2:
+        return list(judged)
+    p_values = statistics.holm([one.p for one in judged])
+    equivalences = statistics.holm([one.equivalence_p for one in judged])
+    return [
+        one
+        if one.estimate is None
+        else concluded(
+            replace(one, p=p, equivalence_p=equivalence), (a.arm.spec, b.arm.spec), len(judged)
+        )
+        for one, (a, b), p, equivalence in zip(judged, pairs, p_values, equivalences, strict=True)
+    ]
+
+
+def _contrast(plan: Plan, a: ArmResults, b: ArmResults, judged: Verdict) -> Contrast:
+    """With what must be said of the runs: that every one of both arms guesses, so that nothing was
+    learned that could differ; and which diverged, and are not in the means."""
+    arms = (a, b)
+    unlearned = judged.estimate is not None and all(
+        one.guessing(plan) == len(one.seeds) for one in arms
+    )
+    if unlearned:
+        judged = nothing_learned(judged, (a.arm.spec, b.arm.spec), plan.num_classes)
+    lost = " and ".join(
+        f"{len(one.diverged)} of {one.planned} {one.arm.spec} runs diverged"
+        for one in arms
+        if one.diverged and one.seeds
+    )
+    if lost:
+        sentence = f"{judged.sentence}. {lost}; the means are of the others"
+        judged = replace(judged, sentence=sentence)
+    return Contrast(a, b, judged, unlearned)
 
 
 def level(plan: Plan, seeds: int) -> float:
@@ -286,42 +333,3 @@ def later(plan: Plan, seeds: int) -> list[float]:
         level(plan, count) if count in plan.looks or count >= end else 0.0
         for count in range(seeds + 1, most + 1)
     ]
-
-
-def _adjusted(contrasts: list[Contrast]) -> list[Contrast]:
-    """Holm's adjustment over the contrasts, of the differences and of the equivalences."""
-    p_values = statistics.holm([c.verdict.p for c in contrasts])
-    equivalences = statistics.holm([c.verdict.equivalence_p for c in contrasts])
-    result = []
-    for contrast, p, equivalence in zip(contrasts, p_values, equivalences, strict=True):
-        old = contrast.verdict
-        if old.estimate is not None and len(contrasts) > 1:
-            new = replace(old, p=p, equivalence_p=equivalence)
-            names = (contrast.a.arm.spec, contrast.b.arm.spec)
-            contrast = replace(contrast, verdict=concluded(new, names, len(contrasts)))
-        result.append(contrast)
-    return result
-
-
-def _unlearned(plan: Plan, contrast: Contrast) -> Contrast:
-    """Inconclusive where every run of both arms guesses: nothing was learned that could differ."""
-    a, b = contrast.a, contrast.b
-    if contrast.verdict.estimate is None:  # a seed or none: that says enough
-        return contrast
-    if any(len(one.seeds) > one.guessing(plan) for one in (a, b)):
-        return contrast
-    judged = nothing_learned(contrast.verdict, (a.arm.spec, b.arm.spec), plan.num_classes)
-    return replace(contrast, verdict=judged, unlearned=True)
-
-
-def _with_failures(contrast: Contrast) -> Contrast:
-    """The sentence with the runs that diverged: they count as such, not in the means."""
-    parts = [
-        f"{len(arm.diverged)} of {arm.planned} {arm.arm.spec} runs diverged"
-        for arm in (contrast.a, contrast.b)
-        if arm.diverged and arm.seeds
-    ]
-    if not parts:
-        return contrast
-    sentence = f"{contrast.verdict.sentence}. {' and '.join(parts)}; the means are of the others"
-    return replace(contrast, verdict=replace(contrast.verdict, sentence=sentence))

@@ -102,24 +102,35 @@ def difference(
     n = a.shape[1]
     if n < 2:
         raise ValueError(f"a difference between pipelines needs 2 images or more, not {n}")
-    accuracy_a, accuracy_b = 100 * a.mean(axis=1), 100 * b.mean(axis=1)
-    variance_a, variance_b = float(accuracy_a.var(ddof=1)), float(accuracy_b.var(ddof=1))
-    seed_variance_a, seed_variance_b = variance_a / len(a), variance_b / len(b)
     churn = _churn(a) + _churn(b)
     spread = float(np.var(a.mean(axis=0) - b.mean(axis=0), ddof=1))
+    of_images = 1e4 * max(0.0, spread - churn) / n
+    accuracy_a, accuracy_b = 100 * a.mean(axis=1), 100 * b.mean(axis=1)
+    return of_accuracies(accuracy_a, accuracy_b, of_images, n, known=known, churn=1e4 * churn / n)
+
+
+def of_accuracies(
+    a: np.ndarray, b: np.ndarray, of_images: float, n: int, *, known: float, churn: float = 0.0
+) -> Difference:
+    """The difference of two arms from the accuracy of each run, in points.
+
+    of_images: what other images would change, points squared, to which EXTRA_IMAGES among n are
+    added. known: how many images it is known from.
+    """
+    variance_a, variance_b = float(a.var(ddof=1)), float(b.var(ddof=1))
+    seed_variance = variance_a / len(a) + variance_b / len(b)
     image_floor = 1e4 * EXTRA_IMAGES / n**2
-    image_variance = 1e4 * max(0.0, spread - churn) / n + image_floor
-    seed_variance = seed_variance_a + seed_variance_b
-    seed_df = float(seed_degrees(seed_variance_a, seed_variance_b, len(a), len(b)))
+    image_variance = of_images + image_floor
+    seed_df = float(seed_degrees(variance_a / len(a), variance_b / len(b), len(a), len(b)))
     return Difference(
-        value=float(accuracy_a.mean() - accuracy_b.mean()),
+        value=float(a.mean() - b.mean()),
         seed_variance=seed_variance,
         image_variance=image_variance,
-        churn=1e4 * churn / n,
+        churn=churn,
         seed_df=seed_df,
         df=float(total_degrees(seed_variance, seed_df, image_variance, known)),
-        mean_a=float(accuracy_a.mean()),
-        mean_b=float(accuracy_b.mean()),
+        mean_a=float(a.mean()),
+        mean_b=float(b.mean()),
         sd_a=math.sqrt(variance_a),
         sd_b=math.sqrt(variance_b),
         run_variance=variance_a + variance_b + image_floor,
@@ -163,10 +174,9 @@ def combination(
     """A weighted sum of many arms' mean accuracies, in points, and its two-sided interval.
 
     As `difference`, but the variance between seeds is pooled over the arms: those of one comparison
-    are alike. Of its degrees of freedom two thirds are counted, since they are not quite; eight
-    arms of 3 seeds have 11 in place of some 4 of two arms. Errors of a nominal 5 % with Shapley's
-    weights, 8 arms of 2 or 3 seeds and images that are new in every draw: 4.1 to 4.3 %, and 4.1 to
-    5.2 % where half of the arms have 4 or 16 times the variance of the others (2,500 draws each).
+    are alike. Of its degrees of freedom two thirds are counted, since they are not quite. Errors of
+    a nominal 5 % with Shapley's weights, 8 arms of 2 or 3 seeds and new images: 4.1 to 4.3 %, and
+    up to 5.2 % where half of the arms have 4 or 16 times the variance of the others.
     Without bounds where no arm has 2 seeds. groups: as for `difference`.
     """
     arms, known = clustered(arms, groups)
@@ -222,11 +232,9 @@ def seed_degrees(seed_variance_a: Any, seed_variance_b: Any, k_a: int, k_b: int)
     (a + b)^2 / (a^2/(k_A+1) + b^2/(k_B+1)) - 2, is kept between min(k) - 1 and k_A + k_B - 2. Taken
     at the ratio that was found it errs where few seeds agree by luck: 3 seeds an arm, variances
     16:1, 6.6 % of a nominal 5 %; 2 and 8 seeds 10.9 % at equal variances. So it is the lower one of
-    those at 1.7 times the ratio found and at 1/1.7 of it; where the arms have unequal seeds, times
-    ((most - 1) / (fewest - 1)) ^ (2.25 / (fewest - 1)) in both directions. By numerical
-    integration over all of 2 to 8 seeds in either arm, errors are then at most 4.7 % at equal
-    variances, 5.2 % at 4:1 and 6.0 % at 16:1, whichever arm varies more. The price is paid where
-    few seeds are unequal: 2 and 8 seeds of equal variances err in 2.0 %.
+    those at RATIO times the ratio found and at 1 / RATIO of it; where the arms have unequal seeds,
+    times ((most - 1) / (fewest - 1)) ^ (UNEQUAL / (fewest - 1)) in both directions: at most 4.7 %
+    at equal variances, 6.0 % at 16:1, of all of 2 to 8 seeds in either arm.
     """
     a, b = np.asarray(seed_variance_a, float), np.asarray(seed_variance_b, float)
     fewest, most = sorted((k_a - 1, k_b - 1))
@@ -243,12 +251,10 @@ def _welch(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> Any:
 def total_degrees(seed_variance: Any, seed_df: Any, image_variance: Any, n: float) -> Any:
     """Degrees of freedom with the image component added, which has n - 1.
 
-    Satterthwaite's, but of a seed variance that is taken 1 + 10 / seed_df^2 times as large as it
+    Satterthwaite's, but of a seed variance that is taken 1 + CARE / seed_df^2 times as large as it
     was found. It is an estimate from a few seeds, and where these agree by luck the error is too
     small and the degrees too many at once: without that factor errors are 6.7 % at 2 seeds and
-    5.3 % at 3, and more with unequal variances. Simulated for image components of 2 to 90 % of the
-    variance, errors of a nominal 5 % are 2.6 to 3.3 % at 2 seeds an arm, 3.9 to 4.7 % at 3, 4.4 to
-    5.0 % at 5, and at most 5.0 % at variances of 4:1, 6.0 % at 16:1, unequal seeds included.
+    5.3 % at 3, with it at most 5.0 % at variances up to 4:1, 6.0 % at 16:1.
     """
     seed_variance, seed_df = np.asarray(seed_variance, float), np.asarray(seed_df, float)
     careful = (1 + CARE / seed_df**2) * seed_variance
@@ -263,8 +269,8 @@ def chance_to_win(value: Any, run_variance: Any, seed_variance: Any, seed_df: An
     arm, differences of 1.5 deviations of a run, arms called the winner), and Student's t .94: that
     the larger arm was chosen for being larger is in neither. So the difference has a prior,
     LIKELY, and is drawn towards 0; run_variance is known from the seeds and from the difference.
-    Then it says .705 for .706, .720 for .720, .743 for .741 at 2, 3 and 8 seeds (winners .857 for
-    .845, .877 for .878, .862 for .860), and too little where differences are wider than that.
+    Then it says .720 for .720 at 3 seeds (winners .877 for .878), and too little where differences
+    are wider than that.
     """
     value, run_variance, seed_variance, seed_df = (
         np.asarray(one, float)[..., np.newaxis]
@@ -284,9 +290,8 @@ def seed_correlation(accuracy_a: np.ndarray, accuracy_b: np.ndarray) -> float | 
 
     None with fewer than 3 seeds, or where an arm does not vary. Arms that share a seed share
     initial weights and order: where that makes them alike, the interval is wider than it need be
-    (errors 2.3 % at a correlation of .3, below 0.5 % at .9, of the seeds alone); where one is good
-    when the other is bad it is too narrow (5.8, 7.2, 7.8 % at -.3; 7.6, 9.4, 10.3 % at -.5, with 3,
-    5, 8 seeds).
+    (errors 2.3 % at a correlation of .3); where one is good when the other is bad it is too narrow
+    (5.8 to 7.8 % at -.3 with 3 to 8 seeds).
     """
     a, b = np.asarray(accuracy_a, float), np.asarray(accuracy_b, float)
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
@@ -309,16 +314,14 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, flo
     """
     only_a = int(np.sum(correct_a & ~correct_b))
     only_b = int(np.sum(correct_b & ~correct_a))
-    if only_a + only_b == 0:
-        return 0, 0, 1.0
-    return only_a, only_b, float(stats.binomtest(only_a, only_a + only_b, 0.5).pvalue)
+    both = only_a + only_b
+    return only_a, only_b, float(stats.binomtest(only_a, both).pvalue) if both else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values, in the order given."""
-    order = np.argsort(p_values, kind="stable")
     adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted

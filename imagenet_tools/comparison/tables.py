@@ -20,10 +20,9 @@ import numpy as np
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import class_names, statistics
-from imagenet_tools.comparison.statistics import Difference
 from imagenet_tools.comparison.verdicts import (
     Verdict,
-    concluded,
+    estimated,
     refuse_copies,
     unless_guessed,
     verdict,
@@ -134,18 +133,12 @@ def _by_image(
                 f"among them {min(missing)}; every run sees the same images"
             )
         class_names.check(f"{arm} seed {seed}", seen, labels)
-    a, b = (
-        np.array(
-            [
-                [seen[image] == label for image, label in labels.items()]
-                for (arm, _), seen in runs.items()
-                if arm == name
-            ]
-        )
-        for name in names
-    )
+    right = {run: [seen[image] == label for image, label in labels.items()]
+             for run, seen in runs.items()}  # fmt: skip
+    a, b = (np.array([right[run] for run in runs if run[0] == name]) for name in names)
+    of_a, of_b = ([seed for arm, seed in runs if arm == name] for name in names)
     refuse_copies(a, b, names, ROUNDED)
-    judged = verdict(a, b, margin, names=names, distinct=True)
+    judged = verdict(a, b, margin, names=names, seeds=(of_a, of_b), distinct=True)
     return unless_guessed(judged, np.concatenate([a, b]), np.array([*labels.values()]), names)
 
 
@@ -225,34 +218,15 @@ def _coarse(
             raise ValueError(
                 f"{name} has one seed; a verdict on accuracies takes 2 or more of each"
             )
-    seed_a, seed_b = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
-    means = [float(arm.mean()) for arm in (a, b)]
-    floor = 1e4 * statistics.EXTRA_IMAGES / images**2
-    image_variance = sum(mean * (100 - mean) for mean in means) / images + floor
-    seed_df = float(statistics.seed_degrees(seed_a, seed_b, len(a), len(b)))
-    estimate = Difference(
-        value=means[0] - means[1],
-        seed_variance=seed_a + seed_b,
-        image_variance=image_variance,
-        churn=0.0,
-        seed_df=seed_df,
-        df=float(statistics.total_degrees(seed_a + seed_b, seed_df, image_variance, images)),
-        mean_a=means[0],
-        mean_b=means[1],
-        sd_a=float(a.std(ddof=1)),
-        sd_b=float(b.std(ddof=1)),
-        run_variance=float(a.var(ddof=1) + b.var(ddof=1)) + floor,
-    )
+    of_images = sum(float(arm.mean()) * (100 - float(arm.mean())) for arm in (a, b)) / images
     judged = Verdict(
-        kind="inconclusive", sentence="", difference=estimate.value, margin=margin, alpha=0.05,
-        later=(0.05,), seeds=(len(a), len(b)), images=images, interval=estimate.interval(),
-        p=estimate.p, equivalence_p=estimate.equivalence_p(margin),
-        chance_a_beats_b=estimate.chance_a_beats_b, estimate=estimate,
-    )  # fmt: skip
+        margin=margin, alpha=0.05, later=(0.05,), seeds=(len(a), len(b)), images=images
+    )
+    estimate = statistics.of_accuracies(a, b, of_images, images, known=images)
+    judged = estimated(judged, estimate, names)
     said = [
         f"the {len(arm)} runs of {name} have one accuracy; copies of a run are no seeds"
         for name, arm in zip(names, (a, b), strict=True)
         if np.ptp(arm) == 0 and 0 < arm[0] < 100
     ]
-    judged = concluded(judged, names)
     return replace(judged, sentence=". ".join([judged.sentence, *said]))

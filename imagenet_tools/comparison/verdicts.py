@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,9 +47,9 @@ class Verdict:
     is missing. p: adjusted for the other contrasts where there are several.
     """
 
-    kind: str
-    sentence: str
-    difference: float
+    kind: str = "inconclusive"
+    sentence: str = ""
+    difference: float = math.nan
     margin: float
     alpha: float
     later: tuple[float, ...]
@@ -86,14 +86,16 @@ def verdict(
     alpha: float = 0.05,
     later: Sequence[float] = (),
     names: tuple[str, str] = ("A", "B"),
+    seeds: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
     distinct: bool = False,
     groups: np.ndarray | None = None,
 ) -> Verdict:
     """Judge two pipelines from which images each run got right.
 
-    correct_a, correct_b: boolean [seeds, images], the same images in the same order; rows of equal
-    place are of equal seeds. margin: points within which a difference is of no account. alpha:
-    level of this look. later: as Verdict has it (default: the same). distinct: the
+    correct_a, correct_b: boolean [seeds, images], the same images in the same order. margin: points
+    within which a difference is of no account. alpha: level of this look. later: as Verdict has it
+    (default: the same). seeds: of the rows of each (default: rows of equal place are of equal
+    seeds); those that both have are the checkpoints and the correlation. distinct: the
     runs are known to be no copies of each other, though nets that only guess may answer alike.
     groups: int [images], one number for images that show one picture, which count as one; None
     where they are not known. One seed an arm never names a winner, nor do fewer than 50 pictures.
@@ -109,40 +111,45 @@ def verdict(
             raise ValueError(f"correct must be a boolean array [seeds, images], not {array.dtype}")
     if not distinct:
         refuse_copies(correct_a, correct_b, names)
-    seeds, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
-    if not (min(seeds) and images):
-        raise ValueError(f"{seeds[0]} and {seeds[1]} runs on {images} images: nothing to compare")
-    repeated = 0 if groups is None else images - len(np.unique(groups))
-    pairs = tuple(
-        Checkpoints(*statistics.mcnemar(a, b)) for a, b in zip(correct_a, correct_b, strict=False)
-    )
-    value = 100 * float(np.mean(correct_a) - np.mean(correct_b))
+    counts, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
+    if not (min(counts) and images):
+        raise ValueError(f"{counts[0]} and {counts[1]} runs on {images} images: nothing to compare")
+    of_a, of_b = seeds or (range(counts[0]), range(counts[1]))
+    shared = [one for one in of_a if one in of_b]
+    paired_a = correct_a[[of_a.index(one) for one in shared]]
+    paired_b = correct_b[[of_b.index(one) for one in shared]]
+    pairs = zip(paired_a, paired_b, strict=True)
     judged = Verdict(
-        kind="inconclusive", sentence="", difference=value, margin=margin, alpha=alpha,
-        later=tuple(later) or (alpha,), seeds=seeds, images=images,
-        near_duplicates=repeated, checkpoints=pairs,
+        difference=100 * float(np.mean(correct_a) - np.mean(correct_b)),
+        margin=margin, alpha=alpha, later=tuple(later) or (alpha,), seeds=counts, images=images,
+        near_duplicates=0 if groups is None else images - len(np.unique(groups)),
+        checkpoints=tuple(Checkpoints(*statistics.mcnemar(*pair)) for pair in pairs),
     )  # fmt: skip
-    if min(seeds) < 2:
+    if min(counts) < 2:
         sentence = (
             f"Inconclusive: one seed an arm cannot tell {names[0]} from {names[1]} (difference "
-            f"{value:+.2f} points on {images:,} images, of these checkpoints only); run 3 seeds or "
-            "more"
+            f"{judged.difference:+.2f} points on {images:,} images, of these checkpoints only); "
+            "run 3 seeds or more"
         )
-        return replace(judged, sentence=sentence, seeds_more=max(0, 3 - min(seeds)))
+        return replace(judged, sentence=sentence, seeds_more=max(0, 3 - min(counts)))
+    if seeds or counts[0] == counts[1]:
+        correlation = statistics.seed_correlation(paired_a.mean(1), paired_b.mean(1))
+        judged = replace(judged, seed_correlation=correlation)
+    check = bootstrap.bootstrap_interval(correct_a, correct_b, groups=groups)
     estimate = statistics.difference(correct_a, correct_b, groups)
-    correlation = None
-    if seeds[0] == seeds[1]:
-        correlation = statistics.seed_correlation(correct_a.mean(1), correct_b.mean(1))
+    return estimated(replace(judged, bootstrap=check), estimate, names)
+
+
+def estimated(judged: Verdict, estimate: Difference, names: tuple[str, str]) -> Verdict:
+    """The verdict that an estimate of the difference gives."""
     judged = replace(
         judged,
         difference=estimate.value,
         interval=estimate.interval(),
         p=estimate.p,
-        equivalence_p=estimate.equivalence_p(margin),
+        equivalence_p=estimate.equivalence_p(judged.margin),
         chance_a_beats_b=estimate.chance_a_beats_b,
-        bootstrap=bootstrap.bootstrap_interval(correct_a, correct_b, groups=groups),
         estimate=estimate,
-        seed_correlation=correlation,
     )
     return concluded(judged, names)
 
@@ -278,8 +285,8 @@ def all_diverged(
         "`imgtools diagnose` says why, a lower rate or --match-scale may help"
     )
     return Verdict(
-        kind="inconclusive", sentence=sentence, difference=math.nan, margin=margin, alpha=alpha,
-        later=(alpha,), seeds=seeds, images=images, chance_a_beats_b=math.nan,
+        sentence=sentence, margin=margin, alpha=alpha, later=(alpha,), seeds=seeds, images=images,
+        chance_a_beats_b=math.nan,
     )  # fmt: skip
 
 
@@ -308,12 +315,17 @@ def nothing_learned(judged: Verdict, names: tuple[str, str], classes: int) -> Ve
     )
 
 
+def leading(judged: Verdict, names: tuple[str, str]) -> tuple[str, str, float, float, float]:
+    """(first, second, first less second, its interval): the winner is the first, else A is."""
+    (low, high), value = judged.interval, judged.difference
+    if judged.winner == "B":
+        return names[1], names[0], -value, -high, -low
+    return *names, value, low, high
+
+
 def say(judged: Verdict, names: tuple[str, str]) -> str:
     """The verdict as a sentence: who, by how much, how sure, from what."""
-    low, high = judged.interval
-    first, second, value = *names, judged.difference
-    if judged.kind == "B better":
-        first, second, value, low, high = names[1], names[0], -value, -high, -low
+    first, second, value, low, high = leading(judged, names)
     from_what = f"{judged.seeds[0]} + {judged.seeds[1]} seeds, {judged.images:,} images"
     if judged.near_duplicates:
         from_what += f", near-duplicates counted once: {judged.pictures:,}"

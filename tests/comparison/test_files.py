@@ -82,6 +82,9 @@ def test_runs_of_their_own_are_judged(tmp_path: Path) -> None:
     assert (found.seeds, found.images, found.margin) == ((3, 2), N, 2.0)
     again = judge_files(a[:2], [predicted(tmp_path / f"x{run}", run) for run in (8, 9)])
     assert "x (a) less x (b) is" in again.sentence
+    turned = judge_files(a, b[::-1], margin=2.0)
+    assert turned.checkpoints == found.checkpoints and len(found.checkpoints) == 2
+    assert again.checkpoints == ()  # no seed is shared
 
 
 def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Path) -> None:
@@ -311,3 +314,17 @@ def test_a_run_copied_into_another_seeds_folder_is_refused(
         scores.write_predictions(file, found, {**meta, "weights": "abcdef"})
     with pytest.raises(ValueError, match=r"seed-2.*seed-1.*are of one run \(weights abcdef\)"):
         judge(made, tmp_path)
+
+
+def test_a_run_on_other_images_is_refused(tiny_records: Path, tmp_path: Path) -> None:
+    """Of the same data, in another order: which images the arms agree on would be made up."""
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    file = run_files.run_folder(tmp_path, "inception", 2) / run_files.predictions_file("inception")
+    found, meta = scores.read_predictions(file)
+    scores.write_predictions(file, replace(found, key=found.key[::-1]), meta)
+    with pytest.raises(ValueError, match=r"inception/seed-2.* is of other images, or labels, than"):
+        judge(made, tmp_path)
+    for contrasts in ((), (("alexnet", "alexnet"),), (("alexnet", "vgg"),)):
+        with pytest.raises(ValueError, match="one contrast or more|no two of the arms"):
+            replace(made, contrasts=contrasts)

@@ -52,6 +52,11 @@ def test_rows_by_image_are_judged_as_predictions_are(
     assert judge_tables([whole]) == expected
     half = [table(tmp_path / f"{at}.csv", BY_IMAGE, rows[at::2]) for at in (0, 1)]
     assert judge_tables(half).p == pytest.approx(expected.p)
+    back = judge_tables(
+        [table(tmp_path / "back.csv", BY_IMAGE, rows[: a.size] + rows[: a.size - 1 : -1])]
+    )
+    assert back.seed_correlation == pytest.approx(expected.seed_correlation)
+    assert back.checkpoints == expected.checkpoints
     assert cli_main.run(["compare-runs", str(whole), "--json", "--fail-if-undecided"]) == 0
     assert json.loads(capsys.readouterr().out)["kind"] == "A better"
 

@@ -22,6 +22,7 @@ from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import read_plan, write_plan
 from imagenet_tools.comparison.report import document
 from imagenet_tools.comparison.run_result import read_result
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
 from imagenet_tools.records import read_manifest
 from imagenet_tools.training import run_folder
@@ -135,6 +136,10 @@ def test_whatever_stands_in_a_comparisons_files(comparison: Path) -> None:
 
 def test_a_plan_names_no_seed_twice(comparison: Path, refused: Any) -> None:
     plan = json.loads((comparison / "plan.json").read_text())
+    for seeds in ([1, 1.5], [1, "1"], [1, 2.0]):
+        (comparison / "plan.json").write_text(json.dumps({**plan, "seeds": seeds}))
+        with pytest.raises(DamagedData, match="or is no whole number"):
+            read_plan(comparison)
     (comparison / "plan.json").write_text(json.dumps({**plan, "seeds": [1, 1]}))
     refused(
         ["compare-runs", comparison], 3, "plan.json is not as it was written .*seed is there tw"

@@ -13,6 +13,7 @@ from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.report import reproduce
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import Contrast
+from imagenet_tools.comparison.verdicts import leading
 from imagenet_tools.pages.blocks import (
     Block,
     Code,
@@ -43,20 +44,15 @@ def blocks(report: Report, runs: Picture) -> list[Block | Fold]:
 
 def headline(contrast: Contrast) -> Headline:
     """A contrast's verdict at a glance."""
-    verdict, a, b = contrast.verdict, contrast.a.arm.spec, contrast.b.arm.spec
-    winner = {"A better": a, "B better": b}.get(verdict.kind)
-    badge, tone = {
-        "equivalent": ("equivalent", "equivalent"),
-        "inconclusive": ("inconclusive", "open"),
-    }.get(verdict.kind, (f"{winner} is better", "better"))
+    verdict, names = contrast.verdict, (contrast.a.arm.spec, contrast.b.arm.spec)
+    first, second, value, low, high = leading(verdict, names)
+    badge, tone = f"{first} is better", "better"
     if contrast.unlearned:
         badge, tone = "nothing learned", "nothing"
     elif not contrast.judged:
         badge, tone = "diverged", "nothing"
-    low, high, value = *verdict.interval, verdict.difference
-    first, second = a, b
-    if verdict.kind == "B better":
-        first, second, low, high, value = b, a, -high, -low, -value
+    elif not verdict.winner:
+        badge, tone = verdict.kind, "open" if verdict.kind == "inconclusive" else "equivalent"
     number = f"{value:+.2f} points" if math.isfinite(value) else "no difference to state"
     bounds = (
         f"top-1, {first} less {second}; 95 % interval {low:+.2f} to {high:+.2f}"

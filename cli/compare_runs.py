@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import click
@@ -77,7 +76,7 @@ def command(
         read.judge_tables(tables, points) if tables else files.judge_files(files_a, files_b, points)
     )
     if as_json:
-        text.print_json(dataclasses.asdict(judged))
+        text.print_json(vars(judged))
     else:
         click.echo(f"VERDICT  {judged.sentence}.")
     return 5 if fail_if_undecided and judged.kind == "inconclusive" else 0

@@ -33,7 +33,7 @@ def command(folder: str, out: str | None, as_json: bool) -> None:
     if out is not None:
         listed.write(comparisons, Path(out))
     if as_json:
-        print_json([vars(one) for one in comparisons], indent=1)
+        print_json(comparisons, indent=1)
         return
     for one in comparisons:
         done, planned = one.runs

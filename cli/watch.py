@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
 
@@ -36,7 +35,7 @@ def command(folder: str, plugins: tuple[str, ...], as_json: bool) -> None:
     plan, _ = read_plan(place)
     if as_json:
         runs = progress.states(plan, place, plan.runs())
-        print_json({"steps": plan.steps, "runs": [dataclasses.asdict(one) for one in runs]})
+        print_json({"steps": plan.steps, "runs": runs})
         return
     display = progress.Display(plan, place, plan.runs(), sys.stdout)
     idle = 0

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.results import ArmResults, Judgement
@@ -48,6 +49,15 @@ class Ranking:
     pairs: tuple[Pair, ...]
     groups: tuple[tuple[str, ...], ...]
     best: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As report.json holds it: arms by their slugs."""
+        return {
+            "arms": [one.arm.slug for one in self.arms],
+            "groups": self.groups,
+            "best": self.best,
+            "pairs": self.pairs,
+        }
 
     def letters(self, slug: str) -> str:
         """The groups that an arm is in: "a", "ab"."""

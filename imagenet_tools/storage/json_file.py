@@ -53,7 +53,10 @@ def as_written(path: Path, remedy: str) -> Iterator[None]:
 
 
 def finite(value: Any) -> Any:
-    """What JSON can say of a value: null for infinity and NaN, which it does not have."""
+    """What JSON can say of a value: null for infinity and NaN, which it does not have; dataclasses
+    as objects."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = vars(value)
     if isinstance(value, Mapping):
         return {str(name): finite(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,19 +87,19 @@ class Report:
             "warnings": self.warnings,
             "arms": [_arm_as_json(arm) for arm in self.judgement.arms],
             "contrasts": [
-                {"a": one.a.arm.slug, "b": one.b.arm.slug, **dataclasses.asdict(one.verdict)}
+                {"a": one.a.arm.slug, "b": one.b.arm.slug, **vars(one.verdict)}
                 for one in self.judgement.contrasts
             ],
             "matrix": self.judgement.matrix,
-            "effects": [[dataclasses.asdict(share) for share in one] for one in self.effects],
-            "attribution": [dataclasses.asdict(share) for share in self.attribution],
-            "ranking": _ranking_as_json(self.ranking),
-            "findings": [dataclasses.asdict(one) for one in self.diagnosis.findings],
+            "effects": self.effects,
+            "attribution": self.attribution,
+            "ranking": self.ranking and self.ranking.as_json(),
+            "findings": self.diagnosis.findings,
             "passports": {spec: one.as_json() for spec, one in self.diagnosis.passports.items()},
-            "published": self.published and dataclasses.asdict(self.published),
+            "published": self.published,
             "versions": self.versions,
             "class_names": self.class_names,
-            "classes": [dataclasses.asdict(one) for one in self.turned],
+            "classes": self.turned,
         }
         as_json: dict[str, Any] = json_file.finite(content)
         return as_json
@@ -125,8 +124,13 @@ def make(
         command=command,
         judgement=judgement,
         look=_look(judgement),
-        deviations=(*changes, *_edited(plan), *_diverged(arms), *_versions(arms)),
-        warnings=tuple(_at_chance(plan, arms)),
+        deviations=(*changes, *_deviations(plan, arms)),
+        warnings=tuple(
+            f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
+            f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
+            for arm in arms
+            if (stuck := arm.guessing(plan))
+        ),
         attribution=tuple(
             attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms) if attributed else ()
         ),
@@ -166,57 +170,35 @@ def _look(judgement: Judgement) -> str | None:
     return text
 
 
-def _edited(plan: Plan) -> list[str]:
-    return [
-        f"{arm.spec} is no longer the pipeline that was run (fingerprint {arm.fingerprint}, now "
-        f"{arm.pipeline.fingerprint}); what is said of its steps is of the one now"
-        for arm in plan.arms
-        if arm.changed
-    ]
-
-
-def _versions(arms: Sequence[ArmResults]) -> list[str]:
-    """What runs were made with where it was not the same for all."""
-    runs = [run.versions for arm in arms for run in arm.runs]
-    mixed = []
+def _deviations(plan: Plan, arms: Sequence[ArmResults]) -> Iterator[str]:
+    """Pipelines that were edited since, runs that diverged, versions that were mixed."""
+    for arm in plan.arms:
+        if arm.changed:
+            yield (
+                f"{arm.spec} is no longer the pipeline that was run (fingerprint "
+                f"{arm.fingerprint}, now {arm.pipeline.fingerprint}); what is said of its steps is "
+                "of the one now"
+            )
+    for one in arms:
+        if one.diverged:
+            yield (
+                f"{len(one.diverged)} of {one.planned} runs of {one.arm.spec} diverged (seeds "
+                f"{', '.join(map(str, one.diverged))}) and are left out of the means: "
+                f"{one.failures[0]}"
+            )
+    runs = [run.versions for one in arms for run in one.runs]
     for name in runs[0] if runs else ():
         values = sorted({str(versions.get(name)) for versions in runs})
         if len(values) > 1:
-            mixed.append(f"the runs were made with more than one {name}: {', '.join(values)}")
-    return mixed
+            yield f"the runs were made with more than one {name}: {', '.join(values)}"
 
 
-def _at_chance(plan: Plan, arms: Sequence[ArmResults]) -> list[str]:
-    """Arms with runs that learned nothing: a difference from these is no fine one."""
-    guessing = []
-    for arm in arms:
-        if stuck := arm.guessing(plan):
-            guessing.append(
-                f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
-                f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
-            )
-    return guessing
-
-
-def _diverged(arms: Sequence[ArmResults]) -> list[str]:
-    return [
-        f"{len(arm.diverged)} of {arm.planned} runs of {arm.arm.spec} "
-        f"diverged (seeds {', '.join(map(str, arm.diverged))}) and are left out of the means: "
-        f"{arm.failures[0]}"
-        for arm in arms
-        if arm.diverged
-    ]
-
-
-def _ranking_as_json(ranked: Ranking | None) -> dict[str, Any] | None:
-    if ranked is None:
-        return None
-    return {
-        "arms": [one.arm.slug for one in ranked.arms],
-        "groups": ranked.groups,
-        "best": ranked.best,
-        "pairs": [dataclasses.asdict(one) for one in ranked.pairs],
-    }
+def mean_sd(values: np.ndarray, digits: int = 2, between: str = " ± ") -> str:
+    """Mean and standard deviation over seeds; a dash where a value is missing or not finite."""
+    if not len(values) or not np.isfinite(values).all():
+        return "–"
+    mean = f"{values.mean():.{digits}f}"
+    return mean if len(values) < 2 else f"{mean}{between}{values.std(ddof=1):.{digits}f}"
 
 
 def _arm_as_json(arm: ArmResults) -> dict[str, Any]:

@@ -5,106 +5,107 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from imagenet_tools.comparison.plan import run_seed
-from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.report.content import Report, mean_sd
 from imagenet_tools.storage.write import write_text
 
 RESULTS, PREDICTIONS = "results.csv", "predictions.csv"
 TABLE, TABLE_MARKDOWN, METHODS = "table.tex", "table.md", "methods.txt"
 FIGURES = ("top1", "top5", "loss", "ece")
-SHOWN = (("top1", 2), ("top5", 2), ("loss", 3))  # in the tables, with their digits
+HEAD = ("preprocessing", "top-1 (%)", "top-5 (%)", "loss (nats)", "runs")  # of the tables
+SHOWN = (("top1", 2), ("top5", 2), ("loss", 3))  # in them, with their digits
 
 
 def write(report: Report, folder: Path) -> None:
     """Write RESULTS, PREDICTIONS, both TABLEs and METHODS."""
-    write_text(folder / RESULTS, results(report))
-    write_text(folder / PREDICTIONS, predictions(report))
+    write_text(folder / RESULTS, _csv(results(report)))
+    write_text(folder / PREDICTIONS, _csv(predictions(report)))
     write_text(folder / TABLE, table(report))
     write_text(folder / TABLE_MARKDOWN, table_markdown(report))
     write_text(folder / METHODS, methods(report))
 
 
-def results(report: Report) -> str:
-    """A line a run, those that diverged with empty figures; percent, nats and seconds."""
+def _csv(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(
-        [
-            *("arm", "pipeline", "fingerprint", "seed", "run_seed", "diverged", *FIGURES),
-            *("training_images_top1", "training_images_loss", "images_per_second"),
-            "training_seconds",
-        ]
-    )
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def results(report: Report) -> Iterator[list[Any]]:
+    """A line a run, those that diverged with empty figures; percent, nats and seconds."""
+    yield [
+        *("arm", "pipeline", "fingerprint", "seed", "run_seed", "diverged", *FIGURES),
+        *("training_images_top1", "training_images_loss", "images_per_second"),
+        "training_seconds",
+    ]
     for arm in report.judgement.arms:
         runs = {run.seed: run for run in arm.runs}
         for seed in sorted([*arm.seeds, *arm.diverged]):
             identity = [arm.arm.slug, arm.arm.spec, arm.arm.fingerprint, seed]
             identity.append(run_seed(report.plan, arm.arm, seed))
             if (run := runs.get(seed)) is None:
-                lines.writerow([*identity, 1, *[""] * 8])
+                yield [*identity, 1, *[""] * 8]
                 continue
             result, seen = run.evaluations[arm.arm.slug], run.on_training
             figures = [getattr(result, name) for name in FIGURES]
             figures += [math.nan] * 2 if seen is None else [seen.top1, seen.loss]
             figures += [run.training.images_per_second, run.training.seconds]
-            lines.writerow([*identity, 0, *(f"{one:.6g}" for one in figures)])
-    return text.getvalue()
+            yield [*identity, 0, *(f"{one:.6g}" for one in figures)]
 
 
-def predictions(report: Report) -> str:
+def predictions(report: Report) -> Iterator[Iterable[Any]]:
     """A line a validation image, by key: its label, and the class that each run says it is."""
     arms = [arm for arm in report.judgement.arms if arm.seeds]
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(
-        ["key", "label", *(f"{arm.arm.slug}/seed-{seed}" for arm in arms for seed in arm.seeds)]
-    )
+    runs = [f"{arm.arm.slug}/seed-{seed}" for arm in arms for seed in arm.seeds]
+    yield ["key", "label", *runs]
     if arms:
         said = np.concatenate([arm.top1 for arm in arms])
-        lines.writerows(zip(arms[0].key, arms[0].label, *said, strict=True))
-    return text.getvalue()
+        yield from zip(arms[0].key, arms[0].label, *said, strict=True)
+
+
+def _arms(report: Report, between: str) -> Iterator[list[str]]:
+    """The cells below HEAD."""
+    for arm in report.judgement.arms:
+        if arm.seeds:
+            told = [mean_sd(arm.metric(name), digits, between) for name, digits in SHOWN]
+            yield [arm.arm.spec, *told, str(len(arm.seeds))]
+
+
+def _differences(report: Report) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """First and second arm, difference, its interval, and p with its sign."""
+    for one in report.judgement.contrasts:
+        verdict = one.verdict
+        if verdict.estimate is not None:
+            p = "< 0.001" if verdict.p < 0.001 else f"= {verdict.p:.3f}"
+            value, low, high = (f"{at:+.2f}" for at in (verdict.difference, *verdict.interval))
+            yield one.a.arm.spec, one.b.arm.spec, value, low, high, p
 
 
 def table_markdown(report: Report) -> str:
     """The same as `table`, in Markdown."""
-    rows = [
-        ["preprocessing", "top-1 (%)", "top-5 (%)", "loss (nats)", "runs"],
-        ["---", *["---:"] * 4],
-        *(
-            [f"`{arm.arm.spec}`", *(_spread(arm.metric(name), digits) for name, digits in SHOWN),
-             str(len(arm.seeds))]
-            for arm in report.judgement.arms
-            if arm.seeds
-        ),
-    ]  # fmt: skip
+    rows = [[*HEAD], ["---", *["---:"] * 4]]
+    rows += [[f"`{spec}`", *cells] for spec, *cells in _arms(report, " ± ")]
     differences = [
-        f"`{one.a.arm.spec}` - `{one.b.arm.spec}`: {one.verdict.difference:+.2f} "
-        f"[{one.verdict.interval[0]:+.2f}, {one.verdict.interval[1]:+.2f}], p "
-        f"{_p(one.verdict.p)}  "
-        for one in report.judgement.contrasts
-        if one.verdict.estimate is not None
+        f"`{a}` - `{b}`: {value} [{low}, {high}], p {p}  "
+        for a, b, value, low, high, p in _differences(report)
     ]
     return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", *differences, ""])
 
 
 def table(report: Report) -> str:
     """A LaTeX table (package booktabs) of the arms, and the differences below a rule."""
-    rows = []
-    for arm in (one for one in report.judgement.arms if one.seeds):
-        spreads = (_spread(arm.metric(name), digits, r" \pm ") for name, digits in SHOWN)
-        cells = [_tex(arm.arm.spec), *(f"${one}$" for one in spreads), str(len(arm.seeds))]
-        rows.append(f"{' & '.join(cells)} \\\\")
+    rows = [[_tex(spec), *(f"${one}$" for one in told), runs]
+            for spec, *told, runs in _arms(report, r" \pm ")]  # fmt: skip
     differences = [
-        f"{_tex(one.a.arm.spec)} $-$ {_tex(one.b.arm.spec)} & "
-        f"\\multicolumn{{4}}{{l}}{{${one.verdict.difference:+.2f}$ "
-        f"[${one.verdict.interval[0]:+.2f}$, ${one.verdict.interval[1]:+.2f}$], "
-        f"$p {_p(one.verdict.p)}$}} \\\\"
-        for one in report.judgement.contrasts
-        if one.verdict.estimate is not None
+        f"{_tex(a)} $-$ {_tex(b)} & \\multicolumn{{4}}{{l}}{{${value}$ "
+        f"[${low}$, ${high}$], $p {p}$}} \\\\"
+        for a, b, value, low, high, p in _differences(report)
     ]
     return "\n".join(
         [
@@ -113,9 +114,9 @@ def table(report: Report) -> str:
             "% 12 cm wide: table* where a page has two columns.",
             "\\begin{tabular}{lrrrr}",
             "\\toprule",
-            "preprocessing & top-1 (\\%) & top-5 (\\%) & loss (nats) & runs \\\\",
+            f"{' & '.join(HEAD)} \\\\".replace("%", "\\%"),
             "\\midrule",
-            *rows,
+            *(f"{' & '.join(row)} \\\\" for row in rows),
             *(["\\midrule"] if differences else []),
             *differences,
             "\\bottomrule",
@@ -123,16 +124,6 @@ def table(report: Report) -> str:
             "",
         ]
     )
-
-
-def _spread(values: np.ndarray, digits: int, between: str = " ± ") -> str:
-    """Mean and standard deviation over seeds."""
-    mean = f"{values.mean():.{digits}f}"
-    return mean if len(values) < 2 else f"{mean}{between}{values.std(ddof=1):.{digits}f}"
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _tex(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from imagenet_tools.comparison import run_files, statistics
 from imagenet_tools.comparison.cost import duration
 from imagenet_tools.comparison.report import explanations, matrices, opening, reproduce
-from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.report.content import Report, mean_sd
 from imagenet_tools.comparison.results import ArmResults, Contrast
 from imagenet_tools.comparison.verdicts import chance
 from imagenet_tools.pages.blocks import (
@@ -74,7 +73,7 @@ def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[
 
 
 def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
-    told = "; ".join(f"{arm.arm.spec} {_mean_sd(arm.accuracy())} %" for arm in arms)
+    told = "; ".join(f"{arm.arm.spec} {mean_sd(arm.accuracy())} %" for arm in arms)
     return Picture(
         "runs.png",
         "Each dot is a run, the bar the mean of its arm, the line the mean's 95 % interval over "
@@ -83,18 +82,6 @@ def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
         drawn["runs"],
         measure="accuracy",
     )
-
-
-def _mean_sd(values: np.ndarray, digits: int = 2) -> str:
-    """Mean ± standard deviation; a dash where there is none, or a value is not finite."""
-    if not len(values) or not np.isfinite(values).all():
-        return "–"
-    mean = f"{values.mean():.{digits}f}"
-    return mean if len(values) < 2 else f"{mean} ± {values.std(ddof=1):.{digits}f}"
-
-
-def _figure(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
 # Head, digits, and the figure of each seed.
@@ -114,29 +101,34 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
     """The figures of each arm over its seeds, and of each seed."""
     ten_crop = all(run_files.TEN_CROP in arm.correct for arm in arms if arm.seeds)
     figures = [*FIGURES, TEN_CROP] if ten_crop else FIGURES
+    heads = [head for head, _, _ in figures]
+    measures: dict[str, Measure] = {one: "accuracy" for one in heads if "top-" in one}
     means, singles = [], []
     for arm in arms:
         lost = f" ({len(arm.diverged)} diverged)" if arm.diverged else ""
-        columns = [(digits, of(arm)) for _, digits, of in figures] if arm.seeds else []
-        cells = [_mean_sd(values, digits) for digits, values in columns] or ["–"] * len(figures)
+        columns = [(of(arm), digits) for _, digits, of in figures] if arm.seeds else []
+        cells = [mean_sd(*column) for column in columns] or ["–"] * len(figures)
         means.append([arm.arm.spec, f"{len(arm.seeds)}{lost}", *cells])
         for at, seed in enumerate(arm.seeds):
-            cells = [_figure(values[at], digits) for digits, values in columns]
+            cells = [mean_sd(values[at : at + 1], digits) for values, digits in columns]
             singles.append([arm.arm.spec, str(seed), *cells])
-    heads = [head for head, _, _ in figures]
-    measures: dict[str, Measure] = {one: "accuracy" for one in heads if "top-" in one}
-    table = [["arm", "seeds", *heads], *means]
-    if len(arms) <= MOST_COLUMNS:
-        table = [["figure", *table[0][1:]], *table[1:]]
-        table = [list(row) for row in zip(*table, strict=True)]
-    name = "Accuracy by arm, mean and standard deviation over seeds"
     each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles, sortable=True,
                  measures=measures)  # fmt: skip
+    name = "Accuracy by arm, mean and standard deviation over seeds"
     return [
-        Table(name, table[0], table[1:], measures=measures),
+        _side_by_side(name, ["arm", "seeds", *heads], means, measures),
         Text(ACCURACY_NOTE, "note"),
         *([Fold("Every seed", [each])] if singles else []),
     ]
+
+
+def _side_by_side(
+    name: str, head: list[str], rows: list[list[str]], measures: dict[str, Measure]
+) -> Table:
+    """A row an arm as a column an arm, where they are few."""
+    if len(rows) <= MOST_COLUMNS:
+        head, *rows = (list(row) for row in zip(["figure", *head[1:]], *rows, strict=True))
+    return Table(name, head, rows, measures=measures)
 
 
 def _published_blocks(report: Report) -> list[Block | Fold]:
@@ -148,7 +140,7 @@ def _published_blocks(report: Report) -> list[Block | Fold]:
     for arm in report.judgement.arms:
         top1, top5 = arm.accuracy(), arm.metric("top5")
         less = f"{top1.mean() - known.top1:+.2f}" if arm.seeds else "–"
-        rows.append([arm.arm.spec, _mean_sd(top1), _mean_sd(top5), less, steps])
+        rows.append([arm.arm.spec, mean_sd(top1), mean_sd(top5), less, steps])
     head = ["run", "top-1 %", "top-5 %", "top-1 less published", "steps an arm and seed"]
     different = known.differences
     note = (
@@ -218,8 +210,10 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
             [
                 _pair(contrast),
                 f"{verdict.difference:+.2f}",
-                f"{verdict.interval[0]:+.2f} to {verdict.interval[1]:+.2f}",
-                f"{verdict.bootstrap[0]:+.2f} to {verdict.bootstrap[1]:+.2f}",
+                *(
+                    f"{low:+.2f} to {high:+.2f}"
+                    for low, high in (verdict.interval, verdict.bootstrap)
+                ),
                 f"{estimate.seed_variance**0.5:.2f}",
                 f"{estimate.image_variance**0.5:.2f}",
                 "–" if correlation is None else f"{correlation:+.2f}",
@@ -234,12 +228,9 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
         *("first − second", *DIFFERENCES, "error from seeds"),
         *("from images", "correlation of seeds", "p, no difference", "TOST p", "first wins"),
     ]
-    if len(rows) <= MOST_COLUMNS:
-        turned = [list(row) for row in zip(["figure", *head[1:]], *rows, strict=True)]
-        head, rows = turned[0], turned[1:]
     name = "Each difference and where its uncertainty comes from"
     return [
-        Table(name, head, rows, measures=dict.fromkeys(DIFFERENCES, "difference")),
+        _side_by_side(name, head, rows, dict.fromkeys(DIFFERENCES, "difference")),
         Fold("How to read this table", [Text(DIFFERENCE_NOTE, "note")]),
     ]
 

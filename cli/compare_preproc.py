@@ -207,7 +207,11 @@ def command(
         run: dict[str, Any] = {"jobs": at_once, "plugins": plugins, "launch": launch}
         if run_slice is not None:
             count = compare.run_slice(*prepared, run_slice, **run)
-            return _print_slice(prepared, run_slice, count)
+            click.echo(
+                f"{prepared.folder}: slice {run_slice}, {count} runs\n  when every slice is done: "
+                f"imgtools finalize {prepared.folder} --data {prepared.data}"
+            )
+            return 0
         report = compare.carry_out(*prepared, command=text.command_line(), **run)
     text.print_report(report, as_json)
     return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
@@ -224,23 +228,15 @@ def _make_ready(data: str | None, run_slice: Slice | None) -> None:
         text.say("No --data: comparing on synthetic images made by imgtools.")
 
 
-def _print_slice(prepared: Prepared, part: Slice, count: int) -> int:
-    click.echo(
-        f"{prepared.folder}: slice {part}, {count} runs\n"
-        f"  when every slice is done: imgtools finalize {prepared.folder} --data {prepared.data}"
-    )
-    return 0
-
-
 def _print_plan(prepared: Prepared, as_json: bool) -> int:
     """The plan as YAML or JSON, with its images to train on and its time on this machine."""
     import yaml
 
-    from imagenet_tools.comparison import calibration, cost, plan_file
+    from imagenet_tools.comparison import cost, plan_file
 
     plan = prepared.plan
     content = plan_file.to_dict(plan)
-    speed = calibration.measure(plan, prepared.data)
+    speed = cost.measure(plan, prepared.data)
     seconds = cost.of_plan(plan, speed)
     if as_json:
         figures = {

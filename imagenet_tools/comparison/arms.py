@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -53,22 +54,22 @@ def run_all(
     children = _workers(folder, os.fspath(data), threads, plugins)
     begin = launch or partial(_start, children)
     failed: list[tuple[Arm, int, int]] = []
-    try:
-        with progress.shown(plan, place, runs), ThreadPoolExecutor(jobs) as pool:
-            running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
-            try:
-                meanwhile()
-                for future in as_completed(running):
-                    arm, seed = running[future]
-                    if code := future.result():
-                        failed.append((arm, seed, code))
-                    ended()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                children.stop()  # they save where they are, and are waited for
-                raise
-    finally:
-        children.close()
+    with (
+        contextlib.closing(children),
+        progress.shown(plan, place, runs),
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        running = {pool.submit(begin, folder, arm, seed): (arm, seed) for arm, seed in missing}
+        try:
+            meanwhile()
+            for future in as_completed(running):
+                if code := future.result():
+                    failed.append((*running[future], code))
+                ended()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            children.stop()  # they save where they are, and are waited for
+            raise
     if failed:
         raise _failure(folder, failed, len(missing))
 
@@ -96,11 +97,8 @@ def start(
 
     threads: that it may use, None for all.
     """
-    children = _workers(folder, data, threads, plugins)
-    try:
+    with contextlib.closing(_workers(folder, data, threads, plugins)) as children:
         return _run(children, folder, slug, seed)
-    finally:
-        children.close()
 
 
 def _start(children: Children, folder: storage.AnyPath, arm: Arm, seed: int) -> int:
@@ -121,8 +119,6 @@ def _workers(
     folder: storage.AnyPath, data: str, threads: int | None, plugins: Sequence[str]
 ) -> Children:
     """The processes for runs of this comparison on this machine; none is started yet."""
-    environment = {**os.environ}
-    if threads:
-        share = str(threads)
-        environment |= {"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS") if threads else ()
+    environment = {**os.environ, **dict.fromkeys(names, str(threads))}
     return Children(processes.python(worker.__name__, str(folder), data, *plugins), environment)

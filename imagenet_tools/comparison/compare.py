@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,7 +11,7 @@ from pathlib import Path
 from imagenet_tools import storage, terminal
 from imagenet_tools.comparison import arms, diagnosed, run_files, stored
 from imagenet_tools.comparison.plan import PRECISIONS, Plan
-from imagenet_tools.comparison.plan_file import read_plan
+from imagenet_tools.comparison.plan_file import read_plan, with_margin
 from imagenet_tools.comparison.prepare import prepare
 from imagenet_tools.comparison.report import (
     content,
@@ -214,13 +213,11 @@ def report_again(
     place = stored.opened(folder)
     plan, changes = read_plan(place)
     there = document.read(place)
-    if margin is not None and margin != plan.margin:
-        changes = [*changes, f"margin of {plan.margin:g} points changed to {margin:g} afterwards"]
-        plan = dataclasses.replace(plan, margin=margin)
+    plan, changed = with_margin(plan, margin)
     report = content.make(
         judge(plan, place, len(there.seeds)),
         command="\n".join(filter(None, (there.command.partition("\n")[0], command))),
-        changes=changes,
+        changes=[*changes, *changed],
         diagnosis=diagnosed.kept(place),
         class_names=there.class_names,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from imagenet_tools import storage
 from imagenet_tools.comparison import diagnosed, stored
 from imagenet_tools.comparison.plan import Arm, Plan
-from imagenet_tools.comparison.plan_file import read_plan, write_plan
+from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_plan
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import judge
@@ -68,10 +68,7 @@ def join(
             if not target.exists():
                 source = run_folder(folder, arm.slug, seed)
                 shutil.copytree(source, target, copy_function=_link)
-    changes = []
-    if margin is not None and margin != joined.margin:
-        changes = [f"margin of {joined.margin:g} points changed to {margin:g} afterwards"]
-        joined = dataclasses.replace(joined, margin=margin)
+    joined, changes = with_margin(joined, margin)
     report = content.make(
         judge(joined, joint),
         command=command,

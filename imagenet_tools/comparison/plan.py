@@ -190,7 +190,12 @@ def make_plan(
     asked = [as_pipeline(one) for one in pipelines]
     if attribute and len(asked) != 2:
         raise ValueError(f"--attribute takes two pipelines, not {len(asked)}")
-    arms = _arms([*asked, *(_crosses(*asked) if attribute else ())])
+    crosses: Sequence[Pipeline] = ()
+    if attribute:
+        from imagenet_tools.pipelines.crosses import combinations  # loads TensorFlow
+
+        crosses = list(combinations(*asked))
+    arms = _arms([*asked, *crosses])
     count = seeds or chosen.seeds
     planned = tuple(look for look in chosen.looks if look <= count) if seeds is None else ()
     return Plan(
@@ -220,12 +225,6 @@ def make_plan(
 def as_pipeline(pipeline: str | Pipeline) -> Pipeline:
     """The pipeline itself, or the one that a spec names."""
     return registry.get(pipeline) if isinstance(pipeline, str) else pipeline
-
-
-def _crosses(a: Pipeline, b: Pipeline) -> list[Pipeline]:
-    from imagenet_tools.pipelines.crosses import combinations  # loads TensorFlow
-
-    return list(combinations(a, b))
 
 
 def _arms(pipelines: Sequence[Pipeline]) -> tuple[Arm, ...]:

@@ -142,6 +142,14 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
     return plan, changes
 
 
+def with_margin(plan: Plan, margin: float | None) -> tuple[Plan, list[str]]:
+    """The plan with another margin, where one is given, and what that changes, in words."""
+    if margin is None or margin == plan.margin:
+        return plan, []
+    changed = f"margin of {plan.margin:g} points changed to {margin:g} afterwards"
+    return dataclasses.replace(plan, margin=margin), [changed]
+
+
 def _as_planned(plan: Plan, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """True where a change of seeds is an extension that the plan has levels for."""
     if plan.first is None or before["looks"] or after["looks"]:

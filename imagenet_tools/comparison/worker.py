@@ -54,7 +54,7 @@ def execute(
     Raises ValueError where the pipeline is no longer that of the plan.
     """
     from imagenet_tools.evaluation import evaluate, trained_net
-    from imagenet_tools.training import run, run_folder
+    from imagenet_tools.training import checkpoints, run, run_folder
 
     plan, _ = read_plan(folder)
     arm = plan.arm(slug)
@@ -80,7 +80,9 @@ def execute(
         keep=1,
         saved=saved,
     )
-    if not trained.diverged and not _finite_weights(trained.checkpoint):
+    if not trained.diverged and checkpoints.not_finite(
+        checkpoints.read(trained.checkpoint).tensors
+    ):
         # Of a run that 0.1.0 trained, which saved what its last update made overflow.
         trained = dataclasses.replace(trained, diverged=True)
     evaluations, on_training = {}, None
@@ -112,13 +114,6 @@ def _shown(place: Path, step: int, result: EvalResult) -> None:
     values = {"eval/Accuracy": result.top1 / 100, "eval/Recall_5": result.top5 / 100,
               "eval/loss": result.loss}  # fmt: skip
     events.evaluated(place, step, run_folder.asked(place), values)
-
-
-def _finite_weights(checkpoint: str) -> bool:
-    """False where a tensor of the checkpoint has a value that is NaN or infinite."""
-    from imagenet_tools.training import checkpoints
-
-    return not checkpoints.not_finite(checkpoints.read(checkpoint).tensors)
 
 
 def _evaluate(
@@ -185,11 +180,6 @@ def _die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main() -> int:
-    """Carry out the runs that stdin names, and return the exit code."""
-    return attempt(_serve, *sys.argv[1:])
-
-
 def attempt(function: Callable[..., None], *arguments: Any) -> int:
     """Call a function and return the exit code; the last line of a failure begins with FAILED."""
     try:
@@ -208,6 +198,7 @@ def attempt(function: Callable[..., None], *arguments: Any) -> int:
 
 
 def _serve(folder: str, data: str, *plugins: str) -> None:
+    """Carry out the runs that stdin names."""
     answers = os.dup(1)
     for plugin in plugins:
         registry.load_plugin(plugin)
@@ -246,7 +237,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _die_with_parent()
     tensorflow_version.load()
-    code = main()
+    code = attempt(_serve, *sys.argv[1:])
     # Everything is written; TensorFlow takes seconds to end its threads.
     sys.stdout.flush()
     sys.stderr.flush()

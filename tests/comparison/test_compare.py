@@ -27,8 +27,8 @@ from imagenet_tools import diagnosis, registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import (
     arms,
-    calibration,
     compare,
+    cost,
     diagnosed,
     prepare,
     run_files,
@@ -560,8 +560,8 @@ def test_a_profile_and_what_it_costs(
     profile: str, optimizer: str, batch: int, epochs: float, size: int, seeds: int,
     looks: list[int],
 ) -> None:  # fmt: skip
-    speed = calibration.Speed(start=10, trained=100, evaluated=300)
-    monkeypatch.setattr(calibration, "measure", lambda *_: speed)
+    speed = cost.Speed(start=10, trained=100, evaluated=300)
+    monkeypatch.setattr(cost, "measure", lambda *_: speed)
     command = ["compare-preproc", "alexnet", "inception", "--data", str(tiny_records)]
     command += ["--profile", profile, "--plan-only"]
     assert cli_main.run([*command, "--json"]) == 0
@@ -589,7 +589,7 @@ def test_a_machines_speed_is_measured(tiny_records: Path, tiny_net: str) -> None
         ("alexnet", "inception"), tiny_records, model=tiny_net, image_size=32,
         changes={"batch_size": 8},
     )  # fmt: skip
-    speed = calibration.measure(made, tiny_records)
+    speed = cost.measure(made, tiny_records)
     assert all(0 < value < math.inf for value in vars(speed).values())
 
 
@@ -708,8 +708,8 @@ def test_config_file(
     tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    speed = calibration.Speed(start=10, trained=100, evaluated=300)
-    monkeypatch.setattr(calibration, "measure", lambda *_: speed)
+    speed = cost.Speed(start=10, trained=100, evaluated=300)
+    monkeypatch.setattr(cost, "measure", lambda *_: speed)
     file = tmp_path / "comparison.yaml"
     file.write_text(
         f"pipelines: [alexnet, inception]\ndata: {tiny_records}\nseeds: 4\nmargin: 1.5\n"

@@ -88,8 +88,8 @@ def table(arms: Sequence[str], data: Path, out: Path, epochs: float | None) -> s
     for one in report.ranking.arms:
         top1, speed = one.accuracy(), median(run.training.images_per_second for run in one.runs)
         each = " ".join(f"{value:.2f}" for value in top1)
-        group = report.ranking.letters(one.arm.slug)
-        lines.append(f"| {one.arm.spec} | {each} | {top1.mean():.2f} | {group} | {speed:.0f} |")
+        group = report.ranking.letters(one.slug)
+        lines.append(f"| {one.spec} | {each} | {top1.mean():.2f} | {group} | {speed:.0f} |")
     return "\n".join([*lines, "", f"Arms that share a letter cannot be told apart. {out}"])
 
 

@@ -99,10 +99,10 @@ def print_report(report: Report, as_json: bool = False) -> None:
         print_json(report.as_json())
         return
     arms = report.judgement.arms
-    width = max(len(arm.arm.spec) for arm in arms)
+    width = max(len(arm.spec) for arm in arms)
     for arm in arms:
         runs = "  ".join(f"{value:.2f}" for value in arm.accuracy())
-        click.echo(f"{arm.arm.spec:<{width}}  top-1 by seed: {runs or 'every run diverged'}")
+        click.echo(f"{arm.spec:<{width}}  top-1 by seed: {runs or 'every run diverged'}")
     click.echo("")
     for kind, sentence in zip(report.kinds, report.sentences, strict=True):
         tell(f"{sentence}.", "VERDICT", "yellow" if kind == "inconclusive" else "green")

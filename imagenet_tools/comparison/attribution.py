@@ -34,7 +34,7 @@ class Share:
 def shares(a: str, b: str, arms: Sequence[ArmResults]) -> list[Share]:
     """Each part's share of a less b, from their arms and those of their crosses."""
     first, second = registry.get(a), registry.get(b)
-    correct = {one.arm.fingerprint: one.correct[one.arm.slug] for one in arms}
+    correct = {one.arm.fingerprint: one.own for one in arms}
     split, parts = [], kinds(first, second)
     for part in parts:
         weights = dict.fromkeys(correct, 0.0)
@@ -56,7 +56,7 @@ def effects(contrast: Contrast) -> list[Share]:
     training: A's runs less B's, averaged over both evaluation paths. evaluation: A's path less
     B's, averaged over both arms' runs. interaction: what is left of the whole.
     """
-    a, b = contrast.a.arm.slug, contrast.b.arm.slug
+    a, b = contrast.a.slug, contrast.b.slug
     runs_a, runs_b = contrast.a.correct, contrast.b.correct
     if not contrast.judged or b not in runs_a or a not in runs_b:
         return []

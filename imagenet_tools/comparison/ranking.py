@@ -53,7 +53,7 @@ class Ranking:
     def as_json(self) -> dict[str, Any]:
         """As report.json holds it: arms by their slugs."""
         return {
-            "arms": [one.arm.slug for one in self.arms],
+            "arms": [one.slug for one in self.arms],
             "groups": self.groups,
             "best": self.best,
             "pairs": self.pairs,
@@ -73,28 +73,24 @@ class Ranking:
 
 def ranking(judgement: Judgement) -> Ranking | None:
     """Rank the judged arms that have two seeds or more; None where these are fewer than three."""
-    arms = [one for one in judgement.arms
-            if one.arm in judgement.plan.judged and len(one.seeds) > 1]  # fmt: skip
+    arms = [one for one in judgement.judged if len(one.seeds) > 1]
     if len(arms) < FEWEST_ARMS:
         return None
     arms.sort(key=lambda one: -one.accuracy().mean())
     plan, alpha = judgement.plan, judgement.contrasts[0].verdict.alpha
-    guessing = {one.arm.slug for one in arms if one.guessing(plan) == len(one.seeds)}
+    guessing = {one.slug for one in arms if one.guessing(plan) == len(one.seeds)}
     twos = list(itertools.combinations(arms, 2))
-    differences = [
-        statistics.difference(a.correct[a.arm.slug], b.correct[b.arm.slug], a.group)
-        for a, b in twos
-    ]
+    differences = [statistics.difference(a.own, b.own, a.group) for a, b in twos]
     few = len(arms) > MOST_OF_TWO_SEEDS and min(len(one.seeds) for one in arms) < 3
     pairs, alone = [], {}
     for (a, b), one, p in zip(
         twos, differences, statistics.holm([d.p for d in differences]), strict=True
     ):
-        slugs = a.arm.slug, b.arm.slug
+        slugs = a.slug, b.slug
         judged = a.pictures >= FEWEST_IMAGES and not few and not set(slugs) <= guessing
         pairs.append(Pair(*slugs, one.value, one.interval(), p, judged and p < alpha))
         alone[slugs] = one.p if judged else 1.0
-    order = [one.arm.slug for one in arms]
+    order = [one.slug for one in arms]
     parted = groups(order, [one for one in pairs if one.apart])
     return Ranking(tuple(arms), tuple(pairs), parted, best(order, alone, alpha))
 

@@ -44,7 +44,7 @@ class ArmResults:
     """The runs of one arm: seeds in order; those without a net to judge have no part in means.
 
     failures: why, of each that diverged. Where all did, everything but these two is empty.
-    correct: evaluation path -> bool [seeds, images]; the arm's own path under its slug. group: int
+    correct: evaluation path -> bool [seeds, images]; the arm's own under its slug. group: int
     [images], one number for images that show one picture; None where that is not known.
     """
 
@@ -62,6 +62,19 @@ class ArmResults:
     group: np.ndarray | None = None
 
     @property
+    def spec(self) -> str:
+        return self.arm.spec
+
+    @property
+    def slug(self) -> str:
+        return self.arm.slug
+
+    @property
+    def own(self) -> np.ndarray:
+        """bool [seeds, images]: which images each run gets right under its own path."""
+        return self.correct[self.slug]
+
+    @property
     def planned(self) -> int:
         """How many runs there are, those that diverged among them."""
         return len(self.seeds) + len(self.diverged)
@@ -73,11 +86,11 @@ class ArmResults:
 
     def accuracy(self, path: str | None = None) -> np.ndarray:
         """Top-1 in points of each seed under an evaluation path (default: its own)."""
-        return np.asarray(100 * self.correct[path or self.arm.slug].mean(axis=1))
+        return np.asarray(100 * self.correct[path or self.slug].mean(axis=1))
 
     def metric(self, name: str) -> np.ndarray:
         """A figure of the own evaluation (top5, loss, ece, ...) of each seed."""
-        return np.array([getattr(run.evaluations[self.arm.slug], name) for run in self.runs], float)
+        return np.array([getattr(run.evaluations[self.slug], name) for run in self.runs], float)
 
     def on_training(self, name: str) -> np.ndarray:
         """The same figure of training images; NaN where none were evaluated."""
@@ -86,7 +99,7 @@ class ArmResults:
     def guessing(self, plan: Plan) -> int:
         """How many of its runs learned nothing: their top-1 is at chance."""
         logits = plan.num_classes + 1 - plan.labels_offset
-        return guessing.guesses(self.correct[self.arm.slug], self.label, logits)
+        return guessing.guesses(self.own, self.label, logits)
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,11 @@ class Contrast:
     b: ArmResults
     verdict: Verdict
     unlearned: bool = False
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The specs of both."""
+        return self.a.spec, self.b.spec
 
     @property
     def judged(self) -> bool:
@@ -124,6 +142,11 @@ class Judgement:
     contrasts: tuple[Contrast, ...]
 
     @property
+    def judged(self) -> tuple[ArmResults, ...]:
+        """The arms that are asked about."""
+        return tuple(one for one in self.arms if one.arm in self.plan.judged)
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """Those judged: with looks, or a comparison that was ended early, not all of the plan's."""
         return self.plan.seeds[: self.arms[0].planned]
@@ -145,7 +168,7 @@ class Judgement:
     def matrix(self) -> dict[str, dict[str, float]]:
         """Mean top-1 of each trained arm (rows) under each evaluation path (columns)."""
         return {
-            arm.arm.slug: {
+            arm.slug: {
                 path: float(arm.accuracy(path).mean())
                 for path in arm.correct
                 if path != run_files.TEN_CROP
@@ -163,7 +186,7 @@ def judge(plan: Plan, folder: Path, seeds: int | None = None) -> Judgement:
     """
     read: list[Read] = []
     arms = tuple(_arm_results(plan, folder, arm, plan.seeds[:seeds], read) for arm in plan.arms)
-    by_slug = {results.arm.slug: results for results in arms}
+    by_slug = {results.slug: results for results in arms}
     alpha = level(plan, arms[0].planned)
     pairs = [(by_slug[a], by_slug[b]) for a, b in plan.contrasts]
     alone = [_verdict(plan, a, b, alpha) for a, b in pairs]
@@ -264,13 +287,13 @@ def _refuse_another(one: Read, other: Read) -> None:
 
 def _verdict(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Verdict:
     """Two arms judged on their own."""
-    names = (a.arm.spec, b.arm.spec)
+    names = (a.spec, b.spec)
     if not (a.seeds and b.seeds):
         kept = (len(a.seeds), len(b.seeds))
         return all_diverged(names, kept, plan.validation_images, plan.margin, alpha)
     return verdict(
-        a.correct[a.arm.slug],
-        b.correct[b.arm.slug],
+        a.own,
+        b.own,
         plan.margin,
         alpha=alpha,
         later=later(plan, a.planned),
@@ -292,10 +315,8 @@ def _adjusted(
     return [
         one
         if one.estimate is None
-        else concluded(
-            replace(one, p=p, equivalence_p=equivalence), (a.arm.spec, b.arm.spec), len(judged)
-        )
-        for one, (a, b), p, equivalence in zip(judged, pairs, p_values, equivalences, strict=True)
+        else concluded(replace(one, p=p, equivalence_p=also), (a.spec, b.spec), len(judged))
+        for one, (a, b), p, also in zip(judged, pairs, p_values, equivalences, strict=True)
     ]
 
 
@@ -307,9 +328,9 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, judged: Verdict) -> Cont
         one.guessing(plan) == len(one.seeds) for one in arms
     )
     if unlearned:
-        judged = nothing_learned(judged, (a.arm.spec, b.arm.spec), plan.num_classes)
+        judged = nothing_learned(judged, (a.spec, b.spec), plan.num_classes)
     lost = " and ".join(
-        f"{len(one.diverged)} of {one.planned} {one.arm.spec} runs diverged"
+        f"{len(one.diverged)} of {one.planned} {one.spec} runs diverged"
         for one in arms
         if one.diverged and one.seeds
     )

@@ -61,6 +61,11 @@ class RunResult:
         return f"weights were NaN or infinite at step {self.training.steps:,}"
 
     @property
+    def seconds(self) -> float:
+        """How long it took, but for the start of a process."""
+        return self.training.seconds + self.evaluation_seconds
+
+    @property
     def evaluation_seconds(self) -> float:
         """How long its evaluations took, under all paths."""
         return sum(one.seconds for one in self.evaluations.values())

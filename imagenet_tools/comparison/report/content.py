@@ -87,7 +87,7 @@ class Report:
             "warnings": self.warnings,
             "arms": [_arm_as_json(arm) for arm in self.judgement.arms],
             "contrasts": [
-                {"a": one.a.arm.slug, "b": one.b.arm.slug, **vars(one.verdict)}
+                {"a": one.a.slug, "b": one.b.slug, **vars(one.verdict)}
                 for one in self.judgement.contrasts
             ],
             "matrix": self.judgement.matrix,
@@ -126,7 +126,7 @@ def make(
         look=_look(judgement),
         deviations=(*changes, *_deviations(plan, arms)),
         warnings=tuple(
-            f"{stuck} of {len(arm.seeds)} runs of {arm.arm.spec} guess: their top-1 is at the "
+            f"{stuck} of {len(arm.seeds)} runs of {arm.spec} guess: their top-1 is at the "
             f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
             for arm in arms
             if (stuck := arm.guessing(plan))
@@ -182,7 +182,7 @@ def _deviations(plan: Plan, arms: Sequence[ArmResults]) -> Iterator[str]:
     for one in arms:
         if one.diverged:
             yield (
-                f"{len(one.diverged)} of {one.planned} runs of {one.arm.spec} diverged (seeds "
+                f"{len(one.diverged)} of {one.planned} runs of {one.spec} diverged (seeds "
                 f"{', '.join(map(str, one.diverged))}) and are left out of the means: "
                 f"{one.failures[0]}"
             )
@@ -204,8 +204,8 @@ def mean_sd(values: np.ndarray, digits: int = 2, between: str = " ± ") -> str:
 def _arm_as_json(arm: ArmResults) -> dict[str, Any]:
     training = [run.training for run in arm.runs]
     return {
-        "slug": arm.arm.slug,
-        "spec": arm.arm.spec,
+        "slug": arm.slug,
+        "spec": arm.spec,
         "fingerprint": arm.arm.fingerprint,
         "seeds": arm.seeds,
         "diverged": arm.diverged,

@@ -39,7 +39,7 @@ def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
     figure, axes = drawing.new(5, 0.6 + 1.9 * panels + 0.25 * rows, panels)
     for number, (results, logs) in enumerate(zip(arms, every, strict=True)):
         colour = COLOURS[number % len(COLOURS)]
-        spec, seeds = results.arm.spec, results.seeds
+        spec, seeds = results.spec, results.seeds
         axes[0].plot([], [], color=colour, linewidth=1.8, label=spec)
         _band(axes[0], f"{spec}, training", seeds, logs, "loss", colour)
         if beside:
@@ -66,11 +66,8 @@ def validation_images(folder: Path, results: ArmResults) -> int:
 
 
 def _validated(logs: Sequence[Sequence[dict[str, Any]]]) -> int:
-    return int(min((_last(log, "validation_images") for log in logs), default=0))
-
-
-def _last(log: Sequence[dict[str, Any]], key: str) -> float:
-    return next((line[key] for line in reversed(log) if line.get(key) is not None), 0)
+    said = ([line.get("validation_images") or 0 for line in log] for log in logs)
+    return int(min((max(each, default=0) for each in said), default=0))
 
 
 def _band(
@@ -113,7 +110,7 @@ def _mark_end(
     if not ends or not np.isfinite(values).all():
         return
     spread = _spread(metric, results.seeds, values)
-    told = tips(f"{results.arm.spec}, at the end, every validation image: {spread}")
+    told = tips(f"{results.spec}, at the end, every validation image: {spread}")
     axes.plot([ends[0]] * 2, [values.min(), values.max()], color=colour, linewidth=1.2)
     axes.plot(ends[0], values.mean(), "D", color=colour, markersize=6, gid=told,
               markeredgecolor="#000000", markeredgewidth=0.6)  # fmt: skip
@@ -123,7 +120,7 @@ def _logs(folder: Path, results: ArmResults) -> list[list[dict[str, Any]]]:
     """The lines of each seed's log; those that a kill left half are passed over."""
     logs: list[list[dict[str, Any]]] = []
     for seed in results.seeds:
-        path = run_files.run_folder(folder, results.arm.slug, seed) / run_files.METRICS
+        path = run_files.run_folder(folder, results.slug, seed) / run_files.METRICS
         logs.append([])
         for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
             try:

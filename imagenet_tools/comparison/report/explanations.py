@@ -39,7 +39,7 @@ def class_blocks(report: Report, folder: Path, drawn: dict[str, str]) -> list[Bl
         alt = "Top-1 of classes under both arms; the table below has every figure."
         blocks.append(Picture("classes.png", caption, alt, drawn["classes"], measure="accuracy"))
     for contrast, turned in zip(report.judgement.contrasts, report.turned, strict=True):
-        a, b = contrast.a.arm.spec, contrast.b.arm.spec
+        a, b = contrast.names
         if not turned.changes:
             continue
         rows = [
@@ -109,7 +109,7 @@ def _answer(run: Said | None, truth: str) -> str:
 def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
     """The curves of each arm, and what was learned of the training images themselves."""
     names = ", ".join(arm.spec for arm in report.plan.judged)
-    judged = [one for one in report.judgement.arms if one.arm in report.plan.judged]
+    judged = report.judgement.judged
     along = max((validation_images(report.folder, one) for one in judged), default=0)
     which = "Dashed, and below" if len(judged) <= MOST_BESIDE else "Below"
     dashed = (
@@ -129,7 +129,7 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
     )
     rows = [
         [
-            arm.arm.spec,
+            arm.spec,
             *(
                 f"{arm.on_training(name).mean():.{digits}f} / {arm.metric(name).mean():.{digits}f}"
                 for name, digits in (("top1", 2), ("loss", 3))

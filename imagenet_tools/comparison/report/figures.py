@@ -63,7 +63,7 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
     names = []
     for row, contrast in enumerate(reversed(contrasts)):
         a, b, verdict = contrast.a, contrast.b, contrast.verdict
-        names.append(f"{a.arm.spec} − {b.arm.spec}")
+        names.append(" − ".join(contrast.names))
         for seed in contrast.shared_seeds:
             single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
             told = tips(f"{names[-1]}, seed {seed}: {single:+.2f} points")
@@ -75,9 +75,8 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
             axes.plot(verdict.difference, row, "D", color=COLOURS[0], markersize=7, gid=told)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.3)
-    first, second = "first", "second"
-    if len(names) == 1 and len(names[0]) < NAMED:
-        first, second = contrasts[0].a.arm.spec, contrasts[0].b.arm.spec
+    named = len(names) == 1 and len(names[0]) < NAMED
+    first, second = contrasts[0].names if named else ("first", "second")
     text = f"← {second} better · points of top-1 · {first} better →"
     figure.supxlabel(text, fontsize="medium")
     return figure
@@ -105,11 +104,11 @@ def costs(arms: Sequence[ArmResults]) -> Figure:
     """Each arm's mean top-1 against the time of one of its runs, in minutes."""
     figure, (axes,) = drawing.new(5, 2.6)
     for number, arm in enumerate(one for one in arms if one.seeds):
-        minutes = np.mean([run.training.seconds + run.evaluation_seconds for run in arm.runs]) / 60
+        minutes = np.mean([run.seconds for run in arm.runs]) / 60
         top1, colour = arm.accuracy().mean(), COLOURS[number % len(COLOURS)]
-        told = tips(f"{arm.arm.spec}: {minutes:.1f} minutes, {top1:.2f} %")
+        told = tips(f"{arm.spec}: {minutes:.1f} minutes, {top1:.2f} %")
         axes.plot(minutes, top1, "o", color=colour, markersize=7, gid=told)
-        axes.annotate(f" {arm.arm.spec}", (minutes, top1), va="center", xytext=(4, 0),
+        axes.annotate(f" {arm.spec}", (minutes, top1), va="center", xytext=(4, 0),
                       textcoords="offset points")  # fmt: skip
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel("minutes a run, training and evaluation")
@@ -122,20 +121,18 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
 
     Writes NAME.png for report.md, and NAME.svg and NAME.pdf at the width of a journal's column.
     """
-    judgement, plan = report.judgement, report.plan
-    judged = [one for one in judgement.arms if one.arm in plan.judged]
+    judgement, judged = report.judgement, report.judgement.judged
     figures: dict[str, Callable[[], Figure]] = {
         "runs": lambda: dots(
-            [(one.arm.spec, dict(zip(one.seeds, one.accuracy(), strict=True))) for one in judged]
+            [(one.spec, dict(zip(one.seeds, one.accuracy(), strict=True))) for one in judged]
         ),
-        "difference": lambda: differences(judgement.contrasts, plan.margin),
+        "difference": lambda: differences(judgement.contrasts, report.plan.margin),
         "curves": lambda: curves(judgement.folder, judged),
     }
     if len(judged) >= FEWEST_ARMS:
         figures["cost"] = lambda: costs(judged)
     if changes := (report.turned[0].changes if report.turned else ())[:CLASSES_SHOWN]:
-        a, b = judgement.contrasts[0].a.arm.spec, judgement.contrasts[0].b.arm.spec
-        figures["classes"] = lambda: class_dots(changes, (a, b))
+        figures["classes"] = lambda: class_dots(changes, judgement.contrasts[0].names)
     drawn = {}
     for name, draw in figures.items():
         figure = draw()

@@ -54,8 +54,7 @@ def turned(contrast: Contrast, names: Sequence[str]) -> Turned:
 
 def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassChange]:
     """Every class of a contrast, the largest changes first."""
-    a = contrast.a.correct[contrast.a.arm.slug]
-    b = contrast.b.correct[contrast.b.arm.slug]
+    a, b = contrast.a.own, contrast.b.own
     rows, p_values = [], []
     for label in np.unique(contrast.a.label):
         chosen = contrast.a.label == label
@@ -79,8 +78,7 @@ def _p(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None) -> float:
 
 def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:
     """Indices of images right in every run of A and wrong in every run of B, and the reverse."""
-    a = contrast.a.correct[contrast.a.arm.slug]
-    b = contrast.b.correct[contrast.b.arm.slug]
+    a, b = contrast.a.own, contrast.b.own
     return np.flatnonzero(a.all(0) & ~b.any(0)), np.flatnonzero(b.all(0) & ~a.any(0))
 
 

@@ -78,8 +78,8 @@ def write(
     flips = [
         Flip(
             key=str(contrast.a.key[index]),
-            right=arms[number].arm.spec,
-            wrong=arms[1 - number].arm.spec,
+            right=arms[number].spec,
+            wrong=arms[1 - number].spec,
             truth=_word(names, int(contrast.a.label[index])),
             runs=tuple(said for arm in arms for said in _said(arm, int(index), names)),
             image=_uri(pictures[str(contrast.a.key[index])]),
@@ -89,7 +89,7 @@ def write(
         if str(contrast.a.key[index]) in pictures
     ]
     write_json(folder / FLIPS, {"flips": [dataclasses.asdict(flip) for flip in flips]})
-    specs = [arm.arm.spec for arm in arms]
+    specs = [arm.spec for arm in arms]
     _write_sheet(specs, [[pictures.get(str(contrast.a.key[i])) for i in row] for row in rows],
                  folder / SHEET)  # fmt: skip
 
@@ -110,7 +110,7 @@ def read(folder: Path) -> list[Flip]:
 def _said(arm: ArmResults, index: int, names: Sequence[str]) -> list[Said]:
     columns = (one[:, index] for one in (arm.top1, arm.chance, arm.true_chance))
     return [
-        Said(arm.arm.spec, seed, _word(names, int(label)), float(chance), float(true_chance))
+        Said(arm.spec, seed, _word(names, int(label)), float(chance), float(true_chance))
         for seed, label, chance, true_chance in zip(arm.seeds, *columns, strict=True)
     ]
 

@@ -33,7 +33,7 @@ def matrix_blocks(report: Report) -> list[Block | Fold]:
     ]  # fmt: skip
     for contrast, effects in zip(report.judgement.contrasts, report.effects, strict=True):
         if effects:
-            named = f"{contrast.a.arm.spec} less {contrast.b.arm.spec}"
+            named = " less ".join(contrast.names)
             whole = f"of {contrast.verdict.difference:+.2f} points"
             blocks.append(_shares_table(f"{named}, by effect", whole, effects))
     blocks.append(
@@ -76,16 +76,16 @@ def ranking_blocks(ranking: Ranking) -> list[Block | Fold]:
     """Arms by accuracy with the groups they are in, and who beats whom."""
     rows = []
     for arm in ranking.arms:
-        seconds = [run.training.seconds + run.evaluation_seconds for run in arm.runs]
+        seconds = [run.seconds for run in arm.runs]
         top1 = arm.accuracy()
         spread = f"{top1.mean():.2f} ± {top1.std(ddof=1):.2f}"
-        letters = ranking.letters(arm.arm.slug)
-        rows.append([arm.arm.spec, letters, spread, duration(float(np.mean(seconds)))])
+        letters = ranking.letters(arm.slug)
+        rows.append([arm.spec, letters, spread, duration(float(np.mean(seconds)))])
     ranked = Table("Arms by accuracy, with their groups",
                    ["arm", "group", "top-1 %", "time of a run"], rows,
                    measures={"top-1 %": "accuracy"})  # fmt: skip
-    slugs = [arm.arm.slug for arm in ranking.arms]
-    specs = [arm.arm.spec for arm in ranking.arms]
+    slugs = [arm.slug for arm in ranking.arms]
+    specs = [arm.spec for arm in ranking.arms]
     values = [[_lead(ranking, a, b)[0] for b in slugs] for a in slugs]
     won = [[spec, *(_lead(ranking, a, b)[1] for b in slugs)]
            for spec, a in zip(specs, slugs, strict=True)]  # fmt: skip
@@ -103,7 +103,7 @@ def ranking_blocks(ranking: Ranking) -> list[Block | Fold]:
 
 def _best(ranking: Ranking) -> str:
     """Which arm is the best, or which it may be."""
-    specs = {arm.arm.slug: arm.arm.spec for arm in ranking.arms}
+    specs = {arm.slug: arm.spec for arm in ranking.arms}
     *others, last = (specs[slug] for slug in ranking.best)
     if not others:
         return f"The best arm is {last}: every other one is worse."

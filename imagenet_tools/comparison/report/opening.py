@@ -44,8 +44,8 @@ def blocks(report: Report, runs: Picture) -> list[Block | Fold]:
 
 def headline(contrast: Contrast) -> Headline:
     """A contrast's verdict at a glance."""
-    verdict, names = contrast.verdict, (contrast.a.arm.spec, contrast.b.arm.spec)
-    first, second, value, low, high = leading(verdict, names)
+    verdict = contrast.verdict
+    first, second, value, low, high = leading(verdict, contrast.names)
     badge, tone = f"{first} is better", "better"
     if contrast.unlearned:
         badge, tone = "nothing learned", "nothing"

@@ -47,12 +47,12 @@ def results(report: Report) -> Iterator[list[Any]]:
     for arm in report.judgement.arms:
         runs = {run.seed: run for run in arm.runs}
         for seed in sorted([*arm.seeds, *arm.diverged]):
-            identity = [arm.arm.slug, arm.arm.spec, arm.arm.fingerprint, seed]
+            identity = [arm.slug, arm.spec, arm.arm.fingerprint, seed]
             identity.append(run_seed(report.plan, arm.arm, seed))
             if (run := runs.get(seed)) is None:
                 yield [*identity, 1, *[""] * 8]
                 continue
-            result, seen = run.evaluations[arm.arm.slug], run.on_training
+            result, seen = run.evaluations[arm.slug], run.on_training
             figures = [getattr(result, name) for name in FIGURES]
             figures += [math.nan] * 2 if seen is None else [seen.top1, seen.loss]
             figures += [run.training.images_per_second, run.training.seconds]
@@ -62,7 +62,7 @@ def results(report: Report) -> Iterator[list[Any]]:
 def predictions(report: Report) -> Iterator[Iterable[Any]]:
     """A line a validation image, by key: its label, and the class that each run says it is."""
     arms = [arm for arm in report.judgement.arms if arm.seeds]
-    runs = [f"{arm.arm.slug}/seed-{seed}" for arm in arms for seed in arm.seeds]
+    runs = [f"{arm.slug}/seed-{seed}" for arm in arms for seed in arm.seeds]
     yield ["key", "label", *runs]
     if arms:
         said = np.concatenate([arm.top1 for arm in arms])
@@ -74,7 +74,7 @@ def _arms(report: Report, between: str) -> Iterator[list[str]]:
     for arm in report.judgement.arms:
         if arm.seeds:
             told = [mean_sd(arm.metric(name), digits, between) for name, digits in SHOWN]
-            yield [arm.arm.spec, *told, str(len(arm.seeds))]
+            yield [arm.spec, *told, str(len(arm.seeds))]
 
 
 def _differences(report: Report) -> Iterator[tuple[str, str, str, str, str, str]]:
@@ -84,7 +84,7 @@ def _differences(report: Report) -> Iterator[tuple[str, str, str, str, str, str]
         if verdict.estimate is not None:
             p = "< 0.001" if verdict.p < 0.001 else f"= {verdict.p:.3f}"
             value, low, high = (f"{at:+.2f}" for at in (verdict.difference, *verdict.interval))
-            yield one.a.arm.spec, one.b.arm.spec, value, low, high, p
+            yield one.a.spec, one.b.spec, value, low, high, p
 
 
 def table_markdown(report: Report) -> str:

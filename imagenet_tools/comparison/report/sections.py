@@ -73,7 +73,7 @@ def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[
 
 
 def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
-    told = "; ".join(f"{arm.arm.spec} {mean_sd(arm.accuracy())} %" for arm in arms)
+    told = "; ".join(f"{arm.spec} {mean_sd(arm.accuracy())} %" for arm in arms)
     return Picture(
         "runs.png",
         "Each dot is a run, the bar the mean of its arm, the line the mean's 95 % interval over "
@@ -108,10 +108,10 @@ def _accuracy_blocks(arms: Sequence[ArmResults]) -> list[Block | Fold]:
         lost = f" ({len(arm.diverged)} diverged)" if arm.diverged else ""
         columns = [(of(arm), digits) for _, digits, of in figures] if arm.seeds else []
         cells = [mean_sd(*column) for column in columns] or ["–"] * len(figures)
-        means.append([arm.arm.spec, f"{len(arm.seeds)}{lost}", *cells])
+        means.append([arm.spec, f"{len(arm.seeds)}{lost}", *cells])
         for at, seed in enumerate(arm.seeds):
             cells = [mean_sd(values[at : at + 1], digits) for values, digits in columns]
-            singles.append([arm.arm.spec, str(seed), *cells])
+            singles.append([arm.spec, str(seed), *cells])
     each = Table("Accuracy by arm and seed", ["arm", "seed", *heads], singles, sortable=True,
                  measures=measures)  # fmt: skip
     name = "Accuracy by arm, mean and standard deviation over seeds"
@@ -140,7 +140,7 @@ def _published_blocks(report: Report) -> list[Block | Fold]:
     for arm in report.judgement.arms:
         top1, top5 = arm.accuracy(), arm.metric("top5")
         less = f"{top1.mean() - known.top1:+.2f}" if arm.seeds else "–"
-        rows.append([arm.arm.spec, mean_sd(top1), mean_sd(top5), less, steps])
+        rows.append([arm.spec, mean_sd(top1), mean_sd(top5), less, steps])
     head = ["run", "top-1 %", "top-5 %", "top-1 less published", "steps an arm and seed"]
     different = known.differences
     note = (
@@ -160,7 +160,9 @@ def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fo
     """The differences with their intervals, where the uncertainty comes from, and single pairs."""
     contrasts, margin = report.judgement.contrasts, report.plan.margin
     told = "; ".join(
-        f"{_pair(one)} {one.verdict.difference:+.2f} points" for one in contrasts if one.judged
+        f"{' − '.join(one.names)} {one.verdict.difference:+.2f} points"
+        for one in contrasts
+        if one.judged
     )
     picture = Picture(
         "difference.png",
@@ -180,23 +182,16 @@ def _together(contrast: Contrast) -> Text | None:
     correlation, seeds = contrast.verdict.seed_correlation, len(contrast.shared_seeds)
     if correlation is None or statistics.correlation_p(correlation, seeds) >= 0.05:
         return None
-    who = f"{_pair(contrast)}: runs of one seed"
-    over = f"correlation {correlation:+.2f} over {seeds} seeds"
+    who = f"{' − '.join(contrast.names)}: runs of one seed are good"
+    over = f"(correlation {correlation:+.2f} over {seeds} seeds). The interval"
     if correlation > 0:
-        return Text(
-            f"{who} are good or bad together ({over}). The interval does not use that, and is "
-            "wider than it need be.",
-            "note",
-        )
+        words = f"{who} or bad together {over} does not use that, and is wider than it need be."
+        return Text(words, "note")
     return Text(
-        f"{who} are good under one arm where they are bad under the other ({over}). The interval "
-        "takes the arms for independent, and is too narrow if that is no chance.",
+        f"{who} under one arm where they are bad under the other {over} takes the arms for "
+        "independent, and is too narrow if that is no chance.",
         "warning",
     )
-
-
-def _pair(contrast: Contrast) -> str:
-    return f"{contrast.a.arm.spec} − {contrast.b.arm.spec}"
 
 
 def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
@@ -208,7 +203,7 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
         correlation = verdict.seed_correlation
         rows.append(
             [
-                _pair(contrast),
+                " − ".join(contrast.names),
                 f"{verdict.difference:+.2f}",
                 *(
                     f"{low:+.2f} to {high:+.2f}"
@@ -238,7 +233,7 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
 def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
     """McNemar's tests of single pairs of runs, which are not about the pipelines."""
     rows = [
-        [f"{c.a.arm.spec}, {c.b.arm.spec}", str(seed), str(pair.only_a), str(pair.only_b),
+        [", ".join(c.names), str(seed), str(pair.only_a), str(pair.only_b),
          f"{pair.p:.2g}"]
         for c in contrasts
         for seed, pair in zip(c.shared_seeds, c.verdict.checkpoints, strict=True)
@@ -258,18 +253,11 @@ def _checkpoints(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
 def _cost_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]:
     rows = []
     for arm in (one for one in report.judgement.arms if one.seeds):
-        seconds = [run.training.seconds for run in arm.runs]
-        speed = [run.training.images_per_second for run in arm.runs]
-        checks = [run.evaluation_seconds for run in arm.runs]
-        rows.append(
-            [
-                arm.arm.spec,
-                f"{np.mean(speed):.0f}",
-                duration(float(np.mean(seconds))),
-                duration(float(np.mean(checks))),
-                duration(sum(seconds) + sum(checks)),
-            ]
-        )
+        speed = np.mean([run.training.images_per_second for run in arm.runs])
+        seconds = [(run.training.seconds, run.evaluation_seconds, run.seconds) for run in arm.runs]
+        training, checks, _ = np.mean(seconds, axis=0)
+        every = (float(training), float(checks), sum(one for _, _, one in seconds))
+        rows.append([arm.spec, f"{speed:.0f}", *map(duration, every)])
     head = ["arm", "images/s in training", "training, a run", "evaluation, a run", "all its runs"]
     note = (
         f"Time of a machine with {report.versions.get('threads', '?')} CPU cores (and its GPU, if "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import diagnosed, stored
-from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.plan import Arm
 from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_plan
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.report.content import Report
@@ -49,11 +49,19 @@ def join(
                 f"{folder} cannot be joined with {folders[0]}: they differ in "
                 f"{', '.join(different)}"
             )
-    arms = _arms(places, plans)
-    slugs = [arm.slug for arm, _ in arms]
+    arms: dict[str, tuple[Arm, Path]] = {}
+    for place, plan in zip(places, plans, strict=True):
+        for arm in plan.arms:
+            there, where = arms.setdefault(arm.slug, (arm, place))
+            if there.fingerprint != arm.fingerprint:
+                raise ValueError(
+                    f"{arm.slug} is {arm.spec} ({arm.fingerprint}) in {place}, and {there.spec} "
+                    f"({there.fingerprint}) in {where}; arms of one name are one pipeline"
+                )
+    slugs = list(arms)
     joined = dataclasses.replace(
         first,
-        arms=tuple(arm for arm, _ in arms),
+        arms=tuple(arm for arm, _ in arms.values()),
         contrasts=tuple((slugs[0], slug) for slug in slugs[1:]),
         looks=(),
         first=min((one.first for one in plans if one.first is not None), default=None),
@@ -61,7 +69,7 @@ def join(
         attribute=False,
     )
     write_plan(joined, joint)
-    for arm, folder in arms:
+    for arm, folder in arms.values():
         for seed in joined.seeds:
             required(folder, joined, arm, seed)
             target = run_folder(joint, arm.slug, seed)
@@ -78,16 +86,6 @@ def join(
     )
     document.write(report, joint)
     return stored.keep_report(out, report)
-
-
-def _arms(folders: Sequence[Path], plans: Sequence[Plan]) -> list[tuple[Arm, Path]]:
-    arms: list[tuple[Arm, Path]] = []
-    taken: set[str] = set()
-    for folder, one in zip(folders, plans, strict=True):
-        new = [arm for arm in one.arms if arm.slug not in taken]
-        taken |= {arm.slug for arm in new}
-        arms += [(arm, folder) for arm in new]
-    return arms
 
 
 def _class_names(folders: Sequence[Path]) -> tuple[str, ...]:

@@ -51,17 +51,16 @@ class RunState:
 
     def line(self, steps: int) -> str:
         """What is said of it in a line."""
-        name = f"{self.slug} seed {self.seed}"
         if self.done:
-            return f"{name}: " + (
-                "diverged" if math.isnan(self.top1) else f"top-1 {self.top1:.2f} %"
-            )
-        if not self.step:
-            return f"{name}: starting"
-        if self.step >= steps:
-            return f"{name}: evaluating"
-        told = f"{name}: step {self.step:,}/{steps:,}, loss {self.loss:.3f}"
-        return f"{told}, {self.images_per_second:.0f} images/s"
+            told = "diverged" if math.isnan(self.top1) else f"top-1 {self.top1:.2f} %"
+        elif not self.step:
+            told = "starting"
+        elif self.step >= steps:
+            told = "evaluating"
+        else:
+            told = f"step {self.step:,}/{steps:,}, loss {self.loss:.3f}"
+            told = f"{told}, {self.images_per_second:.0f} images/s"
+        return f"{self.slug} seed {self.seed}: {told}"
 
 
 def states(plan: Plan, folder: Path, runs: Sequence[tuple[Arm, int]]) -> list[RunState]:
@@ -80,16 +79,9 @@ def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
         seconds = result.evaluation_seconds if result.evaluations else math.nan
         return RunState(arm.slug, seed, False, True, plan.steps, top1=top1, evaluated=seconds)
     last = _last_line(place / METRICS)
-    step, loss, speed = (last.get(name) for name in ("step", "loss", "images_per_second"))
-    return RunState(
-        arm.slug,
-        seed,
-        running=_held(place / LOCK),
-        done=False,
-        step=int(step or 0),
-        loss=math.nan if loss is None else float(loss),
-        images_per_second=math.nan if speed is None else float(speed),
-    )
+    loss, speed = (float(last.get(name, math.nan)) for name in ("loss", "images_per_second"))
+    step = int(last.get("step", 0))
+    return RunState(arm.slug, seed, _held(place / LOCK), False, step, loss, speed)
 
 
 def _last_line(path: Path) -> dict[str, float]:
@@ -128,8 +120,8 @@ def summary(plan: Plan, runs: Sequence[RunState]) -> str:
 
 def _rate(runs: Sequence[RunState]) -> float:
     """Images/s of all runs under way."""
-    running = [one.images_per_second for one in runs if one.running and not one.done]
-    return sum(speed for speed in running if math.isfinite(speed))
+    speeds = (one.images_per_second for one in runs if one.running)
+    return sum(speed for speed in speeds if math.isfinite(speed))
 
 
 def _left(plan: Plan, runs: Sequence[RunState], some: Sequence[RunState], wanted: int) -> float:
@@ -139,7 +131,7 @@ def _left(plan: Plan, runs: Sequence[RunState], some: Sequence[RunState], wanted
     """
     trained = sum(min(one.step, plan.steps) for one in some)
     times = [one.evaluated for one in runs if math.isfinite(one.evaluated)]
-    at_a_time = sum(one.running and not one.done for one in runs)
+    at_a_time = sum(one.running for one in runs)
     evaluations = (wanted - sum(one.done for one in some)) * (median(times) if times else 0.0)
     images = (wanted * plan.steps - trained) * plan.recipe.batch_size
     return images / _rate(runs) + evaluations / at_a_time
@@ -158,11 +150,9 @@ def frame(
     plan: Plan, runs: Sequence[RunState], width: int, found: Forecast | None = None
 ) -> list[str]:
     """The lines of a terminal: all runs, each that is under way, the forecast; cut to the width."""
-    running = [one.line(plan.steps) for one in runs if one.running and not one.done]
-    more = [expected(plan, runs, found)] if found else []
-    return [
-        line[: width - 1] for line in (summary(plan, runs), *(f"  {one}" for one in running + more))
-    ]
+    told = [one.line(plan.steps) for one in runs if one.running]
+    told += [expected(plan, runs, found)] if found else []
+    return [line[: width - 1] for line in (summary(plan, runs), *(f"  {one}" for one in told))]
 
 
 class Display:

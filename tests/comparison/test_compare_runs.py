@@ -46,6 +46,11 @@ def test_comparisons_are_joined(
     assert [arm["spec"] for arm in content["arms"]] == ["alexnet", "inception", "vgg"]
     assert "margin of 0.5 points changed to 1 afterwards" in content["deviations"]
     assert content["contrasts"][1]["difference"] == pytest.approx(5.0, abs=2.5)
+    edited = json.loads((tmp_path / "vgg/plan.json").read_text())
+    edited["arms"][0]["fingerprint"] = "another"
+    (tmp_path / "vgg/plan.json").write_text(json.dumps(edited))
+    assert cli_main.run(["compare-runs", *both[:3], str(tmp_path / "none")]) == 2
+    assert "alexnet is alexnet (another) in" in capsys.readouterr().err
     five = make_plan(("alexnet", "vgg"), tiny_records, seeds=5)
     write_plan(five, tmp_path / "five")
     both = [str(tmp_path / "inception"), str(tmp_path / "five"), "--out", str(tmp_path / "no")]

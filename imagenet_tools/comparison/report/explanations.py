@@ -153,7 +153,10 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
 
 def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
     """What each pipeline does, what was measured of it, and how it looks."""
-    blocks: list[Block | Fold] = [*_steps(report)]
+    arms = report.plan.judged
+    lines = side_by_side([arm.pipeline.describe() for arm in arms])
+    rows = [[f"{one.part}: {one.what}", *one.each] for one in lines]
+    blocks: list[Block | Fold] = beside("pipelines", ["part", *(arm.spec for arm in arms)], rows)
     if report.diagnosis.findings:
         told = [
             f"{one.code} {one.title}. {one.explanation} {one.consequence}"
@@ -161,10 +164,10 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         ]
         blocks.append(Items("What the diagnosis found:", told, "note"))
     if report.diagnosis.passports:
-        rows = passport.rows(report.diagnosis.passports)
-        titles = list(dict.fromkeys(title for lines in rows.values() for title in lines))
-        lines = [[t, *(rows[name].get(t, "–") for name in rows)] for t in titles]
-        table = Table("What was measured of each arm", ["measured", *rows], lines)
+        each = passport.rows(report.diagnosis.passports)
+        titles = dict.fromkeys(title for known in each.values() for title in known)
+        rows = [[title, *(known.get(title, "–") for known in each.values())] for title in titles]
+        table = Table("What was measured of each arm", ["measured", *each], rows)
         blocks.append(Fold("What was measured of each arm", [table]))
     if (folder / PREVIEW).exists():
         blocks.append(
@@ -177,14 +180,6 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
             )
         )
     return blocks
-
-
-def _steps(report: Report) -> list[Block | Fold]:
-    """The arms' pipelines side by side; what is the same in all of them is folded away."""
-    arms = report.plan.judged
-    lines = side_by_side([arm.pipeline.describe() for arm in arms])
-    rows = [[f"{one.part}: {one.what}", *one.each] for one in lines]
-    return beside("pipelines", ["part", *(arm.spec for arm in arms)], rows)
 
 
 def recipe_blocks(report: Report) -> list[Block | Fold]:

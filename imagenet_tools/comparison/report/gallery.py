@@ -71,27 +71,25 @@ def write(
     contrast: Contrast, data: str | os.PathLike[str], names: Sequence[str], folder: Path
 ) -> None:
     """Write SHEET and FLIPS for a contrast; names: words by label."""
-    arms = (contrast.a, contrast.b)
-    rows = [list(indices[:COLUMNS]) for indices in flipped(contrast)]
-    keys = {str(contrast.a.key[index]) for row in rows for index in row}
-    pictures = _pictures(data, keys)
+    arms, keys = (contrast.a, contrast.b), [str(key) for key in contrast.a.key]
+    rows = [[int(index) for index in indices[:COLUMNS]] for indices in flipped(contrast)]
+    pictures = _pictures(data, {keys[index] for row in rows for index in row})
     flips = [
         Flip(
-            key=str(contrast.a.key[index]),
+            key=keys[index],
             right=arms[number].spec,
             wrong=arms[1 - number].spec,
             truth=_word(names, int(contrast.a.label[index])),
-            runs=tuple(said for arm in arms for said in _said(arm, int(index), names)),
-            image=_uri(pictures[str(contrast.a.key[index])]),
+            runs=tuple(said for arm in arms for said in _said(arm, index, names)),
+            image=_uri(pictures[keys[index]]),
         )
         for number, row in enumerate(rows)
         for index in row
-        if str(contrast.a.key[index]) in pictures
+        if keys[index] in pictures
     ]
     write_json(folder / FLIPS, {"flips": [dataclasses.asdict(flip) for flip in flips]})
-    specs = [arm.spec for arm in arms]
-    _write_sheet(specs, [[pictures.get(str(contrast.a.key[i])) for i in row] for row in rows],
-                 folder / SHEET)  # fmt: skip
+    shown = [[pictures.get(keys[index]) for index in row] for row in rows]
+    _write_sheet(contrast.names, shown, folder / SHEET)
 
 
 def read(folder: Path) -> list[Flip]:

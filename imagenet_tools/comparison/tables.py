@@ -36,6 +36,7 @@ _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
 _NO_CLASS = re.compile(r"nan|none|null|-[0-9.]+|[+-]?inf", re.IGNORECASE)
 _SEPARATED = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+", re.ASCII)
 Run = tuple[str, str]  # arm and seed
+Rows = Sequence[tuple[str, Mapping[str, str]]]  # where each stands, and its cells
 
 
 def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdict:
@@ -94,7 +95,7 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         raise ValueError(f"{file} has no rows below its header")
 
 
-def _check_seeds(rows: Sequence[tuple[str, Mapping[str, str]]]) -> None:
+def _check_seeds(rows: Rows) -> None:
     """Raise ValueError where some seeds are numbers and some are not: a mean is no run."""
     words = [(where, row["seed"]) for where, row in rows if not _WHOLE.fullmatch(row["seed"])]
     if words and len(words) < len(rows):
@@ -109,9 +110,7 @@ def _run(row: Mapping[str, str]) -> Run:
     return row["arm"], _class(row["seed"])
 
 
-def _by_image(
-    rows: Sequence[tuple[str, Mapping[str, str]]], names: tuple[str, str], margin: float
-) -> Verdict:
+def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     labels: dict[str, str] = {}
     runs: dict[Run, dict[str, str]] = defaultdict(dict)
     for where, row in rows:
@@ -148,9 +147,7 @@ def _class(text: str) -> str:
     return match[1] if match else text
 
 
-def _by_run(
-    rows: Sequence[tuple[str, Mapping[str, str]]], names: tuple[str, str], margin: float
-) -> Verdict:
+def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     accuracy: dict[Run, float] = {}
     broken = ""
     counts: set[int] = set()

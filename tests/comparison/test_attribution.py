@@ -25,7 +25,7 @@ def runs(rng: np.random.Generator, chance: np.ndarray, k: int, tau: float = 0.5)
 def contrast(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Any:
     """What attribution and class changes read of a contrast; arms named a and b."""
     arms = [
-        SimpleNamespace(arm=SimpleNamespace(slug=slug), correct=correct, label=None)
+        SimpleNamespace(slug=slug, correct=correct, own=correct[slug], label=None)
         for slug, correct in (("a", a), ("b", b))
     ]
     return SimpleNamespace(a=arms[0], b=arms[1], judged=True, group=None)
@@ -80,8 +80,8 @@ def test_every_part_has_what_it_adds() -> None:
         right = 100 + sum(adds[part] for part in chosen)
         correct = np.repeat(np.arange(400) < right, 2).reshape(400, 2).T
         fingerprint = combined(a, b, chosen).fingerprint
-        arm = SimpleNamespace(fingerprint=fingerprint, slug="own")
-        arms.append(SimpleNamespace(arm=arm, correct={"own": correct}, group=None))
+        arm = SimpleNamespace(fingerprint=fingerprint)
+        arms.append(SimpleNamespace(arm=arm, own=correct, group=None))
     found: Any = attribution.shares(a.spec, b.spec, arms)
     assert {one.part: one.points for one in found} == pytest.approx(
         {part: more / 4 for part, more in adds.items()}

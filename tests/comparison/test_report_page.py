@@ -214,9 +214,9 @@ def test_a_whole_report_in_the_browser(tiny_records: Path, tmp_path: Path) -> No
 def test_arms_that_go_together_get_a_word(
     correlation: float | None, seeds: int, words: str | None
 ) -> None:
-    arms = (SimpleNamespace(arm=SimpleNamespace(spec=spec)) for spec in ("alexnet", "vgg"))
     verdict = SimpleNamespace(seed_correlation=correlation)
-    contrast: Any = SimpleNamespace(verdict=verdict, shared_seeds=range(seeds))
-    contrast.a, contrast.b = arms
+    contrast: Any = SimpleNamespace(
+        names=("alexnet", "vgg"), verdict=verdict, shared_seeds=range(seeds)
+    )
     found = sections_._together(contrast)
     assert (found is None) if words is None else words in found.text

@@ -10,12 +10,14 @@ import numpy as np
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.cost import duration
 from imagenet_tools.comparison.ranking import Ranking
-from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.report.content import Report, mean_sd
 from imagenet_tools.comparison.run_files import COMMON
 from imagenet_tools.pages.blocks import Block, Fold, Table, Text
 
 
 def matrix_blocks(report: Report) -> list[Block | Fold]:
+    if not report.plan.matrix:
+        return []
     table = report.judgement.matrix
     seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
     paths = sorted(seen, key=lambda path: path == COMMON)  # in the arms' order, common last
@@ -51,6 +53,8 @@ def matrix_blocks(report: Report) -> list[Block | Fold]:
 
 
 def attribution_blocks(report: Report) -> list[Block | Fold]:
+    if not report.attribution:
+        return []
     note = (
         "Every combination of the two pipelines' parts was trained; the difference is divided "
         "among the parts by Shapley's values, which add up to it. Intervals: over seeds, pooled "
@@ -72,25 +76,23 @@ def _shares_table(name: str, head: str, shares: Sequence[Share]) -> Table:
                  measures={"points": "difference", "95 % interval": "difference"})  # fmt: skip
 
 
-def ranking_blocks(ranking: Ranking) -> list[Block | Fold]:
+def ranking_blocks(report: Report) -> list[Block | Fold]:
     """Arms by accuracy with the groups they are in, and who beats whom."""
-    rows = []
-    for arm in ranking.arms:
-        seconds = [run.seconds for run in arm.runs]
-        top1 = arm.accuracy()
-        spread = f"{top1.mean():.2f} ± {top1.std(ddof=1):.2f}"
-        letters = ranking.letters(arm.slug)
-        rows.append([arm.spec, letters, spread, duration(float(np.mean(seconds)))])
+    if (ranking := report.ranking) is None:
+        return []
+    rows = [
+        [arm.spec, ranking.letters(arm.slug), mean_sd(arm.accuracy()),
+         duration(float(np.mean([run.seconds for run in arm.runs])))]
+        for arm in ranking.arms
+    ]  # fmt: skip
     ranked = Table("Arms by accuracy, with their groups",
                    ["arm", "group", "top-1 %", "time of a run"], rows,
                    measures={"top-1 %": "accuracy"})  # fmt: skip
-    slugs = [arm.slug for arm in ranking.arms]
-    specs = [arm.spec for arm in ranking.arms]
-    values = [[_lead(ranking, a, b)[0] for b in slugs] for a in slugs]
-    won = [[spec, *(_lead(ranking, a, b)[1] for b in slugs)]
-           for spec, a in zip(specs, slugs, strict=True)]  # fmt: skip
-    head = ["row − column", *specs]
-    wins = Table("Who beats whom", head, won, heat=shades(values),
+    slugs, specs = ([getattr(arm, name) for arm in ranking.arms] for name in ("slug", "spec"))
+    leads = [[_lead(ranking, a, b) for b in slugs] for a in slugs]
+    won = [[spec, *(cell for _, cell in row)] for spec, row in zip(specs, leads, strict=True)]
+    heat = shades([[value for value, _ in row] for row in leads])
+    wins = Table("Who beats whom", ["row − column", *specs], won, heat=heat,
                  measures=dict.fromkeys(specs, "difference"))  # fmt: skip
     note = (
         "Arms that share a letter cannot be told apart. Row less column in points of top-1, with "

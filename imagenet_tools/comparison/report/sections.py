@@ -45,31 +45,23 @@ DIFFERENCE_NOTE = (
 
 def build_sections(report: Report, folder: Path, drawn: dict[str, str]) -> list[Section]:
     """The report's sections in the order in which they are read; drawn: the figures as SVG."""
-    judgement = report.judgement
-    sections = [
-        Section("", opening.blocks(report, _runs_picture(judgement.arms, drawn))),
-        Section("Difference", _difference_blocks(report, drawn)),
-        Section("Accuracy", _accuracy_blocks(judgement.arms)),
+    arms = report.judgement.arms
+    every: list[tuple[str, list[Block | Fold]]] = [
+        ("", opening.blocks(report, _runs_picture(arms, drawn))),
+        ("Ranking", matrices.ranking_blocks(report)),
+        ("Difference", _difference_blocks(report, drawn)),
+        ("Accuracy", _accuracy_blocks(arms)),
+        ("Beside the published run", _published_blocks(report)),
+        ("Training", explanations.training_blocks(report, drawn)),
+        ("Trained under, evaluated under", matrices.matrix_blocks(report)),
+        ("Which part makes the difference", matrices.attribution_blocks(report)),
+        ("Which classes and images", explanations.class_blocks(report, folder, drawn)),
+        ("What the arms do", explanations.arm_blocks(report, folder)),
+        ("Recipe", explanations.recipe_blocks(report)),
+        ("Cost", _cost_blocks(report, drawn)),
+        ("Reproduce", _reproduce_blocks(report)),
     ]
-    if report.ranking:
-        sections.insert(1, Section("Ranking", matrices.ranking_blocks(report.ranking)))
-    if report.published:
-        sections.append(Section("Beside the published run", _published_blocks(report)))
-    sections.append(Section("Training", explanations.training_blocks(report, drawn)))
-    if report.plan.matrix:
-        sections.append(Section("Trained under, evaluated under", matrices.matrix_blocks(report)))
-    if report.attribution:
-        sections.append(
-            Section("Which part makes the difference", matrices.attribution_blocks(report))
-        )
-    sections += [
-        Section("Which classes and images", explanations.class_blocks(report, folder, drawn)),
-        Section("What the arms do", explanations.arm_blocks(report, folder)),
-        Section("Recipe", explanations.recipe_blocks(report)),
-        Section("Cost", _cost_blocks(report, drawn)),
-        Section("Reproduce", _reproduce_blocks(report)),
-    ]
-    return sections
+    return [Section(title, blocks) for title, blocks in every if blocks]
 
 
 def _runs_picture(arms: Sequence[ArmResults], drawn: dict[str, str]) -> Picture:
@@ -132,8 +124,8 @@ def _side_by_side(
 
 
 def _published_blocks(report: Report) -> list[Block | Fold]:
-    known = report.published
-    assert known is not None
+    if (known := report.published) is None:
+        return []
     steps = f"{report.plan.steps:,}"
     name = f"published: {known.preprocessing}, TF-Slim's script"
     rows = [[name, f"{known.top1:.3f}", f"{known.top5:.3f}", "", f"{known.steps:,}"]]

@@ -15,7 +15,7 @@ from imagenet_tools.cli.options import (
     recipe_option,
 )
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import HtmlPage, PreprocessingName, Records, Whole
+from imagenet_tools.cli.types import Page, PreprocessingName, Records, Whole
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
 @mute_option
-@click.option("--out", type=HtmlPage(), help="A page of it, too.")
+@click.option("--out", type=Page(".html"), help="A page of it, too.")
 @plugin_option
 @json_option
 @needs_tensorflow

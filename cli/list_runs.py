@@ -6,19 +6,19 @@ import click
 
 from imagenet_tools.cli.options import json_option
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import HtmlPage
+from imagenet_tools.cli.types import Page
 
 
 @click.command()
 @click.argument(
-    "folder", metavar="DIR", default="runs", type=click.Path(exists=True, file_okay=False)
+    "folder", metavar="[DIR]", default="runs", type=click.Path(exists=True, file_okay=False)
 )
-@click.option("--out", type=HtmlPage(), help="A page of them, too, that leads to their reports.")
+@click.option("--out", type=Page(".html"), help="A page of them, too, that leads to their reports.")
 @json_option
 def command(folder: str, out: str | None, as_json: bool) -> None:
     """List the comparisons in a folder and below: date, arms, data, runs done, verdict.
 
-    The latest comes first. DIR is runs where none is named.
+    The latest comes first. DIR is runs, unless another is named.
 
     \b
     Example:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from imagenet_tools.cli.options import needs_tensorflow, plugin_option, size_option
-from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
+from imagenet_tools.cli.types import SEED, File, Page, PreprocessingName, Whole
 
 
 @click.command()
@@ -18,9 +18,7 @@ from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
     type=File(exists=True, dir_okay=False),
     help="May be given several times.",
 )
-@click.option(
-    "--out", required=True, type=click.Path(dir_okay=False), help="The sheet, .png or .html."
-)
+@click.option("--out", required=True, type=Page(".png", ".html"), help="The sheet, .png or .html.")
 @click.option(
     "--draws",
     type=Whole(1, 12),

@@ -70,15 +70,18 @@ class Records(Place):
         return place
 
 
-class HtmlPage(click.Path):
-    """A file to be written as .html."""
+class Page(click.Path):
+    """A file to be written, by one of these endings, in a folder that is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, *endings: str) -> None:
         super().__init__(dir_okay=False)
+        self.endings = endings
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        if not str(value).endswith(".html"):
-            self.fail(f"{value} is no .html file", param, ctx)
+        if not str(value).endswith(self.endings):
+            self.fail(f"{value} is no {' or '.join(self.endings)} file", param, ctx)
+        if not (folder := Path(value).parent).is_dir():
+            self.fail(f"{value}: there is no folder {folder}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -111,6 +114,12 @@ class PreprocessingName(click.ParamType):
         try:
             registry.get(value)
         except (LookupError, ValueError) as error:
+            if Path(value).is_file():
+                self.fail(
+                    f"{value} is a file; an image goes behind --image, a plug-in behind --plugin",
+                    param,
+                    ctx,
+                )
             self.fail(str(error.args[0] if error.args else error), param, ctx)
         return str(value)
 

@@ -20,7 +20,7 @@ MOST = 10  # groups of images that are listed
 
 
 @click.command()
-@click.argument("folder", type=Place(file_okay=False), metavar="DIR")
+@click.argument("folder", type=Place(exists=True, file_okay=False), metavar="DIR")
 @click.option("--decode", is_flag=True, help="Decode every pixel too.")
 @workers_option
 @json_option

@@ -133,10 +133,10 @@ class SlimNet:
             try:
                 logits, _ = self._net(images, True, None, record)
             except ValueError as error:
+                reason, _, _ = str(error).splitlines()[0].partition(" for '{{node")
                 raise ValueError(
                     f"{self.name} cannot take images of {self.image_size} pixels "
-                    f"({str(error).splitlines()[0]}); its own size is "
-                    f"{self.source.image_size}"
+                    f"({reason}); its own size is {self.source.image_size}"
                 ) from error
             if logits.shape.as_list() != [2, self.num_classes]:
                 raise ValueError(

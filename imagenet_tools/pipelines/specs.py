@@ -46,7 +46,7 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
     for term in terms:
         match = _TERM.fullmatch(term.strip())
         if match is None:
-            raise ValueError(f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour")
+            raise ValueError(_no_term(term, spec))
         definition = find(match["name"])
         strengths = _brought(definition, match["part"])
         settings = _settings(definition, list(strengths), match["settings"] or "", universal)
@@ -65,6 +65,14 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
     for term_parts in brought:
         _refuse_unheard(term_parts, parts, spec)
     return Pipeline(parts, {n: v for n, v in universal.items() if v != UNIVERSAL[n]})
+
+
+def _no_term(term: str, spec: str) -> str:
+    if not term.strip():
+        return f"{spec!r} is put on nothing; without a space before it: alexnet{spec}"
+    if "," in term:
+        return f"{spec!r} is no pipeline; several stand apart by spaces, not by commas"
+    return f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour"
 
 
 def _brought(definition: Definition, part: str | None) -> dict[str, int]:

@@ -69,7 +69,12 @@ eval --data DATA --checkpoint RUN --model NOSUCH                 | no net 'NOSUC
 check-preproc incepton                                           | Did you mean inception
 check-preproc alexnet:lightning=0                                | Did you mean lighting
 describe-preproc incepton                                        | Did you mean inception
+describe-preproc alexnet,inception                               | apart by spaces
+describe-preproc alexnet +randaugment                            | alexnet+randaugment
+describe-preproc FILE                                            | a plug-in behind --plugin
 preview alexnet --image NOSUCH --out sheet.png                   | NOSUCH
+preview alexnet --image FILE --out sheet.jpg                     | sheet.jpg is no .png or .html
+preview alexnet --image FILE --out NOSUCH/sheet.png              | there is no folder NOSUCH
 explain-draw alexnet --image NOSUCH                              | NOSUCH
 watch NOSUCH                                                     | NOSUCH
 finalize NOSUCH                                                  | NOSUCH

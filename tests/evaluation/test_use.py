@@ -205,9 +205,15 @@ def explained(monkeypatch: pytest.MonkeyPatch, fits: str | None, shift: int) -> 
     return label_check.explain(loaded, "records", "validation", 0)
 
 
-def test_a_label_offset_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = explained(monkeypatch, "inception", 1)
-    assert text.endswith("200 of 200 images are right with --labels-offset 1")
+@pytest.mark.parametrize(
+    ("shift", "said"), [(1, "--labels-offset 1"), (2, "labels 2 lower than these records'")]
+)
+def test_a_label_offset_that_fits_is_named(
+    shift: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the option where the option takes it: 0 or 1."""
+    text = explained(monkeypatch, "inception", shift)
+    assert text.endswith(f"200 of 200 images are right with {said}")
 
 
 def test_a_pipeline_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

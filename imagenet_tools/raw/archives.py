@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -54,7 +54,12 @@ def find(place: Path, options: Options) -> RawSet | None:
         seen.say("its ground truth agrees with the shipped labels")
     if place.is_dir():
         listing.beside(root, {*present, *boxes.USUAL}, seen)
-        _say_folder(root, splits, seen)
+        if folder := listing.other_split(root, splits):
+            archive, own = (TRAIN, "train") if TRAIN in present else (VALIDATION, "val")
+            seen.say(
+                f"{folder.name}/ is not read beside an archive: for both, unpack {archive} into "
+                f"{own}/ and take the archive away"
+            )
     splits, source = boxes.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "official archives",
@@ -65,18 +70,6 @@ def find(place: Path, options: Options) -> RawSet | None:
         seen=seen,
         boxes_source=source,
     )
-
-
-def _say_folder(root: Path, splits: Collection[str], seen: Intake) -> None:
-    """Say it where the other split lies beside the archive as a folder."""
-    for split, archive in (("train", VALIDATION), ("validation", TRAIN)):
-        folder = None if split in splits else listing.split_folder(root, split)
-        if folder:
-            other = "val" if split == "train" else "train"
-            seen.say(
-                f"{folder.name}/ is not read beside an archive: for both, unpack {archive} into "
-                f"{other}/ and take the archive away"
-            )
 
 
 def train_entries(path: Path, seen: Intake) -> Iterator[Entry]:

@@ -80,10 +80,8 @@ def _count_beside(root: Path, place: Path, seen: Intake) -> None:
 
 
 def _train(folder: Path, infos: tuple[ClassInfo, ...], seen: Intake) -> RawSplit:
-    names = (listed := listing.entries(folder)).folders
-    seen.leave_all((why, f"train/{name}") for why, name in listed.left_out)
-    for name in listed.images:
-        seen.leave(intake.OUTSIDE, f"train/{name}")
+    names = listing.entries(folder).folders
+    listing.beside(folder, names, seen, folder.parent)
     part = _sorted(folder, "train", names, infos, seen)
     for name in names:
         if name not in imagenet.label_of() and str(folder / name) in part.containers:
@@ -120,10 +118,7 @@ def _validation(
     part = joined(_sorted(folder, "validation", synsets, infos, seen), flat)
     if wrong := validation.disagreement(part):
         seen.say(f"val has {wrong}")
-    seen.leave_all((why, f"val/{name}") for why, name in listed.left_out)
-    for name in listed.folders:
-        if name not in synsets:
-            seen.leave(intake.OTHER_FOLDERS, f"val/{name}/")
+    listing.beside(folder, {*listed.images, *synsets}, seen, folder.parent)
     return part
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -135,6 +135,12 @@ def split_folder(root: Path, split: str) -> Path | None:
             "remove the one that is not meant"
         )
     return root / (filled or present)[0] if present else None
+
+
+def other_split(root: Path, splits: Collection[str]) -> Path | None:
+    """The folder of the split that is not among these; None where it does not lie there."""
+    other = [split for split in SPLIT_FOLDERS if split not in splits]
+    return split_folder(root, other[0]) if other else None
 
 
 def beside(folder: Path, used: Iterable[str], seen: Intake, place: Path | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.raw import boxes, classes, intake, list_files, listing, validation
-from imagenet_tools.raw.index import SPLITS, Entry, RawSet, columns
+from imagenet_tools.raw.index import Entry, RawSet, columns
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.list_files import ListFile
 from imagenet_tools.raw.rows import Row
@@ -75,11 +75,10 @@ def _say_shared(lists: dict[str, ListFile], seen: Intake) -> None:
 
 def _say_folder(place: Path, lists: dict[str, ListFile], seen: Intake) -> None:
     """Say it where the other split lies beside the list as a folder that no list names."""
-    other = next((split for split in SPLITS if split not in lists), None)
-    folder = listing.split_folder(place, other) if other else None
+    folder = listing.other_split(place, lists)
     (one, *_) = lists.values()
-    if other and folder and not any(row.name.startswith(f"{folder.name}/") for row in one.rows):
-        names = "train.csv" if other == "train" else "val.csv"
+    if folder and not any(row.name.startswith(f"{folder.name}/") for row in one.rows):
+        names = "val.csv" if "train" in lists else "train.csv"
         seen.say(
             f"{folder.name}/ is not read beside {one.path.name}: for both, list its images in "
             f"{names}, or sort those of {one.path.name} into class folders and take it away"

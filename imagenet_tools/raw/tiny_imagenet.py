@@ -83,12 +83,12 @@ def _numbering(root: Path, options: Options, seen: Intake) -> classes.Numbering:
 def _train(
     root: Path, numbering: classes.Numbering, rows: list[Row], seen: Intake
 ) -> Iterator[Entry]:
-    for synset in (listed := listing.entries(root / "train")).folders:
+    for synset in (synsets := listing.entries(root / "train").folders):
         text = root / "train" / synset / f"{synset}_boxes.txt"
         if text.is_file():
             rows.extend(_rows(text, synset))
         yield from _class(root / "train", synset, numbering, seen, text.name)
-    _count_beside(listed, "train", seen)
+    listing.beside(root / "train", synsets, seen, root)
 
 
 def _class(
@@ -112,15 +112,14 @@ def _val(
     others are counted, as are rows without one."""
     distinct = _distinct(_rows(folder / TRUTH) if (folder / TRUTH).exists() else (), seen)
     rows.extend(distinct)
-    around = listing.entries(folder)
-    synsets = [name for name in around.folders if name in numbering.label_of]
+    synsets = [name for name in listing.entries(folder).folders if name in numbering.label_of]
     put = dict[str, str]()
     for synset in synsets:
         for entry in _class(folder, synset, numbering, seen):
             put[entry.filename] = synset
             yield entry
-    listed = listing.entries(folder / "images") if (folder / "images").is_dir() else None
-    present = set(listed.images) if listed else set()
+    flat = folder / "images"
+    present = set(listing.entries(flat).images) if flat.is_dir() else set()
     for row in distinct:
         if row.synset not in numbering.label_of:
             raise ValueError(f"{row.where}: {row.synset} is not in {WNIDS}")
@@ -132,14 +131,12 @@ def _val(
             continue
         if row.name not in present:
             seen.say(f"rows of {TRUTH} whose file is not there", row.name)
-        yield Entry(str(folder / "images"), row.name, numbering.label_of[row.synset])
+        yield Entry(str(flat), row.name, numbering.label_of[row.synset])
     for name in sorted(present - {row.name for row in distinct}):
         seen.leave(f"not in {TRUTH}", f"val/images/{name}")
-    if listed:
-        _count_beside(listed._replace(images=[]), "val/images", seen, folders=True)
-    kept = [one for one in around.left_out if one[1] != TRUTH]
-    others = [name for name in around.folders if name not in ("images", *synsets)]
-    _count_beside(around._replace(left_out=kept, folders=others), "val", seen, folders=True)
+    if flat.is_dir():
+        listing.beside(flat, present, seen, folder.parent)
+    listing.beside(folder, {TRUTH, flat.name, *synsets}, seen, folder.parent)
 
 
 def _distinct(rows: Iterable[Row], seen: Intake) -> list[Row]:
@@ -154,22 +151,12 @@ def _distinct(rows: Iterable[Row], seen: Intake) -> list[Row]:
     return list(of_name.values())
 
 
-def _count_beside(
-    listed: listing.Listed, where: str, seen: Intake, *, folders: bool = False
-) -> None:
-    seen.leave_all((why, f"{where}/{name}") for why, name in listed.left_out)
-    for name in listed.images:
-        seen.leave(intake.OUTSIDE, f"{where}/{name}")
-    for name in listed.folders if folders else ():
-        seen.leave(intake.OTHER_FOLDERS, f"{where}/{name}/")
-
-
 def _rows(path: Path, synset: str = "") -> Iterator[Row]:
     """name, synset (but in a class's own text) and four sides in pixels, separated by tabs."""
     for number, line in enumerate(intake.text_of(path).splitlines(), 1):
         if not line.strip():
             continue
-        words = line.split("\t") if "\t" in line else line.split()
+        words = [one.strip() for one in line.split("\t" if "\t" in line else None)]
         where = f"{path}, line {number}"
         key = words[1] if not synset and len(words) > 1 else synset
         try:

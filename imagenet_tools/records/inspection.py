@@ -30,16 +30,16 @@ class SplitFacts:
     are the medians. problems: damaged ones in the sample; of records, a shard of another size."""
 
     images: int
-    classes: int
-    missing: tuple[str, ...]
-    expected: int | None
-    fewest: int
-    most: int
-    mean_bytes: float
-    width: int
-    height: int
-    formats: dict[str, int]
-    problems: tuple[str, ...]
+    classes: int = 0
+    missing: tuple[str, ...] = ()
+    expected: int | None = None
+    fewest: int = 0
+    most: int = 0
+    mean_bytes: float = 0.0
+    width: int = 0
+    height: int = 0
+    formats: dict[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,6 @@ def _records(place: Path) -> Facts:
             fewest=min(counts.values()),
             most=max(counts.values()),
             mean_bytes=part.bytes / max(part.records, 1),
-            width=0,
-            height=0,
             formats={manifest.store: part.records},
             problems=_wrong_sizes(place, name),
         )
@@ -206,14 +204,7 @@ def _foreign(place: Path, other: foreign.Foreign) -> Facts:
     splits = {
         name: SplitFacts(
             images=part.records,
-            classes=0,
-            missing=(),
-            expected=None,
-            fewest=0,
-            most=0,
             mean_bytes=part.bytes / max(part.records, 1),
-            width=0,
-            height=0,
             formats={"records": part.records},
             problems=part.problems,
         )

@@ -181,6 +181,14 @@ def test_validation_images_with_their_synset_in_the_name(tmp_path: Path) -> None
         raw.detect(tmp_path)
 
 
+def test_a_name_with_spaces_in_tiny_imagenets_texts(tmp_path: Path) -> None:
+    tiny_imagenet(tmp_path)
+    put(tmp_path / "val" / "images" / "val_0 (1).JPEG", jpeg(3))
+    text = tmp_path / "val" / "val_annotations.txt"
+    text.write_text(text.read_text() + f"val_0 (1).JPEG\t{SYNSETS[1]}\t0\t0\t5\t5\n")
+    assert labels_of(raw.detect(tmp_path), "validation") == {**VALIDATION, "val_0 (1).JPEG": 2}
+
+
 def test_a_row_of_tiny_imagenet_given_twice_is_counted(tmp_path: Path) -> None:
     repeated_row("n01751748")(tmp_path)
     found = raw.detect(tmp_path)

@@ -149,7 +149,7 @@ def get(spec: str) -> Pipeline:
     part or parameter, or a value that is not allowed.
     """
     if not isinstance(spec, str) or not spec.strip():
-        raise ValueError(f"{spec!r} is no pipeline; known: {', '.join(names())}")
+        raise ValueError(f"{spec!r} is no pipeline. {_what_is_known()}")
     return specs.parse(spec, _definition)
 
 
@@ -360,8 +360,9 @@ def _definition(name: str) -> Definition:
     near = difflib.get_close_matches(name, _definitions, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     failed = f" Its plug-in failed to import: {_failures[name]}." if name in _failures else ""
-    raise LookupError(
-        f"there is no pipeline {name!r}.{hint}{failed} Known: {', '.join(names())}; "
-        f"parts to put on one: {', '.join(parts_alone())}. "
-        f"Your own: --plugin FILE.py"
-    )
+    raise LookupError(f"there is no pipeline {name!r}.{hint}{failed} {_what_is_known()}")
+
+
+def _what_is_known() -> str:
+    parts = ", ".join(parts_alone())
+    return f"Known: {', '.join(names())}; parts to put on one: {parts}. Your own: --plugin FILE.py"

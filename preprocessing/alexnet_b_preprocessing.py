@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines.limits import NotNegative
 from imagenet_tools.preprocessing.jitter_preprocessing import jitter
 from imagenet_tools.preprocessing.lighting_preprocessing import lighting
 from imagenet_tools.preprocessing.resized_crop_preprocessing import resized_crop
@@ -16,8 +17,8 @@ def colour(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    strength: float = 0.4,
-    sigma: float = 0.1,
+    strength: NotNegative = 0.4,
+    sigma: NotNegative = 0.1,
 ) -> tf.Tensor:
     """Jitter and lighting.
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.limits import NotNegative
 from imagenet_tools.preprocessing import ops
 
 # The paper's sides: pictures of 256, windows of 224. Other output sizes keep the ratio.
@@ -107,7 +108,7 @@ def colour(
     seed: tf.Tensor,
     *,
     lighting: Literal["paper", "cuda_convnet2", "0"] = "paper",
-    sigma: float = 0.1,
+    sigma: NotNegative = 0.1,
 ) -> tf.Tensor:
     """Change intensity and colour of the illumination along the principal components.
 
@@ -121,8 +122,6 @@ def colour(
     """
     if not is_training or lighting == "0" or sigma == 0:
         return image
-    if sigma < 0:
-        raise ValueError(f"sigma={sigma}: a standard deviation of 0 or more is needed")
     strengths = tf.constant(PCA_DEVIATIONS)
     if lighting == "paper":
         # The variance of pixels of 0..1, in grey levels again.

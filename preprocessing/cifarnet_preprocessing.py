@@ -8,10 +8,13 @@ crashes on use_grayscale.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.limits import Limits
 from imagenet_tools.preprocessing import ops
 
 PADDING = 4
@@ -27,7 +30,7 @@ def geometry(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    padding: int = PADDING,
+    padding: Annotated[int, Limits()] = PADDING,
 ) -> views.View:
     """Cut the output from the image as it is.
 
@@ -35,8 +38,6 @@ def geometry(
     - train: 4 pixels (padding) of zeros around it, a random window, mirrored half the time; eval:
       the central window; zeros where the image is smaller
     """
-    if padding < 0:
-        raise ValueError(f"padding={padding}: 0 or more is needed")
     view = centre(height, width, output_height, output_width)
     if not is_training:
         return view

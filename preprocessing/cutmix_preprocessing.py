@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines.limits import Positive
 from imagenet_tools.preprocessing import ops
 
 
@@ -12,7 +13,7 @@ from imagenet_tools.preprocessing import ops
     "cutmix", "mixing", source="torchvision 0.28, transforms/v2/_augment.py, CutMix"
 )
 def cutmix(
-    images: tf.Tensor, partners: tf.Tensor, seed: tf.Tensor, *, alpha: float = 1.0
+    images: tf.Tensor, partners: tf.Tensor, seed: tf.Tensor, *, alpha: Positive = 1.0
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Cutmix: a box of every image of a training batch is filled from another, labels by area.
 

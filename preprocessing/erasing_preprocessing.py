@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines.limits import Positive, PositiveShare, Share
 from imagenet_tools.preprocessing import ops
 
 ATTEMPTS = 10
@@ -24,11 +25,11 @@ def erasing(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    p: float = 0.25,
-    area_min: float = 0.02,
-    area_max: float = 0.33,
-    aspect_min: float = 0.3,
-    aspect_max: float = 3.3,
+    p: Share = 0.25,
+    area_min: PositiveShare = 0.02,
+    area_max: PositiveShare = 0.33,
+    aspect_min: Positive = 0.3,
+    aspect_max: Positive = 3.3,
     content: Literal["zero", "noise"] = "zero",
 ) -> tf.Tensor:
     """Random erasing: a box of what the network sees is covered.
@@ -37,8 +38,6 @@ def erasing(
       aspect_min-aspect_max (0.3-3.3, height over width, log-uniform) is set to 0, which is the mean
       colour where the range subtracts it; with content=noise to N(0, 1), a number a value
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"p={p}: a probability of 0..1 is needed")
     if not is_training or p == 0:
         return image
     size = (int(image.shape[0]), int(image.shape[1]))

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.limits import Positive, PositiveShare
 from imagenet_tools.preprocessing import ops
 
 MIN_OBJECT_COVERED = 0.1
@@ -37,10 +38,10 @@ def geometry(
     fast_mode: bool = True,
     bbox: tf.Tensor | None = None,
     crop_image: bool = True,
-    area_min: float = AREA[0],
-    area_max: float = AREA[1],
-    aspect_min: float = ASPECT_RATIO[0],
-    aspect_max: float = ASPECT_RATIO[1],
+    area_min: PositiveShare = AREA[0],
+    area_max: PositiveShare = AREA[1],
+    aspect_min: Positive = ASPECT_RATIO[0],
+    aspect_max: Positive = ASPECT_RATIO[1],
     antialias: bool = False,
 ) -> views.View:
     """Choose a box of the image and squash it to the output.

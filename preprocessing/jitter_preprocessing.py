@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import compiled
+from imagenet_tools.pipelines.limits import Limits, NotNegative
 from imagenet_tools.preprocessing import ops, pixel_ops
 
 _ORDERS = tuple(itertools.permutations(range(4)))
@@ -23,10 +25,10 @@ def jitter(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    brightness: float = 0.4,
-    contrast: float = 0.4,
-    saturation: float = 0.4,
-    hue: float = 0.1,
+    brightness: NotNegative = 0.4,
+    contrast: NotNegative = 0.4,
+    saturation: NotNegative = 0.4,
+    hue: Annotated[float, Limits(high=0.5)] = 0.1,
 ) -> tf.Tensor:
     """Jitter of the colours: brightness, contrast, saturation, hue.
 
@@ -36,12 +38,6 @@ def jitter(
     """
     if not is_training:
         return image
-    if min(brightness, contrast, saturation, hue) < 0 or hue > 0.5:
-        raise ValueError(
-            f"brightness={brightness},contrast={contrast},saturation={saturation},hue={hue}: "
-            "0 or more, and hue up to 0.5, are needed"
-        )
-
     strengths = (brightness, contrast, saturation, hue)
     factors, order = draws(seed, strengths)
     if compiled.in_use():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines.limits import NotNegative
 from imagenet_tools.preprocessing import ops
 
 EIGENVALUES = (0.2175, 0.0188, 0.0045)
@@ -25,7 +26,7 @@ DIRECTIONS = (
     "lighting", "colour", source="facebook/fb.resnet.torch, datasets/imagenet.lua, Lighting"
 )
 def lighting(
-    image: tf.Tensor, is_training: bool, seed: tf.Tensor, *, sigma: float = 0.1
+    image: tf.Tensor, is_training: bool, seed: tf.Tensor, *, sigma: NotNegative = 0.1
 ) -> tf.Tensor:
     """Lighting: one shift of the colours an image, along the principal components.
 
@@ -33,8 +34,6 @@ def lighting(
     """
     if not is_training or sigma == 0:
         return image
-    if sigma < 0:
-        raise ValueError(f"sigma={sigma}: a standard deviation of 0 or more is needed")
     draw = ops.normal(seed, "lighting", (3,)) * sigma * tf.constant(EIGENVALUES)
     shift = tf.linalg.matvec(tf.constant(DIRECTIONS), draw, transpose_a=True)
     return image + ops.channels(image, 255.0 * shift)

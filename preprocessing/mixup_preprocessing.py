@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines.limits import Positive
 from imagenet_tools.preprocessing import ops
 
 
@@ -12,7 +13,7 @@ from imagenet_tools.preprocessing import ops
     "mixup", "mixing", source="torchvision 0.28, transforms/v2/_augment.py, MixUp"
 )
 def mixup(
-    images: tf.Tensor, partners: tf.Tensor, seed: tf.Tensor, *, alpha: float = 0.2
+    images: tf.Tensor, partners: tf.Tensor, seed: tf.Tensor, *, alpha: Positive = 0.2
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Mixup: every image of a training batch blended with another, and their labels alike.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import tensorflow as tf
 
 from imagenet_tools import registry
+from imagenet_tools.pipelines.limits import Limits
 from imagenet_tools.preprocessing import augment_ops
 
 
@@ -21,8 +22,8 @@ def randaugment(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    n: int = 2,
-    m: int = 9,
+    n: Annotated[int, Limits()] = 2,
+    m: Annotated[int, Limits(high=augment_ops.BINS - 1)] = 9,
     interpolation: Literal["nearest", "bilinear"] = "nearest",
 ) -> tf.Tensor:
     """RandAugment: n operations of strength m, drawn one after the other.
@@ -35,8 +36,6 @@ def randaugment(
     """
     if not is_training:
         return image
-    if n < 0 or not 0 <= m < augment_ops.BINS:
-        raise ValueError(f"n={n},m={m}: n of 0 or more and m of 0..30 are needed")
     height, width = int(image.shape[0]), int(image.shape[1])
     # Of the side, as in the paper: 150 of 331 pixels.
     table = augment_ops.strengths(0.3, 150 / 331 * width, 150 / 331 * height, 30.0, 0.9, 4)

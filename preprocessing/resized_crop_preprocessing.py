@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.limits import Positive, PositiveShare
 from imagenet_tools.preprocessing import ops
 from imagenet_tools.preprocessing.shorter_side_preprocessing import (
     Interpolation,
@@ -27,11 +28,11 @@ def resized_crop(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    area_min: float = 0.08,
-    area_max: float = 1.0,
-    aspect_min: float = 3 / 4,
-    aspect_max: float = 4 / 3,
-    crop_pct: float = 0.875,
+    area_min: PositiveShare = 0.08,
+    area_max: PositiveShare = 1.0,
+    aspect_min: Positive = 3 / 4,
+    aspect_max: Positive = 4 / 3,
+    crop_pct: PositiveShare = 0.875,
     interpolation: Interpolation = "bilinear",
     antialias: bool = True,
 ) -> views.View:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.limits import PositiveShare
 from imagenet_tools.preprocessing import ops
 
 SOURCE = (
@@ -27,7 +28,7 @@ def shorter_side(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    crop_pct: float = 0.875,
+    crop_pct: PositiveShare = 0.875,
     interpolation: Interpolation = "bilinear",
     antialias: bool = True,
 ) -> views.View:
@@ -49,8 +50,6 @@ def central_window(
     height: tf.Tensor, width: tf.Tensor, size: tuple[int, int], crop_pct: float
 ) -> views.View:
     """The evaluation's view, with torchvision's rounding: sides cut, the corner half to even."""
-    if not 0 < crop_pct <= 1:
-        raise ValueError(f"crop_pct={crop_pct}: a share above 0 and up to 1 is needed")
     side = math.floor(max(size) / crop_pct)  # as timm has it, with the quotient's own rounding
     both = tf.cast(tf.stack([height, width]), tf.int64)
     plane = tf.cast(side * both // tf.reduce_min(both), tf.int32)

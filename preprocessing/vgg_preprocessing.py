@@ -7,10 +7,13 @@ the luma of the mean is subtracted.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
+from imagenet_tools.pipelines.limits import Limits
 from imagenet_tools.preprocessing import ops
 
 MEAN_PIXEL = (123.68, 116.78, 103.94)
@@ -27,8 +30,8 @@ def geometry(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    resize_side_min: int = RESIZE_SIDE_MIN,
-    resize_side_max: int = RESIZE_SIDE_MAX,
+    resize_side_min: Annotated[int, Limits(low=1)] = RESIZE_SIDE_MIN,
+    resize_side_max: Annotated[int, Limits(low=1)] = RESIZE_SIDE_MAX,
     proportional: bool = False,
     antialias: bool = False,
 ) -> views.View:

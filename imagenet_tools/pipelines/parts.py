@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagenet_tools.pipelines import plugins
+from imagenet_tools.pipelines.limits import ANY, Limits
 
 # geometry chooses what is looked at, colour changes pixels of 0..255, range makes the values that
 # the network sees.
@@ -43,29 +44,37 @@ _BOOLEANS = {"0": False, "false": False, "no": False, "1": True, "true": True, "
 class Parameter:
     """One keyword of a part: its default, and what a text may be turned into.
 
-    choices: the texts allowed, None where any is. settable: False for tensors (TF-Slim's bbox),
-    which only a call can pass.
+    choices: the texts allowed, None where any is. limits: of a number. settable: False for tensors
+    (TF-Slim's bbox), which only a call can pass.
     """
 
     name: str
     default: Any
     kind: type = str
     choices: tuple[str, ...] | None = None
+    limits: Limits = ANY
     settable: bool = True
 
     def parse(self, text: str) -> Any:
         """Return the value that a text of a spec stands for; ValueError says what is allowed."""
         if not self.settable:
-            raise ValueError(f"parameter {self.name} takes a tensor: only a call can pass it")
+            raise ValueError(f"{self.name} takes a tensor: only a call can pass it")
         if self.choices is not None:
             if text not in self.choices:
                 raise ValueError(f"{self.name}={text}: choose from {', '.join(self.choices)}")
             return text
         try:
-            return _BOOLEANS[text.lower()] if self.kind is bool else self.kind(text)
+            value = _BOOLEANS[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
-            wanted = "0 or 1" if self.kind is bool else f"a value of type {self.kind.__name__}"
+            wanted = "0 or 1" if self.kind is bool else self.limits.words(self.kind)
             raise ValueError(f"{self.name}={text}: {wanted} is needed") from None
+        return self.checked(value)
+
+    def checked(self, value: Any) -> Any:
+        """The value; ValueError for a number that its limits do not hold."""
+        if isinstance(value, int | float) and not self.limits.hold(value):
+            raise ValueError(f"{self.name}={value}: {self.limits.words(self.kind)} is needed")
+        return value
 
 
 def unchanged(image: Any, is_training: bool, seed: Any) -> Any:
@@ -130,7 +139,8 @@ def _hint(function: Callable[..., Any], argument: inspect.Parameter) -> Any:
     inner = plugins.underlying(function)
     annotated = types.SimpleNamespace(__annotations__={argument.name: argument.annotation})
     try:
-        return typing.get_type_hints(annotated, getattr(inner, "__globals__", {}))[argument.name]
+        known = getattr(inner, "__globals__", {})
+        return typing.get_type_hints(annotated, known, include_extras=True)[argument.name]
     except (NameError, TypeError, AttributeError):  # the defaults still tell
         return None
 
@@ -138,11 +148,15 @@ def _hint(function: Callable[..., Any], argument: inspect.Parameter) -> Any:
 def _parameter(name: str, default: Any, hint: Any) -> Parameter:
     if typing.get_origin(hint) is typing.Literal:
         return Parameter(name, default, str, tuple(str(choice) for choice in hint.__args__))
+    limits = ANY
+    if typing.get_origin(hint) is typing.Annotated:
+        limits = next((one for one in hint.__metadata__ if isinstance(one, Limits)), ANY)
+        hint = hint.__origin__
     kinds = [hint] if hint is not None else [type(default)]
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         kinds = [kind for kind in hint.__args__ if kind is not type(None)]
     if len(kinds) == 1 and kinds[0] in (bool, int, float, str):
-        return Parameter(name, default, kinds[0])
+        return Parameter(name, default, kinds[0], limits=limits)
     return Parameter(name, default, settable=False)
 
 
@@ -214,7 +228,7 @@ class Part:
         """Run it: settings below the keywords of the call, and of `extra` what it asks for."""
         known = self.definition.parameters(self.kind)
         given = {name: p.default for name, p in known.items()} | dict(self.settings)
-        given |= {name: value for name, value in keywords.items() if name in known}
+        given |= {n: known[n].checked(value) for n, value in keywords.items() if n in known}
         given |= {n: v for n, v in extra.items() if self.definition.accepts(self.kind, n)}
         function = self.definition.functions[self.kind]
         taken = by_place(function, self.kind)

@@ -107,7 +107,7 @@ def _cut(plane: tf.Tensor, view: View) -> tf.Tensor:
     high = tf.minimum(view.window + tf.constant(view.size), tf.shape(plane)[:2])
     high = tf.maximum(low, high)
     inside = plane[low[0] : high[0], low[1] : high[1]]
-    before = low - view.window
+    before = tf.minimum(low - view.window, tf.constant(view.size))  # all, where it is outside
     after = tf.constant(view.size) - before - (high - low)
     padded = tf.pad(inside, tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0))
     return tf.ensure_shape(padded, [None, None, plane.shape[-1]])  # tf.pad forgets the channels

@@ -68,11 +68,14 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
 
 
 def _no_term(term: str, spec: str) -> str:
+    bare = term.strip().removesuffix("+").strip()
     if not term.strip():
         return f"{spec!r} is put on nothing; without a space before it: alexnet{spec}"
+    if not bare or _TERM.fullmatch(bare):
+        return f"{spec!r} has a + with nothing after it; like alexnet+mixup"
     if "," in term:
         return f"{spec!r} is no pipeline; several stand apart by spaces, not by commas"
-    return f"{term!r} in {spec!r} is no pipeline, like alexnet or alexnet.colour"
+    return f"{term!r} in {spec!r} is no pipeline, like alexnet, and no part, like alexnet.colour"
 
 
 def _brought(definition: Definition, part: str | None) -> dict[str, int]:
@@ -173,5 +176,8 @@ def _settings(
         target = settings if name in known else universal
         if name in target:
             raise ValueError(f"{name} is given twice in {definition.name}:{text}")
-        target[name] = {**general, **known}[name].parse(value)
+        try:
+            target[name] = {**general, **known}[name].parse(value)
+        except ValueError as error:
+            raise ValueError(f"{definition.name}:{error}") from None
     return settings

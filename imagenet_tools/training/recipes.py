@@ -12,27 +12,26 @@ import difflib
 import itertools
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools.pipelines.limits import Limits
+
 BUILT_IN = ("slim", "alexnet", "quick")
 
 
 @dataclass(frozen=True)
 class About:
-    """What a field of a recipe is, and may be: one of choices, or a number from low to high.
+    """What a field of a recipe is, and may be: one of choices, or a number within limits.
 
-    above: low itself is not allowed. optimizers: those that take it; none, where all runs do.
+    optimizers: those that take it; none, where all runs do.
     """
 
     words: str
-    low: float = 0.0
-    high: float = math.inf
-    above: bool = False
+    limits: Limits
     choices: tuple[str, ...] = ()
     optimizers: tuple[str, ...] = ()
 
@@ -42,18 +41,19 @@ class About:
             return f"one of {', '.join(self.choices)}"
         if kind is bool:
             return "true or false"
-        number = "a whole number" if kind is int else "a number"
-        if math.isfinite(self.low) and math.isfinite(self.high):
-            return f"{number} {'above' if self.above else 'from'} {self.low:g} to {self.high:g}"
-        if math.isfinite(self.low):
-            return (
-                f"{number} above {self.low:g}" if self.above else f"{number}, {self.low:g} or more"
-            )
-        return f"{number}, {self.high:g} or less"
+        return self.limits.words(kind)
 
 
-def _field(default: Any, words: str, **what: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"about": About(words, **what)})
+def _field(
+    default: Any,
+    words: str,
+    *,
+    choices: tuple[str, ...] = (),
+    optimizers: tuple[str, ...] = (),
+    **limits: Any,
+) -> Any:
+    about = About(words, Limits(**limits), choices, optimizers)
+    return dataclasses.field(default=default, metadata={"about": about})
 
 
 def _of(optimizers: str, default: float | bool, words: str, **what: Any) -> Any:
@@ -155,15 +155,9 @@ def check(name: str, value: object) -> None:
         fits = isinstance(value, bool)
     else:
         number = isinstance(value, int if kind is int else (int, float))
-        fits = number and not isinstance(value, bool) and _within(value, what)
+        fits = number and not isinstance(value, bool) and what.limits.hold(value)
     if not fits:
         raise ValueError(f"{name} is {value!r}; it must be {what.wanted(kind)}")
-
-
-def _within(value: Any, what: About) -> bool:
-    low = what.low < value if what.above else what.low <= value
-    # Neither NaN nor infinity, nor a whole number beyond them.
-    return bool(abs(value) <= sys.float_info.max and low and value <= what.high)
 
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:

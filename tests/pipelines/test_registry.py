@@ -111,11 +111,11 @@ def test_specs_have_one_canonical_form(spec: str, canonical: str) -> None:
     ("spec", "error", "says"),
     [
         ("inceptoin", LookupError, "Did you mean inception.*Known: alexnet, alexnet_2012"),
-        ("", ValueError, "no pipeline; known: alexnet"),
+        ("", ValueError, "no pipeline. Known: alexnet.*; parts to put on one: cutmix"),
         ("alexnet:", None, ""),
         ("alexnet:lihgting=0", ValueError, "no parameter 'lihgting'. Did you mean lighting"),
         ("alexnet:lighting=torch", ValueError, "choose from paper, cuda_convnet2, 0"),
-        ("alexnet:sigma=much", ValueError, "sigma=much: a value of type float"),
+        ("alexnet:sigma=much", ValueError, "alexnet:sigma=much: a number, 0 or more"),
         ("inception:fast_mode=2", ValueError, "fast_mode=2: 0 or 1"),
         ("inception:bbox=1", ValueError, "bbox takes a tensor"),
         ("alexnet:lighting", ValueError, "no setting like name=value"),
@@ -126,6 +126,10 @@ def test_specs_have_one_canonical_form(spec: str, canonical: str) -> None:
         ("alexnet:scale=2+vgg.range", ValueError, "scale of alexnet has no effect"),
         ("alexnet.shape+vgg.colour", ValueError, "'shape' of alexnet is no part"),
         ("alexnet/vgg", ValueError, "is no pipeline"),
+        ("alexnet+", ValueError, r"'alexnet\+' has a \+ with nothing after it"),
+        ("+mixup", ValueError, "'\\+mixup' is put on nothing"),
+        ("alexnet+ +vgg.range", ValueError, r"has a \+ with nothing"),
+        ("alexnet+1", ValueError, r"'alexnet\+1' in 'alexnet\+1' is no pipeline, like alexnet"),
     ],
 )
 def test_wrong_specs_say_what_is_wrong(spec: str, error: type | None, says: str) -> None:

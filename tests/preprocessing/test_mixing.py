@@ -203,8 +203,8 @@ def test_what_cannot_be_mixed_is_refused() -> None:
         with pytest.raises(ValueError, match=says):
             registry.get(spec)
     for alpha in ("0", "-1", "nan", "inf"):
-        with pytest.raises(ValueError, match="a number above 0 is needed"):
-            registry.get(f"alexnet+mixup:alpha={alpha}").mix(BATCH, (1, 2))
+        with pytest.raises(ValueError, match="mixup:alpha=.*: a number above 0 is needed"):
+            registry.get(f"alexnet+mixup:alpha={alpha}")
     with pytest.raises(ValueError, match="mixup takes whole batches"):
         preprocessing_factory.get_preprocessing("alexnet+mixup", is_training=True)
     preprocessing_factory.get_preprocessing("alexnet+mixup", is_training=False)

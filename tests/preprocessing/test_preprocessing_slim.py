@@ -183,6 +183,9 @@ def test_cifarnet_pads_crops_and_fills() -> None:
         [cifarnet.view(32, 32, 32, 32, True, seed=(k, 5), padding=1).window for k in range(50)]
     )
     assert set(wide.ravel()) == {-1, 0, 1}
+    # A window of the padding alone.
+    far = registry.get("cifarnet:padding=500").preprocess_image
+    assert np.ptp(far(RAMP, 8, 8, True, seed=(1, 1))) == 0
     # Too small even with its padding, where TF-Slim's own crashes: zeros around it.
     assert cifarnet.preprocess_image(RAMP, 60, 60, True, seed=(1, 1)).shape == (60, 60, 3)
 

@@ -1,0 +1,45 @@
+"""What a number may be: a parameter of a pipeline's part, a field of a recipe."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A number from low to high; above: low itself is not allowed. Neither NaN nor infinity."""
+
+    low: float = 0.0
+    high: float = math.inf
+    above: bool = False
+
+    def hold(self, value: Any) -> bool:
+        """Whether the number is within them."""
+        low = self.low < value if self.above else self.low <= value
+        # Nor a whole number beyond the greatest float.
+        return bool(abs(value) <= sys.float_info.max and low and value <= self.high)
+
+    def words(self, kind: type) -> str:
+        """What is wanted, for an int or a float."""
+        number = "a whole number" if kind is int else "a number"
+        low, high = math.isfinite(self.low), math.isfinite(self.high)
+        if low and high and self.above:
+            return f"{number} above {self.low:g} and up to {self.high:g}"
+        if low and high:
+            return f"{number} from {self.low:g} to {self.high:g}"
+        if low and self.above:
+            return f"{number} above {self.low:g}"
+        if low:
+            return f"{number}, {self.low:g} or more"
+        return f"{number}, {self.high:g} or less" if high else number
+
+
+ANY = Limits(low=-math.inf)
+# Annotations: how a part's function says what its parameters may be.
+NotNegative: TypeAlias = Annotated[float, Limits()]
+Positive: TypeAlias = Annotated[float, Limits(above=True)]
+Share: TypeAlias = Annotated[float, Limits(high=1.0)]
+PositiveShare: TypeAlias = Annotated[float, Limits(high=1.0, above=True)]

@@ -53,7 +53,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         present.append(DEVKIT)
         seen.say("its ground truth agrees with the shipped labels")
     if place.is_dir():
-        listing.beside(root, {*present, *boxes.USUAL}, seen)
+        listing.beside(root, {*present, *boxes.names(options.boxes, root)}, seen)
         if folder := listing.other_split(root, splits):
             archive, own = (TRAIN, "train") if TRAIN in present else (VALIDATION, "val")
             seen.say(

@@ -20,7 +20,7 @@ from imagenet_tools import storage
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.classes import SYNSET
 from imagenet_tools.raw.index import Box, RawSplit
-from imagenet_tools.raw.listing import SPLIT_FOLDERS
+from imagenet_tools.raw.listing import SPLIT_FOLDERS, real
 
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")
@@ -167,6 +167,15 @@ def _owners(name: str, images: list[Owner], classes: frozenset[str], by_class: b
     return [one for one in images if one[1].endswith(f"/{base}")] or images
 
 
+def names(asked: str | None, root: Path) -> tuple[str, ...]:
+    """The names in a data set's folder that boxes may be read from."""
+    if asked is not None:
+        own = storage.place(asked)
+        if {str(own.parent), real(own.parent)} & {str(root), real(root)} - {""}:
+            return (*USUAL, own.name)
+    return USUAL
+
+
 def load(asked: str | None, root: Path) -> Boxes:
     """Load what was asked for, or what lies at a usual place; none is no error."""
     if asked is not None:
@@ -237,7 +246,12 @@ def _row(path: Path, number: int, cells: list[str], at: list[int] | None) -> Row
 def from_xml(folder: Path) -> Boxes:
     """ImageNet's annotation folders: <class>/<image>.xml, PASCAL VOC's form."""
     boxes = Boxes(folder.name)
-    paths = sorted(folder.rglob("*.xml"))
+    paths = list[Path]()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() == ".xml":
+            paths.append(path)
+        elif not path.is_dir() and not intake.is_junk(path.name):
+            boxes.odd["files that are no XML"] += 1
     for path, read in zip(
         paths, storage.ahead(xml_boxes, paths, storage.is_remote(folder)), strict=True
     ):

@@ -43,10 +43,15 @@ def refuse_images(folder: Path, names: list[str]) -> None:
         )
 
 
-def say_linked(folders: dict[str, Path], seen: Intake) -> None:
-    """Say it where the folders of both splits are one."""
+def say_linked(folders: dict[str, Path], names: dict[str, list[str]], seen: Intake) -> None:
+    """Say it where the folders of both splits are one, or those of two classes."""
     if len(folders) == 2 and len(set(map(listing.real, folders.values())) - {""}) == 1:
         seen.say("both splits are one folder, by a link: validation has the training images")
+    for split, folder in folders.items():
+        for name in names[split] if listing.real(folder) else ():
+            path = folder / name
+            if path.is_symlink() and (other := path.resolve()).parent == folder.resolve():
+                seen.say("classes that are another one by a link", f"{name} ({other.name})")
 
 
 def compare(splits: dict[str, RawSplit], seen: Intake) -> None:

@@ -72,10 +72,11 @@ def find(place: Path, options: Options) -> RawSet | None:
             if not splits:
                 raise
             refused[split] = str(error)
-    class_checks.say_linked(folders, seen)
-    used = {folder.name for folder in folders.values()}
+    class_checks.say_linked(folders, {split: inside[split].folders for split in folders}, seen)
+    used = {*classes.NAMES_FILES, *boxes.names(options.boxes, root)}
+    used |= {folder.name for folder in folders.values()}
     listing.above(root, place, seen)
-    listing.beside(root, {*used, *boxes.USUAL, *classes.NAMES_FILES, SYNSET_LABELS}, seen, place)
+    listing.beside(root, {*used, SYNSET_LABELS}, seen, place)
     splits, source = boxes.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "class folders",
@@ -254,7 +255,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         if wrong := _disagreement(splits["train"], numbering):
             seen.say(f"it has {wrong}")
         listing.above(root, place, seen)
-        used = {*names, *tars, *boxes.USUAL, *classes.NAMES_FILES}
+        used = {*names, *tars, *boxes.names(options.boxes, root), *classes.NAMES_FILES}
         listing.beside(root, used, seen, place)
         splits, source = boxes.load(options.boxes, root).attached(splits)
         return RawSet.described(

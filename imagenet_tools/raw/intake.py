@@ -131,7 +131,7 @@ def composed(name: str) -> str:
 
 def spelling(name: str) -> str:
     """What two names have in common that differ in case, spaces or the form of Unicode alone."""
-    return composed(composed(name).casefold()).strip()
+    return " ".join(composed(composed(name).casefold()).split())
 
 
 def is_junk(name: str) -> bool:

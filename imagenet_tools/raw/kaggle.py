@@ -56,7 +56,13 @@ def find(place: Path, options: Options) -> RawSet | None:
             if not splits:
                 raise
             refused["validation"] = str(error)
-    _count_beside(root, place, seen)
+    if place == root:
+        used = {"ILSVRC", *FILES, *boxes.names(options.boxes, root)}
+        listing.beside(root, used, seen)
+    # ImageSets has but names.
+    parts = {"ILSVRC": PARTS, "ILSVRC/Data": {"CLS-LOC"}, IMAGES: {"train", "val"}}
+    for folder, inside in parts.items():
+        listing.beside(root / folder, inside, seen, root)
     splits, source = _boxes(root, options).attached(splits)
     return RawSet.described(
         "Kaggle",
@@ -68,15 +74,6 @@ def find(place: Path, options: Options) -> RawSet | None:
         boxes_source=source,
         refused=refused,
     )
-
-
-def _count_beside(root: Path, place: Path, seen: Intake) -> None:
-    """Count what is in the download's folders and no part of it; ImageSets has but names."""
-    if place == root:
-        listing.beside(root, {"ILSVRC", *FILES, *boxes.USUAL}, seen)
-    parts = {"ILSVRC": PARTS, "ILSVRC/Data": {"CLS-LOC"}, IMAGES: {"train", "val"}}
-    for folder, used in parts.items():
-        listing.beside(root / folder, used, seen, root)
 
 
 def _train(folder: Path, infos: tuple[ClassInfo, ...], seen: Intake) -> RawSplit:

@@ -46,7 +46,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         ours = numbering.convention == imagenet.IMAGENET_CONVENTION
         if ours and (wrong := validation.disagreement(splits[split])):
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
-    _count_left(place, lists, left, seen)
+    _count_left(place, lists, left, options, seen)
     _say_shared(lists, seen)
     _say_folder(place, lists, seen)
     splits, source = boxes.load(options.boxes, place).attached(splits)
@@ -260,11 +260,15 @@ def _entries_in(folder: str, root: str = "") -> listing.Listed | None:
 
 
 def _count_left(
-    place: Path, lists: dict[str, ListFile], left: dict[str, listing.Listed], seen: Intake
+    place: Path,
+    lists: dict[str, ListFile],
+    left: dict[str, listing.Listed],
+    options: Options,
+    seen: Intake,
 ) -> None:
     """Count what lies in the lists' folders, and on the way there, and no list names."""
     root, paths = str(place), [str(one.path) for one in lists.values()]
-    used = {f"{root}/{name}" for name in boxes.USUAL}
+    used = {f"{root}/{name}" for name in boxes.names(options.boxes, place)}
     used |= {f"{os.path.dirname(one)}/{name}" for one in paths for name in classes.NAMES_FILES}
     used |= {f"{root}/{name}" for name in classes.NAMES_FILES}
     ways = {root, *left}

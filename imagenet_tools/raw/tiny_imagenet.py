@@ -46,7 +46,8 @@ def find(place: Path, options: Options) -> RawSet | None:
         entries = _val(root / "val", numbering, rows, seen)
         splits["validation"] = columns("validation", numbering.classes, entries)
     listing.above(root, place, seen)
-    listing.beside(root, {"train", "val", WNIDS, WORDS, *boxes.USUAL}, seen, place)
+    used = {"train", "val", WNIDS, WORDS, *boxes.names(options.boxes, root)}
+    listing.beside(root, used, seen, place)
     given = boxes.load(options.boxes, root)
     if not given.source:
         given = boxes.Boxes("Tiny ImageNet's annotations")

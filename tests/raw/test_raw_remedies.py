@@ -160,6 +160,21 @@ def test_splits_without_a_class_in_common_are_refused(tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
+def test_a_class_that_is_another_by_a_link_is_said(tmp_path: Path) -> None:
+    tree(tmp_path, "train", "val")
+    (tmp_path / "train" / "wasp").symlink_to("ant")
+    found = raw.detect(tmp_path)
+    assert "classes that are another one by a link: 1 (wasp (ant))" in found.description
+    assert len(found.splits["train"]) == 3
+
+
+@pytest.mark.parametrize("other", ["Ant bear", "ant  bear", "ant bear "])
+def test_classes_that_differ_in_case_or_spaces_are_refused(other: str, tmp_path: Path) -> None:
+    tree(tmp_path, "train", classes=("ant bear", other))
+    with pytest.raises(ValueError, match="differ in case or spaces alone"):
+        raw.detect(tmp_path)
+
+
 def test_one_folder_for_both_splits_is_said(tmp_path: Path) -> None:
     tree(tmp_path, "train")
     (tmp_path / "val").symlink_to("train")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools.comparison import results, run_files, statistics, verdicts
+from imagenet_tools.comparison import power, results, run_files, statistics
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.errors import DamagedData
@@ -62,7 +62,7 @@ def forecasts(plan: Plan, folder: Path) -> tuple[Forecast, ...]:
             one = statistics.difference(first, second, groups)
         except ValueError:
             continue  # runs of other images, or of one: said when they are judged
-        more = verdicts.more_seeds(one, plan.margin, whole, levels)
+        more = power.more_seeds(one, plan.margin, whole, levels)
         found.append(
             Forecast(
                 *(plan.arm(a).spec, plan.arm(b).spec, (len(first), len(second)), one.value),

@@ -1,14 +1,16 @@
-"""How many seeds a difference wants: the power of the comparison's test, before it is made."""
+"""How many seeds and images a difference wants: the power of the comparison's test."""
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
 from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison.statistics import Difference
 
 POWER = 0.80
 MOST_SEEDS = 200
@@ -65,3 +67,36 @@ def detectable(seeds: int, seed_sd: float, image_sd: float = 0.0, alpha: float =
         else:
             high = middle
     return high
+
+
+def more_seeds(
+    estimate: Difference, margin: float, seeds: int, levels: Sequence[float]
+) -> int | None:
+    """Seeds an arm to add so that a difference of the size seen, or of the margin, is found.
+
+    levels: with one, two, ... seeds more, the last of them with any more. None where it takes more
+    than 200 seeds in all.
+    """
+    seed_sd = ((estimate.sd_a**2 + estimate.sd_b**2) / 2) ** 0.5
+    target = max(abs(estimate.value), margin)
+    known = round(seed_sd, 3), round(estimate.image_variance**0.5, 3)
+    for more in range(1, MOST_SEEDS - seeds + 1):
+        level = levels[min(more, len(levels)) - 1]
+        if power(round(target, 3), seeds + more, *known, level) >= POWER:
+            return more
+    return None
+
+
+def more_images(estimate: Difference, margin: float, n: int, alpha: float) -> int | None:
+    """Images to add to n where these are too few for any number of seeds; None where they are not.
+
+    Too few: what other images would change hides a difference of the size seen, or of the margin,
+    with the usual power although the seeds told everything.
+    """
+    target = max(abs(estimate.value), margin)
+    wanted = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER))
+    # The number m with one / m + extra / m^2 = the variance at which the target is found.
+    extra, variance = 1e4 * statistics.EXTRA_IMAGES, (target / wanted) ** 2
+    one = n * estimate.image_variance - extra / n
+    needed = math.ceil((one + math.sqrt(one**2 + 4 * variance * extra)) / (2 * variance))
+    return needed - n if needed > n else None

@@ -184,15 +184,16 @@ def concluded(judged: Verdict, names: tuple[str, str], contrasts: int = 1) -> Ve
     contrasts: how many are judged together, for the seeds that an undecided one wants.
     """
     assert judged.estimate is not None
-    kind = decide(judged.difference, judged.p, judged.equivalence_p, judged.alpha)
-    if judged.pictures < FEWEST_IMAGES:
-        kind = "inconclusive"
+    pictures, margin, alpha = judged.pictures, judged.margin, judged.alpha
+    kind = decide(judged.difference, judged.p, judged.equivalence_p, alpha)
     more = images = None
-    if kind == "inconclusive":
-        images = more_images(judged)
+    if pictures < FEWEST_IMAGES:
+        kind, images = "inconclusive", FEWEST_IMAGES - pictures
+    elif kind == "inconclusive":
+        images = power.more_images(judged.estimate, margin, pictures, alpha)
         if images is None:
             levels = [level / contrasts for level in judged.later]
-            more = more_seeds(judged.estimate, judged.margin, min(judged.seeds), levels)
+            more = power.more_seeds(judged.estimate, margin, min(judged.seeds), levels)
     judged = replace(judged, kind=kind, seeds_more=more, images_more=images)
     return replace(judged, sentence=say(judged, names))
 
@@ -207,43 +208,6 @@ def decide(value: float, p: float, equivalence_p: float, alpha: float) -> str:
     if p < alpha:
         return "A better" if value > 0 else "B better"
     return "inconclusive"
-
-
-def more_seeds(
-    estimate: Difference, margin: float, seeds: int, levels: Sequence[float]
-) -> int | None:
-    """Seeds an arm to add so that a difference of the size seen, or of the margin, is found.
-
-    levels: with one, two, ... seeds more, the last of them with any more. None where it takes more
-    than 200 seeds in all.
-    """
-    seed_sd = ((estimate.sd_a**2 + estimate.sd_b**2) / 2) ** 0.5
-    target = max(abs(estimate.value), margin)
-    known = round(seed_sd, 3), round(estimate.image_variance**0.5, 3)
-    for more in range(1, power.MOST_SEEDS - seeds + 1):
-        level = levels[min(more, len(levels)) - 1]
-        if power.power(round(target, 3), seeds + more, *known, level) >= power.POWER:
-            return more
-    return None
-
-
-def more_images(judged: Verdict) -> int | None:
-    """Images to add where these are too few for any number of seeds; None where they are not.
-
-    Too few: below FEWEST_IMAGES, or what other images would change hides a difference of the size
-    seen, or of the margin, with the usual power although the seeds told everything.
-    """
-    assert judged.estimate is not None
-    n = judged.pictures
-    if n < FEWEST_IMAGES:
-        return FEWEST_IMAGES - n
-    target = max(abs(judged.difference), judged.margin)
-    wanted = float(stats.norm.ppf(1 - judged.alpha / 2) + stats.norm.ppf(power.POWER))
-    # The number m with one / m + extra / m^2 = the variance at which the target is found.
-    extra, variance = 1e4 * statistics.EXTRA_IMAGES, (target / wanted) ** 2
-    one = n * judged.estimate.image_variance - extra / n
-    needed = math.ceil((one + math.sqrt(one**2 + 4 * variance * extra)) / (2 * variance))
-    return needed - n if needed > n else None
 
 
 def chance_decided(judged: Verdict, seeds: int, alpha: float) -> float:

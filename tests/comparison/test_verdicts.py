@@ -217,14 +217,14 @@ def test_seeds_to_add() -> None:
     sd = math.sqrt((0.2**2 + 0.4**2) / 2)
     needed = power.seeds_needed(0.5, round(sd, 3), 0.1, alpha=0.02)
     assert needed is not None
-    assert verdicts.more_seeds(estimate, 0.5, 3, [0.02]) == needed - 3
-    assert verdicts.more_seeds(estimate, 0.5, needed + 5, [0.02]) == 1
+    assert power.more_seeds(estimate, 0.5, 3, [0.02]) == needed - 3
+    assert power.more_seeds(estimate, 0.5, needed + 5, [0.02]) == 1
     # Each number of seeds at its own level, the last of them from there on.
-    assert verdicts.more_seeds(estimate, 0.5, needed - 1, [1e-9, 1e-9, 0.02]) == 3
-    assert verdicts.more_seeds(replace(estimate, sd_a=90.0), 0.5, 3, [0.02]) is None
+    assert power.more_seeds(estimate, 0.5, needed - 1, [1e-9, 1e-9, 0.02]) == 3
+    assert power.more_seeds(replace(estimate, sd_a=90.0), 0.5, 3, [0.02]) is None
     larger = power.seeds_needed(0.9, round(sd, 3), 0.1, alpha=0.02)
     assert larger is not None
-    assert verdicts.more_seeds(replace(estimate, value=-0.9), 0.5, 2, [0.02]) == max(1, larger - 2)
+    assert power.more_seeds(replace(estimate, value=-0.9), 0.5, 2, [0.02]) == max(1, larger - 2)
 
 
 def test_power_by_simulation() -> None:
@@ -282,12 +282,14 @@ def test_images_to_add_by_hand() -> None:
     judged = judged_of(0.3, 0.09, 0.5)
     wanted = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
     one = 400 * 0.09 - 2e4 / 400
-    more = verdicts.more_images(replace(judged, alpha=0.05))
+    assert judged.estimate is not None
+    more = power.more_images(judged.estimate, 0.5, 400, 0.05)
     variance = (0.5 / wanted) ** 2
     needed = next(n for n in range(401, 9999) if max(one, -1e9) / n + 2e4 / n**2 <= variance)
     assert more == needed - 400
-    assert verdicts.more_images(replace(judged, margin=5.0)) is None
-    assert verdicts.more_images(replace(judged, images=49)) == 1
+    assert power.more_images(judged.estimate, 5.0, 400, 0.05) is None
+    few = verdicts.concluded(replace(judged, images=49), ("x", "y"))
+    assert (few.kind, few.images_more, few.seeds_more) == ("inconclusive", 1, None)
     rng = np.random.default_rng(0)
     arms = rng.random((2, 50)) < 0.97, rng.random((2, 50)) < 0.03
     assert comparison.verdict(*arms).kind == "A better"

@@ -77,7 +77,7 @@ def ranking(judgement: Judgement) -> Ranking | None:
     if len(arms) < FEWEST_ARMS:
         return None
     arms.sort(key=lambda one: -one.accuracy().mean())
-    plan, alpha = judgement.plan, judgement.contrasts[0].verdict.alpha
+    plan, alpha = judgement.plan, judgement.alpha
     guessing = {one.slug for one in arms if one.guessing(plan) == len(one.seeds)}
     twos = list(itertools.combinations(arms, 2))
     differences = [statistics.difference(a.own, b.own, a.group) for a, b in twos]

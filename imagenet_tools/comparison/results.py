@@ -142,6 +142,11 @@ class Judgement:
     contrasts: tuple[Contrast, ...]
 
     @property
+    def alpha(self) -> float:
+        """The level of this look."""
+        return self.contrasts[0].verdict.alpha
+
+    @property
     def judged(self) -> tuple[ArmResults, ...]:
         """The arms that are asked about."""
         return tuple(one for one in self.arms if one.arm in self.plan.judged)

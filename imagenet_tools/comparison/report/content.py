@@ -71,8 +71,7 @@ class Report:
     @property
     def versions(self) -> dict[str, str]:
         """What the first run was made with; another run's that differ are a deviation."""
-        runs = (run for arm in self.judgement.arms for run in arm.runs)
-        return dict(next(runs).versions) if any(arm.runs for arm in self.judgement.arms) else {}
+        return next((dict(run.versions) for arm in self.judgement.arms for run in arm.runs), {})
 
     def as_json(self) -> dict[str, Any]:
         """Everything that report.json holds; null for what has no bound or no value."""
@@ -146,23 +145,21 @@ def make(
 def _look(judgement: Judgement) -> str | None:
     """When the result was looked at, at which level, and why no more seeds were run."""
     plan, seeds = judgement.plan, len(judgement.seeds)
+    counts = f"a difference counts where p is below {judgement.alpha:g}, so that"
     if plan.first is not None and seeds <= looks.MOST:
         return (
             f"Planned with {plan.first} seeds an arm, to be extended to {looks.MOST} at most. At "
-            f"{seeds} a difference counts where p is below "
-            f"{judgement.contrasts[0].verdict.alpha:g}, so that looks at every number of seeds "
-            "together err in 5 % of the cases."
+            f"{seeds} {counts} looks at every number of seeds together err in 5 % of the cases."
         )
     if not plan.looks:
         return None
     text = (
         f"Looked at after {seeds} of {len(plan.seeds)} planned seeds (looks after "
-        f"{', '.join(map(str, plan.looks))}); at this one a difference counts where p is below "
-        f"{judgement.contrasts[0].verdict.alpha:g}, so that all looks together err in 5 % of the "
-        "cases."
+        f"{', '.join(map(str, plan.looks))}); at this one {counts} all looks together err in 5 % "
+        "of the cases."
     )
-    open_ones = [one for one in judgement.contrasts if one.verdict.kind == "inconclusive"]
-    if open_ones and judgement.futile and seeds < len(plan.seeds):
+    undecided = any(one.verdict.kind == "inconclusive" for one in judgement.contrasts)
+    if undecided and judgement.futile and seeds < len(plan.seeds):
         text += (
             f" Stopped for futility: the chance that {len(plan.seeds)} seeds would decide what is "
             f"open is below {results.FUTILE:.0%}."

@@ -55,8 +55,7 @@ def curves(folder: Path, arms: Sequence[ArmResults]) -> Figure:
         axes[0].plot([], [], color="#000000", linewidth=1.4, label="validation", **VALIDATION)
     axes[0].set_ylabel("loss (cross-entropy)")
     axes[-1].set_xlabel("epoch")
-    if arms:
-        figure.legend(frameon=False, ncols=2, loc="outside upper right")
+    figure.legend(frameon=False, ncols=2, loc="outside upper right")
     return figure
 
 

@@ -95,8 +95,7 @@ def class_dots(changes: Sequence[ClassChange], specs: tuple[str, str]) -> Figure
             axes.plot(value, at, "o", color=colour, markersize=6, gid=told, label=label)
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_xlabel("top-1, % of the class's validation images")
-    if names:
-        figure.legend(frameon=False, ncols=2, loc="outside upper right")
+    figure.legend(frameon=False, ncols=2, loc="outside upper right")
     return figure
 
 
@@ -131,7 +130,7 @@ def draw_all(report: Report, folder: Path) -> dict[str, str]:
     }
     if len(judged) >= FEWEST_ARMS:
         figures["cost"] = lambda: costs(judged)
-    if changes := (report.turned[0].changes if report.turned else ())[:CLASSES_SHOWN]:
+    if changes := report.turned[0].changes[:CLASSES_SHOWN]:
         figures["classes"] = lambda: class_dots(changes, judgement.contrasts[0].names)
     drawn = {}
     for name, draw in figures.items():

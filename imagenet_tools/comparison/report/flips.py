@@ -60,20 +60,16 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
         chosen = contrast.a.label == label
         runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
         groups = None if contrast.group is None else contrast.group[chosen]
-        p_values.append(_p(a[:, chosen], b[:, chosen], groups))
+        pictures = chosen.sum() if groups is None else len(np.unique(groups))
+        few = min(len(a), len(b), pictures) < 2
+        p = 1.0 if few else statistics.difference(a[:, chosen], b[:, chosen], groups).p
+        p_values.append(p)
         name = names[label] if label < len(names) else ""
         means = float(runs_a.mean()), float(runs_b.mean())
         rows.append((int(label), name, int(chosen.sum()), *means))
     adjusted = statistics.holm(p_values)
     changes = [ClassChange(*row, p) for row, p in zip(rows, adjusted, strict=True)]
     return sorted(changes, key=lambda one: -abs(one.a - one.b))
-
-
-def _p(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None) -> float:
-    pictures = a.shape[1] if groups is None else len(np.unique(groups))
-    if min(len(a), len(b), pictures) < 2:
-        return 1.0
-    return statistics.difference(a, b, groups).p
 
 
 def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import shlex
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -65,6 +64,7 @@ def headline(contrast: Contrast) -> Headline:
 def scope(report: Report) -> str:
     """What the verdict is about, in one sentence."""
     plan, recipe, seeds = report.plan, report.plan.recipe, report.judgement.seeds
+    which = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
     epochs = f"{recipe.epochs:g} epoch{'' if recipe.epochs == 1 else 's'}"
     proxy = f" (a proxy: the net is defined at 224 px, run at {plan.image_size})"
     precision = f", trained in {plan.precision}" if plan.mixed_precision else ""
@@ -74,7 +74,7 @@ def scope(report: Report) -> str:
         f"{recipe.learning_rate:g}, {epochs}, batch {recipe.batch_size}, "
         f"weight decay {recipe.weight_decay:g}, {recipe.initialisation} start{precision}; data: "
         f"{plan.data_name}, {plan.train_images:,} training and {plan.validation_images:,} "
-        f"validation images, {_classes(report)}; {_seeds(seeds)}."
+        f"validation images, {_classes(report)}; {which}."
     )
 
 
@@ -88,10 +88,6 @@ def _classes(report: Report) -> str:
     of = f" of the {count:,} that the labels count" if there and len(there) != count else ""
     shown = len(there) or count
     return f"{shown:,} class{'es' if shown > 1 else ''}{of}{listed}"
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
 
 
 def next_step(report: Report) -> tuple[str, str | None]:

@@ -138,7 +138,7 @@ def methods(report: Report) -> str:
     versions = report.versions
     arms = ", ".join(f"{arm.spec} (fingerprint {arm.fingerprint})" for arm in plan.judged)
     several = len(plan.contrasts) > 1
-    level = f"A difference counts where p is below {report.judgement.contrasts[0].verdict.alpha:g}"
+    level = f"A difference counts where p is below {report.judgement.alpha:g}"
     looks = (
         f" (looks after {', '.join(map(str, plan.looks))} seeds, each at its own level, err in 5 % "
         "of the cases together)"

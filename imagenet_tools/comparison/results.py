@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -227,9 +228,8 @@ def _arm_results(
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
                 own.append(predictions)
-                read.append(Read(file, predictions, arm.fingerprint, weights))
-                for other in read[:-1]:
-                    _refuse_another(read[-1], other)
+                read.append(Read(file, _images(predictions), (arm.fingerprint, weights)))
+                _refuse_another(*read)
     shown = own or [_NOTHING]
     return ArmResults(
         arm=arm,
@@ -270,23 +270,29 @@ def _predictions(plan: Plan, told: EvalResult, file: Path) -> tuple[scores.Predi
 
 
 class Read(NamedTuple):
-    """What a run said under its own path, and what shows whose it is."""
+    """A run's predictions under its own path; net: its pipeline's fingerprint, and its weights."""
 
     file: Path
-    predictions: scores.Predictions
-    fingerprint: str
-    weights: str
+    images: str
+    net: tuple[str, str]
 
 
-def _refuse_another(one: Read, other: Read) -> None:
-    """ValueError for other images than another run's, and for a net that is there twice."""
-    if one[2:] == other[2:]:
-        raise ValueError(
-            f"{one.file} and {other.file} are of one run (weights {one.weights[:12]}); a copy is "
-            "no second seed"
-        )
-    for name in ("key", "label"):
-        if not np.array_equal(getattr(one.predictions, name), getattr(other.predictions, name)):
+def _images(predictions: scores.Predictions) -> str:
+    """A digest of images and labels in their order."""
+    words = "\n".join(map(str, [*predictions.key, *predictions.label]))
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def _refuse_another(*read: Read) -> None:
+    """ValueError where the last one is of other images, or of a net that is there already."""
+    *others, one = read
+    for other in others:
+        if one.net == other.net:
+            raise ValueError(
+                f"{one.file} and {other.file} are of one run (weights {one.net[1][:12]}); a copy "
+                "is no second seed"
+            )
+        if one.images != other.images:
             raise ValueError(f"{one.file} is of other images, or labels, than {other.file}")
 
 

@@ -10,17 +10,22 @@ from typing import Annotated, Any, TypeAlias
 
 @dataclass(frozen=True)
 class Limits:
-    """A number from low to high; above: low itself is not allowed. Neither NaN nor infinity."""
+    """A number from low to high, neither NaN nor infinity.
+
+    above, below: low, or high, itself is not allowed.
+    """
 
     low: float = 0.0
     high: float = math.inf
     above: bool = False
+    below: bool = False
 
     def hold(self, value: Any) -> bool:
         """Whether the number is within them."""
         low = self.low < value if self.above else self.low <= value
+        high = value < self.high if self.below else value <= self.high
         # Nor a whole number beyond the greatest float.
-        return bool(abs(value) <= sys.float_info.max and low and value <= self.high)
+        return bool(abs(value) <= sys.float_info.max and low and high)
 
     def words(self, kind: type) -> str:
         """What is wanted, for an int or a float."""
@@ -29,7 +34,7 @@ class Limits:
         if low and high and self.above:
             return f"{number} above {self.low:g} and up to {self.high:g}"
         if low and high:
-            return f"{number} from {self.low:g} to {self.high:g}"
+            return f"{number} from {self.low:g} to {'below ' * self.below}{self.high:g}"
         if low and self.above:
             return f"{number} above {self.low:g}"
         if low:

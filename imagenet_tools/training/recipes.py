@@ -74,7 +74,7 @@ class Recipe:
         "rmsprop", "The update rule",
         choices=("sgd", "momentum", "rmsprop", "adam", "adagrad", "adadelta", "ftrl"),
     )  # fmt: skip
-    learning_rate: float = _field(0.01, "Rate at the start, after the warm-up")
+    learning_rate: float = _field(0.01, "Rate at the start, after the warm-up", above=True)
     learning_rate_decay_type: str = _field(
         "exponential", "How the rate falls; linear and cosine do so over the whole run",
         choices=("fixed", "exponential", "polynomial", "linear", "cosine"),
@@ -94,23 +94,34 @@ class Recipe:
     image_size_epochs: float = _field(0.0, "Epochs in which images grow; 0 for half of all")
     weight_decay: float = _field(4e-5, "Factor wd of wd / 2 * |w|^2, of weights only")
     dropout_keep_prob: float = _field(0.5, "Share of units kept", high=1.0, above=True)
-    label_smoothing: float = _field(0.0, "Share of the target spread over all classes", high=1.0)
+    label_smoothing: float = _field(
+        0.0, "Share of the target spread over all classes", high=1.0, below=True
+    )
     moving_average_decay: float = _field(
-        0.0, "Of averages of the weights, which evaluation then uses; 0 for none", high=1.0
+        0.0,
+        "Of averages of the weights, which evaluation then uses; 0 for none",
+        high=1.0,
+        below=True,
     )
     gradient_clip: float = _field(0.0, "Largest global norm of the gradient; 0 for none")
     initialisation: str = _field(
         "slim", "How the weights start; lsuv fits their scale to the first batch",
         choices=("slim", "he", "lsuv"),
     )  # fmt: skip
-    momentum: float = _of("momentum", 0.9, "Share of the last update kept", high=1.0)
+    momentum: float = _of("momentum", 0.9, "Share of the last update kept", high=1.0, below=True)
     nesterov: bool = _of("momentum", False, "Nesterov's momentum: the gradient looks ahead")
-    rmsprop_momentum: float = _of("rmsprop", 0.9, "Share of the last update kept", high=1.0)
-    rmsprop_decay: float = _of("rmsprop", 0.9, "Of the gradient's mean square", high=1.0)
+    rmsprop_momentum: float = _of(
+        "rmsprop", 0.9, "Share of the last update kept", high=1.0, below=True
+    )
+    rmsprop_decay: float = _of(
+        "rmsprop", 0.9, "Of the gradient's mean square", high=1.0, below=True
+    )
     opt_epsilon: float = _of("rmsprop adam adadelta", 1.0, "Added to the denominator")
-    adam_beta1: float = _of("adam", 0.9, "Decay of the gradient's mean", high=1.0)
-    adam_beta2: float = _of("adam", 0.999, "Decay of the gradient's mean square", high=1.0)
-    adadelta_rho: float = _of("adadelta", 0.95, "Decay of both mean squares", high=1.0)
+    adam_beta1: float = _of("adam", 0.9, "Decay of the gradient's mean", high=1.0, below=True)
+    adam_beta2: float = _of(
+        "adam", 0.999, "Decay of the gradient's mean square", high=1.0, below=True
+    )
+    adadelta_rho: float = _of("adadelta", 0.95, "Decay of both mean squares", high=1.0, below=True)
     adagrad_initial_accumulator_value: float = _of("adagrad", 0.1, "Start of the sum of squares")
     ftrl_learning_rate_power: float = _of(
         "ftrl", -0.5, "Power of the sum of squares", low=-math.inf, high=0.0

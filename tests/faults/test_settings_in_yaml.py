@@ -63,7 +63,16 @@ RECIPE: dict[str, tuple[str | bytes, str]] = {
     "epochs of a thousand digits": ("epochs: " + "9" * 999, "line 1: epochs is 9+"),
     "too many digits": ("batch_size: " + "9" * 5000, "line 1: batch_size is '9+"),
     "a probability of 2": ("dropout_keep_prob: 2\n", "line 1: dropout_keep_prob is 2"),
-    "a momentum of 1.5": ("momentum: 1.5\n", "line 1: momentum is 1.5; .* from 0 to 1"),
+    "a momentum of 1.5": ("momentum: 1.5\n", "line 1: momentum is 1.5; .* from 0 to below 1"),
+    "a rate of 0": ("learning_rate: 0\n", "line 1: learning_rate is 0; .* a number above 0"),
+    "averages that never move": (
+        "epochs: 2\nmoving_average_decay: 1.0\n",
+        "line 2: moving_average_decay is 1.0; .* below 1",
+    ),
+    "targets that are all alike": (
+        "label_smoothing: 1\n",
+        "line 1: label_smoothing is 1; .* below 1",
+    ),
     "a power above 0": ("ftrl_learning_rate_power: 1\n", "line 1: ftrl.*; .* 0 or less"),
     "a flag of 1": ("nesterov: 1\n", "line 1: nesterov is 1; it must be true or false"),
     "yes": ("epochs: yes\n", "line 1: epochs is 'yes'"),

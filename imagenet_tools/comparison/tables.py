@@ -27,6 +27,7 @@ from imagenet_tools.comparison.verdicts import (
     unless_guessed,
     verdict,
 )
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.intake import readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
@@ -67,6 +68,8 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
     """(where, row) of a file, with the columns of one kind filled throughout."""
     with storage.local_copy(file) as local:
         text = text_of(Path(local))
+        if "\0" in text:
+            raise DamagedData(f"{file} has NUL bytes; write it as UTF-8 text")
         header = text.partition("\n")[0]
         reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
         with readable(Path(local)):

@@ -58,6 +58,17 @@ def test_honest_runs_are_not_refused(right: float, classes: int) -> None:
         class_names.check("x", *run(right, classes, seed))
 
 
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_few_images_may_all_be_wrong(n: int) -> None:
+    class_names.check("x", by_image(np.arange(n) + n), by_image(np.arange(n)))
+
+
+def test_other_names_than_the_labels() -> None:
+    words = {f"{at}.jpg": f"word {at % 10}" for at in range(N)}
+    with pytest.raises(ValueError, match="x: none of its predictions is among the labels"):
+        class_names.check("x", words, run(0.5)[1])
+
+
 def test_classes_that_a_net_cannot_tell_apart_are_no_swap() -> None:
     for seed in range(20):
         predictions, labels = run(0.95, seed=seed)

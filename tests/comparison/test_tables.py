@@ -256,6 +256,9 @@ def test_what_is_no_text_is_damaged(tmp_path: Path) -> None:
         (tmp_path / "runs.csv").write_bytes(b"arm,seed,accuracy,n" + content)
         with pytest.raises(DamagedData, match="runs.csv is no readable text"):
             judge_tables([tmp_path / "runs.csv"])
+    (tmp_path / "runs.csv").write_bytes("arm,seed,accuracy,n\n".encode("utf-16-le"))
+    with pytest.raises(DamagedData, match="runs.csv has NUL bytes; write it as UTF-8"):
+        judge_tables([tmp_path / "runs.csv"])
 
 
 def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:

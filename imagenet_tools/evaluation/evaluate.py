@@ -111,12 +111,9 @@ def evaluate(
     the pipeline fails on an image.
     """
     loaded = trained_net.load(
-        checkpoint,
-        preprocessing=preprocessing,
-        model=model,
-        image_size=image_size,
+        checkpoint, preprocessing=preprocessing, model=model, image_size=image_size,
         moving_average=moving_average,
-    )
+    )  # fmt: skip
     return figures(
         loaded, data, split=split, images=images, batch_size=batch_size,
         labels_offset=labels_offset, ten_crop=ten_crop, predictions=predictions,
@@ -163,6 +160,11 @@ def figures(
     if other := trained_net.other_classes(loaded, manifest.classes):
         doubted.append(other)
     warnings = [*loaded.warnings, *doubted]
+    if (trained := loaded.run.get("labels_offset", offset)) != offset:
+        warnings.append(
+            f"trained with --labels-offset {trained}, evaluated with {offset}: each class is taken "
+            "for its neighbour"
+        )
     chance = guessing.chance(predicted.label, net.num_classes)
     if not doubted and guessing.at_chance(int(np.sum(predicted.correct)), total, chance):
         few = label_check.too_few(there, chance)

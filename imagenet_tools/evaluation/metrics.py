@@ -95,7 +95,8 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     z, share = 1.959964, right / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return 100 * (middle - half), 100 * (middle + half)
+    # Rounding leaves hairs beyond the ends, which would be shown as -0.00.
+    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 15) -> float:

@@ -58,12 +58,9 @@ def predict(
     gives a Prediction with its problem.
     """
     loaded = trained_net.load(
-        checkpoint,
-        preprocessing=preprocessing,
-        model=model,
-        image_size=image_size,
+        checkpoint, preprocessing=preprocessing, model=model, image_size=image_size,
         moving_average=moving_average,
-    )
+    )  # fmt: skip
     names = trained_net.class_names(loaded, data)
     top = min(top, len(names))
     likeliest = tf.function(

@@ -101,7 +101,10 @@ def _with_weights(
     model: str, saved: checkpoints.Checkpoint, image_size: int, moving_average: bool
 ) -> nets.Net:
     """Make the net; the class count is read from the checkpoint's variables."""
-    classes = nets.class_count(model, saved.tensors)
+    try:
+        classes = nets.class_count(model, saved.tensors)
+    except ValueError as error:
+        raise ValueError(f"{saved.prefix}: {error} --model names the net") from None
     net = nets.create(model, classes, image_size, initialisation="zeros")
     for name, variable in net.variables.items():
         source = name + checkpoints.AVERAGE if moving_average else name

@@ -73,7 +73,8 @@ def class_count(name: str, tensors: Mapping[str, np.ndarray]) -> int:
     """Number of logits of a checkpoint of this net, from its last layer's biases."""
     last = _entry(name).last
     if last not in tensors:
-        raise ValueError(f"no {last} in the checkpoint; is it one of {name}?")
+        there = ", ".join(sorted(tensors)[:3]) or "none"
+        raise ValueError(f"no {last} in the checkpoint (it has {there}, ...); is it one of {name}?")
     return int(tensors[last].shape[0])
 
 

@@ -142,8 +142,10 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
         beside = f"; beside it: {', '.join(others)}" if others else ""
         raise DamagedData(f"{prefix}: not a readable checkpoint ({error}){beside}") from error
     ending = re.search(r"-(\d+)$", prefix)
-    step = int(tensors[GLOBAL_STEP]) if GLOBAL_STEP in tensors else int(ending[1]) if ending else 0
-    return Checkpoint(prefix, step, tensors)
+    step = tensors.get(GLOBAL_STEP, int(ending[1]) if ending else 0)
+    if np.ndim(step) or not step >= 0:
+        raise DamagedData(f"{prefix}: its {GLOBAL_STEP} is {step}, which is no number of steps")
+    return Checkpoint(prefix, int(step), tensors)
 
 
 def newest_whole(folder: str | os.PathLike[str]) -> tuple[Checkpoint | None, list[str]]:

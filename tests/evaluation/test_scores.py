@@ -158,6 +158,7 @@ def test_intervals_and_calibration_by_hand() -> None:
     for right, n in ((0, 10), (7, 10), (10, 10), (499, 1500)):
         wanted = proportion_confint(right, n, method="wilson")
         assert metrics.wilson(right, n) == pytest.approx([100 * one for one in wanted], abs=1e-4)
+    assert 0 <= metrics.wilson(0, 9)[0] < 1e-9 and 100 - 1e-9 < metrics.wilson(9, 9)[1] <= 100
     confidence, correct = np.array([0.9, 0.2, 0.8, 0.4]), np.array([True, False, True, True])
     # Bins of .2, .4 and .8, .9: half right at .3 on average, all right at .85.
     assert metrics.calibration_error(confidence, correct, 2) == pytest.approx((0.2 + 0.15) / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -242,6 +243,21 @@ def test_an_untrained_net_is_at_chance(
     monkeypatch.setattr(label_check, "LIKELY", 0.01)
     result = evaluate.evaluate(tiny_records, tmp_path, **how)
     assert "accuracy is at chance, and stays there under 5 pipelines" in result.warnings[0]
+
+
+def test_another_label_offset_than_that_of_training_is_said(
+    tiny_records: Path, tiny_net: str, tmp_path: Path
+) -> None:
+    net = nets.create(tiny_net, 4, 32)
+    checkpoints.write(tmp_path, 0, {name: v.numpy() for name, v in net.variables.items()})
+    loaded = trained_net.load(
+        tmp_path, preprocessing="inception", model=tiny_net, image_size=32, moving_average=False
+    )
+    loaded = dataclasses.replace(loaded, run={"labels_offset": 0})
+    said = "trained with --labels-offset 0, evaluated with 1"
+    for offset, words in ((1, True), (0, False), (None, False)):
+        result = evaluate.figures(loaded, tiny_records, labels_offset=offset)
+        assert any(said in one for one in result.warnings) is words
 
 
 @pytest.mark.parametrize(

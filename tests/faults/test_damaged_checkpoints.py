@@ -82,6 +82,20 @@ def of_nan(tensors: dict[str, Any]) -> None:
     tensors[first(tensors)] = np.full_like(tensors[first(tensors)], np.nan)
 
 
+def with_step(step: object) -> Callable[[Path], Path]:
+    def write(run: Path) -> Path:
+        import tensorflow as tf
+
+        tensors = {**checkpoints.read(run).tensors, checkpoints.GLOBAL_STEP: step}
+        tf.raw_ops.SaveV2(
+            prefix=str(run / "model.ckpt-7"), tensor_names=list(tensors),
+            shape_and_slices=[""] * len(tensors), tensors=[*map(tf.constant, tensors.values())],
+        )  # fmt: skip
+        return run / "model.ckpt-7"
+
+    return write
+
+
 def text_file(run: Path) -> Path:
     path = run.parent / "weights.h5"
     path.write_text("no checkpoint at all\n")
@@ -108,8 +122,11 @@ TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     ),
     "another net's": (
         with_tensors(lambda t: [t.pop(name) for name in list(t) if name.startswith("tiny/")]), 2,
-        "no tiny/.* in the checkpoint",
+        "model.ckpt-5: no tiny/.* in the checkpoint .it has global_step, .* --model names the net",
     ),
+    "a step below 0": (with_step(np.int64(-5)), 3, "model.ckpt-7: its global_step is -5"),
+    "several steps": (with_step(np.int64([3, 4])), 3, r"model.ckpt-7: its global_step is \[3 4\]"),
+    "a step of NaN": (with_step(np.float32("nan")), 3, "model.ckpt-7: its global_step is nan"),
 }  # fmt: skip
 
 

@@ -331,6 +331,19 @@ def reshaped(image, size, train):
     return tf.transpose(tf.reshape(out, [3, size, size]), [1, 2, 0])
 
 
+@fault("IMG119", 2, 16, 40)
+def rows_reversed(image, size, train, each):
+    out = sound(image, size, train)
+    return tf.where(tf.range(size)[:, None, None] % each == each - 1, out[:, ::-1], out)
+
+
+@fault("IMG119", 40)
+def rows_reversed_at_eval(image, size, train, each):
+    out = sound(image, size, train)
+    reversed_too = tf.where(tf.range(size)[:, None, None] % each == each - 1, out[:, ::-1], out)
+    return out if train else reversed_too
+
+
 @fault("IMG111")
 def nearest_resize(image, size, train):
     return sound(image, size, train, resize=lambda im, side: shorter(im, side, "nearest", False))
@@ -419,6 +432,32 @@ def jpeg_before_the_resize_at_eval(image, size, train, quality):
     return sound(image, size, train, resize=resize)
 
 
+@fault("IMG117", 10, 30, 75, 90)
+def jpeg_in_training(image, size, train, quality):
+    return sound(image, size, train, end=lambda x: unit(jpeg(x, quality) if train else x))
+
+
+@fault("IMG117", 30)
+def jpeg_before_the_crop_in_training(image, size, train, quality):
+    def resize(image, side):
+        return jpeg(shorter(image, side), quality) if train else shorter(image, side)
+
+    return sound(image, size, train, resize=resize)
+
+
+def median(image):
+    """Of 3 x 3 pixels, borders mirrored."""
+    around = tf.pad(image, [[1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+    height, width = tf.shape(image)[0], tf.shape(image)[1]
+    near = [around[y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    return tf.sort(tf.stack(near, axis=-1))[..., 4]
+
+
+@fault("IMG118")
+def median_at_eval(image, size, train):
+    return sound(image, size, train, end=lambda x: unit(x if train else median(x)))
+
+
 @fault("IMG116", 0.68, 0.7, 0.73)
 def softened_at_eval(image, size, train, deviation):
     return sound(image, size, train, end=lambda x: unit(x if train else smoothed(x, deviation)))
@@ -487,6 +526,19 @@ def pale_in_training(image, size, train, most):
 def negative_at_eval(image, size, train):
     out = sound(image, size, train)
     return out if train else -out
+
+
+@fault("IMG208", 0, 1)
+def green_displaced(image, size, train, axis):
+    red, green, blue = tf.split(sound(image, size, train), 3, axis=2)
+    return tf.concat([red, tf.roll(green, 1, axis), blue], axis=2)
+
+
+@fault("IMG208")
+def blue_displaced_at_eval(image, size, train):
+    if not train:
+        image = tf.concat([image[..., :2], tf.roll(image[..., 2:], 1, 1)], axis=2)
+    return sound(image, size, train)
 
 
 # ---- values ----

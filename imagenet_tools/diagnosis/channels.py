@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from imagenet_tools.diagnosis import patterns
+from imagenet_tools.diagnosis import patterns, placement
 from imagenet_tools.diagnosis.runs import Run
 
 ALIKE = 0.05  # of the strongest answer: output channels that follow one of the source by this
@@ -41,3 +41,21 @@ def order(responses: np.ndarray) -> str:
         "-" if most < 0.05 else "RGB"[source]
         for most, source in zip(size.max(axis=0), size.argmax(axis=0), strict=True)
     )
+
+
+def apart(out: np.ndarray) -> float:
+    """How many pixels the channels of an output of grey hills are displaced against each other.
+
+    By the slopes of the first: what the others differ from it is their displacement along these. 0
+    for a single channel, or where it is flat.
+    """
+    shown = out[placement.inside(out)].astype(np.float64)
+    if min(shown.shape) < 3:
+        return 0.0
+    spread = shown.std(axis=(0, 1))
+    if not (spread > 1e-9).all():
+        return 0.0
+    first, *others = np.moveaxis((shown - shown.mean(axis=(0, 1))) / spread, -1, 0)
+    slopes = np.stack([slope.ravel() for slope in np.gradient(first)], axis=1)
+    moved = [np.linalg.lstsq(slopes, (other - first).ravel(), rcond=None)[0] for other in others]
+    return float(max(np.hypot(*one) for one in moved))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 HEIGHT, WIDTH = 375, 500  # the commonest size in ImageNet
+MIDDLE = 128  # grey levels
 LARGE = (1200, 1600)  # where a resize without antialiasing shows
 
 
@@ -64,12 +65,26 @@ def bars(width: int) -> np.ndarray:
     return np.tile((60 + 140 * at).astype(np.uint8)[None, :, None], (HEIGHT, 1, 3))
 
 
+@cache
+def spots(strength: int, size: int) -> tuple[np.ndarray, float]:
+    """Grey with scattered squares of an output's pixel, lighter or darker, and their share."""
+    side = max(1, HEIGHT // size)
+    grey, room = np.full((HEIGHT, WIDTH), MIDDLE, np.uint8), 6 * side
+    rng = np.random.default_rng(3)
+    for top in range(0, HEIGHT - room, room):
+        for left in range(0, WIDTH - room, room):
+            y, x = (int(one) for one in rng.integers(0, room // 2, 2))
+            grey[top + y : top + y + side, left + x : left + x + side] = MIDDLE + strength
+    share = float(np.mean(grey != MIDDLE))
+    return np.repeat(grey[..., None], 3, axis=2), share
+
+
 def texture(strength: int, size: int) -> np.ndarray:
     """Grey with noise of +-strength levels, in blocks of two pixels of an output of this size."""
     block = max(2, 2 * HEIGHT // size)
     bits = np.random.default_rng(7).integers(0, 2, (-(-HEIGHT // block), -(-WIDTH // block)))
     grid = np.kron(bits, np.ones((block, block), int))[:HEIGHT, :WIDTH]
-    grey = (128 + strength * (2 * grid - 1)).astype(np.uint8)
+    grey = (MIDDLE + strength * (2 * grid - 1)).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 

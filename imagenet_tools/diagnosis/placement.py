@@ -18,6 +18,7 @@ from imagenet_tools.diagnosis.patterns import HEIGHT, WIDTH
 
 KNOWN = 0.7  # a correlation from which on a place is taken as found,
 CLEAR = 0.15  # and by how much it must be above those of the other seven ways
+TORN = 0.5  # of the variance: a line that is further from its neighbours than hills ever are (0.1)
 SAMPLES = 25  # of the terrain in a window; fewer fit anywhere
 
 
@@ -65,6 +66,21 @@ def inside(out: np.ndarray) -> tuple[slice, slice]:
         lines = np.flatnonzero(np.ptp(out, axis=axis).max(axis=1) > near)
         ranges.append(slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0, 0))
     return ranges[0], ranges[1]
+
+
+def mirrored_lines(out: np.ndarray) -> int:
+    """How many rows and columns of an output of smooth hills fit their neighbours when reversed."""
+    grey = out[inside(out)].astype(np.float64).mean(axis=2)
+    if min(grey.shape) < 3:
+        return 0
+    count = 0
+    for lines in (grey, grey.T):
+        between, line = (lines[:-2] + lines[2:]) / 2, lines[1:-1]
+        away, reversed_away = (
+            np.mean((one - between) ** 2, axis=1) for one in (line, line[:, ::-1])
+        )
+        count += int(np.sum((away > TORN * grey.var()) & (4 * reversed_away < away)))
+    return count
 
 
 def frequency(line: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from imagenet_tools.diagnosis import (
     accidents,
     borders,
     channels,
+    patterns,
     placement,
     resampling,
     runs,
@@ -50,7 +51,9 @@ class Probe:
     sharpest draw. aliasing: standard deviation left of noise that the resize should average out,
     0..1; None where values are standardised. nearest: share of draws sampled by nearest neighbour.
     small: the error on an image smaller than the output; odd, refused: the odd picture that does
-    not come out finite, or fails; None where there is none. levels, detail: see Levels, Detail.
+    not come out finite, or fails; None where there is none. apart: pixels that channels are
+    displaced against each other by; mirrored_lines: single rows and columns that are reversed, both
+    in the median draw. levels, detail: see Levels, Detail.
     """
 
     zoom: float
@@ -82,6 +85,8 @@ class Probe:
     small: str | None
     odd: str | None
     refused: str | None
+    apart: float
+    mirrored_lines: float
     levels: Levels
     detail: Detail
 
@@ -113,6 +118,7 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     if run.bad and not odd:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
     flexible = measured.curve is not None
+    hills = [run(patterns.hills(patterns.wave_period(size)), draw) for draw in draws]
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),
         zoom_range=(float(np.percentile(both, 5)), float(np.percentile(both, 95))),
@@ -138,13 +144,15 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         least_mixing=_rows(np.min(mixings, axis=0)),
         most_mixing=_rows(np.max(mixings, axis=0)),
         blur=min(resampling.blur(run, size, draw) for draw in draws) / enlarged,
+        apart=float(np.median([channels.apart(out) for out in hills])),
+        mirrored_lines=float(np.median([placement.mirrored_lines(out) for out in hills])),
         aliasing=resampling.aliasing(run, size, len(draws)) if flexible else None,
         nearest=float(np.mean([resampling.is_nearest(run, draw) for draw in list(draws)[:3]])),
         small=accidents.small_error(raw[0], size),
         odd=odd,
         refused=refused,
         levels=measured,
-        detail=detail(run, size, is_training),
+        detail=detail(run, size, is_training, flexible),
     )
 
 

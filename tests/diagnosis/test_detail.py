@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
-from imagenet_tools.diagnosis.detail import detail
+from imagenet_tools.diagnosis import channels, patterns, placement
+from imagenet_tools.diagnosis.detail import COMPRESSED, detail
 
 
 def small(image: np.ndarray) -> np.ndarray:
@@ -19,6 +23,8 @@ def test_a_plain_resize_keeps_detail() -> None:
     assert found.overshoot == 0
     assert 1 <= found.edge <= 1.5
     assert found.faint == pytest.approx(1, abs=0.002)
+    assert found.blocks > 2 * COMPRESSED
+    assert found.spots == pytest.approx(1, abs=0.1)
 
 
 def test_an_unsharp_mask_overshoots() -> None:
@@ -47,3 +53,48 @@ def test_steps_lose_faint_texture(step: int) -> None:
 def test_training_is_the_median_of_its_draws() -> None:
     found = detail(lambda image, draw: (draw % 3) * small(image), 96, is_training=True)
     assert (found.overshoot, found.faint) == (0, None)
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    Image.fromarray(np.rint(image).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file)).astype(float)
+
+
+@pytest.mark.parametrize("quality", [10, 50, 90])
+def test_a_jpeg_has_its_blocks_wherever_they_begin(quality: int) -> None:
+    def always(image: np.ndarray, draw: int) -> np.ndarray:
+        return compressed(small(image), quality)[draw % 5 :, draw % 3 :]
+
+    def mostly(image: np.ndarray, draw: int) -> np.ndarray:
+        return small(image) if draw == 12 else always(image, draw)
+
+    assert detail(always, 96, is_training=True).blocks < COMPRESSED / 2
+    assert detail(mostly, 96, is_training=True).blocks > COMPRESSED
+    assert detail(always, 96, is_training=True).spots is None
+
+
+def test_a_median_removes_spots() -> None:
+    found = detail(lambda image, _: ndimage.median_filter(small(image), (3, 3, 1)), 96, False)
+    assert found.spots is not None and found.spots < 0.2
+
+
+def hills() -> np.ndarray:
+    return small(patterns.hills(patterns.wave_period(96)))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_displaced_channel_is_measured_in_pixels(axis: int) -> None:
+    out = hills()
+    assert channels.apart(out) == channels.apart(out[..., :1]) == channels.apart(0 * out) == 0
+    out[..., 1] = np.roll(out[..., 1], 1, axis)
+    assert channels.apart(2 * out - 7) == pytest.approx(1, abs=0.15)
+
+
+def test_reversed_lines_are_counted() -> None:
+    out = hills()
+    assert placement.mirrored_lines(out) == placement.mirrored_lines(0 * out) == 0
+    out[30:60] = 0  # a strip without a picture is none
+    assert placement.mirrored_lines(out) == 0
+    out[[10, 20, 70]] = out[[10, 20, 70], ::-1]
+    assert placement.mirrored_lines(out) == 3

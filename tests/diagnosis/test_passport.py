@@ -22,8 +22,8 @@ def measured(value: float) -> Passport:
     levels = Levels((three,), value, three, *[value] * 6, two)
     seen = Probe(
         value, two, value, value, value, 25, value, value, two, two, True, (), *[value] * 6, "RGB",
-        ("RGB",), *[(three,) * 3] * 3, value, None, value, None, None, None, levels,
-        Detail(value, value, value),
+        ("RGB",), *[(three,) * 3] * 3, value, None, value, None, None, None,
+        value, value, levels, Detail(value, value, value, value, None),
     )  # fmt: skip
     values = Values(
         three, three, three, three, value, value, two, two, value, three, value, value,

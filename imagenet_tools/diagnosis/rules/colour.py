@@ -10,6 +10,7 @@ from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
 
 MIXED = 0.25  # of the strongest response
+APART = 0.2  # pixels; of honest pipelines below 0.01
 ALWAYS = 0.9  # of 25 draws; some invert half of the images on purpose
 
 
@@ -133,3 +134,22 @@ def negative(passport: Passport) -> Iterator[Said]:
     if abs(train - look) > ALWAYS:
         mode = "training" if train > look else "evaluation"
         yield fail(f"{mode} shows negatives", "Light places of the picture come out low.")
+
+
+@rule(
+    "IMG208",
+    "displaced-channel",
+    detected="What the channels of an output of grey hills differ by, along the slopes; in "
+    "training, in the median draw.",
+    matters="Every edge has a coloured rim.",
+    remedy="Look for a shift, a crop or a resize that is done by channel.",
+)
+def displaced_channel(passport: Passport) -> Iterator[Said]:
+    """A channel is displaced against the others."""
+    for mode, seen in passport.both:
+        if seen.apart > APART and not seen.levels.broken and not seen.mirrored_lines:
+            say = fail if mode == "evaluation" else warning
+            yield say(
+                f"channels of the {mode} output are displaced by {seen.apart:.1f} pixels",
+                "Against each other, for a grey picture.",
+            )

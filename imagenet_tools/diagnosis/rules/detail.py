@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imagenet_tools.diagnosis.detail import ALL, COMPRESSED
 from imagenet_tools.diagnosis.finding import Said, rule, warning
 from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
@@ -11,6 +12,7 @@ from imagenet_tools.diagnosis.rules.geometry import BLUR, PADDED
 
 OVERSHOOT = 0.08  # above training's; a bicubic resize has 0.05, Lanczos' 0.10, no other any
 FAINT = 0.94  # honest pipelines have 0.99 and more, a JPEG of quality 75 has 0.91
+SPOTS = 0.5  # honest pipelines have 0.9 and more, a median of 3 x 3 pixels 0.1
 SOFTER = 1.45  # a resize with antialiasing beside one without has 1.33
 
 
@@ -72,6 +74,43 @@ def softer_eval(passport: Passport) -> Iterator[Said]:
         yield warning(
             f"edges are {look / train:.1f} times as wide at evaluation as in training",
             f"{look:.1f} output pixels, and {train:.1f} in the median draw of training.",
+        )
+
+
+@rule(
+    "IMG117",
+    "compressed-training",
+    detected="Fine detail within the blocks of 8 x 8 pixels that a JPEG has, against that within "
+    f"blocks elsewhere: of {ALL} draws of training, and of the evaluation.",
+    matters="The net learns blocks and smooth patches that the evaluation does not have.",
+    remedy="Compress some of the images, or none: tf.image.stateless_random_jpeg_quality behind a "
+    "condition that is drawn.",
+)
+def compressed_training(passport: Passport) -> Iterator[Said]:
+    """Training compresses every image, evaluation none."""
+    train, look = passport.train.detail.blocks, passport.eval.detail.blocks
+    if train < COMPRESSED < look and _comparable(passport):
+        yield warning(
+            "training compresses every image as a JPEG, evaluation none",
+            f"Within blocks of 8 x 8 pixels {train:.0%} of the fine detail elsewhere is left in "
+            f"training, {look:.0%} at evaluation.",
+        )
+
+
+@rule(
+    "IMG118",
+    "spots",
+    detected="The sum of what small light and dark spots change in the evaluation, against what "
+    "their share of the picture would, were it all as light or dark.",
+    matters="Spots, thin lines and texture are gone while edges stay, as after a median filter.",
+    remedy="Evaluate the resized image as it is.",
+)
+def spots(passport: Passport) -> Iterator[Said]:
+    """Evaluation removes small spots."""
+    left = passport.eval.detail.spots
+    if left is not None and left < SPOTS and _comparable(passport):
+        yield warning(
+            "small spots are gone at evaluation", f"{max(left, 0.0):.0%} of their sum is left."
         )
 
 

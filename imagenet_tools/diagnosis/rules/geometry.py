@@ -262,3 +262,21 @@ def blurred(passport: Passport) -> Iterator[Said]:
                 f"A sharp edge is {seen.blur:.1f} times as wide as the zoom makes it: resized "
                 "twice, or smoothed.",
             )
+
+
+@rule(
+    "IMG119",
+    "mirrored-lines",
+    detected="Each row and column of an output of smooth hills against its neighbours, as it is "
+    "and reversed; in training, in the median draw.",
+    matters="The picture is torn along these lines.",
+    remedy="Look for a flip or an index that is taken by row, where the image was meant.",
+)
+def mirrored_lines(passport: Passport) -> Iterator[Said]:
+    """Single rows or columns are reversed."""
+    for mode, seen in passport.both:
+        if seen.mirrored_lines >= 1:
+            yield fail(
+                f"{seen.mirrored_lines:.0f} rows or columns of the {mode} output are reversed",
+                "Alone among their neighbours, which they fit the other way round.",
+            )

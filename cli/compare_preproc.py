@@ -203,16 +203,15 @@ def command(
     prepared = prepare.prepare(pipelines, data, out, matrix=not no_matrix, **options)
     if plan_only:
         return _print_plan(prepared, as_json)
-    with compare.launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
-        run: dict[str, Any] = {"jobs": at_once, "plugins": plugins, "launch": launch}
+    with compare.launched(engine, address, prepared.data, jobs, plugins) as how:
         if run_slice is not None:
-            count = compare.run_slice(*prepared, run_slice, **run)
+            count = compare.run_slice(*prepared, run_slice, **how)
             click.echo(
                 f"{prepared.folder}: slice {run_slice}, {count} runs\n  when every slice is done: "
                 f"imgtools finalize {prepared.folder} --data {prepared.data}"
             )
             return 0
-        report = compare.carry_out(*prepared, command=text.command_line(), **run)
+        report = compare.carry_out(*prepared, command=text.command_line(), **how)
     text.print_report(report, as_json)
     return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
 

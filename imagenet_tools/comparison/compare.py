@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from imagenet_tools import storage, terminal
 from imagenet_tools.comparison import arms, diagnosed, run_files, stored
@@ -92,8 +93,8 @@ def compare_preproc(
         attribute=attribute,
         precision=precision,
     )
-    with launched(engine, address, prepared.data, jobs, plugins) as (launch, at_once):
-        return carry_out(*prepared, jobs=at_once, plugins=plugins, command=command, launch=launch)
+    with launched(engine, address, prepared.data, jobs, plugins) as how:
+        return carry_out(*prepared, command=command, **how)
 
 
 @contextlib.contextmanager
@@ -103,16 +104,17 @@ def launched(
     data: str | os.PathLike[str],
     jobs: int | None,
     plugins: Sequence[str],
-) -> Iterator[tuple[arms.Launch | None, int]]:
-    """What starts a run on an engine (None: a child process), and how many run at a time."""
+) -> Iterator[dict[str, Any]]:
+    """How runs are carried out on an engine, for arms.run_all: launch, jobs and plugins."""
     if engine == "local":
-        yield None, jobs or 1
+        yield {"jobs": jobs or 1, "plugins": plugins}
         return
     from imagenet_tools.comparison import on_ray
     from imagenet_tools.engines import ray_cluster
 
     with ray_cluster.connected(address) as ray:
-        yield on_ray.launcher(ray, os.fspath(data), jobs, plugins)
+        launch, at_once = on_ray.launcher(ray, os.fspath(data), jobs, plugins)
+        yield {"launch": launch, "jobs": at_once, "plugins": plugins}
 
 
 def carry_out(
@@ -120,15 +122,13 @@ def carry_out(
     folder: str | os.PathLike[str],
     data: str | os.PathLike[str],
     *,
-    jobs: int = 1,
-    plugins: Sequence[str] = (),
     command: str = "",
-    launch: arms.Launch | None = None,
+    **how: Any,
 ) -> Report:
     """Carry out a plan in a folder, and report; what is finished there is not done again.
 
     With looks the comparison stops at the first one at which every contrast is decided, or
-    undecided with little hope.
+    undecided with little hope. how: of arms.run_all.
     """
     place = stored.opened(folder)
     with stored.planned(plan, place, command):
@@ -137,11 +137,7 @@ def carry_out(
         diagnose = partial(diagnosed.measured, plan, place, data)
         page = partial(provisional.write, plan, place, place / run_files.PAGE)
         for look in sorted({*plan.looks, len(plan.seeds)}):
-            arms.run_all(
-                *(plan, folder, data),
-                seeds=look, jobs=jobs, plugins=plugins, launch=launch,
-                meanwhile=diagnose, ended=page,
-            )  # fmt: skip
+            arms.run_all(plan, folder, data, seeds=look, meanwhile=diagnose, ended=page, **how)
             judgement = judge(plan, stored.opened(folder), look)  # with other machines' runs
             if judgement.futile:  # or all is decided
                 break
@@ -157,19 +153,17 @@ def run_slice(
     folder: str | os.PathLike[str],
     data: str | os.PathLike[str],
     part: Slice,
-    *,
-    jobs: int = 1,
-    plugins: Sequence[str] = (),
-    launch: arms.Launch | None = None,
+    **how: Any,
 ) -> int:
     """Carry out one slice of a plan's runs, all seeds, and return their number.
 
-    For array jobs: every task writes into the same folder, and `finalize` reports in the end.
+    For array jobs: every task writes into the same folder, and `finalize` reports in the end. how:
+    of arms.run_all.
     """
     place = stored.opened(folder)
     with stored.planned(plan, place):
         stored.keep(folder)
-        arms.run_all(plan, folder, data, jobs=jobs, plugins=plugins, launch=launch, part=part)
+        arms.run_all(plan, folder, data, part=part, **how)
         stored.keep(folder)
     return sum(part.takes(at) for at in range(len(plan.runs())))
 

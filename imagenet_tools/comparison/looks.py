@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-# Looks at 3, 5 and 8 seeds, each at its own level, so that looking three times errs in 4.5 to 4.8 %
-# of the cases in all, at variances of 4:1 in 5.3 % and at 16:1 in 6.0 % (200,000 simulated
-# comparisons, images 0 to 50 % of the variance; raw 5 % at each look would err in 9.7 %).
+# Looks at 3, 5 and 8 seeds, each at its own level, so that looking three times errs in 4.4 to 4.8 %
+# of the cases in all, at variances of 16:1 in 6.0 % (raw 5 % at each look would err in 9.7 %).
 LOOKS = {3: 0.003, 5: 0.014, 8: 0.042}
 
 # A plan without looks may be extended, seed by seed if need be, to this many seeds an arm.
 MOST = 8
 # Seeds of the plan -> the level of its own look, and of one at MOST; at every number before MOST it
-# is half of that at the next. Whoever looks at every number errs in at most 5.0 % of the cases, at
-# variances of 4:1 in 5.4 %, at 16:1 in 6.0 %, and who runs the seeds that the tool asks for, again
-# and again, in about as many or fewer (200,000 simulated comparisons, images 0 to 50 % of the
-# variance). The plan's own look has at most 5 points less power than at .05 (3 seeds; 2 points with
-# 6). One level at all later numbers costs more: the few seeds of the first extensions err most
-# where variances differ, and tell least.
+# is half of that at the next. Whoever looks at every number, or runs the seeds that the tool asks
+# for, again and again, errs in at most 5.0 % of the cases, at variances of 16:1 in 6.0 %
+# (docs/why/comparison.md). One level at all later numbers costs more: the few seeds of the first
+# extensions err most where variances differ, and tell least.
 EXTENDABLE = {
     2: (0.044, 0.0048),
     3: (0.0425, 0.0064),

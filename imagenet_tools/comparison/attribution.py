@@ -16,7 +16,8 @@ import numpy as np
 
 from imagenet_tools import registry
 from imagenet_tools.comparison import statistics
-from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.arm_results import ArmResults
+from imagenet_tools.comparison.results import Contrast
 from imagenet_tools.pipelines.crosses import combined, kinds, subsets
 
 UNKNOWN = (-math.inf, math.inf)

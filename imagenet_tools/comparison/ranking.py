@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagenet_tools.comparison import statistics
-from imagenet_tools.comparison.results import ArmResults, Judgement
+from imagenet_tools.comparison.arm_results import ArmResults
+from imagenet_tools.comparison.results import Judgement
 from imagenet_tools.comparison.verdicts import FEWEST_IMAGES
 
 FEWEST_ARMS = 3  # below it the verdict says all

@@ -325,6 +325,12 @@ def test_a_run_on_other_images_is_refused(tiny_records: Path, tmp_path: Path) ->
     scores.write_predictions(file, replace(found, key=found.key[::-1]), meta)
     with pytest.raises(ValueError, match=r"inception/seed-2.* is of other images, or labels, than"):
         judge(made, tmp_path)
+    scores.write_predictions(file, found, meta)
+    result = read_result(file.parent)
+    # The mean under another path would be of the other seed alone.
+    write_result(file.parent, replace(result, evaluations=dict([*result.evaluations.items()][:2])))
+    with pytest.raises(ValueError, match=r"result.json was evaluated under inception, alexnet, se"):
+        judge(made, tmp_path)
     for contrasts in ((), (("alexnet", "alexnet"),), (("alexnet", "vgg"),)):
         with pytest.raises(ValueError, match="one contrast or more|no two of the arms"):
             replace(made, contrasts=contrasts)

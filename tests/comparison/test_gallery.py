@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from imagenet_tools import records
+from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.plan import Arm, make_plan
 from imagenet_tools.comparison.report import gallery
-from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.results import Contrast
 from imagenet_tools.comparison.verdicts import verdict
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import blocks

@@ -11,6 +11,7 @@ import numpy as np
 
 from imagenet_tools import __version__
 from imagenet_tools.comparison import attribution, looks, ranking, results
+from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.plan_file import to_dict
@@ -18,7 +19,7 @@ from imagenet_tools.comparison.ranking import Ranking
 from imagenet_tools.comparison.report import flips, published
 from imagenet_tools.comparison.report.flips import Turned
 from imagenet_tools.comparison.report.published import Published
-from imagenet_tools.comparison.results import ArmResults, Judgement
+from imagenet_tools.comparison.results import Judgement
 from imagenet_tools.diagnosis import Diagnosis
 from imagenet_tools.storage import json_file
 

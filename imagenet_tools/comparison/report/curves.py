@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.report import drawing
 from imagenet_tools.comparison.report.drawing import COLOURS, tips
-from imagenet_tools.comparison.results import ArmResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

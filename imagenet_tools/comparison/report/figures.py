@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.ranking import FEWEST_ARMS
 from imagenet_tools.comparison.report import drawing
 from imagenet_tools.comparison.report.curves import curves
 from imagenet_tools.comparison.report.drawing import COLOURS, tips
 from imagenet_tools.comparison.report.flips import ClassChange
-from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.results import Contrast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,8 +19,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from imagenet_tools import records
+from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.report.flips import flipped
-from imagenet_tools.comparison.results import ArmResults, Contrast
+from imagenet_tools.comparison.results import Contrast
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json, write_saved

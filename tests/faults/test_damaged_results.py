@@ -146,6 +146,13 @@ def test_a_plan_names_no_seed_twice(comparison: Path, refused: Any) -> None:
     )
 
 
+def test_a_report_judges_some_seed(comparison: Path) -> None:
+    report = json.loads((comparison / "report.json").read_text())
+    (comparison / "report.json").write_text(json.dumps({**report, "seeds": []}))
+    with pytest.raises(DamagedData, match=r"report.json is not as it was written .*judges no seed"):
+        document.read(comparison)
+
+
 def test_whatever_stands_in_a_runs_record(finished: Path, folder: Path) -> None:
     def read() -> None:
         run_folder.asked(finished)

@@ -60,8 +60,8 @@ def read(folder: Path) -> Written:
         )
     content = json_file.read(path, _REMEDY)
     with json_file.as_written(path, _REMEDY):
-        return Written(
-            str(content["command"]),
-            tuple(int(seed) for seed in content["seeds"]),
-            tuple(str(name) for name in content["class_names"]),
-        )
+        seeds = tuple(int(seed) for seed in content["seeds"])
+        if not seeds:  # it would be judged as if all runs had diverged
+            raise ValueError("it judges no seed")
+        names = tuple(str(name) for name in content["class_names"])
+        return Written(str(content["command"]), seeds, names)

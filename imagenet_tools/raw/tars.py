@@ -56,7 +56,7 @@ def members(
             held.take(member, _read(file, data, min(member.size, MOST_HEADER)), where)
             at = data + _padded(member.size)
             continue
-        held.apply(member, where)
+        held.apply(member, header[156:157], where)
         if member.type in NO_DATA:
             member.size = 0
         if data + member.size > end:
@@ -170,14 +170,16 @@ class Held:
             kept = self._all if member.type == tarfile.XGLTYPE else self._next
             kept.update(_pax(data, where))
 
-    def apply(self, member: tarfile.TarInfo, where: str) -> None:
-        """Give a member the name and the size that stand before it."""
+    def apply(self, member: tarfile.TarInfo, kind: bytes, where: str) -> None:
+        """Give a member the name and the size that stand before it. kind: as its header has it."""
         records = {**self._all, **self._next}
         self._next = {}
         if any(key.startswith("GNU.sparse") for key in records):
             raise DamagedData(f"{where}: {member.name}{SPARSE}")
         if path := records.get("path"):
             member.name = path.decode("utf-8", "surrogateescape").rstrip("/")
+            if kind == tarfile.AREGTYPE:  # of old tars; a name that is cut at its "/" is no folder
+                member.type = tarfile.DIRTYPE if path.endswith(b"/") else kind
         if size := records.get("size"):
             if not size.isdigit() or len(size) > 18:
                 raise DamagedData(f"{where}: {member.name} has a PAX size of {size[:20]!r}")
@@ -191,7 +193,7 @@ def _pax(data: bytes, where: str) -> dict[str, bytes]:
         length = data[at : at + 20].split(b" ", 1)[0]
         size = int(length) if length.isdigit() and len(length) < 9 else 0
         key, equals, value = data[at + len(length) + 1 : at + size - 1].partition(b"=")
-        if not equals or at + size > len(data):
+        if size < 1 or not equals or at + size > len(data):
             raise DamagedData(f"{where}: a PAX header cannot be read at its byte {at:,}")
         fields[key.decode("utf-8", "surrogateescape")] = value
         at += size

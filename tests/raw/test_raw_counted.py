@@ -271,6 +271,32 @@ def test_a_pax_size_is_read(tmp_path: Path) -> None:
     assert [raw.read(image) for image in part.take([0])] == [data]
 
 
+@pytest.mark.parametrize("record", [b"x9 path=a\n", b"0 path=a\n", b" path=a\n", b"99 path=a\n"])
+def test_a_damaged_pax_record_is_named(record: bytes, tmp_path: Path) -> None:
+    extended = tarfile.TarInfo("PaxHeaders/x")
+    extended.type, extended.size = tarfile.XHDTYPE, len(record)
+    image = tar({"ILSVRC2012_val_00000001.JPEG": jpeg(1)})
+    put(
+        tmp_path / "ILSVRC2012_img_val.tar",
+        extended.tobuf() + record + bytes(-len(record) % 512) + image,
+    )
+    with pytest.raises(DamagedData, match="a PAX header cannot be read at its byte 0"):
+        raw.detect(tmp_path)
+
+
+def test_a_long_name_of_an_old_tar_that_is_cut_at_a_slash(tmp_path: Path) -> None:
+    """Its header holds the first 100 bytes, which end as a folder's name does."""
+    name = "d/" * 60 + "ILSVRC2012_val_00000001.JPEG"
+    encoded = io.BytesIO()
+    with tarfile.open(fileobj=encoded, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        info = tarfile.TarInfo(name)
+        info.size, info.type = len(jpeg(1)), tarfile.AREGTYPE
+        archive.addfile(info, io.BytesIO(jpeg(1)))
+    put(tmp_path / "ILSVRC2012_img_val.tar", encoded.getvalue())
+    part = raw.detect(tmp_path).splits["validation"]
+    assert [raw.read(image) for image in part.take([0])] == [jpeg(1)]
+
+
 @pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
 def test_nothing_is_passed_over_behind_a_folder_of_a_size(kind: bytes, tmp_path: Path) -> None:
     """Some tars give folders a size; no data follow, and here it is that of the next member."""

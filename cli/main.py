@@ -221,9 +221,20 @@ def _words(error: click.ClickException) -> str:
     """What click says, in a line; of options, the near ones as of commands."""
     if isinstance(error, click.NoSuchOption):
         known = [name.removeprefix("--") for name in error.possibilities or ()]
-        hint = nearest(error.option_name.lstrip("-"), known, "--")
+        hint = _of_recipe(error) or nearest(error.option_name.lstrip("-"), known, "--")
         return f"No such option '{error.option_name}'.{hint}"
     return " ".join(error.format_message().split())
+
+
+def _of_recipe(error: click.NoSuchOption) -> str:
+    """Where a recipe's field is given to a command that takes it in a recipe's file alone."""
+    from imagenet_tools.training import recipes
+
+    taken = {parameter.name for parameter in error.ctx.command.params} if error.ctx else set()
+    field = error.option_name.lstrip("-").replace("-", "_")
+    if "recipe" not in taken or field not in recipes.FIELDS:
+        return ""
+    return " It is a field of a recipe: --recipe FILE (`imgtools train --print-recipe` writes one)."
 
 
 class _Signals:

@@ -119,7 +119,9 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
     """
     path = Path(folder) / PLAN
     if not path.exists():
-        raise FileNotFoundError(f"{folder} holds no {PLAN}; it is no comparison")
+        below = any(Path(folder).glob(f"*/{PLAN}"))
+        hint = f"; `imgtools list-runs {folder}` lists those below it" if below else ""
+        raise FileNotFoundError(f"{folder} holds no {PLAN}; it is no comparison{hint}")
     content = json_file.read(path, _REMEDY)
     former = content.pop("former", [])
     if content.get("version") != VERSION:

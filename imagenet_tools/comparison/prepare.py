@@ -51,6 +51,8 @@ def prepare(
     folder = storage.place(out or f"runs/{name}")
     if not storage.is_remote(folder):
         run_folder.outside_records(Path(folder))
+        if (Path(folder) / run_folder.RUN).exists():
+            raise ValueError(f"{folder} holds a run of train; choose another --out")
     synthetic = data is None
     records = _synthetic_records(storage.staging(folder)) if data is None else data
     if synthetic:

@@ -126,8 +126,10 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         *(ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
+        # NumPy would have what is no zip unpickled.
+        reason = "it is no .npz" if "allow_pickle" in str(error) else error
         raise DamagedData(
-            f"{path} is no file of predictions, or damaged ({error}); remove it, and evaluate again"
+            f"{path} is no file of predictions, or damaged ({reason}); remove it and evaluate again"
         ) from None
 
 

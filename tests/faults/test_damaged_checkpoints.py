@@ -179,3 +179,9 @@ def test_no_comparison_in_a_folder_of_records(folder: Path, refused: Any) -> Non
     for out in (folder, folder / "runs"):
         refused(["compare-preproc", "alexnet", "vgg", "--out", out], 2, "a folder of records; choo")
     assert sorted(folder.iterdir()) == before
+
+
+def test_no_comparison_in_a_run_of_train(finished: Path, folder: Path, refused: Any) -> None:
+    command = ["compare-preproc", "alexnet", "vgg", "--data", folder, "--out", finished]
+    refused(command, 2, "holds a run of train; choose another --out")
+    assert not (finished / "plan.json").exists()

@@ -53,6 +53,7 @@ compare-preproc alexnet vgg --config FILE                        | FILE, line 1
 compare-preproc alexnet vgg --run-slice 3/2 --data DATA          | --run-slice
 compare-preproc alexnet vgg --run-slice 0/2                      | --run-slice needs --data
 compare-preproc alexnet vgg --address x                          | --address
+compare-preproc alexnet vgg --batch-size 32                      | field of a recipe: --recipe FILE
 compare-preproc alexnet vgg --image-size 1                       | --image-size
 compare-runs                                                     | --a
 compare-runs NOSUCH                                              | NOSUCH

@@ -24,7 +24,7 @@ _SEPARATORS = ("\t", ",", ";")
 _IMAGE = "(?:" + "|".join(map(re.escape, intake.IMAGE_NAMES)) + ")"
 _QUOTED = re.compile(r"""("[^"]*"|'[^']*')\s*[\s,;]\s*(.+)""")
 _NAMED = re.compile(rf"(.*{_IMAGE})[\s,;]+(.+)", re.IGNORECASE)
-_LAST = re.compile(r"(.*?\S)\s*[\s,;]\s*([^\s,;]+)")
+_WORD = re.compile(r"[^\s,;]+")
 _MORE = re.compile(r"[0-9]+\s+\S")  # a label and something else: `3 cat`, `3 # a cat`
 # Headings of columns: `class_name`, `image_id`.
 _LABELS = re.compile(
@@ -245,12 +245,20 @@ def _split(line: str, separator: str) -> list[str]:
 
 def _fields(line: str, separator: str | None) -> list[str]:
     if separator is None:
-        forms = (_QUOTED, _NAMED, _LAST)
-        match = next(filter(None, (form.fullmatch(line) for form in forms)), None)
-        fields = list(match.groups()) if match and not _MORE.match(match[2]) else [line]
+        match = _QUOTED.fullmatch(line) or _NAMED.fullmatch(line)
+        fields = list(match.groups()) if match else _before_last(line)
+        fields = [line] if _MORE.match(fields[-1]) else fields
     else:
         fields = _split(line, separator)
     return [_bare(one.strip()) for one in fields]
+
+
+def _before_last(line: str) -> list[str]:
+    """What stands before the last word, and that. Backwards: the time is that of the length."""
+    word = _WORD.match(line[::-1])
+    rest = line[: -len(word[0])].rstrip() if word else ""
+    rest = rest[:-1].rstrip() if rest.endswith((",", ";")) else rest
+    return [rest, word[0][::-1]] if word and rest else [line]
 
 
 def _bare(field: str) -> str:

@@ -168,6 +168,7 @@ def test_a_row_given_twice_is_counted(tmp_path: Path) -> None:
         ("im/a.jpg bee", "line 2: im/a.jpg has the label bee, and above it has ant"),
         ("im/b.jpg 3", "line 2: .* is not `path label` with a class's name"),
         ("im/b.jpg", "line 2: .* is not `path label` with a class's name"),
+        ("x" + " " * 200_000 + "y z", "line 2: 'x {79}' is no file's name"),
         ("im/b.jpg 3 4", "line 2: .* is not `path label` with a class's name"),
         ("im/b.jpg 10 bee", "line 2: 'im/b.jpg 10 bee' is not `path label`"),
         ("im/b.jpg 2 # bee", "line 2: 'im/b.jpg 2 # bee' is not `path label`"),

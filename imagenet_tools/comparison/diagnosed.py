@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagenet_tools import diagnosis
@@ -20,7 +21,7 @@ _REMEDY = "remove it, and it is measured again"
 
 def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosis:
     """The arms' diagnosis: what is kept in the folder, else measured and kept there."""
-    if (there := _kept(folder)) is not None:
+    if (there := kept(folder)) is not None:
         return there
     diagnosed = diagnosis.diagnose(
         [arm.spec for arm in plan.judged],
@@ -35,16 +36,11 @@ def measured(plan: Plan, folder: Path, data: str | os.PathLike[str]) -> Diagnosi
     passports = {spec: one.as_json() for spec, one in diagnosed.passports.items()}
     content = {"version": VERSION, "findings": findings, "passports": passports}
     write_json(folder / FILE, content)
-    return kept(folder)
+    return kept(folder) or diagnosed
 
 
-def kept(folder: Path) -> Diagnosis:
-    """What `measured` kept in the folder; nothing where it was not called."""
-    return _kept(folder) or Diagnosis((), {})
-
-
-def _kept(folder: Path) -> Diagnosis | None:
-    """What is kept; None where there is nothing, or another version's."""
+def kept(folder: Path) -> Diagnosis | None:
+    """What `measured` kept in the folder; None where there is nothing, or another version's."""
     path = folder / FILE
     if not path.exists():
         return None
@@ -57,8 +53,9 @@ def _kept(folder: Path) -> Diagnosis | None:
         return Diagnosis(findings, passports)
 
 
-def joined(diagnoses: list[Diagnosis]) -> Diagnosis:
-    """Several folders' diagnoses as one; an arm that several have is taken from the first."""
+def joined(folders: Sequence[Path]) -> Diagnosis:
+    """What several folders keep as one; an arm that several have is taken from the first."""
+    diagnoses = [one for folder in folders if (one := kept(folder)) is not None]
     findings = dict.fromkeys(one for diagnosed in diagnoses for one in diagnosed.findings)
     passports = {
         spec: measured

@@ -81,7 +81,7 @@ def join(
         judge(joined, joint),
         command=command,
         changes=changes,
-        diagnosis=diagnosed.joined([diagnosed.kept(place) for place in places]),
+        diagnosis=diagnosed.joined(places),
         class_names=_class_names(places),
     )
     document.write(report, joint)

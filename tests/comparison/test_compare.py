@@ -333,7 +333,7 @@ def test_a_diagnosis_of_older_code_is_measured_anew(
     monkeypatch.setattr(diagnosis, "diagnose", lambda *_, **__: found)
     old = {"code": "scale", "arm": "vgg"}
     (tmp_path / diagnosed.FILE).write_text(json.dumps({"findings": [old], "passports": {}}))
-    assert diagnosed.kept(tmp_path).findings == ()
+    assert diagnosed.kept(tmp_path) is None
     assert diagnosed.measured(made, tmp_path, tiny_records).findings == (finding,)
     monkeypatch.setattr(diagnosis, "diagnose", None)
     assert diagnosed.measured(made, tmp_path, tiny_records).findings == (finding,)

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from imagenet_tools.comparison.plan import Plan
 
-# alexnet_v2 by TF-Slim's own script and defaults, as its author published it.
-PREPROCESSING = "inception"
-TOP1, TOP5 = 56.828, 79.854
 STEPS, IMAGE_SIZE = 9_048_119, 224
 CLASSES, TRAIN_IMAGES, VALIDATION_IMAGES = 1_000, 1_281_167, 50_000
 CLOSE = 0.01  # the number of steps need not be the same to the last one
@@ -16,20 +13,19 @@ CLOSE = 0.01  # the number of steps need not be the same to the last one
 
 @dataclass(frozen=True)
 class Published:
-    """The published run, and in what a comparison is no replication of it."""
+    """alexnet_v2 by TF-Slim's own script and defaults, as its author published it, and in what a
+    comparison is no replication of it."""
 
-    preprocessing: str
-    top1: float
-    top5: float
-    steps: int
     differences: tuple[str, ...]
+    preprocessing: str = "inception"
+    top1: float = 56.828
+    top5: float = 79.854
+    steps: int = STEPS
 
 
 def beside(plan: Plan) -> Published | None:
     """The published run beside a comparison; None for other profiles than replicate-slim."""
-    if plan.profile != "replicate-slim":
-        return None
-    return Published(PREPROCESSING, TOP1, TOP5, STEPS, tuple(differences(plan)))
+    return Published(tuple(differences(plan))) if plan.profile == "replicate-slim" else None
 
 
 def differences(plan: Plan) -> list[str]:

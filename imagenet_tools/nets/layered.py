@@ -9,39 +9,22 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.nets import initialisation
-from imagenet_tools.nets.net import Share
+from imagenet_tools.nets.net import BaseNet, Share
 
 
-class Layered:
+class Layered(BaseNet):
     """A Net of two functions: the shapes of its variables, and the forward pass.
 
     Variables end in /weights or /biases and are drawn by (seed, name).
     """
 
-    def __init__(
-        self,
-        name: str,
-        num_classes: int,
-        image_size: int,
-        *,
-        seed: int = 0,
-        initialisation: str = "slim",
-        dropout_keep_prob: float = 0.5,
-        mixed_precision: bool = False,
-    ) -> None:
-        self.name, self.num_classes, self.image_size = name, num_classes, image_size
-        self.keep_prob, self.mixed_precision = dropout_keep_prob, mixed_precision
-        self.variables = {
-            variable: tf.Variable(_first(initialisation, variable, shape, seed), name=variable)
-            for variable, shape in self.shapes().items()
+    def _create(self, seed: int, start: str) -> dict[str, tf.Variable]:
+        shapes = self.shapes()
+        self.regularized = tuple(name for name in shapes if name.endswith("/weights"))
+        return {
+            name: tf.Variable(_first(start, name, shape, seed), name=name)
+            for name, shape in shapes.items()
         }
-        self.trainable = dict(self.variables)
-        self.regularized = tuple(name for name in self.variables if name.endswith("/weights"))
-
-    @property
-    def is_proxy(self) -> bool:
-        """True where this size makes another net of it than the one that the name is known for."""
-        return False
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Variable -> shape, in the net's order."""

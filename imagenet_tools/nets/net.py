@@ -59,6 +59,36 @@ class Net(Protocol):
         """
 
 
+class BaseNet:
+    """What a Net keeps of what it is made with; a subclass makes its variables."""
+
+    regularized: tuple[str, ...]
+
+    def __init__(
+        self,
+        name: str,
+        num_classes: int,
+        image_size: int,
+        *,
+        seed: int = 0,
+        initialisation: str = "slim",
+        dropout_keep_prob: float = 0.5,
+        mixed_precision: bool = False,
+    ) -> None:
+        self.name, self.num_classes, self.image_size = name, num_classes, image_size
+        self.keep_prob, self.mixed_precision = dropout_keep_prob, mixed_precision
+        self.variables = self._create(seed, initialisation)
+        self.trainable = {n: v for n, v in self.variables.items() if v.trainable}
+
+    @property
+    def is_proxy(self) -> bool:
+        return False
+
+    def _create(self, seed: int, start: str) -> dict[str, tf.Variable]:
+        """The variables with their first values; sets regularized."""
+        raise NotImplementedError
+
+
 class Maker(Protocol):
     """Makes a net with fresh variables; see nets.create."""
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from imagenet_tools.nets import initialisation as starts
-from imagenet_tools.nets.net import Share, register_net
+from imagenet_tools.nets.net import BaseNet, Share, register_net
 
 AUXILIARY_WEIGHT = 0.4  # of inception_v3's second head in the loss, as TF-Slim trains it
 REFERENCE = "alexnet_v2_reference"
@@ -88,37 +88,19 @@ def shapes(
     }
 
 
-class SlimNet:
+class SlimNet(BaseNet):
     """A net of tf_slim's.
 
     variables holds batch norm's moving averages too, trainable does not. regularized: every
     weight that tf_slim puts an L2 term on.
     """
 
-    is_proxy = False
-
-    def __init__(
-        self,
-        name: str,
-        num_classes: int,
-        image_size: int,
-        *,
-        seed: int = 0,
-        initialisation: str = "slim",
-        dropout_keep_prob: float = 0.5,
-        mixed_precision: bool = False,
-    ) -> None:
-        self.name, self.num_classes, self.image_size = name, num_classes, image_size
-        self.keep_prob, self.mixed_precision = dropout_keep_prob, mixed_precision
-        source = self.source = SOURCES[name]
+    def _create(self, seed: int, start: str) -> dict[str, tf.Variable]:
+        """Build once in a graph of its own to learn each variable, and draw its first value."""
+        source = self.source = SOURCES[self.name]
         module = importlib.import_module(f"tf_slim.nets.{source.module}")
         self._function: Callable[..., Any] = getattr(module, source.function)
         self._arg_scope: Callable[..., Any] = getattr(module, source.arg_scope)
-        self.variables, trained = self._create(seed, initialisation)
-        self.trainable = {n: v for n, v in self.variables.items() if n in trained}
-
-    def _create(self, seed: int, start: str) -> tuple[dict[str, tf.Variable], set[str]]:
-        """Build once in a graph of its own to learn each variable, and draw its first value."""
         v1 = tf.compat.v1
         wanted: dict[str, tuple[tuple[int, ...], Any, bool]] = {}
 
@@ -165,7 +147,7 @@ class SlimNet:
                 aggregation=tf.VariableAggregation.MEAN,
             )  # fmt: skip
             variables[name] = tf.Variable(values[name], trainable=trainable, name=name, **apart)
-        return variables, {name for name, (_, _, trainable) in wanted.items() if trainable}
+        return variables
 
     def __call__(
         self, images: tf.Tensor, is_training: bool = False, seed: tf.Tensor | None = None

@@ -76,7 +76,8 @@ def register(name: str, *, version: int = 1, source: str = "") -> Callable[[Func
     The function takes (image, output_height, output_width, is_training=False), uint8 [h, w, 3] of
     any size, and returns float32 [output_height, output_width, 3]. With an argument `seed`
     (int32 [2], for tf.random.stateless_*) its draws can be repeated. Further arguments with
-    defaults are parameters: `name:argument=value`.
+    defaults are parameters: `name:argument=value`. Annotated as Literal, or by pipelines/limits.py
+    (`Share`, `Annotated[int, Limits(high=30)]`), they take those values alone.
     """
 
     def decorate(function: Function) -> Function:

@@ -1,26 +1,17 @@
-"""A pipeline as the registry hands it out: three parts, or one plain function, and how they run."""
+"""A pipeline as the registry hands it out: three parts, or one plain function."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import (
-    compiled,
-    description,
-    draws,
-    lines,
-    matrices,
-    mixing,
-    pixels,
-    probe,
-    rendering,
-)
+from imagenet_tools.pipelines import description, draws, lines, mixing, pixels, probe, rendering
+from imagenet_tools.pipelines.call import Call
 from imagenet_tools.pipelines.parts import AFTER, IGNORED, MIXING, PLAIN, UNIVERSAL, Part, unchanged
 from imagenet_tools.pipelines.views import View, five_views
 
@@ -42,16 +33,6 @@ def as_written(function: Function) -> Function:
     # The mark by which AutoGraph knows what do_not_convert has made.
     written.autograph_info__ = None  # type: ignore[attr-defined]
     return cast(Function, written)
-
-
-class Call(NamedTuple):
-    """One use of a pipeline: the output's size, the mode, the seed (int32 [2]), and keywords that
-    stand above the settings of the spec."""
-
-    size: tuple[int, int]
-    is_training: bool
-    seed: tf.Tensor
-    keywords: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -172,7 +153,7 @@ class Pipeline:
         """
         call = self._call((output_height, output_width), is_training, seed, kwargs)
         self._probe(call)
-        return self._from_pixels(pixels.as_rgb(image), call)
+        return call.pixels(pixels.as_rgb(image))
 
     @as_written
     def preprocess_encoded(
@@ -193,21 +174,7 @@ class Pipeline:
         """
         call = self._call((output_height, output_width), is_training, seed, kwargs)
         self._probe(call)
-        if self.plain:
-            return self._from_pixels(rendering.decode(encoded), call)
-
-        def view(height: tf.Tensor, width: tf.Tensor) -> View:
-            return self._view(height, width, call)
-
-        if (line := self._line(call)) is not None:
-            drawn = rendering.render_jpeg(encoded, view, line)
-            return self._last(drawn, call) if self._covers(call) else drawn
-        rendered = rendering.render_jpeg(encoded, view)
-        # Only a mean image asks for the view again; the seed makes it the same one.
-        asked = None
-        if self.parts["range"].definition.accepts("range", "view"):
-            asked = view(*tf.unstack(tf.io.extract_jpeg_shape(encoded)[:2]))
-        return self._colour_and_range(rendered, asked, call)
+        return call.encoded(encoded)
 
     @as_written
     def evaluate_portably(self, image: Any, output_height: int, output_width: int) -> tf.Tensor:
@@ -217,13 +184,7 @@ class Pipeline:
         within 1e-4 of their range of preprocess_image's.
         """
         call = self._call((output_height, output_width), False, (0, 0), {})
-        image = pixels.as_rgb(image)
-        if self.plain:
-            return self._from_pixels(image, call)
-        view = self._view(*pixels.size_of(image), call)
-        known = isinstance(view.method, str) and view.method in matrices.METHODS
-        render = matrices.render if known else rendering.render_image
-        return self._colour_and_range(render(image, view), view, call)
+        return call.portably(pixels.as_rgb(image))
 
     def mix(
         self, images: tf.Tensor, seed: Any, partners: tf.Tensor | None = None
@@ -257,7 +218,7 @@ class Pipeline:
             raise ValueError(f"{self.spec} is a plain function: what it looks at is not described")
         call = self._call((output_height, output_width), is_training, seed, kwargs)
         height, width = (tf.convert_to_tensor(side, tf.int32) for side in (height, width))
-        return self._view(height, width, call)
+        return call.view(height, width)
 
     @as_written
     def ten_crop(self, image: Any, output_height: int, output_width: int) -> tf.Tensor:
@@ -275,11 +236,11 @@ class Pipeline:
         height, width = pixels.size_of(image)
         out = []
         for flip in (False, True):
-            for view in five_views(self._view(height, width, call), height, width):
+            for view in five_views(call.view(height, width), height, width):
                 rendered = rendering.render_image(image, view)
                 rendered = tf.reverse(rendered, axis=[1]) if flip else rendered
                 view = view._replace(flip=tf.constant(flip))
-                out.append(self._colour_and_range(rendered, view, call))
+                out.append(call.colour_and_range(rendered, view))
         return tf.stack(out)
 
     def channel_ends(self) -> np.ndarray | None:
@@ -294,11 +255,11 @@ class Pipeline:
         """Built-ins take NumPy's arrays here: only plug-ins need TensorFlow to be described."""
         if self.plain:
             return None
-        call = Call((8, 8), False, np.zeros(2, np.int32), {})
+        call = self._at((8, 8), False, np.zeros(2, np.int32), {})
         flat = np.ones([*call.size, rendering.CHANNELS], np.float32)
         if any(part.definition.digest for part in self.parts.values()):
             flat = tf.constant(flat)
-        return lines.ends(self._finish(call), flat)
+        return lines.ends(call.finish, flat)
 
     def _call(
         self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Mapping[str, Any]
@@ -315,7 +276,10 @@ class Pipeline:
                 f"it takes {', '.join(sorted(known))}"
             )
         seed = draws.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
-        return Call(pixels.static_size(size), is_training, seed, dict(keywords))
+        return self._at(pixels.static_size(size), is_training, seed, dict(keywords))
+
+    def _at(self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Any) -> Call:
+        return Call(self.parts, self.universal, self.spec, size, is_training, seed, keywords)
 
     def _probe(self, call: Call) -> None:
         """Run a plug-in once on a made-up photograph before it is trusted with a data set."""
@@ -323,79 +287,9 @@ class Pipeline:
             name = f"plug-in {self.spec} ({plugins[0].file})"
 
             def run(image: tf.Tensor) -> tf.Tensor:
-                return self._from_pixels(
-                    image, call._replace(seed=tf.constant([1, 2]), keywords={})
-                )
+                return call._replace(seed=tf.constant([1, 2]), keywords={}).pixels(image)
 
             probe.once(f"{self.fingerprint} {call.is_training}", name, call.is_training, run)
-
-    def _from_pixels(self, image: tf.Tensor, call: Call) -> tf.Tensor:
-        if self.plain:
-            mode = (*call.size, call.is_training)
-            out = self.parts[PLAIN](image, *mode, keywords=call.keywords, seed=call.seed)
-            return self._universal(self._gray(out, call), call)
-        view = self._view(*pixels.size_of(image), call)
-        if (line := self._line(call)) is not None:
-            drawn = rendering.render_image(image, view, line)
-            return self._last(drawn, call) if self._covers(call) else drawn
-        return self._colour_and_range(rendering.render_image(image, view), view, call)
-
-    def _view(self, height: tf.Tensor, width: tf.Tensor, call: Call) -> View:
-        geometry, mode = self.parts["geometry"], (*call.size, call.is_training, call.seed)
-        view: View = geometry(height, width, *mode, keywords=call.keywords)
-        return view
-
-    def _colour(self, image: tf.Tensor, call: Call) -> tf.Tensor:
-        return self.parts["colour"](image, call.is_training, call.seed, keywords=call.keywords)
-
-    def _colour_and_range(self, image: tf.Tensor, view: View | None, call: Call) -> tf.Tensor:
-        image = self._gray(self._colour(image, call), call)
-        return self._last(self.parts["range"](image, keywords=call.keywords, view=view), call)
-
-    def _last(self, out: tf.Tensor, call: Call) -> tf.Tensor:
-        """What comes after the range."""
-        if AFTER in self.parts:
-            out = self.parts[AFTER](out, call.is_training, call.seed, keywords=call.keywords)
-        return self._universal(out, call)
-
-    def _finish(self, call: Call) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Colour and range of an image that is looked at as a whole."""
-        return lambda image: self._colour_and_range(image, lines.whole_view(call.size), call)
-
-    def _covers(self, call: Call) -> bool:
-        """Whether something is drawn on what the network sees."""
-        return AFTER in self.parts and call.is_training
-
-    def _line(self, call: Call) -> np.ndarray | None:
-        """What colour and range come to, for a compiled kernel; None where they are no line.
-
-        `multiply` is part of it, unless something comes between.
-        """
-        if not compiled.in_use():
-            return None
-        if self._covers(call):
-            before = {kind: part for kind, part in self.parts.items() if kind != AFTER}
-            return Pipeline(before)._line(call)
-        with tf.init_scope():  # now, not in the graph that is being built
-            if not tf.executing_eagerly():  # a graph of TensorFlow 1 cannot say now
-                return None
-            now = call._replace(seed=tf.zeros([2], tf.int32))
-            return lines.line(lambda image: self._colour(image, now), self._finish(now), call.size)
-
-    def _gray(self, image: tf.Tensor, call: Call) -> tf.Tensor:
-        """One channel where that is asked for; a plain function may have done so itself."""
-        wanted = self._settings(call)["use_grayscale"] and image.shape[-1] == rendering.CHANNELS
-        return tf.image.rgb_to_grayscale(image) if wanted else image
-
-    def _universal(self, out: tf.Tensor, call: Call) -> tf.Tensor:
-        settings = self._settings(call)
-        channels = 1 if settings["use_grayscale"] else rendering.CHANNELS
-        if not isinstance(out, np.ndarray):
-            out = pixels.checked(out, (*call.size, channels), self.spec)
-        return out if settings["multiply"] == 1 else out * settings["multiply"]
-
-    def _settings(self, call: Call) -> dict[str, Any]:
-        return {**UNIVERSAL, **self.universal, **call.keywords}
 
     def _ten_crop_of_output(self, image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
         height, width = (round(side * TEN_CROP_MARGIN) for side in size)

@@ -74,7 +74,8 @@ def box(
     sides = tf.stack([tf.sqrt(areas * aspects), tf.sqrt(areas / aspects)], axis=1)
     tried = tf.cast(tf.math.rint(sides), tf.int32)
     fits = tf.reduce_all(tried < size, axis=1)
-    drawn = tf.where(tf.reduce_any(fits), tried[tf.argmax(fits)], 0)
+    drawn = tried[tf.argmax(fits)]
     free = tf.cast(tf.constant(size) - drawn + 1, tf.float32)
     place = tf.cast(ops.uniform(seed, "erasing_window", shape=(2,)) * free, tf.int32)
-    return tf.concat([tf.minimum(place, tf.constant(size) - drawn), drawn], axis=0)
+    found = tf.concat([tf.minimum(place, tf.constant(size) - drawn), drawn], axis=0)
+    return tf.where(tf.reduce_any(fits), found, 0)

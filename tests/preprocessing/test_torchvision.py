@@ -285,6 +285,18 @@ def test_erasing_draws_torchvisions_boxes(golden: Mapping[str, np.ndarray]) -> N
     assert stats.ks_2samp(*product).pvalue > 0.001
 
 
+def test_where_no_box_fits_there_is_none() -> None:
+    """Of the area and aspect that most attempts get, no box has both sides within the image."""
+    boxes = drawn(
+        300, lambda seed: erasing_preprocessing.box((96, 96), seed, (0.3, 0.8), (0.1, 10.0))
+    ).numpy()
+    none = (boxes[:, 2:] == 0).all(axis=1)
+    assert 0 < none.sum() < 300
+    assert not boxes[none].any()
+    assert (boxes[~none, :2] >= 0).all()
+    assert (boxes[~none, :2] + boxes[~none, 2:] <= 96).all()
+
+
 def test_jitter_draws_torchvisions_factors_and_orders(golden: Mapping[str, np.ndarray]) -> None:
     key = "draws/colorjitter_0.4_0.4_0.4_0.1"
     strengths = {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}

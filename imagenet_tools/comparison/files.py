@@ -135,8 +135,9 @@ def _different(one: Run, other: Run) -> str | None:
     """What two files must have in common and have not; None where they fit together."""
     if not np.array_equal(one.predictions.key, other.predictions.key):
         return "images"
-    if not np.array_equal(one.predictions.label, other.predictions.label):
-        return "labels"
+    if (apart := np.unique(other.predictions.label - one.predictions.label)).any():
+        offset = f" (all by {apart[0]:+d}, as under another --labels-offset)"
+        return "labels" + offset * (len(apart) == 1)
     for name, words in (("data", "data"), ("split", "data"), ("ten_crop", "crops")):
         known = one.meta.get(name), other.meta.get(name)
         if None not in known and known[0] != known[1]:

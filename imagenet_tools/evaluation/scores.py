@@ -153,5 +153,8 @@ def _check(predicted: Predictions, meta: object) -> None:
     for name in ("probability", "true_probability"):
         if ((getattr(predicted, name) < 0) | (getattr(predicted, name) > 1 + 1e-5)).any():
             raise ValueError(f"{name} has values outside 0 to 1")
+    likeliest = predicted.probability
+    if (np.diff(likeliest, axis=1) > 0).any() or (likeliest.sum(axis=1) > 1 + 1e-3).any():
+        raise ValueError("probability rises along the classes of an image, or sums to more than 1")
     if len(np.unique(predicted.key)) < n:
         raise ValueError("an image is there twice")

@@ -132,6 +132,12 @@ HALF = np.full((N, 5), 0.5, np.float32)
         ({"rank": np.zeros(N)}, DamagedData, "rank is float64"),
         ({"rank": np.zeros(N - 1, int)}, DamagedData, r"rank is int64 \(299,\)"),
         ({"probability": 3 * HALF}, DamagedData, "probability has values outside 0 to 1"),
+        ({"probability": HALF}, DamagedData, "or sums to more than 1"),
+        (
+            {"probability": np.tile(np.float32([0.1, 0.1, 0.2, 0.1, 0.1]), (N, 1))},
+            DamagedData,
+            "probability rises along the classes of an image",
+        ),
         ({"key": np.full(N, "c/0")}, DamagedData, "an image is there twice"),
         ({"group": np.zeros(7, int)}, DamagedData, r"group is int64 \(7,\)"),
         ({"meta": {"fingerprint": None}}, DamagedData, "x3 does not say its fingerprint"),
@@ -287,7 +293,10 @@ def test_nets_that_see_nothing_may_agree(tmp_path: Path) -> None:
         ({"data": "e"}, r"x3 is of other data \(data e, not d\) than .*x1"),
         ({"split": "train"}, r"x3 is of other data \(split train, not validation\)"),
         ({"ten_crop": True}, r"x3 is of other crops \(ten_crop True, not False\)"),
-        ({"label": 1}, "x3 is of other labels than .*x1"),
+        (
+            {"label": 1},
+            r"x3 is of other labels \(all by \+1, as under another --labels-offset\) than",
+        ),
         ({"nan": 2}, r"x3: the net's outputs for 2 of 300 images are not finite \(first: c/0\)"),
     ],
 )

@@ -22,15 +22,19 @@ HEIGHT, WIDTH = 375, 500
 LIMIT = 300.0
 _done: set[str] = set()
 # What TensorFlow puts before the cause of an error in a graph.
-_AROUND = re.compile(r"Graph execution error:\s+|\{\{function_node [^}]*\}\}\s*")
+_AROUND = re.compile(
+    r"Graph execution error:\s+|\{\{function_node [^}]*\}\}\s*"
+    r"|Detected at node .*\n(?:(?: *File .*|<stack traces unavailable>|)\n)*"
+)
 
 
 def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.Tensor]) -> None:
     """Run a plug-in on the photograph, the first time that this key is given.
 
-    In a graph of its own, so that it works wherever the first call comes from (tf.data, TF1).
-    Raises PipelineFailed, naming the plug-in, where it fails, does not end within LIMIT seconds, or
-    gives values that are not finite.
+    In a graph of its own, so that it works wherever the first call comes from (tf.data, TF1). As in
+    training the plug-in may hold what is eager, a constant or a Keras layer; not under TF1. Raises
+    PipelineFailed, naming the plug-in, where it fails, does not end within LIMIT seconds, or gives
+    values that are not finite.
     """
     if key in _done:
         return
@@ -49,6 +53,8 @@ def once(key: str, name: str, is_training: bool, run: Callable[[tf.Tensor], tf.T
 
 
 def _run(run: Callable[[tf.Tensor], tf.Tensor]) -> np.ndarray:
+    if tf.executing_eagerly():
+        return np.asarray(tf.function(run, autograph=False)(tf.constant(photograph())))
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         image = tf.constant(photograph())
         out = tf.function(lambda: run(image), autograph=False)()

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from imagenet_tools import registry
 from imagenet_tools.cli.check_preproc import command as check_preproc
 from imagenet_tools.errors import PipelineFailed
+from imagenet_tools.pipelines import probe
 
 IMAGE = np.arange(40 * 60 * 3, dtype=np.uint8).reshape(40, 60, 3)
 HEADER = """
@@ -169,6 +170,38 @@ def test_a_plugin_does_not_end_the_process(tmp_path: Path, raised: str) -> None:
     registry.load_plugin(plugin(tmp_path, code, "late.py"))
     with pytest.raises(PipelineFailed, match=f"late.*late.py.* raised {kind}"):
         registry.get("late").preprocess_image(IMAGE, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("held", "used"),
+    [
+        ("tf.constant([123.0, 116.0, 103.0])", "image - held"),
+        ("tf.Variable(0.5)", "image * held"),
+        ("tf.keras.layers.RandomFlip()", "held(image[None], training=is_training)[0]"),
+    ],
+    ids=["constant", "variable", "layer"],
+)
+def test_what_a_plugin_holds_may_be_eager(tmp_path: Path, held: str, used: str) -> None:
+    code = f"""
+        import tensorflow as tf
+        held = {held}
+        def preprocess_image(image, output_height, output_width, is_training=False):
+            image = tf.image.resize(image, [output_height, output_width])
+            return {used}
+    """
+    registry.load_plugin(plugin(tmp_path, code, "holds.py"))
+    pipeline = registry.get("holds")
+    data = tf.data.Dataset.from_tensors(IMAGE).map(
+        lambda image: pipeline.preprocess_image(tf.ensure_shape(image, [None, None, 3]), 8, 8, True)
+    )
+    assert next(iter(data)).shape == pipeline.preprocess_image(IMAGE, 8, 8).shape == (8, 8, 3)
+
+
+def test_an_error_in_a_graph_is_its_cause_in_a_line() -> None:
+    decode = tf.function(lambda: tf.io.decode_jpeg(b"no image"), autograph=False)
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        decode()
+    assert probe.last_word(raised.value).startswith("InvalidArgumentError: Unknown image file form")
 
 
 @pytest.mark.parametrize(

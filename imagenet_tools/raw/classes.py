@@ -14,7 +14,7 @@ from imagenet_tools.raw.index import ClassInfo
 from imagenet_tools.raw.intake import Intake
 
 SYNSET = re.compile(r"n\d{8}")
-_BEGINS = re.compile(SYNSET.pattern + "[^0-9]")  # n01440764_tench
+_BEGINS = re.compile(SYNSET.pattern + "(?![0-9])", re.IGNORECASE)  # n01440764_tench, N01440764
 # Files that name classes, one a line: `name`, `synset words` or `label:name`.
 NAMES_FILES = (
     *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
@@ -78,7 +78,7 @@ def choose(
         _refuse_integers(names, f"class {kind}s")
         for name in strange if 2 * len(strange) <= len(names) else ():
             seen.say("not numbered as ImageNet, for classes that are none of its synsets", name)
-        if all(_BEGINS.match(name) and name[:9] in imagenet.label_of() for name in names):
+        if all(_BEGINS.match(name) and name[:9].lower() in imagenet.label_of() for name in names):
             seen.say(
                 f"not numbered as ImageNet, for {kind}s that begin with its synsets; called by the "
                 "synset alone they are",

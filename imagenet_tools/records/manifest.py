@@ -16,6 +16,7 @@ from imagenet_tools.storage.write import write_json
 
 NAME = "imgtools_manifest.json"
 MANIFEST_VERSION = 1
+_WAY_ON = "take it from a copy of the folder, or build into another one"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     """
     path = storage.place(folder) / NAME
     try:
-        content = json_file.read(path)
+        content = json_file.read(path, _WAY_ON)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{folder} holds no {NAME}: it is no finished folder of records. "
@@ -122,9 +123,9 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
         manifest: Manifest = json_file.as_type(content, Manifest)
         _check(manifest)
     except ValueError as error:
-        raise DamagedData(f"{path} lacks or mistakes something: {error}") from error
+        raise DamagedData(f"{path} lacks or mistakes something: {error}; {_WAY_ON}") from error
     if manifest.digest != digest:
-        raise DamagedData(f"{path} was changed: its digest does not match its shards")
+        raise DamagedData(f"{path} was changed: its digest does not match its shards; {_WAY_ON}")
     return manifest
 
 

@@ -79,8 +79,11 @@ def test_a_split_folder_beside_an_archive_is_said(tmp_path: Path) -> None:
     assert "train/ is not read beside an archive: for both, unpack" in found.description
 
 
-def test_folders_that_begin_with_synsets_are_said(tmp_path: Path) -> None:
-    tree(tmp_path, "train", classes=("n01440764_tench", "n01443537-goldfish"))
+@pytest.mark.parametrize(
+    "classes", [("n01440764_tench", "n01443537-goldfish"), ("N01440764", "N01443537")]
+)
+def test_folders_that_begin_with_synsets_are_said(classes: tuple[str, ...], tmp_path: Path) -> None:
+    tree(tmp_path, "train", classes=classes)
     found = raw.detect(tmp_path)
     assert "for folders that begin with its synsets; called by the synset alone they are" in (
         found.description

@@ -31,6 +31,7 @@ OTHERS = {
 }
 OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
 PARQUET = re.compile(rf"(?:{'|'.join(sum(listing.SPLIT_FOLDERS.values(), ()))})[-_.].*parquet")
+SHARD = re.compile(r".+-\d{5}-of-\d{5}")
 MOST_FOLDERS, MOST_ENTRIES, DEPTH = 200, 1000, 4  # of what is looked at
 
 
@@ -67,6 +68,8 @@ def _told(place: Path) -> str:
         return (
             f"Unpack {archive.relative_to(next(iter(walked)))}, and give the folder that comes out"
         )
+    if any(map(SHARD.fullmatch, files)):
+        return "These are records already: imgtools inspect and verify-tfrecords read them"
     endings = {os.path.splitext(name)[1].lower() for name in files}
     if told := next((text for ending, text in OTHERS.items() if ending in endings), None):
         return told

@@ -54,6 +54,7 @@ def test_class_folders_below_are_pointed_at(
         (["train/cat.0.jpg"], "Sort the images into folders, train/<class>/ and val/<class>/"),
         (["ILSVRC2012_val_00000293.JPEG"], "Put ImageNet's validation images into a folder val/"),
         (["train\\\\cat\\\\a.jpg"], "unpack the archive with what reads them so"),
+        (["train-00000-of-00001", "a.json"], "These are records already: imgtools inspect and"),
         (["a.jpg", "a.cls"], "WebDataset's labels are not read"),
     ],
 )

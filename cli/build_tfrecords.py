@@ -137,6 +137,7 @@ def command(
     kinds = {name: options.pop(name) for name in ("labels", "boxes")}
     with tar_index.kept(options["out"]) as tars:
         raw_set = raw.detect(raw_path, tars=tars, **kinds)
+        records.refuse_raw_folder(raw_set, raw_path, options["out"])
     text.say(raw_set.description)
     if size := parquet.to_copy(raw_set):
         text.say(f"to be copied to {storage.cache_folder()}: {size / 1e9:,.3f} GB")

@@ -3,6 +3,7 @@
 from imagenet_tools.records.builder import build, build_slice
 from imagenet_tools.records.decoding import pixels
 from imagenet_tools.records.finish import finalize
+from imagenet_tools.records.job import refuse_raw_folder
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repairer import Repair, repair
@@ -24,6 +25,7 @@ __all__ = [
     "finalize",
     "pixels",
     "read_manifest",
+    "refuse_raw_folder",
     "repair",
     "shard_paths",
     "verify",

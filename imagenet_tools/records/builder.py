@@ -22,7 +22,7 @@ from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw import tar_index
 from imagenet_tools.raw.index import SPLITS, RawSet
 from imagenet_tools.records import finish, sources
-from imagenet_tools.records.job import Job, plan, shard_contents
+from imagenet_tools.records.job import Job, plan, refuse_raw_folder, shard_contents
 from imagenet_tools.records.journal import (
     locked,
     note_path,
@@ -109,6 +109,7 @@ def build_tfrecords(
     """
     with tar_index.kept(out) as tars:
         raw_set = raw.detect(raw_path, labels=labels, boxes=boxes, tars=tars)
+        refuse_raw_folder(raw_set, raw_path, out)
     chosen = Settings(**settings)
     return build(raw_set, out, splits=splits, workers=workers, seed=seed, settings=chosen)
 

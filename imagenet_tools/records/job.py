@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagenet_tools import storage
 from imagenet_tools.raw.index import SPLITS, Images, RawSet
 from imagenet_tools.records import sources
 from imagenet_tools.records.outline import Outline, outline_of
@@ -46,6 +48,26 @@ def plan(
     wanted = plan_id(raw_set, plans, seed, settings)
     outline = outline_of(raw_set, plans, seed, wanted, settings, index is not None)
     return Job(raw_set, folder, plans, settings, outline)
+
+
+def refuse_raw_folder(
+    raw_set: RawSet, raw_path: str | os.PathLike[str], out: str | os.PathLike[str]
+) -> None:
+    """Raise ValueError where records would lie among the raw images, which are only read: in the
+    folder that was given, or in one below that holds images. A new folder beside these may be."""
+    if storage.is_remote(raw_path) or storage.is_remote(out):
+        among = storage.normal(raw_path) == storage.normal(out)
+    else:
+        root, place = os.path.realpath(raw_path), os.path.realpath(out)
+        containers = (one for part in raw_set.splits.values() for one in part.containers)
+        holding = {os.path.realpath(one) for one in containers} - {root}
+        among = place == root or any(f"{place}/".startswith(f"{one}/") for one in holding)
+        if place.startswith(f"{root}/"):
+            among = among or any(one.startswith(f"{place}/") for one in holding)
+    if among:
+        raise ValueError(
+            f"{out} is a folder of the raw images, which are only read; choose another --out"
+        )
 
 
 def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:

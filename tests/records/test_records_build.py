@@ -22,6 +22,7 @@ from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import RawSet, RawSplit
 from imagenet_tools.records import journal, schema, shuffle, tfrecord
+from imagenet_tools.records.builder import build_tfrecords
 from imagenet_tools.records.shard import ShardTask
 
 
@@ -33,6 +34,23 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(images: Path) -> RawSet:
     return raw.detect(images)
+
+
+@pytest.mark.parametrize("inside", ["", "train", "train/ant", "val/bee/deeper"])
+def test_records_are_not_written_among_the_raw_images(inside: str, tmp_path: Path) -> None:
+    raw_folder = make_raw(tmp_path)
+    out = raw_folder / inside
+    before = sorted(raw_folder.rglob("*"))
+    with pytest.raises(ValueError, match=f"{out} is a folder of the raw images"):
+        build_tfrecords(raw_folder, out)
+    assert cli_main.run(["build-tfrecords", "--raw", str(raw_folder), "--out", str(out)]) == 2
+    assert sorted(raw_folder.rglob("*")) == before
+
+
+def test_records_may_lie_beside_the_raw_images(tmp_path: Path) -> None:
+    raw_folder = make_raw(tmp_path)
+    assert build_tfrecords(raw_folder, raw_folder / "records").splits["train"].records == 24
+    assert raw.detect(raw_folder).splits.keys() == {"train", "validation"}
 
 
 def test_every_image_is_in_the_records_once_with_its_own_bytes(

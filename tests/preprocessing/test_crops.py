@@ -60,7 +60,7 @@ def test_antialiasing_is_a_setting(name: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("inception:area_min=2", "area 2..1: two shares"),
+        ("inception:area_min=0.5,area_max=0.2", "area 0.5..0.2: two shares"),
         ("inception:aspect_min=3", "aspect 3..1.33: two numbers"),
         ("inception:antialias=1,fast_mode=0", "antialias=1 has no effect"),
     ],

@@ -20,7 +20,7 @@ from imagenet_tools.comparison.run_result import required
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
 SAME = (
-    *("recipe", "model", "image_size", "precision", "seeds", "data", "labels_offset"),
+    *("recipe", "model", "image_size", "precision", "seeds", "data", "order", "labels_offset"),
     "num_classes",
 )
 
@@ -67,6 +67,7 @@ def join(
         first=min((one.first for one in plans if one.first is not None), default=None),
         matrix=False,  # no arm was evaluated under the paths of another folder's
         attribute=False,
+        ten_crop=all(one.ten_crop for one in plans),
     )
     write_plan(joined, joint)
     for arm, folder in arms.values():

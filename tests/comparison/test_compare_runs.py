@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 from made_up_runs import made_up, reported
 
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms
+from imagenet_tools.comparison import arms, join
 from imagenet_tools.comparison.plan import make_plan
-from imagenet_tools.comparison.plan_file import write_plan
+from imagenet_tools.comparison.plan_file import read_plan, write_plan
 from imagenet_tools.evaluation import scores
 
 
@@ -57,6 +58,22 @@ def test_comparisons_are_joined(
     assert cli_main.run(["compare-runs", *both]) == 2
     assert "they differ in seeds" in capsys.readouterr().err
     assert cli_main.run(["compare-runs", *both[:2]]) == 2
+
+
+def test_of_joined_comparisons_one_may_have_ten_crops_and_none_another_order(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    for other, ten_crop in (("inception", True), ("vgg", False)):
+        made = make_plan(("alexnet", other), tiny_records, seeds=2, ten_crop=ten_crop)
+        write_plan(made, tmp_path / other)
+        arms.run_all(made, tmp_path / other, tiny_records, launch=made_up(made, vgg=0.55))
+        reported(made, tmp_path / other, command="imgtools compare-preproc")
+    both = [tmp_path / "inception", tmp_path / "vgg"]
+    assert len(join.join(both, tmp_path / "all").judgement.arms) == 3
+    assert not read_plan(tmp_path / "all")[0].ten_crop
+    write_plan(replace(made, order="another"), tmp_path / "other")
+    with pytest.raises(ValueError, match="they differ in order"):
+        join.join([both[0], tmp_path / "other"], tmp_path / "none")
 
 
 def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

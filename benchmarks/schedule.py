@@ -103,23 +103,29 @@ def predictions(run: Run, arm: str) -> Path:
 
 def judge(whole: Sequence[Run], data: str, arms: Sequence[str]) -> Schedule:
     """Judge the first arm of a schedule against the second."""
-    by_arm = {arm: [run for run in whole if run.arm == arm] for arm in arms}
-    figures = {arm: [measured(run, data, arms) for run in by_arm[arm]] for arm in arms}
-    a, b = ([predictions(run, arm) for run in by_arm[arm]] for arm in arms)
-    return Schedule(whole[0].epochs, files.judge_files(a, b), figures)
+    figures = {arm: [measured(run, data, arms) for run in of(arm, whole)] for arm in arms}
+    return Schedule(whole[0].epochs, against(whole, arms[0], arms[1]), figures)
+
+
+def against(whole: Sequence[Run], a: str, b: str) -> Verdict:
+    """Judge the runs of one arm against another's, once they are measured."""
+    first, second = ([predictions(run, arm) for run in of(arm, whole)] for arm in (a, b))
+    return files.judge_files(first, second)
+
+
+def of(arm: str, whole: Sequence[Run]) -> list[Run]:
+    return [run for run in whole if run.arm == arm]
 
 
 def by_part(whole: Sequence[Run], data: str, arms: Sequence[str]) -> str:
     """What each part makes of the difference, as Markdown: arms that follow each other differ by
     one part. The p-values are adjusted by Holm for as many contrasts."""
-    by_arm = {arm: [run for run in whole if run.arm == arm] for arm in arms}
     lines = ["| arm | training images: top-1, loss | validation: top-1, top-5, loss, ECE |"]
     lines.append("|---|---|---|")
     for arm in arms:
-        figures = [measured(run, data, [arm]) for run in by_arm[arm]]
+        figures = [measured(run, data, [arm]) for run in of(arm, whole)]
         lines.append(f"| {arm} | {' | '.join(means(figures, arm))} |")
-    made = {arm: [predictions(run, arm) for run in by_arm[arm]] for arm in arms}
-    pairs = [files.judge_files(made[a], made[b]) for a, b in itertools.pairwise(arms)]
+    pairs = [against(whole, a, b) for a, b in itertools.pairwise(arms)]
     adjusted = statistics.holm([one.p for one in pairs])
     said = [f"{one.sentence}; p = {p:.2g}" for one, p in zip(pairs, adjusted, strict=True)]
     return "\n\n".join(["\n".join(lines), *said])

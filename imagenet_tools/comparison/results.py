@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +19,6 @@ from imagenet_tools.comparison.verdicts import (
     nothing_learned,
     verdict,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # A chance of being decided below which more seeds are not worth their cost. Simulated: with looks
 # at 3, 5 and 8 seeds it costs one point of power, and where there is no difference a comparison

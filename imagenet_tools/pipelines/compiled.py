@@ -77,7 +77,7 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         out = _empty(shape)
         place = (origin, crop, plane, window, bool(flip))
         if radius == kernels.CUBIC:
-            _sample_cubic(pixels, *place, line, out, plain)
+            _sample_cubic(pixels, place, line, out, plain)
         else:
             kernels.sample(pixels, *place, radius, line, out, plain)
         return out
@@ -87,20 +87,19 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
 
 def _sample_cubic(
     pixels: np.ndarray,
-    origin: Pair,
-    crop: Pair,
-    plane: Pair,
-    window: Pair,
-    flip: bool,
+    place: tuple[Pair, Pair, Pair, Pair, bool],
     line: np.ndarray,
     out: np.ndarray,
     plain: bool,
 ) -> None:
-    """As kernels.sample: along the rows, then along the columns, clipped to 0..255 after each."""
+    """As kernels.sample: along the rows, then along the columns, clipped to 0..255 after each.
+
+    place: origin, crop, plane, window, flip.
+    """
     from imagenet_tools.pipelines.kernels import CUBIC
     from imagenet_tools.pipelines.kernels import sample as pass_over
 
-    (y, x), (height, width) = origin, crop
+    (y, x), (height, width), plane, window, flip = place
     pixels, y = pixels[max(y, 0) : y + height], min(y, 0)
     rows, columns = pixels.shape[0], out.shape[1]
     drawn = np.empty((rows, columns, 3), np.float32)

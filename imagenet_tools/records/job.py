@@ -61,9 +61,8 @@ def refuse_raw_folder(
         root, place = os.path.realpath(raw_path), os.path.realpath(out)
         containers = (one for part in raw_set.splits.values() for one in part.containers)
         holding = {os.path.realpath(one) for one in containers} - {root}
-        among = place == root or any(f"{place}/".startswith(f"{one}/") for one in holding)
-        if place.startswith(f"{root}/"):
-            among = among or any(one.startswith(f"{place}/") for one in holding)
+        below = place.startswith(f"{root}/") and any(o.startswith(f"{place}/") for o in holding)
+        among = place == root or below or any(f"{place}/".startswith(f"{o}/") for o in holding)
     if among:
         raise ValueError(
             f"{out} is a folder of the raw images, which are only read; choose another --out"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import tensorflow as tf
 
-from imagenet_tools import diagnosis, registry
+from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.diagnosis import contract
 
@@ -41,19 +40,6 @@ def pipelines() -> Iterator[None]:
         for function in (topsy, bordered, wants_colour):
             registry.register(function.__name__)(function)
         yield
-
-
-@pytest.fixture
-def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    passports: dict[str, diagnosis.Passport] = {}
-    measure = diagnosis.measure
-
-    def once(pipeline: Any, *how: Any) -> diagnosis.Passport:
-        if pipeline.spec not in passports:
-            passports[pipeline.spec] = measure(pipeline, *how)
-        return passports[pipeline.spec]
-
-    monkeypatch.setattr(diagnosis, "measure", once)
 
 
 def by_outcome(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:

@@ -114,17 +114,8 @@ def _less_one(record: bytes) -> bytes:
 
 
 def test_the_command(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    measured_once: None, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    measured: dict[str, passport.Passport] = {}
-    measure = diagnosis.measure
-
-    def once(pipeline: Any, *how: Any) -> passport.Passport:
-        if pipeline.spec not in measured:
-            measured[pipeline.spec] = measure(pipeline, *how)
-        return measured[pipeline.spec]
-
-    monkeypatch.setattr(diagnosis, "measure", once)
     command = ["diagnose", "flip_vertical", "--static"]
     assert cli_main.run([*command, "--out", str(tmp_path / "page.html")]) == 0
     printed = capsys.readouterr().out

@@ -12,7 +12,7 @@ import numpy as np
 from imagenet_tools import storage
 from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.records import alike, schema, tfrecord
-from imagenet_tools.records.manifest import split_of
+from imagenet_tools.records.foreign import split_of
 from imagenet_tools.records.shard_check import RecordProblem, ShardFacts, text, thumbnail
 
 

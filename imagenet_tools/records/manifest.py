@@ -146,8 +146,3 @@ def _check(manifest: Manifest) -> None:
 
 def shard_name(split: str, shard: int, count: int) -> str:
     return f"{split}-{shard:05d}-of-{count:05d}"
-
-
-def split_of(file: str) -> str:
-    """The split of a shard, by its name."""
-    return file.split("-", 1)[0]

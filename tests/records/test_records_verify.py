@@ -251,6 +251,22 @@ def test_records_of_other_tools_are_read_by_their_frames(
         assert check(place).problems[-1].reason == "1 of 3 shards are missing (00001 ...)"
 
 
+def test_images_in_both_splits_of_another_tools_records_are_named(
+    folder: Path, tmp_path: Path
+) -> None:
+    for split in ("train", "validation"):
+        path = tmp_path / f"flowers_{split}_00000-of-00001.tfrecord"
+        shutil.copy(folder / "train-00000-of-00003", path)
+        rewrite(path, lambda held: [one.replace(b"image/class", b"image/other") for one in held])
+    found = check(tmp_path)
+    assert found.records == {"train": 8, "validation": 8}
+    assert len(found.problems) == 8
+    for one in found.problems:
+        assert one.file == "flowers_train_00000-of-00001.tfrecord"
+        other = f"flowers_validation_00000-of-00001.tfrecord record {one.record} "
+        assert one.reason.startswith(f"the same image as {other}")
+
+
 def test_a_folder_without_records_or_half_built(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no records"):
         check(tmp_path)

@@ -24,6 +24,12 @@ def png(image: Image.Image) -> bytes:
     return stored.getvalue()
 
 
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG."""
+    check = zlib.crc32(kind + body)
+    return len(body).to_bytes(4, "big") + kind + body + check.to_bytes(4, "big")
+
+
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
@@ -96,10 +102,6 @@ def test_ycck_is_read_as_tensorflow_reads_it() -> None:
 def test_sixteen_bit_colours_become_the_upper_eight() -> None:
     """A PNG by hand, since Pillow writes none: one row of two pixels."""
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = zlib.crc32(kind + body)
-        return len(body).to_bytes(4, "big") + kind + body + check.to_bytes(4, "big")
-
     header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
     row = struct.pack(">B6H", 0, 0x12FF, 0x3400, 0x5680, 0xFFFF, 0x0080, 0x7F7F)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
@@ -117,6 +119,45 @@ def test_the_content_says_what_it_is_not_the_name(kind: str) -> None:
     facts = images.inspect(stored.getvalue())
     assert (facts.format, facts.width, facts.height, facts.problem) == (kind, 24, 16, None)
     assert prepare(stored.getvalue(), Settings()).converted == f"{kind} RGB re-encoded as JPEG"
+
+
+@pytest.mark.parametrize("damage", ["IHDR", "PLTE", "IDAT", "IEND"])
+def test_what_libpng_refuses_of_a_pngs_chunks_is_damage(damage: str) -> None:
+    """Pillow passes a wrong CRC of pixels over, and makes up a palette."""
+    data = bytearray(png(picture(6, 24, 16).convert("P")))
+    assert prepare(bytes(data), Settings()).converted == "PNG RGB re-encoded as JPEG"
+    at = data.index(damage.encode())
+    size = int.from_bytes(data[at - 4 : at], "big")
+    without = bytes(data[: at - 4] + data[at + 8 + size :])
+    data[at + 4 + size] ^= 1
+    with pytest.raises(ValueError, match=f"the CRC of its {damage} chunk does not hold"):
+        prepare(bytes(data), Settings())
+    with pytest.raises(ValueError, match="truncated|a palette, which is missing|no pixels"):
+        prepare(without, Settings())
+
+
+def test_the_png_of_an_iphones_program_is_called_that() -> None:
+    data = png(picture(7, 24, 16))
+    with pytest.raises(ValueError, match="Apple's own form of PNG"):
+        prepare(data[:8] + chunk(b"CgBI", b"\x50\0\x20\2") + data[8:], Settings())
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "PPM", "TIFF", "WEBP"])
+def test_a_cut_file_is_whole_all_the_same_or_damaged(kind: str) -> None:
+    """What is lost is never filled in: a GIF may lack its end, or pictures after the first."""
+    stored = io.BytesIO()
+    more = {"save_all": True, "append_images": [picture(9, 24, 16)]} if kind == "GIF" else {}
+    picture(8, 24, 16).save(stored, kind, **more)
+    data, settings = stored.getvalue(), Settings(store="raw")
+    whole, kept = prepare(data, settings).data, 0
+    for end in range(1, len(data), 7):
+        try:
+            prepared = prepare(data[:end], settings)
+        except ValueError:
+            continue
+        assert prepared.data == whole
+        kept += 1
+    assert bool(kept) == (kind == "GIF")
 
 
 def test_a_bomb_is_refused_by_its_header() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import re
 import struct
+import zlib
 
 from imagenet_tools.images import jpeg
 from imagenet_tools.images.facts import ImageFacts, bomb
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PALETTE = 3  # a PNG's colour type
 _SIGNATURES = (
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
@@ -52,6 +54,8 @@ def inspect(data: bytes) -> ImageFacts:
 
 
 def _png(data: bytes) -> ImageFacts:
+    if data[12:16] == b"CgBI":
+        return ImageFacts("PNG", problem="Apple's own form of PNG (CgBI), which decoders refuse")
     if len(data) < 33 or data[12:16] != b"IHDR":
         return ImageFacts("PNG", problem="truncated in its header")
     width, height, bits, kind = struct.unpack_from(">IIBB", data, 16)
@@ -65,18 +69,29 @@ def _png(data: bytes) -> ImageFacts:
     if not channels or not width or not height:
         problem: str | None = f"its header says {width} x {height}, colour type {kind}"
     else:
-        problem = _png_problem(data) or bomb(width, height)
+        problem = bomb(width, height) or _png_problem(data)
     return ImageFacts("PNG", width, height, channels, colorspace, bits, problem=problem)
 
 
 def _png_problem(data: bytes) -> str | None:
-    """Walk the chunks up to the end chunk; what follows it is nobody's business."""
-    at = len(_PNG)
+    """Walk the chunks up to the end chunk; what follows it is nobody's business.
+
+    Those that make the picture have a capital first, and what libpng refuses of them is refused.
+    """
+    at, palette, pixels, view = len(_PNG), data[25] != _PALETTE, False, memoryview(data)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        at += 12 + length
-        if kind == b"IEND":
-            return None
+        crc = at + 8 + length
+        if kind[:1].isupper() and crc + 4 <= len(data):
+            if zlib.crc32(view[at + 4 : crc]).to_bytes(4, "big") != view[crc : crc + 4]:
+                name = kind.decode("ascii", "backslashreplace")
+                return f"the CRC of its {name} chunk does not hold"
+            palette, pixels = palette or kind == b"PLTE", pixels or kind == b"IDAT"
+            if pixels and not palette:
+                return "its pixels are numbers of a palette, which is missing"
+            if kind == b"IEND":
+                return None if pixels else "it holds no pixels"
+        at = crc + 4
     return "truncated: no end chunk"
 
 

@@ -54,7 +54,7 @@ def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
 @click.option("--ten-crop", is_flag=True, help="Average corners, centre, and their mirror images.")
 @click.option(
     "--predictions",
-    type=Place(dir_okay=False),
+    type=Place(".npz", dir_okay=False),
     help="Write each image's prediction to this .npz.",
 )
 @plugin_option

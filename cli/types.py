@@ -30,9 +30,18 @@ class File(click.Path):
 
 
 class Place(File):
-    """A path, or the URL of a store, which the command looks up."""
+    """A path, or the URL of a store, which the command looks up.
+
+    ending: what it must end in; a file that is written should be what its name says.
+    """
+
+    def __init__(self, ending: str = "", **checks: Any) -> None:
+        super().__init__(**checks)
+        self.ending = ending
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not str(value).endswith(self.ending):
+            self.fail(f"{value} is no {self.ending} file", param, ctx)
         if isinstance(value, str) and "://" in value:
             from imagenet_tools import storage
 

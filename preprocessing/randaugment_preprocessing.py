@@ -22,7 +22,8 @@ def randaugment(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    n: Annotated[int, Limits()] = 2,
+    # Each turn is a piece of the graph: 14 take some ten seconds to compile, 32 over a minute.
+    n: Annotated[int, Limits(high=len(augment_ops.NAMES))] = 2,
     m: Annotated[int, Limits(high=augment_ops.BINS - 1)] = 9,
     interpolation: Literal["nearest", "bilinear"] = "nearest",
 ) -> tf.Tensor:

@@ -49,8 +49,6 @@ def geometry(
         low, high = (
             round(s * max(output_height, output_width) / USUAL_OUTPUT) for s in (low, high)
         )
-    if not 1 <= low <= high:
-        raise ValueError(f"resize_side_min={low} and resize_side_max={high} are no range of sides")
     if low < max(output_height, output_width):
         raise ValueError(
             f"an output of {output_height} x {output_width} does not fit into vgg's shorter side "

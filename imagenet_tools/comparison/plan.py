@@ -14,7 +14,7 @@ from imagenet_tools.comparison import looks
 from imagenet_tools.comparison.run_files import COMMON, TEN_CROP
 from imagenet_tools.records import order
 from imagenet_tools.records.manifest import read_manifest
-from imagenet_tools.training import recipes
+from imagenet_tools.training import recipes, schedule
 
 if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
@@ -128,7 +128,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """Training steps of one run."""
-        return max(1, round(self.recipe.epochs * self.train_images / self.recipe.batch_size))
+        return schedule.total_steps(self.recipe, self.train_images)
 
     @property
     def mixed_precision(self) -> bool:

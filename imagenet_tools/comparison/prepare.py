@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from imagenet_tools import storage
 from imagenet_tools.comparison.plan import PROFILES, Plan, as_pipeline, make_plan
 from imagenet_tools.pipelines.pipeline import Pipeline
-from imagenet_tools.training import recipes, run_folder
+from imagenet_tools.training import recipes, run_folder, schedule
 
 # The embedded data set and a schedule for it: six short runs whose arms are both far above the 10 %
 # of guessing, and far enough apart for a verdict.
@@ -63,6 +63,7 @@ def prepare(
     changes = {} if epochs is None else {"epochs": epochs}
     chosen: dict[str, Any] = {"profile": profile, "recipe": recipe, "image_size": image_size}
     plan = make_plan(asked, records, changes=changes, synthetic=synthetic, **chosen, **options)
+    schedule.warn_if_repeated(plan.recipe.batch_size, plan.train_images)
     return Prepared(plan, folder, records)
 
 

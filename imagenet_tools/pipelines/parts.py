@@ -160,6 +160,14 @@ def _parameter(name: str, default: Any, hint: Any) -> Parameter:
     return Parameter(name, default, settable=False)
 
 
+def _refuse_reversed(name: str, values: Mapping[str, Any]) -> None:
+    """Raise ValueError for a range whose lower end, ..._min, is above its upper one, ..._max."""
+    for lower, low in values.items():
+        upper = f"{lower.removesuffix('_min')}_max"
+        if upper in values and lower.endswith("_min") and low > values[upper]:
+            raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {values[upper]}")
+
+
 @dataclass(frozen=True)
 class Definition:
     """What was registered under a name.
@@ -211,6 +219,10 @@ class Part:
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.settings:
+            _refuse_reversed(self.definition.name, self.resolved())
+
     def resolved(self) -> dict[str, Any]:
         """Every settable parameter's value."""
         known = self.definition.parameters(self.kind)
@@ -229,6 +241,7 @@ class Part:
         known = self.definition.parameters(self.kind)
         given = {name: p.default for name, p in known.items()} | dict(self.settings)
         given |= {n: known[n].checked(value) for n, value in keywords.items() if n in known}
+        _refuse_reversed(self.definition.name, given)
         given |= {n: v for n, v in extra.items() if self.definition.accepts(self.kind, n)}
         function = self.definition.functions[self.kind]
         taken = by_place(function, self.kind)

@@ -19,7 +19,7 @@ from imagenet_tools.pipelines import compiled, rendering
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.records.reader import RecordReader, open_records
-from imagenet_tools.training import numbered
+from imagenet_tools.training import numbered, schedule
 
 # Images under way for each thread: with one each, threads would wait while a batch is put together.
 AHEAD = 8
@@ -186,6 +186,8 @@ def batches(
     reading = Reading(
         folder, split, chosen, batch_size, image_size, training, seed, labels_offset, ten_crop
     )
+    if training:
+        schedule.warn_if_repeated(batch_size, len(reading.reader()))
     return reading.batches(start_step, worker, threads)
 
 

@@ -126,18 +126,17 @@ class _Job:
 
     def run(self) -> Run:
         """What identifies it."""
-        (pipeline,), recipe = self.reading.pipelines, self.recipe
-        epochs = recipe.epochs * self.images / recipe.batch_size
+        (pipeline,) = self.reading.pipelines
         return Run(
             preprocessing=pipeline.spec,
             fingerprint=pipeline.fingerprint,
             model=self.model,
-            recipe=dataclasses.asdict(recipe),
+            recipe=dataclasses.asdict(self.recipe),
             image_size=self.reading.image_size,
             num_classes=self.manifest.num_classes + 1 - self.reading.labels_offset,
             labels_offset=self.reading.labels_offset,
             seed=self.reading.seed,
-            steps=self.steps or max(1, round(epochs)),
+            steps=self.steps or schedule.total_steps(self.recipe, self.images),
             data=self.manifest.digest,
             deterministic=self.deterministic,
             mixed_precision=self.mixed_precision,
@@ -260,6 +259,7 @@ def _steps(job: _Job, run: Run, folder: Path, sent: Callable[[], None]) -> Train
     if fresh and job.start:
         trainer.start_from(job.start)
     if chief:  # now that nothing that was asked for is impossible
+        schedule.warn_if_repeated(job.recipe.batch_size, job.images)
         run_folder.claim(folder, run)
         run_folder.write_classes(folder, job.manifest)
         checkpoints.sweep(folder)

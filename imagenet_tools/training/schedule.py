@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from imagenet_tools import terminal
 from imagenet_tools.training.recipes import Recipe
 
 # Images grow by so many pixels or a multiple of it: the step is compiled anew for each size.
@@ -18,6 +19,21 @@ class Stretch(NamedTuple):
     image_size: int
     first: int
     end: int
+
+
+def total_steps(recipe: Recipe, images: int) -> int:
+    """The steps of a run on so many training images: its epochs, rounded, and one at least."""
+    return max(1, round(recipe.epochs * images / recipe.batch_size))
+
+
+def warn_if_repeated(batch_size: int, images: int) -> None:
+    """Say where a batch is larger than the training set, and so holds an image more than once."""
+    if batch_size > images:
+        terminal.warn(
+            f"a batch of {batch_size:,} is larger than the training set, {images:,} images: each "
+            f"is in it {batch_size / images:.3g} times on average, and an epoch is less than a "
+            f"step; batch_size {images} or less has it once"
+        )
 
 
 def stretches(

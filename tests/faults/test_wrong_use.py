@@ -35,6 +35,7 @@ eval --data DATA --checkpoint NOSUCH.zip                         | NOSUCH.zip
 eval --data DATA --checkpoint EMPTY                              | EMPTY holds no checkpoint
 eval --data DATA --checkpoint RUN --split test                   | no split 'test'; it has train
 eval --data DATA --checkpoint RUN --image-size 0                 | --image-size
+eval --data DATA --checkpoint RUN --predictions out.csv          | out.csv is no .npz file
 predict NOSUCH.jpg --checkpoint EMPTY                            | NOSUCH.jpg
 predict FILE --checkpoint NOSUCH                                 | NOSUCH
 predict FILE --checkpoint EMPTY --data EMPTY                     | EMPTY holds no
@@ -71,6 +72,9 @@ check-preproc incepton                                           | Did you mean 
 check-preproc alexnet:lightning=0                                | Did you mean lighting
 describe-preproc incepton                                        | Did you mean inception
 describe-preproc alexnet,inception                               | apart by spaces
+compare-preproc inception vgg:resize_side_min=600                | resize_side_min=600 is above
+describe-preproc inception:area_min=0.5,area_max=0.1             | area_max, which is 0.1
+describe-preproc alexnet+randaugment:n=100000                    | a whole number from 0 to
 describe-preproc alexnet +randaugment                            | alexnet+randaugment
 describe-preproc FILE                                            | a plug-in behind --plugin
 preview alexnet --image NOSUCH --out sheet.png                   | NOSUCH

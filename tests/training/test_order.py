@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import imagenet_tools
+from imagenet_tools.comparison import prepare
 from imagenet_tools.records.reader import open_records
 from imagenet_tools.training import recipes, run
 
@@ -61,3 +62,22 @@ def test_a_run_of_the_former_order_is_refused(
     path.write_text(json.dumps(written))
     with pytest.raises(ValueError, match=r"another run \(order 'shuffle buffer' -> 'whole split"):
         train()
+
+
+def test_a_batch_larger_than_the_training_set_is_said(
+    tiny_records: Path, tiny_net: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "a batch of 48 is larger than the training set, 24 images: each is in it 2 times on av"
+    recipe = recipes.recipe("quick", batch_size=48, image_size=32)
+    (tmp_path / "large.yaml").write_text(recipes.dump(recipe))
+    for begin in (
+        lambda: keys(tiny_records, 1, batch_size=48),
+        lambda: run.train(tiny_records, tmp_path / "run", recipe=recipe, model="tiny", steps=1),
+        lambda: prepare.prepare(
+            ["lenet", "vgg"], tiny_records, tmp_path / "out", recipe=tmp_path / "large.yaml"
+        ),
+    ):
+        begin()
+        assert capsys.readouterr().err.count(said) == 1
+    keys(tiny_records, 1, batch_size=24)
+    assert "larger" not in capsys.readouterr().err

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,10 +23,10 @@ from imagenet_tools.errors import PipelineFailed
 _OURS = ("imagenet_tools", "preprocessing")
 # Seconds. TensorFlow's import, which may be in it, takes a minute on a busy machine.
 LIMIT = 300.0
-
-
 # Files that registered something at a door above the pipelines: a rule, a metric.
 BROUGHT: set[str] = set()
+# While a plug-in's file runs: the modules that were there before it.
+_before: set[str] | None = None
 
 
 def execute(path: Path) -> ModuleType:
@@ -53,32 +53,36 @@ def _eager() -> bool:
 
 
 @contextlib.contextmanager
-def folder_first(folder: Path) -> Iterator[set[str]]:
-    """Import from this folder first, as Python does for a script; yields the modules known before.
+def folder_first(folder: Path) -> Iterator[None]:
+    """Import from this folder first, as Python does for a script.
 
     What was imported from it is forgotten afterwards, so that a plug-in of another folder may have
     helpers of the same names. For imports inside functions the folder stays on the path, as its
     last entry.
     """
-    before, entry = set(sys.modules), str(folder)
+    global _before
+    entry, _before = str(folder), set(sys.modules)
     sys.path.insert(0, entry)
     try:
-        yield before
+        yield
     finally:
         sys.path.remove(entry)
-        for name in helpers(folder, before):
+        for name in _helpers(folder):
             del sys.modules[name]
+        _before = None
         if entry not in sys.path:
             sys.path.append(entry)
 
 
-def helpers(folder: Path, before: Collection[str]) -> dict[str, Path]:
-    """The modules imported from a folder since `before`: name -> file."""
-    files = {}
+def _helpers(folder: Path) -> dict[str, Path]:
+    """The modules that the plug-in which is running imported from a folder: name -> file."""
+    files: dict[str, Path] = {}
+    if _before is None:
+        return files
     for name, module in sorted(sys.modules.items()):
         top = name.split(".")[0]
         file = getattr(module, "__file__", None)
-        if name in before or top in _OURS or not file:
+        if name in _before or top in _OURS or not file:
             continue
         path = Path(file).resolve()
         if path == folder / f"{top}.py" or path.is_relative_to(folder / top):
@@ -86,12 +90,10 @@ def helpers(folder: Path, before: Collection[str]) -> dict[str, Path]:
     return files
 
 
-def digest(
-    path: Path, functions: Mapping[str, Callable[..., Any]], others: Collection[Path] = ()
-) -> str:
+def digest(path: Path, functions: Mapping[str, Callable[..., Any]]) -> str:
     """sha256 of a plug-in's file and the helpers beside it; of the code where it has no file."""
     if path.is_file():
-        pieces = [file.read_bytes() for file in (path, *sorted(others))]
+        pieces = [file.read_bytes() for file in (path, *sorted(_helpers(path.parent).values()))]
         digests = [hashlib.sha256(piece).hexdigest() for piece in pieces]
         if len(digests) == 1:
             return digests[0]

@@ -1,6 +1,6 @@
 """Specs: the text that names a pipeline, its settings and crosses, made into that pipeline.
 
-imagenet_tools/registry.py shows what they look like. TensorFlow comes with the first pipeline.
+imagenet_tools/registry/ shows what they look like. TensorFlow comes with the first pipeline.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def test_the_built_ins_are_there_and_known_by_their_version() -> None:
     files = (EXAMPLES.parent / "preprocessing").glob("*_preprocessing.py")
     strays = {path.stem.removesuffix("_preprocessing") for path in files} - set(registry.SHIPPED)
     assert not strays, (
-        f"add {', '.join(sorted(strays))} to SHIPPED in imagenet_tools/registry.py: "
+        f"add {', '.join(sorted(strays))} to SHIPPED in imagenet_tools/registry/definitions.py: "
         "a pipeline that ships is known by its version, any other file by its content"
     )
     prints = {name: registry.get(name).fingerprint for name in registry.names()}

@@ -22,6 +22,24 @@ ACCURACY = {"alexnet": 0.60, "inception": 0.50}
 TRAINED = TrainResult("model.ckpt-9", 9, 540, 10.0, 300.0, 1.2, False)
 
 
+def scored(
+    rank: np.ndarray,
+    label: np.ndarray | None = None,
+    names: np.ndarray | None = None,
+    probability: np.ndarray | None = None,
+) -> scores.Predictions:
+    """Predictions in which each image's class has this rank, and what stands there agrees."""
+    n, place = len(rank), np.arange(5)
+    label = np.zeros(n, np.int32) if label is None else label.astype(np.int32)
+    names = np.array([f"c/{i}" for i in range(n)]) if names is None else names
+    chances = np.tile(np.float32([0.5, 0.2, 0.1, 0.1, 0.1]), (n, 1))
+    probability = chances if probability is None else probability
+    at, own = rank[:, np.newaxis], label[:, np.newaxis]
+    top5 = np.where(place == at, own, own + 1 + place - (place > at)).astype(np.int32)
+    true = np.take_along_axis(probability, np.minimum(at, 4), axis=1)[:, 0]
+    return scores.Predictions(names, label, top5, probability, true, rank.astype(np.int32))
+
+
 def made_up(made: Plan, **accuracy: float):
     """A stand-in for a run: predictions of a known accuracy (arm=share), in no time."""
     right = {**ACCURACY, **accuracy}
@@ -32,12 +50,7 @@ def made_up(made: Plan, **accuracy: float):
         rng = np.random.default_rng([seed, len(arm.slug)])
         n = 4000
         rank = (rng.random(n) > right[arm.slug]).astype(np.int32)
-        top = np.tile(np.arange(5, dtype=np.int32), (n, 1))
-        probability = np.tile(np.float32([0.5, 0.2, 0.1, 0.1, 0.1]), (n, 1))
-        names = np.array([f"c/{i}" for i in range(n)])
-        found = scores.Predictions(
-            names, np.zeros(n, np.int32), top, probability, probability[:, 0], rank
-        )
+        found = scored(rank)
         evaluated = EvalResult(
             n, {"top1": 100.0 * (rank == 0).mean(), "top5": 90.0, "loss": 1.5, "ece": 0.05},
             (0.0, 100.0), (0.0, 100.0), arm.spec, "model.ckpt-9", 9, "w", 1.0, 100.0,

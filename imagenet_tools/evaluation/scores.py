@@ -22,6 +22,8 @@ UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infin
 FEW = 4  # images of one picture may be in a set
 SAME = 0.05  # share of images with the same scores, to the bit, above which it is said
 SATURATED = 0.01  # share of images that are wrong with certainty, above which it is said
+# Of a probability, and beside it, by which two of equal scores may differ where float16 holds them.
+ROUNDING, TINY = 2e-3, 1e-7
 
 
 @dataclass(frozen=True)
@@ -158,3 +160,27 @@ def _check(predicted: Predictions, meta: object) -> None:
         raise ValueError("probability rises along the classes of an image, or sums to more than 1")
     if len(np.unique(predicted.key)) < n:
         raise ValueError("an image is there twice")
+    _check_ranks(predicted)
+
+
+def _check_ranks(predicted: Predictions) -> None:
+    """Raise ValueError unless each rank is the place of the label in top5, behind its equals, and
+    its probability the one that stands there."""
+    chances, rank, label = predicted.probability, predicted.rank, predicted.label[:, np.newaxis]
+    columns = chances.shape[1]
+    listed = predicted.top5 == label
+    place = np.where(listed.any(axis=1), listed.argmax(axis=1), columns)
+    there = np.take_along_axis(chances, np.minimum(place, columns - 1)[:, np.newaxis], axis=1)
+    there, own = there.astype(np.float64), predicted.true_probability
+    lowest, highest = there * (1 - ROUNDING) - TINY, there * (1 + ROUNDING) + TINY
+    behind = np.sum(chances >= lowest, axis=1) - 1  # the last that may be its equal
+    fits = (rank >= place) & ((rank <= behind) | (behind == columns - 1))
+    fits &= (own <= highest[:, 0]) & ((place == columns) | (own >= lowest[:, 0]))
+    fits |= ~np.isfinite(chances).all(axis=1) | ~np.isfinite(own) | predicted.unranked
+    if not fits.all():
+        first = int(np.argmin(fits))
+        raise ValueError(
+            f"{predicted.key[first]} has class {predicted.label[first]}, rank {rank[first]} and "
+            f"probability {own[first]:.4g}, and top5 {predicted.top5[first].tolist()} of "
+            f"probability {', '.join(f'{one:.4g}' for one in chances[first])} says otherwise"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_runs import made_up, reported
+from made_up_runs import made_up, reported, scored
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, join
@@ -81,12 +81,7 @@ def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     files = {}
     for arm, accuracy in (("one", 0.7), ("two", 0.5)):
         for seed in (1, 2, 3):
-            rank = (rng.random(2000) > accuracy).astype(np.int32)
-            zeros = np.zeros((2000, 5), np.float32)
-            found = scores.Predictions(
-                np.arange(2000).astype(str), rank * 0, zeros.astype(np.int32), zeros, zeros[:, 0],
-                rank,
-            )  # fmt: skip
+            found = scored(rng.random(2000) > accuracy)
             files[arm, seed] = str(tmp_path / f"{arm}{seed}.npz")
             meta = {"preprocessing": arm, "fingerprint": arm * 4}
             scores.write_predictions(files[arm, seed], found, meta)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_runs import made_up
+from made_up_runs import made_up, scored
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, run_files
@@ -27,14 +27,7 @@ def predicted(path: Path, run: int, *, label: int = 0, nan: int = 0, **meta: Any
     rng = np.random.default_rng(run)
     probability = -np.sort(-rng.dirichlet(np.ones(5), N).astype(np.float32), axis=1)
     probability[:nan] = np.nan
-    found = scores.Predictions(
-        key=np.array([f"c/{i}" for i in range(N)]),
-        label=np.full(N, label, np.int32),
-        top5=rng.permuted(np.tile(np.arange(5, dtype=np.int32), (N, 1)), axis=1),
-        probability=probability,
-        true_probability=probability[:, 0],
-        rank=(rng.random(N) > 0.6).astype(np.int32),
-    )
+    found = scored(rng.random(N) > 0.6, np.full(N, label), probability=probability)
     arm = path.name[0]
     known = {"preprocessing": arm, "fingerprint": 4 * arm, "data": "d", "split": "validation"}
     scores.write_predictions(path, found, {**known, **meta})
@@ -139,6 +132,11 @@ HALF = np.full((N, 5), 0.5, np.float32)
             "probability rises along the classes of an image",
         ),
         ({"key": np.full(N, "c/0")}, DamagedData, "an image is there twice"),
+        ({"rank": np.zeros(N, int)}, DamagedData, r"c/\d+ has class 0, rank 0 .* says otherwise"),
+        ({"rank": np.full(N, 7)}, DamagedData, "c/0 has class 0, rank 7 .* says otherwise"),
+        ({"label": np.full(N, 3)}, DamagedData, "c/0 has class 3, rank .* says otherwise"),
+        ({"top5": np.zeros((N, 5), int) + 9}, DamagedData, "c/0 has class 0, .* says otherwise"),
+        ({"true_probability": np.ones(N)}, DamagedData, "and probability 1, and top5 .* says oth"),
         ({"group": np.zeros(7, int)}, DamagedData, r"group is int64 \(7,\)"),
         ({"meta": {"fingerprint": None}}, DamagedData, "x3 does not say its fingerprint"),
         ({"meta": {"recipe": ["epochs"]}}, DamagedData, "its meta is"),
@@ -179,7 +177,7 @@ def test_what_speaks_against_a_verdict_is_said(tmp_path: Path) -> None:
     a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, weights=f"{arm}{run}")
              for run in (1, 2, 3)] for first, arm in enumerate("xy"))  # fmt: skip
     assert judge_files(a, b).sentence.endswith("settle it")
-    blind = {"probability": HALF / 2.5, "top5": np.zeros((N, 5), np.int32)}
+    blind = vars(scored(np.zeros(N, int), probability=HALF / 2.5))
     altered(Path(a[0]), **blind, meta={"step": 90})
     altered(Path(b[0]), meta={"step": 9000, "weights": None, "data": None})
     said = judge_files(a, b).sentence
@@ -231,10 +229,9 @@ def test_a_run_that_was_evaluated_twice_is_one(tmp_path: Path) -> None:
     found, meta = scores.read_predictions(a[0])
     unknown = {**meta, "seed": None, "weights": None}
     for share, same in ((1e-4, True), (0.05, False)):
-        chances = np.maximum(found.true_probability * (1 - share), 0)
-        scores.write_predictions(
-            a[1], replace(found, true_probability=chances, loss=-np.log(chances)), unknown
-        )
+        others = scored(found.rank, probability=found.probability * np.float32(1 - share))
+        loss = -np.log(others.true_probability)
+        scores.write_predictions(a[1], replace(others, loss=loss), unknown)
         if same:
             with pytest.raises(ValueError, match="one run .equal predictions but for rounding"):
                 judge_files(a, b)
@@ -251,9 +248,8 @@ def test_nets_that_guess_are_no_copies_of_each_other(tmp_path: Path) -> None:
         found, meta = scores.read_predictions(path)
         noise = np.random.default_rng(number).normal(0, 1e-4, N).astype(np.float32)
         loss = np.float32(np.log(10)) + noise
-        scores.write_predictions(
-            path, replace(found, true_probability=np.exp(-loss), loss=loss), meta
-        )
+        others = scored(found.rank, probability=np.tile(np.exp(-loss)[:, np.newaxis], 5))
+        scores.write_predictions(path, replace(others, loss=loss), meta)
         files.append(path)
     assert judge_files(files[:2], files[2:]).seeds == (2, 2)
 
@@ -262,9 +258,8 @@ def test_arms_that_only_guess_are_not_called_equivalent(tmp_path: Path) -> None:
     files = []
     for number, name in enumerate(("x1", "x2", "y1", "y2")):
         files.append(predicted(tmp_path / name, number))
-        found, _ = scores.read_predictions(files[-1])
         rank = np.random.default_rng(number).integers(0, 4, N)
-        altered(Path(files[-1]), rank=rank, label=np.arange(N) % 4, top5=found.top5)
+        altered(Path(files[-1]), **vars(scored(rank, np.arange(N) % 4)))
     judged = judge_files(files[:2], files[2:], margin=20.0)
     assert judged.kind == "inconclusive"
     assert "every run of x and y guesses among 4 classes" in judged.sentence
@@ -276,10 +271,7 @@ def test_nets_that_see_nothing_may_agree(tmp_path: Path) -> None:
     for name in ("x1", "x2", "y1", "y2"):
         same = np.tile(np.float32([0.2] * 5), (N, 1))
         label = np.arange(N, dtype=np.int32) % 3
-        found = scores.Predictions(
-            np.arange(N).astype(str), label, np.tile(np.arange(5, dtype=np.int32), (N, 1)), same,
-            same[:, 0], label,
-        )  # fmt: skip
+        found = replace(scored(label, label, probability=same), top5=np.tile(np.arange(5), (N, 1)))
         files.append(tmp_path / name)
         meta = {"preprocessing": name[0], "fingerprint": name[0]}
         scores.write_predictions(files[-1], found, meta)

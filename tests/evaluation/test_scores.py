@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def made_up(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_ranks_and_losses_are_the_references(seed: int) -> None:
+def test_ranks_and_losses_are_the_references(seed: int, tmp_path: Path) -> None:
     logits, labels = made_up(np.random.default_rng(seed))
     found = scored(logits, labels)
     wanted = [reference(row, label) for row, label in zip(logits, labels, strict=True)]
@@ -60,6 +61,8 @@ def test_ranks_and_losses_are_the_references(seed: int) -> None:
     for name, k in (("top1", 1), ("recall_3", 3), ("recall_4", 4), ("top5", 5)):
         assert figures[name] == pytest.approx(100 * np.mean(ranks < k))
     assert math.isnan(figures["loss"]) == math.isnan(figures["ece"]) == bool((ranks > 1e6).any())
+    scores.write_predictions(tmp_path / "p.npz", found, {})
+    assert scores.read_predictions(tmp_path / "p.npz")[0].rank.tolist() == found.rank.tolist()
 
 
 def test_a_factor_changes_no_rank() -> None:
@@ -83,6 +86,18 @@ def test_crops_are_averaged_as_probabilities() -> None:
     np.testing.assert_allclose(found.loss, -np.log(chances[range(7), labels]), rtol=1e-5)
     wanted = (chances >= chances[range(7), labels][:, np.newaxis]).sum(axis=1) - 1
     np.testing.assert_array_equal(found.rank, wanted)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_what_crops_with_ties_say_is_read_back(kind: type, tmp_path: Path) -> None:
+    """In any precision of the file: ranks behind their equals are no contradiction."""
+    rng = np.random.default_rng(0)
+    for steepness in (0.1, 1, 30):
+        logits = np.round(steepness * rng.standard_normal((400, 10, 12)))
+        found = scored(np.repeat(logits[:, :1], 10, axis=1), rng.integers(0, 12, 400))
+        found = replace(found, probability=found.probability.astype(kind))
+        scores.write_predictions(tmp_path / "p.npz", found, {})
+        assert scores.read_predictions(tmp_path / "p.npz")[0].rank.max() == 11
 
 
 def test_a_net_that_gives_all_classes_the_same_is_never_right() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_runs import made_up, reported, undiagnosed
+from made_up_runs import made_up, reported, scored, undiagnosed
 
 from imagenet_tools.comparison import diagnosed, listed
 from imagenet_tools.comparison.plan import make_plan
@@ -263,6 +263,7 @@ PREDICTIONS: dict[str, Callable[[Path], object]] = {
         lambda arrays: arrays.update(rank=np.full(len(arrays["rank"]), np.nan))
     ),
     "a rank for all": predictions(lambda arrays: arrays.update(rank=np.int32(0))),
+    "ranks of zero": predictions(lambda arrays: arrays.update(rank=0 * arrays["rank"])),
     "top5 of one column": predictions(lambda arrays: arrays.update(top5=arrays["top5"][:, 0])),
     "meta of a list": with_meta("[]"),
     "meta of nothing": with_meta("{}"),
@@ -279,12 +280,7 @@ def test_a_file_of_predictions_is_named(
     rng = np.random.default_rng(0)
     files = []
     for seed in range(4):
-        rank = rng.integers(0, 2, 40).astype(np.int32)
-        spread = np.tile(np.float32([0.5, 0.2, 0.1, 0.1, 0.1]), (40, 1))
-        made = scores.Predictions(
-            np.array([f"c/{i}" for i in range(40)]), np.zeros(40, np.int32),
-            np.tile(np.arange(5, dtype=np.int32), (40, 1)), spread, spread[:, 0], rank,
-        )  # fmt: skip
+        made = scored(rng.integers(0, 2, 40))
         files.append(comparison / f"{seed}.npz")
         arm = {"preprocessing": "vgg", "fingerprint": "b"} if seed > 1 else {}
         scores.write_predictions(files[-1], made, {**meta, **arm, "seed": seed, "step": 4})

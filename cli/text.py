@@ -16,7 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.report.content import Report
-    from imagenet_tools.records.manifest import Manifest
+    from imagenet_tools.records.manifest import Counted, Manifest
 
 
 _STDOUT = "imgtools.stdout"  # in click's meta: where print_json writes
@@ -138,11 +138,17 @@ def build_summary(out: str, manifest: Manifest) -> Iterator[str]:
         words = f"{factor:.2f} x smaller" if factor >= 1 else f"{1 / factor:.2f} x larger"
         yield f"  {words} than with the files' own bytes ({manifest.saved / 2**20:+,.1f} MiB saved)"
     if manifest.left_out:
-        counts = ", ".join(f"{reason} {one.count:,}" for reason, one in manifest.left_out.items())
-        yield f"  left out of the raw data: {counts}; names are in imgtools_manifest.json"
+        yield f"  left out of the raw data: {_counts(manifest.left_out)}"
+    if manifest.odd:
+        yield f"  odd in the records: {_counts(manifest.odd)}"
     for kind in ("converted", "repaired", "skipped"):
         if notes := getattr(manifest, kind):
             yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"
+
+
+def _counts(counted: Mapping[str, Counted]) -> str:
+    counts = ", ".join(f"{what} {one.count:,}" for what, one in counted.items())
+    return f"{counts}; names are in imgtools_manifest.json"
 
 
 def build_json(out: str, manifest: Manifest) -> dict[str, Any]:
@@ -161,5 +167,6 @@ def build_json(out: str, manifest: Manifest) -> dict[str, Any]:
         "repaired": manifest.repaired,
         "converted": manifest.converted,
         "left_out": {reason: entry.count for reason, entry in manifest.left_out.items()},
+        "odd": {what: entry.count for what, entry in manifest.odd.items()},
         "digest": manifest.digest,
     }

@@ -27,6 +27,7 @@ USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "
 KAGGLE = ["ImageId", "PredictionString"]  # the heading of its csv
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 NAMES = ("filename", "file", "image", "image_id", "name", "path")  # of a csv's first column
+EMPTY, CUT = "empty or outside the image, dropped", "cut to the image"
 RELATIVE = 2.0  # a side above this is in pixels: parts of an image reach a little out of it
 
 
@@ -38,16 +39,22 @@ class PixelBox(NamedTuple):
     xmax: float
     ymax: float
 
-    def of(self, width: int, height: int) -> Box | None:
-        """The box relative to an image of this size, cut to it; None where nothing is left."""
-        return cut(self.xmin / width, self.ymin / height, self.xmax / width, self.ymax / height)
+    def of(self, width: int, height: int) -> Box:
+        """The box relative to an image of this size."""
+        return self.xmin / width, self.ymin / height, self.xmax / width, self.ymax / height
 
 
-def cut(xmin: float, ymin: float, xmax: float, ymax: float) -> Box | None:
-    """A box cut to the image, its sides in order; None where nothing is left."""
-    low_x, high_x = sorted((min(max(xmin, 0.0), 1.0), min(max(xmax, 0.0), 1.0)))
-    low_y, high_y = sorted((min(max(ymin, 0.0), 1.0), min(max(ymax, 0.0), 1.0)))
-    return (low_x, low_y, high_x, high_y) if high_x > low_x and high_y > low_y else None
+def cut(box: Box, odd: Counter[str]) -> Box | None:
+    """A box, its sides in order, cut to the image; None where nothing is left. Either is counted in
+    `odd`."""
+    xmin, ymin, xmax, ymax = (min(max(side, 0.0), 1.0) for side in box)
+    if xmin >= xmax or ymin >= ymax:
+        odd[EMPTY] += 1
+        return None
+    kept = xmin, ymin, xmax, ymax
+    if kept != box:
+        odd[CUT] += 1
+    return kept
 
 
 class Row(NamedTuple):
@@ -81,12 +88,9 @@ class Boxes:
             self.odd["sides reversed"] += 1
             row = row._replace(box=_ordered(row.box))
         if not isinstance(row.box, PixelBox):
-            kept = cut(*row.box)
+            kept = cut(row.box, self.odd)
             if kept is None:
-                self.odd["empty or outside its image, dropped"] += 1
                 return
-            if kept != tuple(row.box):
-                self.odd["cut to its image"] += 1
             row = row._replace(box=kept)
         name = row.name.strip().replace("\\", "/").removeprefix("./")
         self.of[name].append(row.box)

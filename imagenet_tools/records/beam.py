@@ -17,6 +17,7 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import Unfinished
+from imagenet_tools.raw.boxes import PixelBox
 from imagenet_tools.raw.index import RawImage
 from imagenet_tools.records import journal
 from imagenet_tools.records.prepare import Settings
@@ -108,7 +109,11 @@ def _outcome(task: ShardTask) -> ShardResult:
 def _store(task: ShardTask) -> str:
     """Write a task beside where its note will be; return the path."""
     content = {one.name: getattr(task, one.name) for one in fields(task)}
-    content |= {"images": list(task.images), "words": dict(task.words)}
+    rows = [
+        [*image[:-1], [(isinstance(box, PixelBox), box) for box in image.boxes]]
+        for image in task.images
+    ]
+    content |= {"images": rows, "words": dict(task.words)}
     content["settings"] = asdict(task.settings)
     path = f"{str(task.note_path).removesuffix('.json')}.task"
     storage.place(path).write_text(json.dumps(content), encoding="ascii")
@@ -122,5 +127,5 @@ def _load(path: str) -> ShardTask:
 
 
 def _image(row: list[Any]) -> RawImage:
-    row[-1] = tuple(tuple(box) for box in row[-1])
+    row[-1] = tuple(PixelBox(*box) if in_pixels else tuple(box) for in_pixels, box in row[-1])
     return RawImage(*row)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
-from imagenet_tools.records import schema, sources, tfrecord
+from imagenet_tools.records import copies, schema, sources, tfrecord
 from imagenet_tools.records.journal import (
     FOLDER,
     OUTLINE,
@@ -24,8 +25,10 @@ from imagenet_tools.records.journal import (
 )
 from imagenet_tools.records.manifest import (
     NAME,
+    Counted,
     Manifest,
     Split,
+    counted,
     read_manifest,
     write_manifest,
 )
@@ -82,7 +85,7 @@ def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -
 
     Raises DamagedData listing all damaged images where some shard was not written for them.
     """
-    manifest = _gather(outline, results)
+    manifest = replace(_gather(outline, results), odd=_odd(folder, results))
     write_text(folder / LABELS, labels_txt(manifest))
     sources.write_stamps(folder, {file: one.sources for file, one in results.items()})
     write_manifest(folder, manifest)
@@ -128,6 +131,13 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         options=outline.options,
         left_out=outline.left_out,
     )
+
+
+def _odd(folder: Path, results: Mapping[str, ShardResult]) -> dict[str, Counted]:
+    """What is to be said of images that are in records."""
+    hashes = {file: one.hashes for file, one in results.items()}
+    of_shards = (item for one in results.values() for item in one.odd.items())
+    return counted([*of_shards, *copies.noticed(folder, hashes)])
 
 
 def refuse_damaged(results: Mapping[str, ShardResult]) -> None:

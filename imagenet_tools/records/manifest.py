@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.index import SPLITS
+from imagenet_tools.raw.intake import FIRST
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
@@ -47,17 +49,28 @@ class Split:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Entries of the raw data that no record holds, for one reason: how many, the first names."""
+class Counted:
+    """Entries or images of which one thing is to be said: how many, the first names."""
 
     count: int
     first: list[str]
 
 
+def counted(several: Iterable[tuple[str, Counted]]) -> dict[str, Counted]:
+    """What is to be said -> of how many in all, and the first of their names."""
+    together: dict[str, Counted] = {}
+    for what, one in several:
+        former = together.get(what, Counted(0, []))
+        names = dict.fromkeys((*former.first, *one.first))
+        together[what] = Counted(former.count + one.count, [*names][:FIRST])
+    return dict(sorted(together.items()))
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What was built, from what, and how. classes[i] is (key, words) of label i + 1. left_out:
-    reason -> what of the raw data was never listed for it."""
+    reason -> what of the raw data was never listed for it. odd: what is to be said of images that
+    are in records -> of which."""
 
     layout: str
     label_convention: str
@@ -74,7 +87,8 @@ class Manifest:
     converted: tuple[dict[str, str], ...] = ()
     saved: int = 0  # bytes by which the images are smaller than the raw ones (negative: larger)
     options: dict[str, Any] = field(default_factory=dict)  # prepare.Settings, as asked for
-    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    left_out: dict[str, Counted] = field(default_factory=dict)
+    odd: dict[str, Counted] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:

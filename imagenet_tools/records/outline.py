@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from imagenet_tools.raw.index import RawSet
-from imagenet_tools.records.manifest import LeftOut, Manifest, shard_name
+from imagenet_tools.records.manifest import Counted, Manifest, shard_name
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shuffle import SplitPlan
 
@@ -28,7 +28,7 @@ class Outline:
     plan: str
     index: bool
     options: dict[str, Any] = field(default_factory=dict)
-    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    left_out: dict[str, Counted] = field(default_factory=dict)
 
     def files(self) -> list[str]:
         """Every shard's name, in order."""
@@ -101,5 +101,5 @@ def outline_of(
         plan=plan,
         index=index,
         options=asdict(settings),
-        left_out={reason: LeftOut(**entry) for reason, entry in raw_set.left_out.items()},
+        left_out={reason: Counted(**entry) for reason, entry in raw_set.left_out.items()},
     )

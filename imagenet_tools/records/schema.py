@@ -175,6 +175,12 @@ def decode_example(record: bytes) -> dict[str, list[Any]]:
         raise ValueError(f"not a tf.train.Example ({error})") from error
 
 
+def text(example: dict[str, list[Any]], key: str) -> str:
+    """A text of a decoded example; "" where it has none."""
+    value = example.get(key, [b""])[:1]
+    return value[0].decode(errors="replace") if value and isinstance(value[0], bytes) else ""
+
+
 def decode_entry(entry: memoryview) -> tuple[str, list[Any]]:
     parts = dict(_fields(entry))
     values: list[Any] = []

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import google_crc32c
-
 from imagenet_tools import images, storage
 from imagenet_tools.records import decoding, schema, tfrecord
 from imagenet_tools.records.manifest import Shard
-from imagenet_tools.records.shard import index_text
+from imagenet_tools.records.shard import content_hash, index_text
 from imagenet_tools.records.shuffle import hashes_of
 
 if TYPE_CHECKING:
@@ -57,14 +55,13 @@ class ShardCheck:
 class ShardFacts:
     """What a shard turned out to hold.
 
-    Of each record: starts, the byte at which it begins; contents, a 64-bit hash of the image's
-    bytes; pictures, one of what it shows (likeness.UNKNOWN where nothing was decoded).
+    Of each record: contents, a hash of the image's bytes (0 for none); pictures, one of what it
+    shows (likeness.UNKNOWN where nothing was decoded).
     """
 
     problems: list[RecordProblem] = field(default_factory=list)
     intact: bool = True
     synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
-    starts: array[int] = field(default_factory=lambda: array("Q"))
     contents: array[int] = field(default_factory=lambda: array("Q"))
     pictures: array[int] = field(default_factory=lambda: array("Q"))
 
@@ -80,15 +77,14 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                 digest.update(framed.frame)
                 sizes.append(len(framed.data) + tfrecord.OVERHEAD)
                 example, reasons, picture = _examine(framed, check)
-                source = text(example, schema.FILENAME)
+                source = schema.text(example, schema.FILENAME)
                 if framed.problem:
                     facts.intact = False
                 facts.problems += [
                     RecordProblem(name, number, source, reason) for reason in reasons
                 ]
                 if not framed.problem:
-                    facts.synsets[_label(example), text(example, schema.SYNSET)] += 1
-                facts.starts.append(framed.offset)
+                    facts.synsets[_label(example), schema.text(example, schema.SYNSET)] += 1
                 facts.contents.append(_content(example))
                 facts.pictures.append(picture)
                 keys.append(_key(example))
@@ -98,7 +94,7 @@ def check_shard(check: ShardCheck) -> ShardFacts:
         facts.problems.append(RecordProblem(name, -1, "", reason))
         facts.intact = False
         # Nothing of it can be read again.
-        facts.starts = facts.contents = facts.pictures = array("Q")
+        facts.contents = facts.pictures = array("Q")
         return facts
     expected = check.expected
     if expected is not None and (len(sizes), digest.hexdigest()) != (
@@ -170,11 +166,6 @@ def thumbnail(example: dict[str, list[Any]], strict: bool = False) -> np.ndarray
     return likeness.thumbnail(example[schema.ENCODED][0], strict)
 
 
-def text(example: dict[str, list[Any]], key: str) -> str:
-    value = example.get(key, [b""])[:1]
-    return value[0].decode(errors="replace") if value and isinstance(value[0], bytes) else ""
-
-
 def _label(example: dict[str, list[Any]]) -> int:
     for value in example.get(schema.LABEL, ())[:1]:
         if isinstance(value, int):
@@ -183,12 +174,10 @@ def _label(example: dict[str, list[Any]]) -> int:
 
 
 def _content(example: dict[str, list[Any]]) -> int:
-    """A 64-bit hash of the image's bytes: CRC-32C and length."""
     encoded = example.get(schema.ENCODED, [b""])[:1]
     if not encoded or not isinstance(encoded[0], bytes) or not encoded[0]:
         return 0
-    crc: int = google_crc32c.value(encoded[0])
-    return crc << 32 | len(encoded[0]) & 0xFFFFFFFF
+    return content_hash(encoded[0])
 
 
 def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
@@ -203,7 +192,7 @@ def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterato
     lengths = {key: len(example.get(key, ())) for key in schema.BOXES}
     if len(set(lengths.values())) > 1:
         yield f"its boxes are uneven: {lengths}"
-    label, synset = _label(example), text(example, schema.SYNSET)
+    label, synset = _label(example), schema.text(example, schema.SYNSET)
     if check.classes and not 1 <= label <= len(check.classes):
         yield f"label {label} is outside 1..{len(check.classes)}"
     elif check.classes and check.classes[label - 1] != synset:

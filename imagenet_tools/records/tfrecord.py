@@ -83,13 +83,18 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
         yield record.offset, record.data
 
 
-def read_at(path: str | os.PathLike[str], offsets: Iterable[int]) -> Iterator[bytes]:
-    """Yield the data of the records that begin at these bytes, which `scan` found sound."""
+def read_at(path: str | os.PathLike[str], numbers: Iterable[int]) -> Iterator[bytes]:
+    """Yield the data of the records of these numbers, ascending; they were found sound before."""
+    wanted, offset = set(numbers), 0
     with open(path, "rb") as file:
-        for offset in offsets:
-            file.seek(offset)
-            (length,) = struct.unpack("<Q", file.read(12)[:8])
-            yield file.read(length)
+        for number, size in enumerate(sizes(path) if wanted else ()):
+            if number in wanted:
+                file.seek(offset + 12)
+                yield file.read(size - OVERHEAD)
+                wanted.remove(number)
+                if not wanted:  # what follows may be damaged
+                    return
+            offset += size
 
 
 def mismatch(path: str | os.PathLike[str], records: int, digest: str) -> str | None:

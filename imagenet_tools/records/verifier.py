@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from imagenet_tools import storage, terminal
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.index import SPLITS
-from imagenet_tools.records import foreign, journal
+from imagenet_tools.records import copies, foreign, journal
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name
 from imagenet_tools.records.shard_check import RecordProblem, ShardCheck, ShardFacts, check_shard
@@ -70,7 +70,11 @@ def verify(
         problems += _count_problems(manifest, facts)
     elif ours:
         problems += _label_problems(facts)
-    problems += duplicates.copies(place, facts)
+    both = copies.copies(place, {name: one.contents for name, one in facts.items()})
+    problems += [
+        RecordProblem(one.file, one.record, one.name, f"the same image as {other}")
+        for one, other in both
+    ]
     totals: Counter[str] = Counter()
     for name in sorted(names):
         totals[foreign.split_of(name)] += sum(facts[name].synsets.values())

@@ -9,6 +9,7 @@ from tiny_layouts import TRAIN, jpeg, kaggle, write_folders
 
 from imagenet_tools import raw, records
 from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records.manifest import Counted
 
 
 def test_boxes_from_csv_and_xml(tmp_path: Path) -> None:
@@ -55,7 +56,8 @@ def test_kaggles_annotations_go_before_its_csv(tmp_path: Path) -> None:
 def test_kaggles_csv_has_pixels_of_the_raw_image(
     asked: bool, max_side: int | None, tmp_path: Path
 ) -> None:
-    """Images of 12 x 9 pixels; a box that reaches out is cut, an empty one dropped."""
+    """Images of 12 x 9 pixels; a box that reaches out is cut, an empty one dropped, and both are
+    counted in the manifest."""
     kaggle(tmp_path)
     name = "LOC_train_solution.csv" if not asked else "own.csv"
     text = (
@@ -65,7 +67,11 @@ def test_kaggles_csv_has_pixels_of_the_raw_image(
     found = raw.detect(tmp_path, boxes=str(tmp_path / name) if asked else None)
     assert name in found.boxes_source
     settings = records.Settings(max_side=max_side)
-    records.build(found, tmp_path / "out", workers=1, settings=settings)
+    manifest = records.build(found, tmp_path / "out", workers=1, settings=settings)
+    cut, dropped = "boxes cut to the image", "boxes empty or outside the image, dropped"
+    assert manifest.odd[dropped] == Counted(1, ["n01440764/n01440764_0.JPEG"])
+    assert manifest.odd[cut].count == (1 if asked else 3)  # two are of LOC_val_solution.csv
+    assert records.read_manifest(tmp_path / "out") == manifest
     boxes = {}
     for path in records.shard_paths(tmp_path / "out", "train"):
         for _, data in tfrecord.read(path):
@@ -110,9 +116,9 @@ def boxed(root: Path, text: str | bytes, name: str = "bbox.csv") -> raw.RawSet:
         ("filename;xmin;ymin;xmax;ymax\r\na.jpg;0.25;0;0.5;1\r\n", (0.25, 0, 0.5, 1), "of 1"),
         ("xmax,xmin,ymax,ymin,file\n.5,.25,1,0,ant/a.jpg\n", (0.25, 0, 0.5, 1), "of 1 images"),
         ("a.jpg,0.5,0,0.25,1\n", (0.25, 0, 0.5, 1), "1 sides reversed"),
-        ("a.jpg,-1,0,0.5,1.5\n", (0, 0, 0.5, 1), "1 cut to its image"),
+        ("a.jpg,-1,0,0.5,1.5\n", (0, 0, 0.5, 1), "1 cut to the image"),
         ("a.jpg,0.25,0,0.5,1\nz.jpg,0,0,1,1\n", (0.25, 0, 0.5, 1), "1 of 2 for images that are"),
-        ("a.jpg,0.25,0,0.5,1\na.jpg,0,0,0,1\n", (0.25, 0, 0.5, 1), "1 empty or outside its image"),
+        ("a.jpg,0.25,0,0.5,1\na.jpg,0,0,0,1\n", (0.25, 0, 0.5, 1), "1 empty or outside the image"),
         ("a.jpg,3,0,6,9\n", (3, 0, 6, 9), "boxes of 1 images"),
     ],
 )

@@ -19,6 +19,7 @@ from tiny_raw import contents, encoded, make_raw, picture
 from imagenet_tools import raw, records, storage
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.raw.boxes import PixelBox
 from imagenet_tools.raw.index import RawImage
 from imagenet_tools.records import beam
 from imagenet_tools.records.manifest import Shard
@@ -129,6 +130,16 @@ def test_damage_is_listed(images: Path, tmp_path: Path) -> None:
     with pytest.raises(DamagedData, match=r"2 damaged image(?s:.*)ant_train_3(?s:.*)ant_train_4"):
         build(damaged, tmp_path / "out")
     assert 7 - len(list((tmp_path / "out").glob("*-of-*"))) in (1, 2)
+
+
+def test_a_task_on_its_way_keeps_boxes_in_pixels(images: Path, tmp_path: Path) -> None:
+    boxes = (PixelBox(1, 2, 30, 40), (0.0, 0.0, 0.5, 1.0))
+    image = raw.detect(images).splits["train"][0]._replace(boxes=boxes)
+    note = str(tmp_path / "note.json")
+    task = ShardTask("a", (image,), {"ant": "ant"}, records.Settings(), note_path=note)
+    taken = beam._load(beam._store(task))
+    assert taken == task
+    assert [type(box) for box in taken.images[0].boxes] == [PixelBox, tuple]
 
 
 def does_nothing(task: ShardTask) -> ShardResult:

@@ -18,6 +18,7 @@ from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import inspection, schema, tfrecord
+from imagenet_tools.records.manifest import Counted
 
 SHARD = "train-00001-of-00003"
 
@@ -164,8 +165,15 @@ def test_only_decoding_finds_damage_inside_a_sound_structure(tmp_path: Path) -> 
 def test_images_common_to_two_splits(tmp_path: Path) -> None:
     place = make_raw(tmp_path / "raw")
     shutil.copy(place / "train/bee/bee_train_4.JPEG", place / "val/cat/cat_val_1.JPEG")
+    # Of one hash, and another image: the comments are longer than what is hashed.
+    for name, byte in (("train/bee/bee_train_2.JPEG", b"a"), ("val/ant/ant_val_2.JPEG", b"b")):
+        data = (place / "val/ant/ant_val_0.JPEG").read_bytes()
+        comments = [b"\xff\xfe\xff\xff" + one * 65533 for one in (byte, b"c")]
+        (place / name).write_bytes(data[:2] + b"".join(comments) + data[2:])
     out = tmp_path / "out"
-    records.build(raw.detect(place), out, workers=1)
+    manifest = records.build(raw.detect(place), out, workers=1)
+    once = Counted(1, ["bee_train_4.JPEG as cat_val_1.JPEG"])
+    assert manifest.odd == {"images of both splits": once}
     (finding,) = check(out).problems
     assert finding.name == "bee_train_4.JPEG"
     assert "the same image as validation-00000-of-00001" in finding.reason

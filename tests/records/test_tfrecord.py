@@ -40,7 +40,7 @@ def test_what_is_framed_is_read_again(tmp_path: Path) -> None:
     content = written(path)
     assert list(tfrecord.read(path)) == list(zip(STARTS, RECORDS, strict=False))
     assert list(tfrecord.sizes(path)) == [len(data) + tfrecord.OVERHEAD for data in RECORDS]
-    assert list(tfrecord.read_at(path, [STARTS[3], STARTS[1]])) == [RECORDS[3], RECORDS[1]]
+    assert list(tfrecord.read_at(path, [3, 1])) == [RECORDS[1], RECORDS[3]]
     found = list(tfrecord.scan(path))
     assert [one.offset for one in found] == STARTS[:4] and not any(one.problem for one in found)
     frames = [one.frame for one in found]

@@ -240,6 +240,8 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         tars = class_tars.among(root, inside, names, Intake())
         if not names and not tars:
             continue
+        if told := remedies.results((root, *(root / name for name in names))):
+            raise ValueError(f"{root} holds no raw images. {told}")
         if not tars:
             class_checks.refuse_splits(root, names)
         if len(names) == 1 and not tars and names[0] not in imagenet.label_of():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,11 @@ OTHERS = {
     ".csv": "A list of `path,label` rows is read where it is called train.csv or val.csv and lies "
     "beside train/ and val/",
 }
+# Of the folders of results, by a file in each.
+RESULTS = {
+    "run.json": "{} is a run of train: imgtools eval takes it",
+    "plan.json": "{} is a comparison: imgtools list-runs and watch take it",
+}
 OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
 PARQUET = re.compile(rf"(?:{'|'.join(sum(listing.SPLIT_FOLDERS.values(), ()))})[-_.].*parquet")
 SHARD = re.compile(r".+-\d{5}-of-\d{5}")
@@ -50,6 +56,8 @@ def _told(place: Path) -> str:
     if place.suffix.lower() in LISTS and place.is_file():
         return f"A list is read with the images beside it: give the folder, {place.parent}"
     walked = _walk(place) if place.is_dir() else {place.parent: _Inside([], [place.name])}
+    if told := results(walked):
+        return told
     if likely := _with_classes(walked):
         others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
         return f"{likely[0]}{others} has class folders: give that path"
@@ -77,6 +85,15 @@ def _told(place: Path) -> str:
         return "Put ImageNet's validation images into a folder val/"
     loose = any(map(intake.by_name, files))
     return "Sort the images into folders, train/<class>/ and val/<class>/" if loose else ""
+
+
+def results(folders: Iterable[Path]) -> str:
+    """What the first of these is that imgtools itself wrote its results into; "" for none."""
+    for folder in folders:
+        for name, told in RESULTS.items():
+            if not storage.is_remote(folder) and (folder / name).is_file():
+                return told.format(folder)
+    return ""
 
 
 def _walk(place: Path) -> dict[Path, _Inside]:

@@ -183,3 +183,22 @@ def test_one_folder_for_both_splits_is_said(tmp_path: Path) -> None:
     tree(tmp_path, "train")
     (tmp_path / "val").symlink_to("train")
     assert "validation has the training images" in raw.detect(tmp_path).description
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("a/run.json", "a/curve.jpg", "b/run.json", "b/curve.jpg"), "{}/a is a run of train"),
+        (("a/run.json", "b/run.json"), "{}/a is a run of train: imgtools eval takes it"),
+        (
+            ("plan.json", "report/a.jpg", "runs/b/run.json"),
+            "{} is a comparison: imgtools list-runs",
+        ),
+        (("one/plan.json", "one/report/a.jpg", "two/plan.json"), "{}/one is a comparison"),
+    ],
+)
+def test_results_of_ours_are_no_classes(names: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    put(tmp_path, *names)
+    with pytest.raises(ValueError, match=r"no known layout|holds no raw images") as refused:
+        raw.detect(tmp_path)
+    assert told.format(tmp_path) in str(refused.value)

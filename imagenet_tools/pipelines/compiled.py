@@ -75,41 +75,11 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         corner, begin, crop, plane, window = zip(pairs[::2], pairs[1::2], strict=True)
         origin = (begin[0] - corner[0], begin[1] - corner[1])
         out = _empty(shape)
-        place = (origin, crop, plane, window, bool(flip))
-        if radius == kernels.CUBIC:
-            _sample_cubic(pixels, place, line, out, plain)
-        else:
-            kernels.sample(pixels, *place, radius, line, out, plain)
+        where = (origin, crop, plane, window, bool(flip))
+        kernels.sample(pixels, *where, radius, line, out, plain)
         return out
 
     return call(run, [pixels, numbers], shape)
-
-
-def _sample_cubic(
-    pixels: np.ndarray,
-    place: tuple[Pair, Pair, Pair, Pair, bool],
-    line: np.ndarray,
-    out: np.ndarray,
-    plain: bool,
-) -> None:
-    """As kernels.sample: along the rows, then along the columns, clipped to 0..255 after each.
-
-    place: origin, crop, plane, window, flip.
-    """
-    from imagenet_tools.pipelines.kernels import CUBIC
-    from imagenet_tools.pipelines.kernels import sample as pass_over
-
-    (y, x), (height, width), plane, window, flip = place
-    pixels, y = pixels[max(y, 0) : y + height], min(y, 0)
-    rows, columns = pixels.shape[0], out.shape[1]
-    drawn = np.empty((rows, columns, 3), np.float32)
-    along = ((0, x), (rows, width), (rows, plane[1]), (0, window[1]), flip)
-    pass_over(pixels, *along, CUBIC, SAME, drawn, plain)
-    np.clip(drawn, 0, 255, out=drawn)
-    down = ((y, 0), (height, columns), (plane[0], columns), (window[0], 0), False)
-    pass_over(drawn, *down, CUBIC, SAME, out, plain)
-    np.clip(out, 0, 255, out=out)
-    np.add(np.multiply(out, line[0], out=out), line[1], out=out)
 
 
 def saturation(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:

@@ -8,91 +8,15 @@ TensorFlow's graphs, and tests hold them to TensorFlow's operations.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic, models, register_model
-from numba.np.arrayobj import make_array
+from numba import njit
+
+from imagenet_tools.pipelines.lanes import LANES, load, plus, spread, store
 
 # The filters, by their radius in steps of the grid; BILINEAR is TF1's, on its own grid.
 BILINEAR, TRIANGLE, CUBIC = range(3)
 Pair = tuple[int, int]  # y, x or height, width
-
-# Numba has no short vectors, and its compiler does not find them in a pixel's three channels. In
-# four lanes lie a pixel and, for nothing, the first channel of the next one.
-LANES = 4
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
-# As fastmath=True: a product and a sum may become one instruction.
-_FAST = ("fast",)
-_intrinsic: Any = intrinsic  # what it makes takes one argument less than its type says
-
-
-class Lanes(types.Type):
-    """Numba's type of four float32 in one register."""
-
-    def __init__(self) -> None:
-        super().__init__("Lanes")
-
-
-@register_model(Lanes)
-class LanesModel(models.PrimitiveModel):
-    """How Lanes are kept: as LLVM's vector."""
-
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
-
-
-def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    make: Any = make_array
-    array = make(signature.args[0])(context, builder, arguments[0])
-    place = builder.gep(array.data, [arguments[1]])
-    return builder.bitcast(place, _VECTOR.as_pointer())
-
-
-@_intrinsic
-def _load(typing: Any, array: Any, index: Any) -> Any:
-    """Four neighbours of a contiguous float32 array [n], from index on."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_address(context, builder, signature, arguments), align=LANES)
-
-    return Lanes()(array, types.intp), generate
-
-
-@_intrinsic
-def _store(typing: Any, array: Any, index: Any, lanes: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature, arguments)
-        builder.store(arguments[2], address, align=LANES)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, lanes), generate
-
-
-@_intrinsic
-def _spread(typing: Any, number: Any) -> Any:
-    """One number in every lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first = ir.Constant(ir.IntType(32), 0)
-        lanes = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), arguments[0], first)
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return builder.shuffle_vector(lanes, lanes, everywhere)
-
-    return Lanes()(types.float32), generate
-
-
-@_intrinsic
-def _plus(typing: Any, lanes: Any, others: Any, factor: Any) -> Any:
-    """lanes + others * factor"""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        lanes, others, factor = arguments
-        return builder.fadd(lanes, builder.fmul(others, factor, flags=_FAST), flags=_FAST)
-
-    return Lanes()(lanes, others, factor), generate
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -173,17 +97,17 @@ def _along(
     row: np.ndarray, places: np.ndarray, weights: np.ndarray, colours: np.ndarray, drawn: np.ndarray
 ) -> None:
     """Fill `drawn` with a line of pixels, each a weighted sum of the row's, in four lanes."""
-    gain, bias, taps = _load(colours[0], 0), _load(colours[1], 0), weights.shape[1]
+    gain, bias, taps = load(colours[0], 0), load(colours[1], 0), weights.shape[1]
     for x in range(places.size):
         at = places[x]
-        pixel = _plus(_spread(np.float32(0)), _load(row, at), _spread(weights[x, 0]))
-        pixel = _plus(pixel, _load(row, at + 3), _spread(weights[x, 1]))
+        pixel = plus(spread(np.float32(0)), load(row, at), spread(weights[x, 0]))
+        pixel = plus(pixel, load(row, at + 3), spread(weights[x, 1]))
         tap = 2
         while tap < taps:  # a range of two by two would cost more than it does here
-            pixel = _plus(pixel, _load(row, at + 3 * tap), _spread(weights[x, tap]))
-            pixel = _plus(pixel, _load(row, at + 3 * tap + 3), _spread(weights[x, tap + 1]))
+            pixel = plus(pixel, load(row, at + 3 * tap), spread(weights[x, tap]))
+            pixel = plus(pixel, load(row, at + 3 * tap + 3), spread(weights[x, tap + 1]))
             tap += 2
-        _store(drawn, 3 * x, _plus(bias, pixel, gain))
+        store(drawn, 3 * x, plus(bias, pixel, gain))
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -197,6 +121,21 @@ def _along_plainly(
             for tap in range(weights.shape[1]):
                 total += row[places[x] + 3 * tap + channel] * weights[x, tap]
             drawn[3 * x + channel] = colours[1, channel] + total * colours[0, channel]
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _down(source: np.ndarray, first: int, weights: np.ndarray, row: np.ndarray) -> None:
+    """Fill `row` with a weighted sum of the source's rows, from the first on."""
+    last, size = source.shape[0] - 1, source.shape[1]
+    for tap in range(0, weights.size, 2):
+        a, b = weights[tap], weights[tap + 1]
+        upper, lower = source[first + tap], source[min(first + tap + 1, last)]
+        if tap == 0:
+            for i in range(size):
+                row[i] = a * np.float32(upper[i]) + b * np.float32(lower[i])
+        elif a != 0 or b != 0:
+            for i in range(size):
+                row[i] += a * np.float32(upper[i]) + b * np.float32(lower[i])
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -219,44 +158,53 @@ def sample(
     corner in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what
     is added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR
     takes TF1's grid, output i at source i * step; TRIANGLE and CUBIC are antialiased and have half
-    pixel centres, as tf.image.resize(antialias=True); CUBIC may leave 0..255 a little.
+    pixel centres, as tf.image.resize(antialias=True). CUBIC is clipped to 0..255 along the rows
+    and again down the columns, as Pillow does; the others go down first.
     plain: by a loop without Lanes; the same but for rounding.
     """
     height, width, _ = out.shape
-    last = pixels.shape[0] - 1
-    source, flat = pixels.reshape(last + 1, -1), out.reshape(height, -1)
-    rows, row_weights = _taps(
-        pixels.shape[0], origin[0], crop[0], plane[0], window[0], height, method
-    )
     columns, weights = _taps(
         pixels.shape[1], origin[1], crop[1], plane[1], window[1], width, method
     )
     if flip:
         columns, weights = columns[::-1].copy(), weights[::-1].copy()
-    taps = weights.shape[1]
-    low, high = _reach(columns, taps, pixels.shape[1])
-    size = 3 * max(high - low, 0)
+    low, high = _reach(columns, weights.shape[1], pixels.shape[1])
+    if low >= high:
+        out[:] = line[1]
+        return
     # A pixel outside the plane has no weights: where it reads does not matter.
     places = 3 * (np.maximum(columns, low) - low)
-    colours = _lanes(line)
-    # Down first, over whole rows of the source; then along the row. Both have room for the lanes
-    # of what follows their end.
-    row = np.zeros(size + 3 + LANES, np.float32)
+    source = pixels.reshape(pixels.shape[0], -1)[:, 3 * low : 3 * high]
+    rows, row_weights = _taps(
+        pixels.shape[0], origin[0], crop[0], plane[0], window[0], height, method
+    )
+    if method == CUBIC:
+        _along_then_down(source, rows, row_weights, places, weights, line, out, plain)
+    else:
+        _down_then_along(source, rows, row_weights, places, weights, line, out, plain)
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _down_then_along(
+    source: np.ndarray,
+    rows: np.ndarray,
+    row_weights: np.ndarray,
+    places: np.ndarray,
+    weights: np.ndarray,
+    line: np.ndarray,
+    out: np.ndarray,
+    plain: bool,
+) -> None:
+    height, width, _ = out.shape
+    colours, flat = _lanes(line), out.reshape(height, -1)
+    # Both have room for the lanes of what follows their end.
+    row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
     drawn = np.empty(3 * width + 1, np.float32)
     for y in range(height):
-        if rows[y] < 0 or size == 0:
+        if rows[y] < 0:
             out[y] = line[1]
             continue
-        for tap in range(0, row_weights.shape[1], 2):
-            a, b = row_weights[y, tap], row_weights[y, tap + 1]
-            upper = source[rows[y] + tap, 3 * low : 3 * high]
-            lower = source[min(rows[y] + tap + 1, last), 3 * low : 3 * high]
-            if tap == 0:
-                for i in range(size):
-                    row[i] = a * np.float32(upper[i]) + b * np.float32(lower[i])
-            elif a != 0 or b != 0:
-                for i in range(size):
-                    row[i] += a * np.float32(upper[i]) + b * np.float32(lower[i])
+        _down(source, rows[y], row_weights[y], row)
         if plain:
             _along_plainly(row, places, weights, colours, drawn)
         else:
@@ -264,6 +212,48 @@ def sample(
         line_of = flat[y]
         for i in range(3 * width):
             line_of[i] = drawn[i]
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _along_then_down(
+    source: np.ndarray,
+    rows: np.ndarray,
+    row_weights: np.ndarray,
+    places: np.ndarray,
+    weights: np.ndarray,
+    line: np.ndarray,
+    out: np.ndarray,
+    plain: bool,
+) -> None:
+    height, width, _ = out.shape
+    low, high = _reach(rows, row_weights.shape[1], source.shape[0])
+    size, lanes = 3 * width, 3 * width + 1
+    same = np.zeros((2, LANES), np.float32)
+    same[0] = 1
+    row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
+    drawn = np.empty((max(high - low, 0), lanes), np.float32)
+    for y in range(low, high):
+        pixels, across = source[y], drawn[y - low]
+        for i in range(pixels.size):
+            row[i] = np.float32(pixels[i])
+        if plain:
+            _along_plainly(row, places, weights, same, across)
+        else:
+            _along(row, places, weights, same, across)
+        for i in range(size):
+            across[i] = min(max(across[i], np.float32(0)), np.float32(255))
+    gains, offsets = np.empty(size, np.float32), np.empty(size, np.float32)
+    for i in range(size):
+        gains[i], offsets[i] = line[0, i % 3], line[1, i % 3]
+    flat = out.reshape(height, -1)
+    for y in range(height):
+        if rows[y] < 0:
+            out[y] = line[1]
+            continue
+        _down(drawn[:, :size], rows[y] - low, row_weights[y], flat[y])
+        for i in range(size):
+            level = min(max(flat[y, i], np.float32(0)), np.float32(255))
+            flat[y, i] = offsets[i] + level * gains[i]
 
 
 @njit(nogil=True, cache=True, fastmath=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -134,8 +135,8 @@ def picture(kind: str, split: str, index: int, seed: int = 0) -> bytes:
     key = [seed, ("train", "validation").index(split), sorted(KINDS).index(kind), index]
     rng = np.random.default_rng(key)
     height, width = _size(rng)
-    ground = _ground(rng, height, width)
-    image = _add_object(rng, ground, KINDS[kind])
+    image = _ground(rng, height, width)
+    _add_object(rng, image, KINDS[kind])
     image *= rng.uniform(0.75, 1.15)  # exposure
     image += 0.02 * rng.standard_normal(image.shape, np.float32)  # sensor noise
     pixels = (np.clip(image, 0, 1) * 255).astype(np.uint8)
@@ -175,13 +176,18 @@ def _enlarge(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
-def _add_object(rng: np.random.Generator, ground: np.ndarray, kind: Kind) -> np.ndarray:
-    """Draw the class's object over the ground: off centre, 30 to 75 % of the shorter side."""
+def _add_object(rng: np.random.Generator, ground: np.ndarray, kind: Kind) -> None:
+    """Draw the class's object into the ground: off centre, 30 to 75 % of the shorter side."""
     height, width = ground.shape[:2]
     radius = min(height, width) * rng.uniform(0.15, 0.375)
     centre_y = height * 0.5 + (height * 0.5 - radius) * rng.uniform(-0.7, 0.7)
     centre_x = width * 0.5 + (width * 0.5 - radius) * rng.uniform(-0.7, 0.7)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    # Within the square round it: elsewhere the mask is 0, and the ground stays as it is.
+    square = tuple(
+        slice(max(0, math.floor(centre - radius)), min(side, math.ceil(centre + radius) + 1))
+        for centre, side in ((centre_y, height), (centre_x, width))
+    )
+    y, x = np.mgrid[square].astype(np.float32)
     y, x = (y - centre_y) / radius, (x - centre_x) / radius
     turn = rng.uniform(-0.6, 0.6)
     angle = np.arctan2(y, x) + turn
@@ -193,7 +199,7 @@ def _add_object(rng: np.random.Generator, ground: np.ndarray, kind: Kind) -> np.
     hue = kind.hue + rng.normal(0, 0.07)
     light, dark = _colour(hue, rng.uniform(0.8, 1.0)), _colour(hue + 0.08, rng.uniform(0.2, 0.45))
     blend = (0.5 + 0.5 * np.tanh(3 * pattern))[..., None]
-    return np.asarray(ground * (1 - mask) + (light * blend + dark * (1 - blend)) * mask, np.float32)
+    ground[square] = ground[square] * (1 - mask) + (light * blend + dark * (1 - blend)) * mask
 
 
 def _colour(hue: float, value: float, saturation: float = 0.55) -> np.ndarray:

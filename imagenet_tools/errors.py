@@ -20,4 +20,5 @@ class Stopped(RuntimeError):
 
 
 class PipelineFailed(RuntimeError):
-    """A preprocessing pipeline raised on an image that is sound, or made no image of it."""
+    """A preprocessing pipeline raised on an image that is sound, or made no image of it; or a net
+    of a plug-in made no logits."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import nets, records, terminal
+from imagenet_tools import nets, records, storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import guessing, label_check, metrics, trained_net
 from imagenet_tools.evaluation.ranks import score
@@ -271,7 +271,7 @@ def _result(
         top1_interval=metrics.wilson(int(np.sum(predicted.rank < 1)), n),
         top5_interval=metrics.wilson(int(np.sum(predicted.rank < 5)), n),
         preprocessing=loaded.pipeline.spec,
-        checkpoint=loaded.checkpoint.prefix,
+        checkpoint=storage.as_asked(loaded.checkpoint.prefix),
         step=loaded.checkpoint.step,
         weights=loaded.weights,
         seconds=seconds,

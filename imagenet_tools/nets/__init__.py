@@ -10,11 +10,13 @@ import importlib
 import math
 import pkgutil
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from imagenet_tools.nets import trial
 from imagenet_tools.nets.layered import Layered as Layered
 from imagenet_tools.nets.net import Entry, known
 from imagenet_tools.nets.net import Net as Net
@@ -93,19 +95,33 @@ def create(
     num_classes counts all logits, background included. initialisation: "slim", "he" or "lsuv";
     after "lsuv" call initialisation.lsuv(net, images) with a first batch; "zeros" where a
     checkpoint's weights follow, which is sooner done. mixed_precision: bfloat16
-    on the way, float32 variables and logits. Raises LookupError for an unknown name, ValueError for
-    a size that the net does not take.
+    on the way, float32 variables and logits. A net of a plug-in is tried at once. Raises
+    LookupError for an unknown name, ValueError for a size that the net does not take,
+    PipelineFailed for a plug-in's that fails otherwise, or whose logits are none.
     """
     entry = _entry(name)
-    return entry.make(
+    size = image_size or entry.image_size
+    make = partial(
+        entry.make,
         name,
         num_classes,
-        image_size or entry.image_size,
+        size,
         seed=seed,
         initialisation=initialisation,
         dropout_keep_prob=dropout_keep_prob,
         mixed_precision=mixed_precision,
     )
+    ours = Path(entry.file).parent == Path(__file__).parent
+    try:
+        return make() if ours else trial.made(make, f"net {name} of {entry.file}")
+    except ValueError as error:
+        reason, of_tensorflow, _ = str(error).partition(" for '{{node")
+        if not of_tensorflow:
+            raise
+        raise ValueError(
+            f"{name} cannot take images of {size} pixels; its own size is {entry.image_size} "
+            f"(--image-size): {reason}"
+        ) from error
 
 
 def _entry(name: str) -> Entry:

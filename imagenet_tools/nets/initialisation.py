@@ -28,8 +28,8 @@ def slim(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     generator = _generator(seed, name)
     if "/fc" in name:
         return (0.005 * _truncated(generator, shape)).astype(np.float32)
-    receptive = shape[0] * shape[1]
-    limit = np.sqrt(6.0 / (receptive * (shape[2] + shape[3])))
+    *receptive, inputs, outputs = shape  # of a product, 1
+    limit = np.sqrt(6.0 / (int(np.prod(receptive)) * (inputs + outputs)))
     return generator.uniform(-limit, limit, shape).astype(np.float32)
 
 

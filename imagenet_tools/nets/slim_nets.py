@@ -112,14 +112,7 @@ class SlimNet(BaseNet):
         with tf.Graph().as_default():
             v1.set_random_seed(seed)
             images = tf.zeros([2, self.image_size, self.image_size, 3])
-            try:
-                logits, _ = self._net(images, True, None, record)
-            except ValueError as error:
-                reason, _, _ = str(error).splitlines()[0].partition(" for '{{node")
-                raise ValueError(
-                    f"{self.name} cannot take images of {self.image_size} pixels "
-                    f"({reason}); its own size is {self.source.image_size}"
-                ) from error
+            logits, _ = self._net(images, True, None, record)
             if logits.shape.as_list() != [2, self.num_classes]:
                 raise ValueError(
                     f"{self.name} at {self.image_size} pixels gives logits of shape "

@@ -82,12 +82,12 @@ def staging(folder: AnyPath) -> Path:
 
 
 def stands_for(local: AnyPath, url: str) -> None:
-    """Note that a folder of the cache is there for what is at a URL; see as_asked."""
+    """Note that a folder is there for what is at a URL, or in an archive; see as_asked."""
     _copies[os.fspath(local)] = url
 
 
 def as_asked(text: str) -> str:
-    """A text with URLs in place of the folders in the cache that stand for them here."""
+    """A text with URLs and archives in place of the folders that stand for them here."""
     for local, url in _copies.items():
         text = text.replace(local, url)
     return text

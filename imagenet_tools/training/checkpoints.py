@@ -18,12 +18,14 @@ import numpy as np
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_text
-from imagenet_tools.training import archives
+from imagenet_tools.training import archives, formats
 
 GLOBAL_STEP = "global_step"
 STATE = "checkpoint"
 AVERAGE = "/ExponentialMovingAverage"
 _NAME = re.compile(r"model\.ckpt-(\d+)\.index")
+_OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"  # in each that tf.train.Checkpoint writes
+_WANTED = "a checkpoint of variables by name, as TF-Slim's and tf.compat.v1.train.Saver's,"
 _UNNAMED = ".tmp-model.ckpt-"  # a checkpoint that is being written
 
 
@@ -74,19 +76,21 @@ def latest_step(folder: str | os.PathLike[str]) -> int:
 def resolve(where: str | os.PathLike[str]) -> str:
     """Return the prefix meant by a folder, a prefix, an .index file, a zip or tar, or a V1 file.
 
-    Of a folder, and of the one that an archive holds, that is the newest. A V1 file is TF1's first
-    format, one file (alexnet_v2.ckpt). Raises FileNotFoundError saying what was looked for.
+    Of a folder (or its file `checkpoint`), and of the one that an archive holds, that is the
+    newest, or the only one under another name. A V1 file is TF1's first format, one file
+    (alexnet_v2.ckpt). Raises FileNotFoundError saying what was looked for.
     """
     path = storage.place(where)
     if storage.is_remote(path):
         path = _fetched(path)
     if path.is_file() and path.name.endswith(archives.ENDINGS):
-        return _only(archives.unpacked(path), path)
+        folder = archives.unpacked(path)
+        storage.stands_for(folder, str(path))
+        return _only(folder, path)
+    if path.is_file() and path.name == STATE:
+        path = path.parent
     if path.is_dir():
-        prefix = latest(path)
-        if prefix is None:
-            raise FileNotFoundError(f"{path} holds no checkpoint (no model.ckpt-<step>.index)")
-        return prefix
+        return _only(path, path)
     text = str(path)
     for ending in (".index", ".meta"):
         text = text.removesuffix(ending)
@@ -96,17 +100,23 @@ def resolve(where: str | os.PathLike[str]) -> str:
     return text
 
 
-def _only(folder: Path, archive: Path) -> str:
-    """The newest checkpoint of an unpacked folder, or the one that it has, whatever its name."""
-    whole = [str(path.with_suffix("")) for path in folder.glob("*.index")]
-    whole = whole or [str(path) for path in folder.glob("*.ckpt")]
-    newest = whole[0] if len(whole) == 1 else latest(folder)
-    if newest is None:
+def _only(folder: Path, asked: Path) -> str:
+    """The newest checkpoint of a folder, or the one that it has, whatever its name.
+
+    asked: what is named in errors, the folder or the archive that it was unpacked from.
+    """
+    if newest := latest(folder):
+        return newest
+    whole = [str(path.with_suffix("")) for path in folder.glob("[!.]*.index")]
+    whole = whole or [str(path) for path in folder.glob("[!.]*.ckpt")]
+    if len(whole) == 1:
+        return whole[0]
+    if whole:
         names = ", ".join(sorted(map(os.path.basename, whole)))
-        raise FileNotFoundError(
-            f"{archive} holds {names}; unpack it, and name the one that is meant"
-        )
-    return newest
+        first = "" if folder == asked else "unpack it, and "
+        raise FileNotFoundError(f"{asked} holds {names}; {first}name the one that is meant")
+    saved = ", but a SavedModel, as export makes" if (folder / "saved_model.pb").exists() else ""
+    raise FileNotFoundError(f"{asked} holds no checkpoint (no model.ckpt-<step>.index){saved}")
 
 
 def _fetched(where: Path) -> Path:
@@ -129,7 +139,7 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
     """Read every tensor of a checkpoint.
 
     where: see resolve. Raises FileNotFoundError where there is none, DamagedData where it cannot
-    be read, which names the others that are beside it.
+    be read, which names the others that are beside it, ValueError for what other programs write.
     """
     import tensorflow as tf
 
@@ -140,7 +150,15 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         others = [os.path.basename(one) for one in found(Path(prefix).parent) if one != prefix]
         beside = f"; beside it: {', '.join(others)}" if others else ""
-        raise DamagedData(f"{prefix}: not a readable checkpoint ({error}){beside}") from error
+        if what := formats.other(Path(prefix)):
+            raise ValueError(f"{prefix} is {what}; {_WANTED} is wanted{beside}") from error
+        whole = (formats.instead(Path(f"{prefix}{ending}")) for ending in ("", ".index"))
+        reason = next(filter(None, whole), None) or str(error).partition(": perhaps your file")[0]
+        raise DamagedData(f"{prefix}: not a readable checkpoint ({reason}){beside}") from error
+    if _OBJECTS in tensors:
+        raise ValueError(
+            f"{prefix} was written by tf.train.Checkpoint or Keras; {_WANTED} is wanted"
+        )
     ending = re.search(r"-(\d+)$", prefix)
     step = tensors.get(GLOBAL_STEP, int(ending[1]) if ending else 0)
     if np.ndim(step) or not step >= 0:

@@ -15,6 +15,7 @@ import pytest
 from imagenet_tools.training import checkpoints
 
 DATA = ".data-00000-of-00001"
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
 
 def cut(ending: str, size: int) -> Callable[[Path], Path]:
@@ -96,10 +97,55 @@ def with_step(step: object) -> Callable[[Path], Path]:
     return write
 
 
-def text_file(run: Path) -> Path:
-    path = run.parent / "weights.h5"
-    path.write_text("no checkpoint at all\n")
-    return path
+def file(name: str, content: bytes) -> Callable[[Path], Path]:
+    def write(run: Path) -> Path:
+        (run.parent / name).write_bytes(content)
+        return run.parent / name
+
+    return write
+
+
+def zip_of(name: str, *members: str) -> Callable[[Path], Path]:
+    def write(run: Path) -> Path:
+        with zipfile.ZipFile(run.parent / name, "w") as archive:
+            for member in members:
+                archive.writestr(member, b"x")
+        return run.parent / name
+
+    return write
+
+
+def pointers(run: Path) -> Path:
+    for path in run.glob("model.ckpt-4*"):
+        path.write_bytes(LFS)
+    return run
+
+
+def of_objects(run: Path) -> Path:
+    import tensorflow as tf
+
+    tf.train.Checkpoint(weights=tf.Variable([1.0])).save(str(run.parent / "objects" / "model.ckpt"))
+    return run.parent / "objects"
+
+
+def saved_model(run: Path) -> Path:
+    (run.parent / "saved").mkdir()
+    (run.parent / "saved" / "saved_model.pb").write_bytes(b"x")
+    return run.parent / "saved"
+
+
+def renamed(*stems: str) -> Callable[[Path], Path]:
+    """Checkpoints under other names, in a folder without `checkpoint`."""
+
+    def rename(run: Path) -> Path:
+        for step, stem in zip((4, 2), stems, strict=False):
+            for path in run.glob(f"model.ckpt-{step}.*"):
+                path.rename(run / path.name.replace(f"model.ckpt-{step}", stem))
+        for path in (*run.glob("model.ckpt-*"), run / "checkpoint"):
+            path.unlink()
+        return run
+
+    return rename
 
 
 # What is given to --checkpoint, the exit code of eval, and what is said.
@@ -109,7 +155,23 @@ TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "index emptied": (cut(".index", 0), 3, "model.ckpt-4: not a readable checkpoint"),
     "index cut": (cut(".index", 40), 3, "model.ckpt-4: not a readable checkpoint"),
     "no data": (lambda run: (run / f"model.ckpt-4{DATA}").unlink() or run, 3, "model.ckpt-4: not"),
-    "a text": (text_file, 3, "weights.h5: not a readable checkpoint"),
+    "a text": (file("a.ckpt", b"none\n"), 3, r"a.ckpt: not a readable .*bad magic|short"),
+    "a web page": (file("a.ckpt", b"\n<!DOCTYPE HTML><html>404"), 3, "a.ckpt: .*a web page"),
+    "a pointer": (file("a.ckpt", LFS), 3, "a.ckpt: .*a pointer of Git LFS; `git lfs pull`"),
+    "pointers": (pointers, 3, "ckpt-4: .*a pointer of Git LFS.*beside it: model.ckpt-2"),
+    "Keras's weights": (file("a.h5", b"\x89HDF\r\n\x1a\n" + bytes(99)), 2, "a.h5 is an HDF5 fil"),
+    "Keras's net": (zip_of("a.keras", "config.json", "model.weights.h5"), 2, "a file of Keras's"),
+    "PyTorch's": (zip_of("a.pt", "archive/data.pkl"), 2, "a.pt is a file of PyTorch's; a che"),
+    "PyTorch's of old": (file("a.pth", b"\x80\x02\x8a\nl" + bytes(99)), 2, "a.pth is a pickle, as"),
+    "safetensors": (file("a.st", b"\x40\0\0\0\0\0\0\0" + b'{"a":{}}'), 2, "file of safetensors"),
+    "gzip": (file("a.ckpt.gz", b"\x1f\x8b\x08" + bytes(99)), 2, "packed with gzip; unpack it"),
+    "a zip by another name": (zip_of("a.ckpt", "a.index"), 2, "a.ckpt is a zip .*call it .zip"),
+    "TensorFlow 2's": (of_objects, 2, "model.ckpt-1 was written by tf.train.Checkpoint or Keras"),
+    "a SavedModel": (saved_model, 2, "saved holds no checkpoint .*but a SavedModel"),
+    "two by other names": (renamed("best", "last"), 2, "run holds best, last; name the one that"),
+    "a zip without its data": (
+        zip_of("a.zip", "model.ckpt-4.index"), 3, "a.zip/model.ckpt-4: not a readable checkpoint",
+    ),
     "a zip cut": (cut_zip, 3, "sent.zip is no readable zip"),
     "a tar cut": (cut_tar, 3, "sent.tar.gz is no readable tar"),
     "a zip encrypted": (encrypted, 2, "sent.zip is encrypted; unpack it with its password"),
@@ -147,6 +209,9 @@ def test_a_whole_one_is_found(finished: Path, tiny_records: Path, refused: Any) 
     for folder in ("run/", "run\\"):  # as some programs of Windows write it
         archive = zipped(folder)(finished)
         refused(["eval", "--data", tiny_records, "--checkpoint", archive, "--json"], 0)
+    refused(["eval", "--data", tiny_records, "--checkpoint", finished / "checkpoint"], 0)
+    renamed("best")(finished)
+    refused(["eval", "--data", tiny_records, "--checkpoint", finished], 0)
 
 
 FOLDERS = {

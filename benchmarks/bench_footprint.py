@@ -14,7 +14,9 @@ from benchmarks.harness import Row, skipped
 from benchmarks.photographs import SAMPLE, build, in_memory, repeated
 from imagenet_tools import labels, raw, records
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import ClassInfo, Entry, RawSet, columns
+from imagenet_tools.raw.image import ClassInfo, Entry
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import columns
 from imagenet_tools.records import shuffle
 
 REPEATS = 5

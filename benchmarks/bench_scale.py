@@ -20,7 +20,7 @@ from benchmarks import photographs, simulated
 from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
 from benchmarks.simulated import CLASSES, IMAGES
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import RawImage
+from imagenet_tools.raw.image import RawImage
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask, build_shard
 
@@ -29,7 +29,9 @@ STORES = (32, 4)  # GB/s that all workers together read, and write at the same t
 PLAN = """
 import json, time
 from benchmarks.simulated import CLASSES, IMAGES, SHARDS, entries
-from imagenet_tools.raw.index import ClassInfo, RawSet, columns
+from imagenet_tools.raw.image import ClassInfo
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import columns
 from imagenet_tools.records import shuffle
 classes = tuple(ClassInfo(f"n{number:08d}", f"class {number}") for number in range(CLASSES))
 start = time.perf_counter()

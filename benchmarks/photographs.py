@@ -14,7 +14,7 @@ from typing import Any
 
 from imagenet_tools import records
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 
 SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 SAMPLE = SHARED / "data" / "imagenet-sample.tar"

@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import ClassInfo, Entry, RawSplit, columns
+from imagenet_tools.raw.image import ClassInfo, Entry
+from imagenet_tools.raw.split import RawSplit, columns
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardTask
 

@@ -179,7 +179,8 @@ LISTING = """
 from pathlib import Path
 from imagenet_tools import labels
 from imagenet_tools.raw import intake, listing
-from imagenet_tools.raw.index import ClassInfo, columns, renumbered
+from imagenet_tools.raw.image import ClassInfo
+from imagenet_tools.raw.split import columns, renumbered
 
 updates = []
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from imagenet_tools import records
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import schema, tfrecord
 
 

@@ -18,8 +18,11 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import class_checks, intake, listing, remedies, validation
-from imagenet_tools.raw.index import SPLITS, ClassInfo, Images, RawImage, RawSet, RawSplit
+from imagenet_tools.raw.image import ClassInfo, RawImage
+from imagenet_tools.raw.images import Images
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import SPLITS, RawSplit
 from imagenet_tools.raw.tar_index import TarIndex
 
 __all__ = [

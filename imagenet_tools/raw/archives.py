@@ -18,8 +18,9 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, devkit, intake, listing, validation
-from imagenet_tools.raw.index import Entry, RawSet
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.tars import is_image, members
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from typing import NamedTuple
 from imagenet_tools import storage
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.classes import SYNSET
-from imagenet_tools.raw.index import Box, RawSplit
+from imagenet_tools.raw.image import Box
 from imagenet_tools.raw.listing import SPLIT_FOLDERS, real
+from imagenet_tools.raw.split import RawSplit
 
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")

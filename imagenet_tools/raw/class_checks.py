@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagenet_tools.raw import listing
-from imagenet_tools.raw.index import SPLITS, RawSplit
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.split import SPLITS, RawSplit
 
 ALL_IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
 LISTED = "list them in train.csv and val.csv in {}, a path and a label in a row"

@@ -23,16 +23,10 @@ from imagenet_tools.raw import (
     remedies,
     validation,
 )
-from imagenet_tools.raw.index import (
-    SPLITS,
-    Entry,
-    RawSet,
-    RawSplit,
-    columns,
-    joined,
-    renumbered,
-)
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import SPLITS, RawSplit, columns, joined, renumbered
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options

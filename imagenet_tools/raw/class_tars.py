@@ -11,7 +11,7 @@ from pathlib import Path
 from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import classes, listing, tars
-from imagenet_tools.raw.index import Entry
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.tar_index import TarIndex
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import intake
-from imagenet_tools.raw.index import ClassInfo
+from imagenet_tools.raw.image import ClassInfo
 from imagenet_tools.raw.intake import Intake
 
 SYNSET = re.compile(r"n\d{8}")

@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import boxes, classes, intake, listing, validation
-from imagenet_tools.raw.index import (
-    ClassInfo,
-    Entry,
-    RawSet,
-    RawSplit,
-    columns,
-    joined,
-    renumbered,
-)
+from imagenet_tools.raw.image import ClassInfo, Entry
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import RawSplit, columns, joined, renumbered
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options

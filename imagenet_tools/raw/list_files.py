@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_tools.raw import intake, listing, rows
-from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.rows import Row
+from imagenet_tools.raw.split import SPLITS
 
 FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt", "meta/{}.csv", "{}_list.csv", "{}.csv")
 # Taken where the file of one of the first two rows is there: Kaggle's, and MXNet's.

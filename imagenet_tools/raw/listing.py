@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from imagenet_tools import storage, terminal
 from imagenet_tools.raw import intake
-from imagenet_tools.raw.index import Entry
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 
 SPLIT_FOLDERS = {"train": ("train", "training"), "validation": ("val", "validation", "valid")}
@@ -181,7 +181,7 @@ def class_images(folder: str, root: str = "") -> Listed:
 
 def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> Iterator[Entry]:
     """The images of each class folder in turn; their labels are 1 for the first of the names, ...,
-    whichever of them hold images (see index.renumbered)."""
+    whichever of them hold images (see split.renumbered)."""
     root = real(folder.parent)
     with terminal.bar(f"listing {split}", "images") as bar:
         containers = [os.path.join(folder, name) for name in names]

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.raw import boxes, classes, intake, list_files, listing, validation
-from imagenet_tools.raw.index import Entry, RawSet, columns
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.list_files import ListFile
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.rows import Row
+from imagenet_tools.raw.split import columns
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import classes, listing
-from imagenet_tools.raw.index import SPLITS, Entry, RawImage, RawSet, columns
+from imagenet_tools.raw.image import Entry, RawImage
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import SPLITS, columns
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options

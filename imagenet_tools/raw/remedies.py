@@ -56,8 +56,8 @@ def _told(place: Path) -> str:
     if place.suffix.lower() in LISTS and place.is_file():
         return f"A list is read with the images beside it: give the folder, {place.parent}"
     walked = _walk(place) if place.is_dir() else {place.parent: _Inside([], [place.name])}
-    if told := results(walked):
-        return told
+    if ours := results(walked):
+        return ours
     if likely := _with_classes(walked):
         others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
         return f"{likely[0]}{others} has class folders: give that path"

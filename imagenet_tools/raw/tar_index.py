@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
-from imagenet_tools.raw.index import Entry, RawSplit, columns
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.split import RawSplit, columns
 from imagenet_tools.storage.write import write_bytes
 
 NAME = ".imgtools-tars"  # beside the manifest: it is true of one copy of the data

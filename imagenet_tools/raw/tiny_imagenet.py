@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from imagenet_tools.raw import boxes, classes, intake, listing
-from imagenet_tools.raw.index import Entry, RawSet, columns
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import columns
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import intake
-from imagenet_tools.raw.index import Entry, RawSplit
+from imagenet_tools.raw.image import Entry
+from imagenet_tools.raw.split import RawSplit
 
 # The name as ImageNet has it; Hugging Face's archives put the synset behind it.
 NAME = re.compile(r"ILSVRC2012_val_([0-9]{8})(?:_(n[0-9]{8}))?\.[A-Za-z]+")

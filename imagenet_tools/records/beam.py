@@ -18,7 +18,7 @@ from typing import Any
 from imagenet_tools import storage
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw.boxes import PixelBox
-from imagenet_tools.raw.index import RawImage
+from imagenet_tools.raw.image import RawImage
 from imagenet_tools.records import journal
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask, write_note

@@ -20,7 +20,8 @@ from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw import tar_index
-from imagenet_tools.raw.index import SPLITS, RawSet
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import finish, sources
 from imagenet_tools.records.job import Job, plan, refuse_raw_folder, shard_contents
 from imagenet_tools.records.journal import (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagenet_tools import storage
-from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.raw.intake import FIRST
+from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.foreign import split_of
 from imagenet_tools.records.manifest import Counted

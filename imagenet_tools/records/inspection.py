@@ -14,7 +14,8 @@ import numpy as np
 
 from imagenet_tools import images, labels, raw, records, storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import RawImage, RawSplit
+from imagenet_tools.raw.image import RawImage
+from imagenet_tools.raw.split import RawSplit
 from imagenet_tools.records import foreign, shuffle
 from imagenet_tools.records.manifest import NAME
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagenet_tools import storage
-from imagenet_tools.raw.index import SPLITS, Images, RawSet
+from imagenet_tools.raw.images import Images
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import sources
 from imagenet_tools.records.outline import Outline, outline_of
 from imagenet_tools.records.prepare import Settings

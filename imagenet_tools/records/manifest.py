@@ -10,8 +10,8 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import SPLITS
 from imagenet_tools.raw.intake import FIRST
+from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records.manifest import Counted, Manifest, shard_name
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shuffle import SplitPlan

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imagenet_tools import raw, storage, terminal
 from imagenet_tools.raw import tar_index
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import run_tasks
 from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
-from imagenet_tools.raw.index import Box, RawSet, RawSplit
+from imagenet_tools.raw.image import Box
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import RawSplit
 from imagenet_tools.records.manifest import shard_name
 
 if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the time without it

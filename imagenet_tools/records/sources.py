@@ -15,7 +15,7 @@ import google_crc32c
 
 from imagenet_tools import raw, storage, terminal
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.prepare import Settings, prepare
 from imagenet_tools.storage import json_file

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import storage, terminal
 from imagenet_tools.engines import processes
-from imagenet_tools.raw.index import SPLITS
+from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import copies, foreign, journal
 from imagenet_tools.records.finish import INDEX, LABELS, index_path, labels_txt
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest, shard_name

@@ -19,7 +19,7 @@ from tiny_layouts import MINIATURES, SYNSETS, VALIDATION, jpeg, tar, write_folde
 from imagenet_tools import raw, records
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import intake
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 CLASSES = ("ant", "bee", "__MACOSX", ".git", "lost+found")

@@ -16,7 +16,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg
 
 from imagenet_tools import labels, raw, records
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import inspection
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)

@@ -14,7 +14,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg
 
 from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 WORDS = ("great white shark", "emu", "tench, Tinca tinca", "maki; sushi", "n99999999", "caf\u00e9")

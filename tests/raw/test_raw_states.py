@@ -13,7 +13,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg, kaggle, tar, tiny_imagenet
 
 from imagenet_tools import labels, raw
 from imagenet_tools.images import inspect
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 
 TRUTH = {name: labels.synsets()[label - 1] for name, label in VALIDATION.items()}
 

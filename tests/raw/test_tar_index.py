@@ -13,7 +13,7 @@ from imagenet_tools import raw
 from imagenet_tools.raw import archives as archives_layout
 from imagenet_tools.raw import class_tars as class_tars_layout
 from imagenet_tools.raw import tar_index
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from imagenet_tools import raw, records, storage
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw.boxes import PixelBox
-from imagenet_tools.raw.index import RawImage
+from imagenet_tools.raw.image import RawImage
 from imagenet_tools.records import beam
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard

@@ -20,7 +20,8 @@ from tiny_raw import build, contents, encoded, examples, make_raw, picture
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.index import RawSet, RawSplit
+from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.split import RawSplit
 from imagenet_tools.records import journal, schema, shuffle, tfrecord
 from imagenet_tools.records.builder import build_tfrecords
 from imagenet_tools.records.shard import ShardTask

@@ -16,7 +16,7 @@ from tiny_raw import build, contents, encoded, make_raw, picture
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, Unfinished
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import journal, sources
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 

@@ -12,7 +12,7 @@ from tiny_raw import build, encoded, examples, make_raw, picture
 
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.raw.index import RawSet
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import schema
 
 

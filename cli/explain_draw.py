@@ -17,7 +17,7 @@ from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the run.")
 @click.option("--epoch", type=Whole(0), default=0, show_default=True, help="From 0 on.")
 @click.option("--step", type=Whole(0), help="Of the batch, where batches are mixed. Default: 0.")
-@click.option("--key", help="Of the record, as inspect shows it; without: the file's name.")
+@click.option("--key", help="Of the record: class/filename. Without: the file's name.")
 @size_option(224)
 @plugin_option
 @json_option

@@ -46,7 +46,7 @@ Exit codes:
   2    wrong use: an option, a name, a value, a path that is not there
   3    damaged data was found
   4    partly done: the same command resumes
-  5    undecided (compare-preproc --fail-if-undecided)
+  5    undecided, where --fail-if-undecided asks
   130  interrupted: the same command resumes
   143  told to end (SIGTERM): the same command resumes
 """

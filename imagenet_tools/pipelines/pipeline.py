@@ -127,7 +127,8 @@ class Pipeline:
         size: of both sides, or (height, width). seed: two integers from which all draws come; None
         draws anew. An array of NumPy's comes out as one, a tensor (in tf.data, too) as a tensor.
         """
-        height, width = (size, size) if isinstance(size, int) else size
+        sides: Any = (size, size) if np.ndim(size) == 0 else size
+        height, width = pixels.static_size(sides)
         made = self.preprocess_image(image, height, width, is_training, seed=seed)
         return made if tf.is_tensor(image) else made.numpy()
 
@@ -275,7 +276,7 @@ class Pipeline:
                 f"pipeline {self.spec} takes no {', '.join(unknown)}; "
                 f"it takes {', '.join(sorted(known))}"
             )
-        seed = draws.fresh_seed() if seed is None else tf.convert_to_tensor(seed, tf.int32)
+        seed = draws.fresh_seed() if seed is None else draws.given_seed(seed)
         return self._at(pixels.static_size(size), is_training, seed, dict(keywords))
 
     def _at(self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Any) -> Call:

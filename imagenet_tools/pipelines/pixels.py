@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import tensorflow as tf
@@ -10,11 +11,16 @@ from imagenet_tools.pipelines.rendering import CHANNELS
 
 
 def static_size(size: tuple[Any, Any]) -> tuple[int, int]:
-    """The output's height and width as numbers; ValueError where they are not known now."""
-    height, width = (tf.get_static_value(side) for side in size)
-    if height is None or width is None or min(int(height), int(width)) < 1:
-        raise ValueError(f"the output size must be two numbers above 0, known now; got {size}")
-    return int(height), int(width)
+    """The output's height and width as numbers; ValueError where they are none or not known."""
+    try:
+        height, width = (operator.index(tf.get_static_value(side)) for side in size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ValueError(
+            f"the output size must be two whole numbers above 0, known now; got {size}"
+        )
+    return height, width
 
 
 def size_of(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -16,7 +16,7 @@ FORMATS = ("tfds", "croissant")
 
 
 def describe_records(
-    folder: str | os.PathLike[str], formats: Iterable[str] = FORMATS
+    folder: str | os.PathLike[str], formats: str | Iterable[str] = FORMATS
 ) -> tuple[str, ...]:
     """Write descriptions of a built folder of records beside its shards; return the files' names.
 
@@ -25,7 +25,7 @@ def describe_records(
 
     Raises FileNotFoundError where there are no finished records, ValueError for another format.
     """
-    asked = list(formats)
+    asked = [formats] if isinstance(formats, str) else list(formats)
     if unknown := sorted(set(asked) - set(FORMATS)):
         raise ValueError(f"unknown format {unknown[0]!r}; there are {', '.join(FORMATS)}")
     place = storage.place(folder)

@@ -6,12 +6,14 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.intake import FIRST
 from imagenet_tools.raw.split import SPLITS
+from imagenet_tools.records import foreign
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
@@ -122,14 +124,14 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
 
     Raises FileNotFoundError where there is none, DamagedData where it cannot be understood.
     """
-    path = storage.place(folder) / NAME
+    place = storage.place(folder)
+    path = place / NAME
     try:
         content = json_file.read(path, _WAY_ON)
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{folder} holds no {NAME}: it is no finished folder of records. "
-            f"To build one: imgtools build-tfrecords --raw RAW --out {folder}"
-        ) from None
+        raise FileNotFoundError(_without(place)) from None
+    except NotADirectoryError:
+        raise NotADirectoryError(f"{place} is a file: give the folder of records") from None
     version, digest = content.pop("manifest_version", None), content.pop("digest", None)
     if version != MANIFEST_VERSION:
         raise ValueError(f"{path} has version {version}; this imgtools reads {MANIFEST_VERSION}")
@@ -141,6 +143,20 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     if manifest.digest != digest:
         raise DamagedData(f"{path} was changed: its digest does not match its shards; {_WAY_ON}")
     return manifest
+
+
+def _without(place: Path) -> str:
+    """What a folder without a manifest is, and the way on."""
+    if not storage.is_remote(place) and place.is_dir() and foreign.shards(place):
+        return (
+            f"{place} holds no {NAME} beside its shards. Of a build that has not ended: the same "
+            "command goes on. Of another tool: imgtools inspect says what they are; to have them "
+            "here, imgtools build-tfrecords --raw RAW --out NEW from the images"
+        )
+    return (
+        f"{place} holds no {NAME}: it is no finished folder of records. "
+        f"To build one: imgtools build-tfrecords --raw RAW --out {place}"
+    )
 
 
 def _check(manifest: Manifest) -> None:

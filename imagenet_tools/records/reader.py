@@ -16,7 +16,7 @@ import os
 import resource
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, SupportsIndex
@@ -55,11 +55,14 @@ class Record:
     image_format: str
 
     def pixels(self) -> np.ndarray:
-        """Decode the image: uint8 [height, width, 3], RGB. Raises ValueError where it does not."""
-        return stored_pixels(self.encoded, self.image_format, self.height, self.width)
+        """Decode the image: uint8 [height, width, 3], RGB, yours to write into.
+
+        Raises ValueError where it does not decode.
+        """
+        return stored_pixels(self.encoded, self.image_format, self.height, self.width).copy()
 
 
-class RecordReader:
+class RecordReader(Sequence[Record]):
     """The records of a split by number, 0 to len - 1, in the order of the shards.
 
     Every read checks both CRCs of the record. classes[i] is (key, words) of the class that is
@@ -75,7 +78,8 @@ class RecordReader:
         paths: list[str],
         ends: memoryview,
     ) -> None:
-        self.folder, self.split, self.labels_offset = folder, split, labels_offset
+        self.folder, self.split = folder, split
+        self.labels_offset = operator.index(labels_offset)
         self.classes, self.label_convention = manifest.classes, manifest.label_convention
         self.digest = manifest.digest
         self._paths, self._ends = paths, ends
@@ -88,19 +92,24 @@ class RecordReader:
     def __len__(self) -> int:
         return self._first[-1]
 
-    def __getitem__(self, index: SupportsIndex) -> Record:
+    def __getitem__(self, index: SupportsIndex) -> Record:  # type: ignore[override]  # no slices
         """Read a record; -1 is the last one.
 
         Raises IndexError, or DamagedData with the shard, the record's number in it, its image's
-        name where it can be read, and what mends it.
+        name where it can be read, and what mends it; OSError where the disk fails.
         """
         at = self._checked(index)
         path, number = self.place(at)
         start = self._ends[at - 1] if number else 0
         size = self._ends[at] - start - OVERHEAD
-        file = self._file(path)  # open while it is held here
         try:
+            file = self._file(path)  # open while it is held here
             fields, encoded = _read(file.fd, start, size)
+        except FileNotFoundError as error:
+            raise damaged(path, "it is missing") from error
+        except OSError as error:
+            error.filename = path  # which a read of an open file does not say
+            raise
         except ValueError as error:
             name = _name(os.pread(file.fd, size, start + _BEFORE))
             raise damaged(path, str(error), record=number, name=name) from error
@@ -115,13 +124,16 @@ class RecordReader:
         return self._paths[shard], at - self._first[shard]
 
     def _checked(self, index: SupportsIndex) -> int:
-        count, at = len(self), operator.index(index)
+        try:
+            count, at = len(self), operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"records are read by one whole number, not by {index!r:.60}; several are "
+                "[records[i] for i in ...]"
+            ) from None
         if not -count <= at < count:
             raise IndexError(f"record {at:,} of the {count:,} of {self.split} in {self.folder}")
         return at % count
-
-    def __iter__(self) -> Iterator[Record]:
-        return (self[index] for index in range(len(self)))
 
     def __repr__(self) -> str:
         # Grain compares it when a checkpoint is resumed: the same for the same records anywhere.
@@ -130,11 +142,12 @@ class RecordReader:
             f"{self.labels_offset}, digest {self.digest[:16]})"
         )
 
-    def order(self, seed: int, epoch: int) -> np.ndarray:
+    def order(self, seed: SupportsIndex, epoch: SupportsIndex) -> np.ndarray:
         """Return the numbers of all records, shuffled for an epoch: int64 [len].
 
         It depends on (seed, epoch) and len alone. So how far training is, is one integer:
-        epoch * len + how many of the epoch's order are done, for any number of workers.
+        epoch * len + how many of the epoch's order are done, for any number of workers. Raises
+        ValueError for a seed of more than 64 bits, or an epoch below 0.
         """
         return order.permutation(len(self), seed, epoch)
 

@@ -143,7 +143,7 @@ def get(spec: str) -> Pipeline:
     part or parameter, or a value that is not allowed.
     """
     if not isinstance(spec, str) or not spec.strip():
-        raise ValueError(f"{spec!r} is no pipeline. {_what_is_known()}")
+        raise ValueError(f"{spec!r:.60} is no pipeline. {_what_is_known()}")
     return specs.parse(spec, _definition)
 
 

@@ -30,7 +30,7 @@ def normal(path: AnyPath) -> str:
     Raises ValueError for a URL with a password or a query: URLs are written into manifests,
     reports and messages, and are no place for secrets.
     """
-    text = os.fspath(path)
+    text = os.fsdecode(path)
     if "://" not in text:
         return text
     if text.startswith(("file://", "local://")):

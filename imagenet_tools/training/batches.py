@@ -7,10 +7,11 @@ share the draws they have in common.
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import tensorflow as tf
 
@@ -79,7 +80,7 @@ class Reading:
         paired = mixed and worker[1] > 1
         if paired:  # the image before each of this worker's, too: its partner
             stream, size = _with_partners(stream, worker), 2 * size
-        elif self.is_training and worker[1] > 1:
+        elif worker[1] > 1:
             stream = stream.shard(worker[1], worker[0])
         stream = stream.map(self.load(), num_parallel_calls=AHEAD * threads, deterministic=True)
         stream = stream.batch(size)
@@ -173,22 +174,48 @@ def batches(
 
     Training (by default the split "train") is endless, in epochs that each hold every record once
     in the order open_records(folder, split).order(seed, epoch), and starts at the batch of
-    start_step; draws are keyed by (seed, epoch, key). Worker (i, k) gets every k-th image of each
-    batch from the i-th on, batch_size being the whole batch's. Evaluation is one pass in the order
-    of the records, the last batch smaller. `.as_numpy_iterator()` gives NumPy's arrays.
+    start_step; draws are keyed by (seed, epoch, key). Evaluation is one pass in the order of the
+    records, the last batch smaller. Worker (i, k) gets every k-th image of each batch from the i-th
+    on, batch_size being the whole batch's, a multiple of k. `.as_numpy_iterator()` gives NumPy's
+    arrays.
 
-    Raises as open_records does, LookupError or ValueError for a pipeline that is none, and while it
-    is read tf.errors.OpError for a record that is damaged, or a pipeline that fails.
+    Raises as open_records does, LookupError or ValueError for a pipeline that is none, ValueError
+    for a number out of its range (a seed has 32 bits), and while it is read tf.errors.OpError for a
+    record that is damaged, or a pipeline that fails.
     """
-    several = [pipelines] if isinstance(pipelines, str | Pipeline) else pipelines
-    chosen = tuple(registry.get(one) if isinstance(one, str) else one for one in several)
-    training = split == "train" if is_training is None else is_training
+    several: Any = pipelines if isinstance(pipelines, list | tuple) else [pipelines]
+    chosen = tuple(one if isinstance(one, Pipeline) else registry.get(one) for one in several)
+    training = bool(split == "train" if is_training is None else is_training)
+    if not chosen:
+        raise ValueError("pipelines is empty: name one, such as alexnet")
+    if ten_crop and training:
+        raise ValueError("ten_crop is of evaluation; of the images of training, is_training=False")
+    number, workers = worker
+    workers = _whole("worker's k", workers, 1)
+    worker = (_whole("worker's i", number, 0, workers - 1), workers)
     reading = Reading(
-        folder, split, chosen, batch_size, image_size, training, seed, labels_offset, ten_crop
-    )
+        folder, split, chosen, _whole("batch_size", batch_size, 1),
+        _whole("image_size", image_size, 1), training, _whole("seed", seed, -(2**31), 2**31 - 1),
+        labels_offset, ten_crop,
+    )  # fmt: skip
+    if reading.batch_size % workers:
+        raise ValueError(f"a batch of {batch_size} is not shared evenly by {workers} workers")
+    threads = None if threads is None else _whole("threads", threads, 1)
     if training:
-        schedule.warn_if_repeated(batch_size, len(reading.reader()))
-    return reading.batches(start_step, worker, threads)
+        schedule.warn_if_repeated(reading.batch_size, len(reading.reader()))
+    return reading.batches(_whole("start_step", start_step, 0), worker, threads)
+
+
+def _whole(name: str, number: SupportsIndex, least: int, most: int | None = None) -> int:
+    """A number as it is meant; ValueError where it is no whole one from least to most."""
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        whole = least - 1
+    if whole < least or (most is not None and whole > most):
+        allowed = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ValueError(f"{name} is {number!r}; it must be a whole number, {allowed}")
+    return whole
 
 
 def _before(rows: tf.Tensor) -> tf.Tensor:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 import imagenet_tools
 
@@ -65,3 +67,23 @@ def test_a_pipeline_gives_what_it_is_given_arrays_or_tensors() -> None:
     (mapped,) = tf.data.Dataset.from_tensors(pixels).map(lambda image: pipeline(image, 32))
     np.testing.assert_allclose(mapped, pipeline(pixels, 32), atol=1e-3)
     assert mapped.shape == (32, 32, 3)
+    square = pipeline(pixels, 32)
+    for size in (np.int64(32), [32, 32], np.array([32, 32]), tf.TensorShape([32, 32])):
+        np.testing.assert_array_equal(pipeline(pixels, size), square)
+    for seed in ([1, 2], np.array([1, 2], np.uint64), tf.constant([1, 2]), [tf.constant(1), 2]):
+        again = pipeline(pixels, (40, 50), is_training=True, seed=seed)
+        np.testing.assert_array_equal(again, found)
+
+
+@pytest.mark.parametrize("size", ["16", 16.0, (16.0, 24), (16,), (1, 2, 3), None, 0, (16, -1)])
+def test_a_size_that_is_none_is_refused(size: Any) -> None:
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    with pytest.raises(ValueError, match="must be two whole numbers above 0"):
+        imagenet_tools.get_preprocessing("alexnet")(pixels, size)
+
+
+@pytest.mark.parametrize("seed", [5, (1,), (1, 2, 3), (1.0, 2.0), "ab", (2**31, 0), (0, 2**64)])
+def test_a_seed_that_is_none_or_would_be_anothers_is_refused(seed: Any) -> None:
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    with pytest.raises(ValueError, match="a seed is two whole numbers of 32 bits"):
+        imagenet_tools.get_preprocessing("alexnet")(pixels, 16, is_training=True, seed=seed)

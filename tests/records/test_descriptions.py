@@ -26,7 +26,7 @@ def folder(tiny_records: Path, tmp_path: Path) -> Path:
 
 def test_what_tfds_asks_for(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert set(descriptions.describe_records(folder, ["tfds"])) == TFDS
+    assert set(descriptions.describe_records(folder, "tfds")) == TFDS
     assert {name: (folder / name).read_bytes() for name in before} == before
     manifest = records.read_manifest(folder)
     info = json.loads((folder / "dataset_info.json").read_text())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
 import os
 import pickle
+import random
 import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from tiny_raw import make_raw
 
 from imagenet_tools import raw, records, storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.records import features, offsets, order, schema, tfrecord
+from imagenet_tools.records import features, manifest, offsets, order, schema, tfrecord
 from imagenet_tools.records.reader import RecordReader, open_records
 
 COUNT = 24  # of make_raw's three classes
@@ -75,9 +78,23 @@ def test_numbers_of_either_sign_and_of_numpy(whole: Path) -> None:
     for beyond in (COUNT, -COUNT - 1):
         with pytest.raises(IndexError, match="of the 24 of train"):
             reader[beyond]
-    for wrong in (1.0, "1", slice(2)):
-        with pytest.raises(TypeError):
+    for wrong in (1.0, "1", slice(2), [1, 2], np.arange(2), np.True_, None):
+        with pytest.raises(TypeError, match=r"one whole number, not by .*records\[i\] for i in"):
             reader[wrong]  # type: ignore[index]
+
+
+def test_it_is_a_sequence(whole: Path) -> None:
+    reader = open_records(whole / "records")
+    assert isinstance(reader, Sequence) and len(random.sample(reader, 5)) == 5
+    assert reader[3] in reader and reader.index(reader[3]) == 3
+    assert next(iter(reversed(reader))) == reader[-1]
+
+
+def test_pixels_may_be_written_into(whole: Path) -> None:
+    record = open_records(whole / "records")[0]
+    pixels = record.pixels()
+    pixels += 1
+    assert np.array_equal(pixels, record.pixels() + 1)
 
 
 def test_labels_are_as_written_less_the_offset(whole: Path) -> None:
@@ -89,8 +106,20 @@ def test_labels_are_as_written_less_the_offset(whole: Path) -> None:
     assert all(record.key.startswith(reader.classes[record.label - 1][0]) for record in reader)
     with pytest.raises(ValueError, match="has no split 'test'; it has train, validation"):
         open_records(whole / "records", "test")
-    with pytest.raises(FileNotFoundError, match="build-tfrecords"):
-        open_records(whole / "raw")
+    assert len(open_records(os.fsencode(whole / "records"), "validation")) == 9
+    with pytest.raises(TypeError, match="integer"):
+        open_records(whole / "records", labels_offset="1")  # type: ignore[arg-type]
+
+
+def test_what_is_no_folder_of_records_is_called_what_it_is(folder: Path) -> None:
+    for nothing in (folder / "nosuch", folder.parent):
+        with pytest.raises(FileNotFoundError, match=f"no finished .* --out {nothing}"):
+            open_records(nothing)
+    with pytest.raises(NotADirectoryError, match="00000-of-00003 is a file: give the folder"):
+        open_records(folder / "train-00000-of-00003")
+    (folder / manifest.NAME).unlink()
+    with pytest.raises(FileNotFoundError, match=r"the same command goes on.*imgtools inspect"):
+        open_records(folder)
 
 
 def test_boxes_long_names_and_raw_pixels_are_read(tmp_path: Path) -> None:
@@ -287,6 +316,24 @@ def test_a_shard_that_is_not_the_manifests_is_refused(folder: Path) -> None:
         reader[COUNT // 3]
 
 
+def test_a_shard_that_goes_while_it_is_read_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, path = open_records(folder), folder / "train-00000-of-00003"
+    path.rename(folder / "elsewhere")
+    with pytest.raises(DamagedData, match=f"{path}: it is missing; .*repair-tfrecords"):
+        reader[0]
+    (folder / "elsewhere").rename(path)
+    assert reader[0].key
+
+    def failing(fd: int, size: int, offset: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", failing)
+    with pytest.raises(OSError, match=f"Input/output error: '{path}'"):
+        reader[0]
+
+
 def keys_of(reader: RecordReader) -> list[str]:
     return [record.key for record in reader]
 
@@ -350,6 +397,23 @@ def test_an_order_holds_every_record_once_and_is_pinned() -> None:
     for epoch in range(400):
         early[order.permutation(100, seed=0, epoch=epoch)[:50]] += 1
     assert abs(early - 200).max() < 50  # five standard deviations of 400 coins
+
+
+def test_no_two_seeds_or_epochs_have_one_order() -> None:
+    wanted = order.permutation(10, 1, 2)
+    for one in (np.int64, np.int32, np.uint64, np.uint8):
+        assert np.array_equal(order.permutation(10, one(1), one(2)), wanted)
+    negative = order.permutation(10, -1, 0)
+    assert np.array_equal(order.permutation(10, np.int64(-1), 0), negative)
+    for seed in (2**63, 2**64, 2**64 - 1, -(2**63) - 1):
+        with pytest.raises(ValueError, match=f"seed {seed} is not one of"):
+            order.permutation(10, seed, 0)
+    for epoch in (-1, 2**63, 2**64):
+        with pytest.raises(ValueError, match=f"epoch {epoch} is not one of 0"):
+            order.permutation(10, 0, epoch)
+    for wrong in (1.0, "1", None):
+        with pytest.raises(TypeError):
+            order.permutation(10, wrong, 0)  # type: ignore[arg-type]
 
 
 def test_not_a_line_of_tensorflow_is_needed(whole: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import imagenet_tools
@@ -44,6 +45,50 @@ def test_an_evaluation_goes_through_once_in_turn(tiny_records: Path) -> None:
     of_validation = imagenet_tools.batches(tiny_records, "validation", ["lenet"], batch_size=4)
     shapes = [batch["image"].shape for batch in of_validation.as_numpy_iterator()]
     assert shapes == [(4, 224, 224, 3), (4, 224, 224, 3), (1, 224, 224, 3)]
+
+
+def test_workers_share_an_evaluation(tiny_records: Path) -> None:
+    wanted = [record.key for record in open_records(tiny_records)]
+    for count in (2, 3):
+        parts = [keys(tiny_records, -1, is_training=False, worker=(i, count)) for i in range(count)]
+        assert [sum(part, []) for part in parts] == [wanted[i::count] for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; it must be a whole number, 1 or more"),
+        ({"batch_size": "4"}, "batch_size is '4'; it must"),
+        ({"image_size": (16, 24)}, r"image_size is \(16, 24\); it must be a whole number"),
+        ({"image_size": 16.5}, r"image_size is 16\.5"),
+        ({"image_size": None}, "image_size is None"),
+        ({"start_step": -1}, "start_step is -1; it must be a whole number, 0 or more"),
+        ({"seed": 2**31}, "seed is 2147483648; .* -2147483648 to 2147483647"),
+        ({"seed": 1.0}, r"seed is 1\.0"),
+        ({"threads": -1}, "threads is -1; it must be a whole number, 1 or more"),
+        ({"worker": (2, 2)}, "worker's i is 2; it must be a whole number, 0 to 1"),
+        ({"worker": (0, 0)}, "worker's k is 0; it must be a whole number, 1 or more"),
+        ({"worker": (0, 4)}, "a batch of 6 is not shared evenly by 4 workers"),
+        ({"ten_crop": True}, "ten_crop is of evaluation"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(
+    tiny_records: Path, wrong: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        keys(tiny_records, 1, **wrong)
+
+
+def test_numbers_of_numpy_are_numbers(tiny_records: Path) -> None:
+    numbers = {"batch_size": 6, "image_size": 16, "seed": 5, "start_step": 2, "threads": 1}
+    as_numpy = {name: np.int64(number) for name, number in numbers.items()}
+    assert keys(tiny_records, 2, **as_numpy) == keys(tiny_records, 2, **numbers)
+
+
+@pytest.mark.parametrize("pipelines", [None, b"lenet", 5, {"lenet"}, ["lenet", None], [], ""])
+def test_what_is_no_pipeline_is_called_that(tiny_records: Path, pipelines: Any) -> None:
+    with pytest.raises(ValueError, match="is no pipeline|pipelines is empty"):
+        imagenet_tools.batches(tiny_records, "train", pipelines, batch_size=6)
 
 
 def test_a_run_of_the_former_order_is_refused(

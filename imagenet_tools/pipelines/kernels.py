@@ -1,8 +1,10 @@
 """Compiled loops over pixels: what TensorFlow's own operations do slowly on a processor.
 
 Numba compiles them when they are first called (some seconds, kept in a cache on disk); they run
-without Python's lock. They take and fill NumPy arrays. compiled.py puts them into
-TensorFlow's graphs, and tests hold them to TensorFlow's operations.
+without Python's lock. They take and fill NumPy arrays, number by number: for an array assigned to
+a part of another, Numba would compile the check of their shapes with its message, which takes
+longer than all the rest. compiled.py puts them into TensorFlow's graphs, and tests hold them to
+TensorFlow's operations.
 """
 
 from __future__ import annotations
@@ -88,8 +90,17 @@ def _reach(columns: np.ndarray, taps: int, width: int) -> tuple[int, int]:
 def _lanes(line: np.ndarray) -> np.ndarray:
     """Gain and offset of R, G and B, float32 [2, LANES]; the lane that is over repeats R's."""
     colours = np.empty((2, LANES), np.float32)
-    colours[:, :3], colours[:, 3] = line, line[:, 0]
+    for lane in range(LANES):
+        colours[0, lane], colours[1, lane] = line[0, lane % 3], line[1, lane % 3]
     return colours
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def _fill(pixels: np.ndarray, colour: np.ndarray) -> None:
+    """Give each of the pixels, float32 [n, 3], the same colour."""
+    for i in range(pixels.shape[0]):
+        for channel in range(3):
+            pixels[i, channel] = colour[channel]
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -170,7 +181,7 @@ def sample(
         columns, weights = columns[::-1].copy(), weights[::-1].copy()
     low, high = _reach(columns, weights.shape[1], pixels.shape[1])
     if low >= high:
-        out[:] = line[1]
+        _fill(out.reshape(-1, 3), line[1])
         return
     # A pixel outside the plane has no weights: where it reads does not matter.
     places = 3 * (np.maximum(columns, low) - low)
@@ -202,7 +213,7 @@ def _down_then_along(
     drawn = np.empty(3 * width + 1, np.float32)
     for y in range(height):
         if rows[y] < 0:
-            out[y] = line[1]
+            _fill(out[y], line[1])
             continue
         _down(source, rows[y], row_weights[y], row)
         if plain:
@@ -229,7 +240,8 @@ def _along_then_down(
     low, high = _reach(rows, row_weights.shape[1], source.shape[0])
     size, lanes = 3 * width, 3 * width + 1
     same = np.zeros((2, LANES), np.float32)
-    same[0] = 1
+    for lane in range(LANES):
+        same[0, lane] = 1
     row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
     drawn = np.empty((max(high - low, 0), lanes), np.float32)
     for y in range(low, high):
@@ -248,7 +260,7 @@ def _along_then_down(
     flat = out.reshape(height, -1)
     for y in range(height):
         if rows[y] < 0:
-            out[y] = line[1]
+            _fill(out[y], line[1])
             continue
         _down(drawn[:, :size], rows[y] - low, row_weights[y], flat[y])
         for i in range(size):

@@ -2,7 +2,8 @@
 
 Images are uint8 [h, w, 3]. What comes out is torchvision's to the byte, so the order of the sums
 and what is rounded between them matter: no fastmath, and a product with its sum that torch rounds
-once (a fused multiply-add) is made in float64 and then rounded.
+once is one instruction here, too. The compiler makes vectors of a loop that has no branches, finds
+its pixels at 3 * i, and writes one channel after the other: that is why they look as they do.
 preprocessing/byte_ops.py makes the operations of these loops.
 """
 
@@ -12,12 +13,31 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 FLOAT: Any = np.float32  # and what is made of it: mypy knows no scalar of NumPy as a float
 ZERO, ONE, MOST = FLOAT(0), FLOAT(1), FLOAT(255)
 RED, GREEN, BLUE = FLOAT(0.2989), FLOAT(0.5870), FLOAT(0.1140)  # ops.LUMA
 THIRTEENTH, SIXTH, LEVEL, LEVELS = FLOAT(1 / 13), FLOAT(1 / 6), FLOAT(1 / 255), FLOAT(255.999)
+TWO, THREE, FOUR, FIVE, SIX = (FLOAT(number) for number in range(2, 7))
+_intrinsic: Any = intrinsic  # what it makes takes one argument less than its type says
+
+
+@_intrinsic
+def _fused(typing: Any, factor: Any, other: Any, term: Any) -> Any:
+    """factor * other + term in float32, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _level(number: Any) -> Any:
+    """A number as a level, cut to 0..255, its fraction cut off."""
+    return np.uint8(np.int32(min(max(number, ZERO), MOST)))
 
 
 @njit(nogil=True, cache=True)
@@ -94,10 +114,9 @@ def _between(image: np.ndarray, at_y: float, at_x: float, pixel: np.ndarray) -> 
 def blend(image: np.ndarray, other: np.ndarray, factor: float, out: np.ndarray) -> None:
     """factor * image + (1 - factor) * other, cut to 0..255 and to whole levels."""
     pixels, others, made = image.reshape(-1), other.reshape(-1), out.reshape(-1)
-    share, rest = FLOAT(factor), np.float64(FLOAT(1.0 - factor))
+    share, rest = FLOAT(factor), FLOAT(1.0 - factor)
     for i in range(pixels.size):
-        level = FLOAT(np.float64(others[i]) * rest + np.float64(FLOAT(pixels[i]) * share))
-        made[i] = np.uint8(min(max(level, ZERO), MOST))
+        made[i] = _level(_fused(FLOAT(others[i]), rest, FLOAT(pixels[i]) * share))
 
 
 @njit(nogil=True, cache=True)
@@ -105,79 +124,86 @@ def sharpen(image: np.ndarray, factor: float, out: np.ndarray) -> None:
     """Inside the border: blend with the mean of nine pixels, the middle one five times, rounded."""
     height, width, _ = image.shape
     lines, made = image.reshape(height, -1), out.reshape(height, -1)
-    columns, rest = np.empty(3 * width, np.float32), np.float64(FLOAT(1.0 - factor))
+    columns, rest = np.empty(3 * width, np.float32), FLOAT(1.0 - factor)
+    left, middle, right = columns[:-6], columns[3:-3], columns[6:]
     out[:] = image
     for y in range(1, height - 1):
-        above, here, below, drawn = lines[y - 1], lines[y], lines[y + 1], made[y]
+        above, here, below = lines[y - 1], lines[y], lines[y + 1]
         for i in range(3 * width):
             columns[i] = FLOAT(above[i]) + FLOAT(here[i]) + FLOAT(below[i])
-        for i in range(3, 3 * width - 3):
-            total = columns[i - 3] + columns[i] + columns[i + 3] + FLOAT(4) * FLOAT(here[i])
+        inside, drawn = here[3:-3], made[y, 3:-3]
+        for i in range(3 * width - 6):
+            level = FLOAT(inside[i])
+            total = left[i] + middle[i] + right[i] + FOUR * level
             smooth = np.rint(total * THIRTEENTH)  # a sum by 13 is never in the middle of two
-            level = FLOAT(np.float64(smooth - FLOAT(here[i])) * rest + np.float64(here[i]))
-            drawn[i] = np.uint8(min(max(level, ZERO), MOST))
+            drawn[i] = _level(_fused(smooth - level, rest, level))
 
 
 @njit(nogil=True, cache=True)
 def gray(image: np.ndarray, out: np.ndarray) -> int:
     """The luma in all three channels, its fraction cut off; returns its sum over the pixels."""
-    pixels, made = image.reshape(-1, 3), out.reshape(-1, 3)
+    pixels = image.reshape(-1)
+    lumas = np.empty(pixels.size // 3, np.uint8)
+    for k in range(lumas.size):
+        luma = _fused(FLOAT(pixels[3 * k + 1]), GREEN, FLOAT(pixels[3 * k]) * RED)
+        lumas[k] = _level(_fused(FLOAT(pixels[3 * k + 2]), BLUE, luma))
+    _interleave(lumas, lumas, lumas, out)
     total = 0
-    for i in range(pixels.shape[0]):
-        luma = FLOAT(pixels[i, 0]) * RED
-        luma = FLOAT(np.float64(pixels[i, 1]) * GREEN + luma)
-        level: Any = np.uint8(FLOAT(np.float64(pixels[i, 2]) * BLUE + luma))
-        made[i, 0] = made[i, 1] = made[i, 2] = level
-        total += level
+    for k in range(lumas.size):
+        total += lumas[k]
     return total
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _circle(hue: Any) -> Any:
-    """A hue of -1 to 2 as one of 0 to 1: its remainder by 1, quicker."""
-    if hue < ZERO:
-        return hue + ONE
-    return hue - ONE if hue >= ONE else hue
+@njit(nogil=True, cache=True)
+def _interleave(red: np.ndarray, green: np.ndarray, blue: np.ndarray, out: np.ndarray) -> None:
+    made = out.reshape(-1)
+    for k in range(red.size):
+        made[3 * k], made[3 * k + 1], made[3 * k + 2] = red[k], green[k], blue[k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def turn(image: np.ndarray, shift: float, out: np.ndarray) -> None:
     """Turn the hue by a share of the full circle, by way of HSV; times 255.999 and cut off."""
-    pixels, made = image.reshape(-1, 3), out.reshape(-1, 3)
-    for k in range(pixels.shape[0]):
-        red, green = FLOAT(pixels[k, 0]) * LEVEL, FLOAT(pixels[k, 1]) * LEVEL
-        blue = FLOAT(pixels[k, 2]) * LEVEL
+    pixels, by = image.reshape(-1), FLOAT(shift)
+    planes = np.empty((3, pixels.size // 3), np.uint8)
+    reds, greens, blues = planes[0], planes[1], planes[2]
+    for k in range(reds.size):
+        red, green = FLOAT(pixels[3 * k]) * LEVEL, FLOAT(pixels[3 * k + 1]) * LEVEL
+        blue = FLOAT(pixels[3 * k + 2]) * LEVEL
         value = max(max(red, green), blue)
         span = value - min(min(red, green), blue)
-        if span == ZERO:  # gray
-            made[k] = np.uint8(value * LEVELS)
-            continue
-        saturation = span / value
-        to_red, to_green = (value - red) / span, (value - green) / span
-        to_blue = (value - blue) / span
-        if value == red:
-            hue = to_blue - to_green
-        elif value == green:
-            hue = (to_red + FLOAT(2)) - to_blue
-        else:
-            hue = (to_green + FLOAT(4)) - to_red
-        hue = _circle(_circle(hue * SIXTH + ONE) + FLOAT(shift)) * FLOAT(6)
+        saturation = span / (value if value > ZERO else ONE)
+        divisor = span if span > ZERO else ONE  # of a gray pixel, whose hue plays no part
+        to_red, to_green = (value - red) / divisor, (value - green) / divisor
+        to_blue = (value - blue) / divisor
+        from_green, from_blue = (to_red + TWO) - to_blue, (to_green + FOUR) - to_red
+        side = from_green if value == green else from_blue
+        side = to_blue - to_green if value == red else side
+        hue = _circle(_circle(side * SIXTH + ONE) + by) * SIX
         sector = np.floor(hue)
         part = saturation * (hue - sector)
         low, falling = (ONE - saturation) * value, (ONE - part) * value
         rising = (part + (ONE - saturation)) * value
-        order = int(sector) % 6
-        if order == 0:
-            red, green, blue = value, rising, low
-        elif order == 1:
-            red, green, blue = falling, value, low
-        elif order == 2:
-            red, green, blue = low, value, rising
-        elif order == 3:
-            red, green, blue = low, falling, value
-        elif order == 4:
-            red, green, blue = rising, low, value
-        else:
-            red, green, blue = value, low, falling
-        for channel, level in enumerate((red, green, blue)):
-            made[k, channel] = np.uint8(min(max(level, ZERO), ONE) * LEVELS)
+        sector = ZERO if sector == SIX else sector
+        green_sector = sector - TWO if sector >= TWO else sector + FOUR
+        blue_sector = sector - FOUR if sector >= FOUR else sector + TWO
+        reds[k] = _wave(sector, value, falling, low, rising)
+        greens[k] = _wave(green_sector, value, falling, low, rising)
+        blues[k] = _wave(blue_sector, value, falling, low, rising)
+    _interleave(reds, greens, blues, out)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _circle(hue: Any) -> Any:
+    """A hue of -1 to 2 as one of 0 to 1: its remainder by 1, quicker."""
+    above = hue - ONE if hue >= ONE else hue
+    return hue + ONE if hue < ZERO else above
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _wave(sector: Any, value: Any, falling: Any, low: Any, rising: Any) -> Any:
+    """The level of a channel that is at the value in sector 0 and 5, falls in 1, rises in 4."""
+    share = low if TWO <= sector <= THREE else value
+    share = falling if sector == ONE else share
+    share = rising if sector == FOUR else share
+    return np.uint8(np.int32(min(max(share, ZERO), ONE) * LEVELS))

@@ -16,7 +16,7 @@ from imagenet_tools import images, labels, raw, records, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.image import RawImage
 from imagenet_tools.raw.split import RawSplit
-from imagenet_tools.records import foreign, shuffle
+from imagenet_tools.records import foreign, journal, shuffle
 from imagenet_tools.records.manifest import NAME
 
 SAMPLE = 200  # images whose bytes are read, spread evenly over a split
@@ -69,11 +69,12 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     """Find out what lies at `path`; a sample of images is read, nothing is written.
 
     Raises FileNotFoundError and ValueError as raw.detect does, and as a build does for two images
-    of one key.
+    of one key; ValueError where a build has not ended.
     """
     place = storage.place(path)
     if (place / NAME).is_file():
         return _records(place)
+    journal.refuse_unfinished(place)
     if not storage.is_remote(place) and (other := foreign.find(place)):
         return _foreign(place, other)
     raw_set = raw.detect(place, labels=labels_as)

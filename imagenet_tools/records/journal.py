@@ -101,6 +101,15 @@ def slice_counts(journal: Path) -> list[int]:
     return [int(path.name.removeprefix(SLICES)) for path in journal.glob(f"{SLICES}*")]
 
 
+def refuse_unfinished(folder: Path) -> None:
+    """Raise ValueError where a build of the folder's records has not ended."""
+    if (folder / FOLDER).exists():
+        raise ValueError(
+            f"{folder} holds an unfinished build; run its build-tfrecords again first (of slices, "
+            f"imgtools finalize {folder} says which are missing)"
+        )
+
+
 def _refuse_strangers(folder: Path, stamp: Path) -> None:
     strangers = [
         entry.name for entry in folder.iterdir() if entry.name.startswith(("train-", "validation-"))

@@ -88,8 +88,7 @@ def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
     another tool as they are."""
     if manifest is not None:
         return [shard.file for split in manifest.splits.values() for shard in split.shards]
-    if (place / journal.FOLDER).exists():
-        raise ValueError(f"{place} holds an unfinished build; run its build-tfrecords again first")
+    journal.refuse_unfinished(place)
     names = sorted(path.name for path in place.glob("*-of-*") if SHARD_NAME.fullmatch(path.name))
     if not names and (others := foreign.shards(place) if place.is_dir() else []):
         return others

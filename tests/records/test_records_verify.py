@@ -279,8 +279,10 @@ def test_a_folder_without_records_or_half_built(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no records"):
         check(tmp_path)
     (tmp_path / ".imgtools-journal").mkdir()
-    with pytest.raises(ValueError, match="unfinished build"):
-        check(tmp_path)
+    (tmp_path / "train-00000-of-00003").touch()
+    for look in (check, inspection.inspect):
+        with pytest.raises(ValueError, match="unfinished build.* imgtools finalize"):
+            look(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"splits": []}', '{"manifest_version": 1}'])

@@ -32,7 +32,7 @@ def command(folder: str, plugins: tuple[str, ...], as_json: bool) -> None:
     from imagenet_tools.comparison.plan_file import read_plan
 
     place = stored.opened(folder)
-    plan, _ = read_plan(place)
+    plan = read_plan(place)
     if as_json:
         runs = progress.states(plan, place, plan.runs())
         print_json({"steps": plan.steps, "runs": runs})

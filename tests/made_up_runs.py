@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 
 from imagenet_tools.comparison import diagnosed, run_files
 from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.plan_file import to_dict
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import RunResult, read_result, write_result
@@ -62,7 +65,7 @@ def made_up(made: Plan, **accuracy: float):
         trained = replace(TRAINED, steps=made.steps)
         result = RunResult(
             arm.slug, arm.fingerprint, made.data, seed, trained, dict.fromkeys(paths, evaluated),
-            evaluated, {"tensorflow": "0"},
+            evaluated, {"tensorflow": "0"}, to_dict(made),
         )  # fmt: skip
         write_result(own, result)
         return 0
@@ -112,3 +115,16 @@ def undiagnosed(folder: Path) -> Path:
     content = {"version": diagnosed.VERSION, "findings": [], "passports": {}}
     write_json(folder / diagnosed.FILE, content)
     return folder
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a JSON file by hand."""
+    content = json.loads(path.read_text())
+    change(content)
+    write_json(path, content)
+
+
+def without_plan(folder: Path) -> None:
+    """Results as an earlier imgtools wrote them."""
+    for file in folder.glob("*/seed-*/result.json"):
+        edit(file, lambda content: content.pop("plan"))

@@ -27,7 +27,7 @@ from imagenet_tools.comparison.results import Judgement, judge
 from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.diagnosis import preview
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import Unfinished
+from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
 
@@ -132,7 +132,7 @@ def carry_out(
     """
     place = stored.opened(folder)
     with stored.planned(plan, place, command):
-        plan, _ = read_plan(place)  # with the seeds of its first look, where it is extended
+        plan = read_plan(place)  # with the seeds of its first look, where it is extended
         stored.keep(folder)  # before the runs, which may be anywhere
         diagnose = partial(diagnosed.measured, plan, place, data)
         page = partial(provisional.write, plan, place, place / run_files.PAGE)
@@ -177,7 +177,7 @@ def finalize(
     ValueError where the records are others.
     """
     place = stored.opened(folder)
-    plan, _ = read_plan(place)
+    plan = read_plan(place)
     if read_manifest(data).digest != plan.data:
         raise ValueError(f"{data} are not the records of this comparison ({plan.data_name})")
     missing = [
@@ -205,13 +205,20 @@ def report_again(
     is there). A margin that is not the plan's is a deviation of that report, never of the plan.
     """
     place = stored.opened(folder)
-    plan, changes = read_plan(place)
+    plan = read_plan(place)
     there = document.read(place)
+    looked = {count for stage in plan.stages for count in (*stage.looks, len(stage.seeds))}
+    if len(there.seeds) not in looked or there.seeds != plan.seeds[: len(there.seeds)]:
+        raise DamagedData(
+            f"{place / run_files.REPORT} judges the seeds {', '.join(map(str, there.seeds))}; this "
+            f"comparison is judged after {', '.join(map(str, sorted(looked)))} of its seeds "
+            f"{', '.join(map(str, plan.seeds))}. The same compare-preproc command writes it again"
+        )
     plan, changed = with_margin(plan, margin)
     report = content.make(
         judge(plan, place, len(there.seeds)),
         command="\n".join(filter(None, (there.command.partition("\n")[0], command))),
-        changes=[*changes, *changed],
+        changed=changed,
         diagnosis=diagnosed.kept(place),
         class_names=there.class_names,
     )
@@ -229,7 +236,6 @@ def _report(
 ) -> Report:
     """Write the pictures and the report of a judgement, and keep them where the folder is."""
     plan, place = judgement.plan, judgement.folder
-    _, changes = read_plan(place)
     names = flips.class_names(data, plan.labels_offset)
     if main := next((one for one in judgement.contrasts if one.judged), None):
         gallery.write(main, data, names, place)
@@ -237,7 +243,6 @@ def _report(
     report = content.make(
         judgement,
         command=command,
-        changes=changes,
         diagnosis=diagnosed.measured(plan, place, data),
         class_names=names,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import diagnosed, stored
-from imagenet_tools.comparison.plan import Arm
+from imagenet_tools.comparison.plan import Arm, join_plans
 from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_plan
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.report.content import Report
@@ -40,7 +39,7 @@ def join(
     run that is missing.
     """
     places, joint = [stored.opened(folder) for folder in folders], storage.staging(out)
-    plans = [read_plan(place)[0] for place in places]
+    plans = [read_plan(place) for place in places]
     first = plans[0]
     for folder, other in zip(folders[1:], plans[1:], strict=True):
         different = [name for name in SAME if getattr(first, name) != getattr(other, name)]
@@ -49,6 +48,7 @@ def join(
                 f"{folder} cannot be joined with {folders[0]}: they differ in "
                 f"{', '.join(different)}"
             )
+    joined = join_plans(plans)
     arms: dict[str, tuple[Arm, Path]] = {}
     for place, plan in zip(places, plans, strict=True):
         for arm in plan.arms:
@@ -58,17 +58,6 @@ def join(
                     f"{arm.slug} is {arm.spec} ({arm.fingerprint}) in {place}, and {there.spec} "
                     f"({there.fingerprint}) in {where}; arms of one name are one pipeline"
                 )
-    slugs = list(arms)
-    joined = dataclasses.replace(
-        first,
-        arms=tuple(arm for arm, _ in arms.values()),
-        contrasts=tuple((slugs[0], slug) for slug in slugs[1:]),
-        looks=(),
-        first=min((one.first for one in plans if one.first is not None), default=None),
-        matrix=False,  # no arm was evaluated under the paths of another folder's
-        attribute=False,
-        ten_crop=all(one.ten_crop for one in plans),
-    )
     write_plan(joined, joint)
     for arm, folder in arms.values():
         for seed in joined.seeds:
@@ -77,11 +66,11 @@ def join(
             if not target.exists():
                 source = run_folder(folder, arm.slug, seed)
                 shutil.copytree(source, target, copy_function=_link)
-    joined, changes = with_margin(joined, margin)
+    joined, changed = with_margin(joined, margin)
     report = content.make(
         judge(joined, joint),
         command=command,
-        changes=changes,
+        changed=changed,
         diagnosis=diagnosed.joined(places),
         class_names=_class_names(places),
     )

@@ -6,8 +6,8 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagenet_tools import registry, storage
 from imagenet_tools.comparison import looks
@@ -68,6 +68,13 @@ class Arm:
         return self.pipeline.fingerprint != self.fingerprint
 
 
+class Stage(NamedTuple):
+    """What a plan may change on its way: its seeds, and after how many it is looked at."""
+
+    seeds: tuple[int, ...]
+    looks: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is compared, on what, how often, and what counts as a difference.
@@ -75,7 +82,8 @@ class Plan:
     margin in points of top-1. seeds: one run an arm and seed. looks: numbers of seeds after which
     the result may be judged (empty: at the end, and again if it is extended). first: seeds an arm
     that the plan was made with, where it may be extended (looks.EXTENDABLE). precision: one of
-    PRECISIONS. order: of an epoch's images. contrasts: pairs of arm slugs judged.
+    PRECISIONS. order: of an epoch's images. contrasts: pairs of arm slugs judged. former: its
+    stages before this one. joined: the plans of the comparisons that it puts together.
     """
 
     arms: tuple[Arm, ...]
@@ -100,6 +108,8 @@ class Plan:
     first: int | None = None
     precision: str = PRECISIONS[0]
     order: str = order.NAME
+    former: tuple[Stage, ...] = ()
+    joined: tuple[Plan, ...] = ()
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -124,6 +134,11 @@ class Plan:
                 f"looks at {sorted(unknown)} seeds have no calibrated level; use some of "
                 f"{', '.join(map(str, looks.LOOKS))}"
             )
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What was planned first, and each change of it up to now."""
+        return (*self.former, Stage(self.seeds, self.looks))
 
     @property
     def steps(self) -> int:
@@ -219,6 +234,26 @@ def make_plan(
         attribute=attribute,
         precision=precision,
         first=count if count in looks.EXTENDABLE and not planned else None,
+    )
+
+
+def join_plans(plans: Sequence[Plan]) -> Plan:
+    """The plan of several comparisons put together: the first arm against every other."""
+    arms: dict[str, Arm] = {}
+    for arm in (arm for plan in plans for arm in plan.arms):
+        arms.setdefault(arm.slug, arm)
+    one, *others = arms
+    return replace(
+        plans[0],
+        arms=tuple(arms.values()),
+        contrasts=tuple((one, other) for other in others),
+        looks=(),
+        first=min((plan.first for plan in plans if plan.first is not None), default=None),
+        matrix=False,  # no arm was evaluated under the paths of another folder's
+        attribute=False,
+        ten_crop=all(plan.ten_crop for plan in plans),
+        former=(),
+        joined=tuple(plans),
     )
 
 

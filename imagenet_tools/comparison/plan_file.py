@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from imagenet_tools import registry
 from imagenet_tools.comparison import looks
-from imagenet_tools.comparison.plan import PRECISIONS, VERSION, Arm, Plan
+from imagenet_tools.comparison.plan import PRECISIONS, VERSION, Arm, Plan, Stage, join_plans
+from imagenet_tools.comparison.run_files import RESULT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import order
 from imagenet_tools.storage import json_file
@@ -20,17 +22,19 @@ from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import recipes
 
 PLAN = "plan.json"
-FREE = ("seeds", "looks", "first")  # what may change in a plan that is there
+FREE = ("seeds", "looks", "first", "former", "joined")  # what may change in a plan that is there
 _REMEDY = "remove it, and the same compare-preproc command goes on with the runs that are there"
 
 
 def to_dict(plan: Plan) -> dict[str, Any]:
-    """The plan as plan.json holds it, a pipeline by its spec."""
+    """The plan as plan.json and each of its runs' results hold it, a pipeline by its spec."""
     fields = {one.name: getattr(plan, one.name) for one in dataclasses.fields(plan)}
     fields["arms"] = [
         {"slug": arm.slug, "spec": arm.spec, "fingerprint": arm.fingerprint} for arm in plan.arms
     ]
     fields["recipe"] = dataclasses.asdict(plan.recipe)
+    fields["former"] = [stage._asdict() for stage in plan.former]
+    fields["joined"] = [to_dict(one) for one in plan.joined]
     content: dict[str, Any] = json.loads(json.dumps(fields))
     return content
 
@@ -52,6 +56,10 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
             "seeds": tuple(seeds),
             "looks": tuple(int(look) for look in content["looks"]),
             "contrasts": tuple((str(a), str(b)) for a, b in content["contrasts"]),
+            "former": tuple(
+                Stage(tuple(one["seeds"]), tuple(one["looks"])) for one in content.get("former", ())
+            ),
+            "joined": tuple(from_dict(one) for one in content.get("joined", ())),
         }
     )
 
@@ -59,28 +67,29 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write plan.json, or check that the plan there is this one.
 
-    Another number of seeds or other looks go on with the runs that are there, and are noted; the
-    level of the plan's first seeds stays. Any other change is an error that says what differs.
+    Where the file is gone, the plan that is there is the runs'. Another number of seeds or other
+    looks go on with the runs that are there, and are noted; the level of the plan's first seeds
+    stays. Any other change is an error that says what differs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PLAN
     wanted = to_dict(plan)
-    if path.exists():
-        there = json_file.read(path, _REMEDY)
-        if changes := _differences(there, wanted):
+    there = json_file.read(path, _REMEDY) if path.exists() else _of_runs(folder)
+    if there is not None:
+        if changes := differences(there, wanted):
             raise ValueError(
                 f"{folder} holds a comparison of another plan ({'; '.join(changes[:3])}); "
                 "choose another --out"
             )
-        note = {name: there.get(name) for name in ("seeds", "looks")}
-        if note == {name: wanted[name] for name in note}:
+        former, stage = there.get("former", []), _stage(there)
+        if stage == _stage(wanted) and path.exists():
             return
-        wanted["former"] = [*there.get("former", []), note]
+        wanted["former"] = former if stage == _stage(wanted) else [*former, stage]
         wanted["first"] = there.get("first")
     write_json(path, wanted)
 
 
-def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """In what a plan differs from the one that is asked for, in words: "margin 0.5 -> 1"."""
     # The only precision, and the order, before they had names.
     there = {"precision": PRECISIONS[0], "order": order.FORMER, **there}
@@ -89,19 +98,19 @@ def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     different = [n for n in wanted if there.get(n) != wanted[n] and n not in FREE]
     if "arms" in different:  # the contrasts follow from them
         different = [name for name in different if name != "contrasts"]
-    differences = []
+    said = []
     for name in different:
         before, after = there.get(name), wanted[name]
         if name == "arms":
-            differences.append(f"pipelines {_arms_in_words(before)} -> {_arms_in_words(after)}")
+            said.append(f"pipelines {_arms_in_words(before)} -> {_arms_in_words(after)}")
         elif name == "recipe" and isinstance(before, dict):
             fields = [field for field in after if before.get(field) != after[field]]
-            differences += [f"{field} {before.get(field)} -> {after[field]}" for field in fields]
+            said += [f"{field} {before.get(field)} -> {after[field]}" for field in fields]
         elif name == "data":
-            differences.append(f"other records, {str(before)[:8]} -> {after[:8]}")
+            said.append(f"other records, {str(before)[:8]} -> {str(after)[:8]}")
         else:
-            differences.append(f"{name} {before} -> {after}")
-    return differences
+            said.append(f"{name} {before} -> {after}")
+    return said
 
 
 def _arms_in_words(arms: Any) -> str:
@@ -111,11 +120,15 @@ def _arms_in_words(arms: Any) -> str:
         return "none"
 
 
-def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
-    """Read plan.json: the plan, and its changes since it was first written, in words.
+def _stage(plan: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plan.get(name) for name in Stage._fields}
 
-    Raises FileNotFoundError where there is none, DamagedData where it cannot be one, LookupError
-    for a pipeline that is not registered.
+
+def read_plan(folder: str | os.PathLike[str]) -> Plan:
+    """Read plan.json.
+
+    Raises FileNotFoundError where there is none, DamagedData where it cannot be one or is not the
+    plan that runs beside it were made under, LookupError for a pipeline that is not registered.
     """
     path = Path(folder) / PLAN
     if not path.exists():
@@ -123,25 +136,70 @@ def read_plan(folder: str | os.PathLike[str]) -> tuple[Plan, list[str]]:
         hint = f"; `imgtools list-runs {folder}` lists those below it" if below else ""
         raise FileNotFoundError(f"{folder} holds no {PLAN}; it is no comparison{hint}")
     content = json_file.read(path, _REMEDY)
-    former = content.pop("former", [])
     if content.get("version") != VERSION:
         raise ValueError(
             f"{path} is of version {content.get('version')}; this imgtools reads {VERSION}"
         )
     try:
         plan = from_dict(content)
-        stages = [*former, {"seeds": content["seeds"], "looks": content["looks"]}]
-        changes = [
-            f"planned with {_schedule(before)}, changed later to {_schedule(after)}; seeds that "
-            "are added after a result was seen make errors of the first kind more frequent than 5 %"
-            for before, after in itertools.pairwise(stages)
-            if not _as_planned(plan, before, after)
-        ]
+        changes(plan)  # its stages, too, can be read
     except json_file.SURPRISES as error:
         raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
     except LookupError as error:
         raise LookupError(f"{path}: {error}") from None
-    return plan, changes
+    _refuse_edited(plan, path)
+    return plan
+
+
+def _refuse_edited(plan: Plan, path: Path) -> None:
+    """DamagedData naming in what a plan is not the one that its runs were made under, or, of
+    comparisons that were joined, not the one that theirs give."""
+    now = to_dict(plan)
+    known = [*_with_joined(now)]
+    made = [(file, known, one) for file, one in _plans_of_runs(path.parent)]
+    if plan.joined:
+        made.append((path, [now], to_dict(join_plans(plan.joined))))
+    for file, plans, one in made:
+        edits = [_edited(one, other) for other in plans]
+        if all(edits):
+            raise DamagedData(
+                f"{path} was altered: by {file} the plan was another "
+                f"({'; '.join(min(edits, key=len)[:3])}). Put it back, or remove it, and the same "
+                "compare-preproc command writes it again; another margin is for compare-runs "
+                "--margin, more seeds for compare-preproc --seeds"
+            )
+
+
+def _with_joined(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for one in plan["joined"]:
+        yield from _with_joined(one)
+
+
+def _edited(made: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What no command changed of the plan that a run was made under, in words."""
+    said = differences(made, now)
+    if _stage(made) not in [*now["former"], _stage(now)]:
+        said += [f"{n} {made.get(n)} -> {now[n]}" for n in Stage._fields if made.get(n) != now[n]]
+    if made.get("first") != now["first"]:
+        said.append(f"first {made.get('first')} -> {now['first']}")
+    return said
+
+
+def _plans_of_runs(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The plan that each finished run was made under, as its result has it; of results without
+    one, and of those that cannot be read, nothing."""
+    for file in sorted(folder.glob(f"*/seed-*/{RESULT}")):
+        with contextlib.suppress(OSError, DamagedData):
+            plan = json_file.read(file).get("plan")
+            if isinstance(plan, dict) and isinstance(plan.get("former"), list):
+                yield file, plan
+
+
+def _of_runs(folder: Path) -> dict[str, Any] | None:
+    """The plan that the last runs of a folder were made under, where they say it."""
+    plans = [plan for _, plan in _plans_of_runs(folder)]
+    return max(plans, key=lambda one: len(one["former"]), default=None)
 
 
 def with_margin(plan: Plan, margin: float | None) -> tuple[Plan, list[str]]:
@@ -152,15 +210,31 @@ def with_margin(plan: Plan, margin: float | None) -> tuple[Plan, list[str]]:
     return dataclasses.replace(plan, margin=margin), [changed]
 
 
-def _as_planned(plan: Plan, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def changes(plan: Plan) -> list[str]:
+    """The plan's changes since it was first written that it has no levels for, in words."""
+    own = [
+        f"planned with {_schedule(before)}, changed later to {_schedule(after)}; seeds that "
+        "are added after a result was seen make errors of the first kind more frequent than 5 %"
+        for before, after in itertools.pairwise(plan.stages)
+        if not _as_planned(plan, before, after)
+    ]
+    of_joined = [
+        f"{' vs '.join(arm.spec for arm in one.judged)}: {said}"
+        for one in plan.joined
+        for said in changes(one)
+    ]
+    return own + of_joined
+
+
+def _as_planned(plan: Plan, before: Stage, after: Stage) -> bool:
     """True where a change of seeds is an extension that the plan has levels for."""
-    if plan.first is None or before["looks"] or after["looks"]:
+    if plan.first is None or before.looks or after.looks:
         return False
-    fewer, more = sorted((before["seeds"], after["seeds"]), key=len)
+    fewer, more = sorted((before.seeds, after.seeds), key=len)
     within = plan.first <= len(fewer) and len(more) <= looks.MOST
-    return within and list(more[: len(fewer)]) == list(fewer)
+    return within and more[: len(fewer)] == fewer
 
 
-def _schedule(stage: Mapping[str, Any]) -> str:
-    looks = f" and looks after {', '.join(map(str, stage['looks']))}" if stage["looks"] else ""
-    return f"{len(stage['seeds'])} seeds an arm{looks}"
+def _schedule(stage: Stage) -> str:
+    looks = f" and looks after {', '.join(map(str, stage.looks))}" if stage.looks else ""
+    return f"{len(stage.seeds)} seeds an arm{looks}"

@@ -33,7 +33,8 @@ class RunResult:
 
     evaluations: path (arm slug, "common", "ten-crop") -> figures on the validation images.
     on_training: the same figures of training images under the arm's own evaluation path. Both are
-    empty for a run whose loss or weights were not finite.
+    empty for a run whose loss or weights were not finite. plan: under which it was made, as
+    plan.json has it; None in results from before they said it.
     """
 
     arm: str
@@ -44,6 +45,7 @@ class RunResult:
     evaluations: Mapping[str, EvalResult]
     on_training: EvalResult | None
     versions: Mapping[str, str]
+    plan: Mapping[str, Any] | None = None
 
     @property
     def failure(self) -> str | None:
@@ -108,6 +110,7 @@ def read_result(folder: Path) -> RunResult:
             evaluations={name: _evaluated(one) for name, one in content["evaluations"].items()},
             on_training=seen and _evaluated(seen),
             versions=dict(content["versions"]),
+            plan=content.get("plan"),
         )
         if not result.training.diverged:
             result.evaluations[result.arm]

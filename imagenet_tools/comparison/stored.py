@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import run_files
-from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.comparison.plan_file import PLAN, to_dict, write_plan
+from imagenet_tools.comparison.plan import Plan, Stage
+from imagenet_tools.comparison.plan_file import PLAN, differences, to_dict, write_plan
 from imagenet_tools.storage import AnyPath, json_file, sync
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def _same_plan(plan: Plan, place: Path) -> bool:
     except (OSError, ValueError):
         return False
     wanted = to_dict(plan)
-    wanted["first"] = there.get("first")  # of the plan before it was extended
-    return {name: there.get(name) for name in wanted} == wanted
+    same = all(there.get(name) == wanted[name] for name in Stage._fields)
+    return same and not differences(there, wanted)
 
 
 def keep(folder: AnyPath) -> None:

@@ -29,7 +29,7 @@ from imagenet_tools import registry, storage, tensorflow_version
 from imagenet_tools.comparison import run_files
 from imagenet_tools.comparison.children import FAILED
 from imagenet_tools.comparison.plan import Arm, Plan, run_seed
-from imagenet_tools.comparison.plan_file import PLAN, read_plan
+from imagenet_tools.comparison.plan_file import PLAN, read_plan, to_dict
 from imagenet_tools.comparison.run_result import RunResult, finished, write_result
 from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
 from imagenet_tools.pipelines.crosses import evaluated_under
@@ -56,7 +56,7 @@ def execute(
     from imagenet_tools.evaluation import evaluate, trained_net
     from imagenet_tools.training import checkpoints, run, run_folder
 
-    plan, _ = read_plan(folder)
+    plan = read_plan(folder)
     arm = plan.arm(slug)
     place = run_files.run_folder(folder, slug, seed)
     if finished(folder, plan, arm, seed) is not None:
@@ -103,6 +103,7 @@ def execute(
         evaluations=evaluations,
         on_training=on_training,
         versions=run_folder.versions(),
+        plan=to_dict(plan),
     )
     write_result(place, result)
 

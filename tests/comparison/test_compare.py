@@ -37,7 +37,7 @@ from imagenet_tools.comparison import (
 )
 from imagenet_tools.comparison.children import Children
 from imagenet_tools.comparison.plan import Arm, make_plan, run_seed
-from imagenet_tools.comparison.plan_file import read_plan, write_plan
+from imagenet_tools.comparison.plan_file import changes, read_plan, write_plan
 from imagenet_tools.comparison.report import content, opening, published
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import finished, read_result, write_result
@@ -68,7 +68,7 @@ def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.Mo
     """Names or pipelines, and paths in; a typed report out."""
 
     def launch(folder: Path, arm: Arm, seed: int) -> int:
-        return made_up(read_plan(folder)[0])(folder, arm, seed)
+        return made_up(read_plan(folder))(folder, arm, seed)
 
     monkeypatch.setattr(arms, "_start", lambda _, *run: launch(*run))
     folder = undiagnosed(tmp_path / "out")
@@ -203,13 +203,13 @@ def test_another_plan_in_the_same_folder_is_refused(tiny_records: Path, tmp_path
     with pytest.raises(ValueError, match="another plan"):
         write_plan(make_plan(("alexnet", "vgg"), tiny_records), tmp_path)
     write_plan(make_plan(("alexnet", "inception"), tiny_records, seeds=5), tmp_path)
-    there, changes = read_plan(tmp_path)
+    there = read_plan(tmp_path)
     assert there.seeds == (1, 2, 3, 4, 5)
-    assert changes == []  # an extension that a plan of 3 seeds has levels for
+    assert changes(there) == []  # an extension that a plan of 3 seeds has levels for
     write_plan(make_plan(("alexnet", "inception"), tiny_records, seeds=9), tmp_path)
-    there, changes = read_plan(tmp_path)
+    there = read_plan(tmp_path)
     assert (len(there.seeds), there.first) == (9, 3)
-    assert "planned with 5 seeds" in changes[0]
+    assert "planned with 5 seeds" in changes(there)[0]
 
 
 def test_a_plan_from_before_there_was_a_precision_goes_on(
@@ -221,7 +221,7 @@ def test_a_plan_from_before_there_was_a_precision_goes_on(
     assert content.pop("precision") == "float32"
     write_json(tmp_path / "plan.json", content)
     write_plan(made, tmp_path)
-    assert read_plan(tmp_path) == (made, [])
+    assert read_plan(tmp_path) == made
 
 
 def test_a_plan_of_the_former_order_is_read_and_not_gone_on_with(
@@ -232,7 +232,7 @@ def test_a_plan_of_the_former_order_is_read_and_not_gone_on_with(
     content = json.loads((tmp_path / "plan.json").read_text())
     del content["order"]
     write_json(tmp_path / "plan.json", content)
-    assert read_plan(tmp_path)[0].order == "shuffle buffer"
+    assert read_plan(tmp_path).order == "shuffle buffer"
     with pytest.raises(ValueError, match="another plan .order shuffle buffer -> whole split"):
         write_plan(made, tmp_path)
 
@@ -281,7 +281,7 @@ def test_two_comparisons_of_different_plans_at_once(tiny_records: Path, tmp_path
         ):
             pass
     with stored.planned(longer, tmp_path):
-        assert len(read_plan(tmp_path)[0].seeds) == 5
+        assert len(read_plan(tmp_path).seeds) == 5
 
 
 def test_a_number_keeps_its_sign_in_the_folders_name(tiny_records: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up_runs import made_up, reported, scored
+from made_up_runs import edit, made_up, reported, scored, without_plan
 
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, join
@@ -47,9 +47,8 @@ def test_comparisons_are_joined(
     assert [arm["spec"] for arm in content["arms"]] == ["alexnet", "inception", "vgg"]
     assert "margin of 0.5 points changed to 1 afterwards" in content["deviations"]
     assert content["contrasts"][1]["difference"] == pytest.approx(5.0, abs=2.5)
-    edited = json.loads((tmp_path / "vgg/plan.json").read_text())
-    edited["arms"][0]["fingerprint"] = "another"
-    (tmp_path / "vgg/plan.json").write_text(json.dumps(edited))
+    without_plan(tmp_path / "vgg")
+    edit(tmp_path / "vgg/plan.json", lambda plan: plan["arms"][0].update(fingerprint="another"))
     assert cli_main.run(["compare-runs", *both[:3], str(tmp_path / "none")]) == 2
     assert "alexnet is alexnet (another) in" in capsys.readouterr().err
     five = make_plan(("alexnet", "vgg"), tiny_records, seeds=5)
@@ -70,7 +69,7 @@ def test_of_joined_comparisons_one_may_have_ten_crops_and_none_another_order(
         reported(made, tmp_path / other, command="imgtools compare-preproc")
     both = [tmp_path / "inception", tmp_path / "vgg"]
     assert len(join.join(both, tmp_path / "all").judgement.arms) == 3
-    assert not read_plan(tmp_path / "all")[0].ten_crop
+    assert not read_plan(tmp_path / "all").ten_crop
     write_plan(replace(made, order="another"), tmp_path / "other")
     with pytest.raises(ValueError, match="they differ in order"):
         join.join([both[0], tmp_path / "other"], tmp_path / "none")

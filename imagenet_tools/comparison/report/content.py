@@ -14,7 +14,7 @@ from imagenet_tools.comparison import attribution, looks, ranking, results
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.comparison.plan_file import to_dict
+from imagenet_tools.comparison.plan_file import changes, to_dict
 from imagenet_tools.comparison.ranking import Ranking
 from imagenet_tools.comparison.report import flips, published
 from imagenet_tools.comparison.report.flips import Turned
@@ -109,13 +109,14 @@ def make(
     judgement: Judgement,
     *,
     command: str = "",
-    changes: Sequence[str] = (),
+    changed: Sequence[str] = (),
     diagnosis: Diagnosis | None = None,
     class_names: Sequence[str] = (),
 ) -> Report:
     """Put together what a report says.
 
-    changes: deviations from the plan. class_names: words by label, as the net counts them.
+    changed: deviations that the plan does not know. class_names: words by label, as the net counts
+    them.
     """
     plan, arms = judgement.plan, judgement.arms
     attributed = plan.attribute and all(arm.seeds for arm in arms)
@@ -124,13 +125,8 @@ def make(
         command=command,
         judgement=judgement,
         look=_look(judgement),
-        deviations=(*changes, *_deviations(plan, arms)),
-        warnings=tuple(
-            f"{stuck} of {len(arm.seeds)} runs of {arm.spec} guess: their top-1 is at the "
-            f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
-            for arm in arms
-            if (stuck := arm.guessing(plan))
-        ),
+        deviations=(*changes(plan), *changed, *_deviations(plan, arms)),
+        warnings=tuple(_warnings(plan, arms)),
         attribution=tuple(
             attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms) if attributed else ()
         ),
@@ -189,6 +185,22 @@ def _deviations(plan: Plan, arms: Sequence[ArmResults]) -> Iterator[str]:
         values = sorted({str(versions.get(name)) for versions in runs})
         if len(values) > 1:
             yield f"the runs were made with more than one {name}: {', '.join(values)}"
+
+
+def _warnings(plan: Plan, arms: Sequence[ArmResults]) -> Iterator[str]:
+    """Runs that learned nothing, and those that hold the plan to nothing."""
+    for arm in arms:
+        if stuck := arm.guessing(plan):
+            yield (
+                f"{stuck} of {len(arm.seeds)} runs of {arm.spec} guess: their top-1 is at the "
+                f"chance of {len(np.unique(arm.label)):,} classes, they learned nothing"
+            )
+    runs = [run for arm in arms for run in arm.runs]
+    if unheld := sum(run.plan is None for run in runs):
+        yield (
+            f"{unheld} of {len(runs)} results do not say under which plan they were made, as those "
+            "of an earlier imgtools: that plan.json is as it was then is not checked"
+        )
 
 
 def mean_sd(values: np.ndarray, digits: int = 2, between: str = " ± ") -> str:

@@ -136,8 +136,7 @@ def _evaluate(
             shutil.copyfile(place / run_files.predictions_file(same), file)
             results[name] = dataclasses.replace(results[same], seconds=0.0, predictions=str(file))
             continue
-        seen = dataclasses.replace(net, pipeline=pipeline)
-        results[name] = evaluate.figures(seen, data, predictions=file)
+        results[name] = evaluate.figures(net.under(pipeline), data, predictions=file)
     if plan.ten_crop:
         file = place / run_files.predictions_file(run_files.TEN_CROP)
         results[run_files.TEN_CROP] = evaluate.figures(net, data, ten_crop=True, predictions=file)

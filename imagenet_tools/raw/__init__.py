@@ -39,6 +39,11 @@ __all__ = [
 
 # In the order in which they are tried: the special before the general.
 LAYOUTS = ("archives", "kaggle", "parquet", "tiny_imagenet", "lists", "class_folders")
+# Of a layout: under what another split is counted, and how it would have to be called.
+_LIKE_SPLITS = {
+    "class folders": (intake.OTHER_FOLDERS, "{}/"),
+    "Hugging Face parquet": (".parquet", "{}-*.parquet"),
+}
 LABELS = ("auto", "imagenet", "folders")
 MOST_BYTES = 1 << 30  # of an image: five bytes for each pixel that images.MAX_PIXELS allows
 TOO_LARGE = f"more than {MOST_BYTES:,} are no image"
@@ -129,12 +134,11 @@ def _gaps(raw_set: RawSet) -> Iterator[str]:
     if gap in raw_set.refused:
         yield f"the {gap} split is refused: {raw_set.refused[gap]}"
         return
-    others = raw_set.left_out.get(intake.OTHER_FOLDERS, {"first": ()})["first"]
-    meant = [one for one in others if listing.SPLIT_NAME.fullmatch(one.rstrip("/"))]
-    if meant and raw_set.layout == "class folders":
-        yield f"no {gap} split ({meant[0]} would be one as {listing.SPLIT_FOLDERS[gap][0]}/)"
-    else:
-        yield f"no {gap} split"
+    reason, form = _LIKE_SPLITS.get(raw_set.layout, ("", ""))
+    others = raw_set.left_out.get(reason, {"first": ()})["first"]
+    meant = next(filter(listing.like_split, others), "")
+    as_one = f" ({meant} would be one as {form.format(listing.SPLIT_FOLDERS[gap][0])})"
+    yield f"no {gap} split{as_one if meant else ''}"
 
 
 def _contents(place: Path) -> str:

@@ -24,6 +24,16 @@ def refuse_nested(folder: Path, names: list[str]) -> None:
         )
 
 
+def refuse_labelled(folder: Path, images: int, seen: Intake) -> None:
+    """Refuse images with a label beside each, whose folders are shards and no classes."""
+    labels = seen.left_out.get(".cls", {"count": 0})["count"]
+    if images and 2 * labels >= images:
+        raise ValueError(
+            f"{folder} has {labels:,} files .cls for {images:,} images: WebDataset's labels, which "
+            f"are not read, and the folders are no classes. {LISTED.format(folder).capitalize()}"
+        )
+
+
 def refuse_splits(root: Path, names: list[str]) -> None:
     """Refuse train2017 and val2017, or cars_train and cars_test: splits, and not two classes."""
     kinds = {match[1].lower() for name in names if (match := listing.SPLIT_NAME.fullmatch(name))}

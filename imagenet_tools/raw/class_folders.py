@@ -19,6 +19,7 @@ from imagenet_tools.raw import (
     class_tars,
     classes,
     intake,
+    list_files,
     listing,
     remedies,
     validation,
@@ -146,6 +147,7 @@ def _choose(
     seen: Intake,
 ) -> classes.Numbering:
     """inside: what lies in the splits' folders. Raises ValueError where no class is there."""
+    class_checks.refuse_labelled(root, sum(len(part) for part, _ in parts.values()), seen)
     named = classes.names_file([root])
     words = {one.key: one.words for one in named.classes} if named else {}
     present = {name for part, names in parts.values() for name in _present(part, names)}
@@ -250,6 +252,8 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         splits = {"train": _labelled(part, names, numbering)}
         if wrong := _disagreement(splits["train"], numbering):
             seen.say(f"it has {wrong}")
+        if unread := list_files.unread(place) or list_files.unread(root):
+            seen.say(f"{unread} is not read: its first rows are no path and label")
         listing.above(root, place, seen)
         used = {*names, *tars, *boxes.names(options.boxes, root), *classes.NAMES_FILES}
         listing.beside(root, used, seen, place)

@@ -20,7 +20,7 @@ from imagenet_tools.errors import DamagedData
 
 IMAGE_NAMES = (
     *(".jpeg", ".jpg", ".jpe", ".jfif", ".png"),
-    *(".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm"),
 )
 # Not opened to see whether they are images: what they are, their names say.
 OTHER_NAMES = (
@@ -30,7 +30,10 @@ OTHER_NAMES = (
     *(".part", ".partial", ".crdownload", ".aria2", ".tmp", ".bak", "~"),
 )
 # Folders that systems and tools leave behind.
-JUNK = frozenset(("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir"))
+JUNK = frozenset(
+    ("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information")
+    + ("@eaDir", "#recycle", "#snapshot")
+)
 HEAD = 64  # bytes that tell the format of an image
 FIRST, LONGEST = 3, 300  # names that stand for many, characters of one
 OUTSIDE = "images outside a class folder"

@@ -13,13 +13,13 @@ from imagenet_tools.raw import boxes, classes, intake, listing, validation
 from imagenet_tools.raw.image import ClassInfo, Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.remedies import KAGGLE as IMAGES
 from imagenet_tools.raw.split import RawSplit, columns, joined, renumbered
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
 
 LOOKED_FOR = "Kaggle's ILSVRC/Data/CLS-LOC/train and val, with LOC_val_solution.csv"
-IMAGES = "ILSVRC/Data/CLS-LOC"
 MAPPING = "LOC_synset_mapping.txt"
 TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
 FILES = (MAPPING, TRAIN_SOLUTION, SOLUTION, "LOC_sample_submission.csv")

@@ -14,13 +14,21 @@ from imagenet_tools.raw import intake
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 
-SPLIT_FOLDERS = {"train": ("train", "training"), "validation": ("val", "validation", "valid")}
+SPLIT_FOLDERS = {
+    "train": ("train", "training", "ilsvrc2012_img_train"),
+    "validation": ("val", "validation", "valid", "ilsvrc2012_img_val"),
+}
 # train2017, cars_test, val_256, testing: of a folder of images that are of no class yet.
 SPLIT_NAME = re.compile(
     r"(?:.*[_. -])?(train|val|test|dev)(?:ing|id|idation)?"
     r"(?:[_. -]?(?:set|images|large|small|\d.*))?",
     re.IGNORECASE,
 )
+
+
+def like_split(path: str) -> bool:
+    """Whether the last name of a path is that of a split, of any kind."""
+    return SPLIT_NAME.fullmatch(os.path.basename(path.rstrip("/"))) is not None
 
 
 class Listed(NamedTuple):

@@ -161,10 +161,11 @@ def _by_names(
 ) -> classes.Numbering:
     """The classes whose names the labels are: ImageNet's where all are its synsets."""
     given = [row for one in lists.values() for row in one.rows]
-    for row in given:
-        if (folder := _folder(row.name)) in imagenet.label_of() and folder != row.label:
-            seen.say("rows whose label is not the synset of their folder", row.name)
     names = {row.label for row in given}
+    known = names | imagenet.label_of().keys()
+    for row in given:
+        if (folder := _folder(row.name)) in known and folder != row.label:
+            seen.say("rows whose label is not the name of their folder", row.name)
     return classes.choose(names, options.labels, seen, words, kind="name")
 
 

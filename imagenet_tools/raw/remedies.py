@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -35,8 +36,14 @@ RESULTS = {
     "run.json": "{} is a run of train: imgtools eval takes it",
     "plan.json": "{} is a comparison: imgtools list-runs and watch take it",
 }
+KAGGLE = "ILSVRC/Data/CLS-LOC"
 OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
-PARQUET = re.compile(rf"(?:{'|'.join(sum(listing.SPLIT_FOLDERS.values(), ()))})[-_.].*parquet")
+SPLITS = sum(listing.SPLIT_FOLDERS.values(), ())
+PARQUET = re.compile(rf"(?:{'|'.join(SPLITS)})[-_.].*parquet")
+# imagenet.tar.gz.aa, data.7z.001, train.tar-part-00: what split makes of an archive.
+PART = re.compile(
+    r"(.+?\.(?:tar|tar\.gz|tgz|zip|7z|rar))[-._](?:part[-._]?)?(?:[a-z]{2}|\d{2,5})", re.I
+)
 SHARD = re.compile(r".+-\d{5}-of-\d{5}")
 MOST_FOLDERS, MOST_ENTRIES, DEPTH = 200, 1000, 4  # of what is looked at
 
@@ -61,6 +68,8 @@ def _told(place: Path) -> str:
     if likely := _with_classes(walked):
         others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
         return f"{likely[0]}{others} has class folders: give that path"
+    if kaggles := [str(one) for one in walked if (one / KAGGLE).is_dir()]:
+        return f"{kaggles[0]} has Kaggle's download: give that path"
     official = [str(folder) for folder in walked if OFFICIAL & {*walked[folder].files}]
     if official:
         return f"{official[0]} has an official archive: give that path"
@@ -71,20 +80,40 @@ def _told(place: Path) -> str:
         return "Names with \\ are folders of Windows: unpack the archive with what reads them so"
     if parquet := [str(one) for one in walked if any(map(PARQUET.match, walked[one].files))]:
         return f"{parquet[0]} has parquet files: give that path"
-    paths = (folder / name for folder in walked for name in walked[folder].files)
-    if archive := next((one for one in paths if one.name.lower().endswith(ARCHIVES)), None):
-        return (
-            f"Unpack {archive.relative_to(next(iter(walked)))}, and give the folder that comes out"
-        )
+    paths = [folder / name for folder in walked for name in walked[folder].files]
+    if archives := [one for one in paths if one.name.lower().endswith(ARCHIVES)]:
+        return _unpack(sorted(archives, key=_is_test), next(iter(walked)))
+    if part := next(filter(None, map(PART.fullmatch, files)), None):
+        return f"{part[0]} is a part of an archive: join the parts to {part[1]}, and unpack that"
     if any(map(SHARD.fullmatch, files)):
         return "These are records already: imgtools inspect and verify-tfrecords read them"
     endings = {os.path.splitext(name)[1].lower() for name in files}
     if told := next((text for ending, text in OTHERS.items() if ending in endings), None):
         return told
+    if any(map(validation.known_label, files)) and place.name.lower() in SPLITS:
+        return f"Give the folder that {place.name}/ lies in, {place.parent}"
     if any(map(validation.known_label, files)):
         return "Put ImageNet's validation images into a folder val/"
     loose = any(map(intake.by_name, files))
     return "Sort the images into folders, train/<class>/ and val/<class>/" if loose else ""
+
+
+def _is_test(path: Path) -> bool:
+    return "test" in path.name.lower() and "train" not in path.name.lower()
+
+
+def _unpack(archives: list[Path], root: Path) -> str:
+    """What to do with an archive, unless it is one of WebDataset's shards."""
+    shown = archives[0].relative_to(root) if root.is_dir() else archives[0].name
+    try:
+        with tarfile.open(archives[0], "r:") as archive:
+            names = [os.path.splitext(member.name) for member in itertools.islice(archive, 10)]
+    except (tarfile.TarError, OSError, EOFError):
+        names = []
+    images = {stem for stem, ending in names if intake.by_name(f"a{ending}")}
+    if any(stem in images and ending in (".cls", ".json", ".txt") for stem, ending in names):
+        return f"{shown} is a shard of WebDataset, by its members. {OTHERS['.cls']}"
+    return f"Unpack {shown}, and give the folder that comes out"
 
 
 def results(folders: Iterable[Path]) -> str:
@@ -122,9 +151,8 @@ def _inside(folder: Path) -> _Inside:
 
 def _with_classes(walked: dict[Path, _Inside]) -> list[Path]:
     """The outermost folders below the first that hold class folders, in split folders or not."""
-    splits = sum(listing.SPLIT_FOLDERS.values(), ())
     classes = [folder for folder in walked if _is_sorted(folder, walked)]
-    roots = {one.parent if one.name.lower() in splits else one: None for one in classes}
+    roots = {one.parent if one.name.lower() in SPLITS else one: None for one in classes}
     place = next(iter(walked))
     return [one for one in roots if one != place and not roots.keys() & set(one.parents)]
 

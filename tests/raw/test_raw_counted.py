@@ -24,8 +24,8 @@ from imagenet_tools.raw.raw_set import RawSet
 QUICK = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 CLASSES = ("ant", "bee", "__MACOSX", ".git", "lost+found")
 NAMES = {  # a file's name -> whether it is an image's; None where the content tells
-    **{"a.jpg": True, "b.JPEG": True, "c.jfif": True, "d.Png": True},
-    **{"e": None, "f.jpg.1": None, "g.ppm": None, "h.dat": None},
+    **{"a.jpg": True, "b.JPEG": True, "c.jfif": True, "d.Png": True, "d.ppm": True},
+    **{"e": None, "f.jpg.1": None, "g.pnm": None, "h.dat": None},
     **{"i.txt": False, "Thumbs.db": False, ".DS_Store": False, "._a.jpg": False},
     **{"j.jpg.crdownload": False, "k.jpg~": False, "l.jpg.part": False},
 }

@@ -208,7 +208,7 @@ def test_names_of_any_bytes_are_built(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("junk", ["__MACOSX", "lost+found", ".git", "empty"])
+@pytest.mark.parametrize("junk", ["__MACOSX", "lost+found", "#recycle", ".git", "empty"])
 def test_junk_does_not_change_the_numbering(junk: str, tmp_path: Path) -> None:
     for name in SYNSETS[:2]:
         put(tmp_path / "train" / name / "a.jpg", jpeg(1))
@@ -232,6 +232,14 @@ def test_folders_without_splits_may_be_the_validation_split(tmp_path: Path) -> N
     assert sorted(found.splits["train"].labels.tolist()) == [1, 3, 11]
 
 
+def test_folders_called_after_the_archives_are_the_splits(tmp_path: Path) -> None:
+    put(tmp_path / "ILSVRC2012_img_train" / SYNSETS[1] / "x.JPEG", jpeg(1))
+    put(tmp_path / "ILSVRC2012_img_val" / "ILSVRC2012_val_00000001.JPEG", jpeg(2))
+    found = raw.detect(tmp_path)
+    assert found.splits["train"].key(0) == f"{SYNSETS[1]}/x.JPEG"
+    assert found.splits["validation"].key(0) == "n01751748/ILSVRC2012_val_00000001.JPEG"
+
+
 def parquet(
     folder: Path, column: Any, names: Any = None, file: str = "train-0", images: Any = None
 ) -> Any:
@@ -246,6 +254,13 @@ def parquet(
         table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
     files.write_table(table, folder / f"{file}.parquet")
     return folder
+
+
+def test_a_parquet_file_that_may_be_meant_for_a_split_is_said(tmp_path: Path) -> None:
+    parquet(tmp_path, [1, 0], file="test-00000-of-00001")
+    found = raw.detect(parquet(tmp_path, [0, 1]))
+    meant = "test-00000-of-00001.parquet would be one as val-*.parquet"
+    assert f"no validation split ({meant})" in found.description
 
 
 def test_parquet_has_its_names(tmp_path: Path) -> None:

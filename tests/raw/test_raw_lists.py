@@ -88,7 +88,14 @@ def test_synsets_get_imagenets_numbers(tmp_path: Path) -> None:
     assert raw.detect(tmp_path, labels="folders").splits["train"].labels.tolist() == [2, 1]
     swapped = rows.replace(f" {SYNSETS[0]}", f" {SYNSETS[2]}")
     found = listed(tmp_path, swapped, names, "train.txt")
-    assert "label is not the synset of their folder: 1 (n01440764/y.JPEG)" in found.description
+    assert "label is not the name of their folder: 1 (n01440764/y.JPEG)" in found.description
+    found = listed(
+        tmp_path / "own",
+        "cat/a.jpg dog\ndog/b.jpg dog\nx/c.jpg cat\n",
+        ("cat/a.jpg", "dog/b.jpg", "x/c.jpg"),
+        "train.txt",
+    )
+    assert "label is not the name of their folder: 1 (cat/a.jpg)" in found.description
 
 
 def test_synsets_of_validation_images_are_checked(tmp_path: Path) -> None:

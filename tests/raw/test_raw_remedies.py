@@ -56,6 +56,13 @@ def test_class_folders_below_are_pointed_at(
         (["train\\\\cat\\\\a.jpg"], "unpack the archive with what reads them so"),
         (["train-00000-of-00001", "a.json"], "These are records already: imgtools inspect and"),
         (["a.jpg", "a.cls"], "WebDataset's labels are not read"),
+        (
+            ["x/ILSVRC/Data/CLS-LOC/train/n1/a.jpg", "x/b.csv"],
+            "/x has Kaggle's download: give that",
+        ),
+        (["a_test.tar", "b_train.tar"], "Unpack b_train.tar, and give the folder that"),
+        (["a.tar.gz.aa", "a.tar.gz.ab"], "a.tar.gz.aa is a part of an archive: join the parts to"),
+        (["a.7z.001"], "a.7z.001 is a part of an archive: join the parts to a.7z, and unpack that"),
     ],
 )
 def test_what_is_not_read_says_what_is(names: list[str], wanted: str, tmp_path: Path) -> None:
@@ -63,6 +70,37 @@ def test_what_is_not_read_says_what_is(names: list[str], wanted: str, tmp_path: 
     with pytest.raises(ValueError, match=r"Found: |no class folder") as refused:
         raw.detect(tmp_path)
     assert wanted in str(refused.value)
+
+
+def test_validation_images_alone_are_of_the_folder_above(tmp_path: Path) -> None:
+    put(tmp_path, "val/ILSVRC2012_val_00000293.JPEG")
+    with pytest.raises(ValueError, match=f"Give the folder that val/ lies in, {tmp_path}$"):
+        raw.detect(tmp_path / "val")
+    assert len(raw.detect(tmp_path).splits["validation"]) == 1
+
+
+def test_shards_of_webdataset_are_no_classes(tmp_path: Path) -> None:
+    """In tars, and unpacked: a label lies beside each image, and the folder is a shard."""
+    shard = {"0.jpg": jpeg(1), "0.cls": b"7", "1.jpg": jpeg(2), "1.cls": b"3"}
+    (tmp_path / "train-000.tar").write_bytes(tar(shard))
+    with pytest.raises(ValueError, match=r"train-000.tar is a shard of WebDataset.*are not read"):
+        raw.detect(tmp_path)
+    for name in ("train-000", "train-001"):
+        (tmp_path / name).mkdir()
+        for file, data in shard.items():
+            (tmp_path / name / file).write_bytes(data)
+    with pytest.raises(ValueError, match="4 files .cls for 4 images: WebDataset's labels"):
+        raw.detect(tmp_path)
+    (tmp_path / "other.tar").write_bytes(tar({"a.jpg": jpeg(1), "README.txt": b""}))
+    with pytest.raises(ValueError, match=r"Unpack other.tar"):
+        raw.detect(tmp_path / "other.tar")
+
+
+def test_lists_without_labels_are_said_not_to_split(tmp_path: Path) -> None:
+    tree(tmp_path, "pictures")
+    (tmp_path / "train.txt").write_text("pictures/ant/ant.jpg\npictures/bee/bee.jpg\n")
+    found = raw.detect(tmp_path)
+    assert "train.txt is not read: its first rows are no path and label" in found.description
 
 
 def test_an_official_archive_below_is_pointed_at(tmp_path: Path) -> None:
@@ -142,9 +180,9 @@ def test_classes_that_validation_alone_has_are_said(tmp_path: Path) -> None:
     assert found.splits["validation"].labels.tolist() == [2, 3]
 
 
-@pytest.mark.parametrize("name", ["test", "dev", "val_images"])
+@pytest.mark.parametrize("name", ["test", "dev", "val_images", "cifar/test"])
 def test_a_folder_that_may_be_meant_for_a_split_is_said(name: str, tmp_path: Path) -> None:
-    tree(tmp_path, "training", name)
+    tree(tmp_path, name, str(Path(name).parent / "training"))
     found = raw.detect(tmp_path)
     assert len(found.splits["train"]) == 2
     assert f"no validation split ({name}/ would be one as val/)" in found.description

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import re
 from collections import defaultdict
@@ -17,10 +18,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import class_names, statistics
 from imagenet_tools.comparison.verdicts import (
+    TELLING,
     Verdict,
     estimated,
     refuse_copies,
@@ -32,7 +35,11 @@ from imagenet_tools.raw.intake import readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
-ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of them or more
+# Of the images that are wrong, or right: two seeds differ on a third of them or more. Below ROUNDED
+# they are one run, below ALIKE they are doubted.
+ROUNDED, ALIKE = 0.005, 0.1
+# Runs from which on, and the p-value below which, accuracy follows the number of the seed.
+SERIES, TREND = 6, 0.001
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
 _NO_CLASS = re.compile(r"nan|none|null|-[0-9.]+|[+-]?inf", re.IGNORECASE)
 _SEPARATED = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+", re.ASCII)
@@ -43,8 +50,9 @@ Rows = Sequence[tuple[str, Mapping[str, str]]]  # where each stands, and its cel
 def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdict:
     """Judge the two arms of CSV files, the first that is named against the second.
 
-    Every file has the columns of BY_IMAGE or of BY_RUN, in any order, between commas, semicolons or
-    tabs; others are not looked at. Raises ValueError naming the file and the line of what is
+    Every file has the columns of BY_IMAGE or of BY_RUN, in any order, between commas, semicolons,
+    tabs or bars; others are not looked at, nor is a header that is there again. What speaks against
+    the verdict is added to its sentence. Raises ValueError naming the file and the line of what is
     missing, given twice or no number, what two runs do not have in common, and predictions in other
     names or numbers than the labels'. DamagedData where a file is no text.
     """
@@ -53,13 +61,14 @@ def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdi
     if any(("image" in row) is not by_image for _, row in rows):
         raise ValueError("one file has a row for each image, another for each run; give one kind")
     names = list(dict.fromkeys(row["arm"] for _, row in rows))
+    for one, other in itertools.combinations(names, 2):
+        if spelling(one) == spelling(other):
+            raise ValueError(
+                f"the arms {one!r} and {other!r} differ in spelling alone; give them one name, or "
+                "two that differ"
+            )
     if len(names) != 2:
         raise ValueError(f"a verdict is about two arms; here are {len(names)}: {', '.join(names)}")
-    if spelling(names[0]) == spelling(names[1]):
-        raise ValueError(
-            f"the arms {names[0]!r} and {names[1]!r} differ in spelling alone; give them one name, "
-            "or two that differ"
-        )
     _check_seeds(rows)
     return (_by_image if by_image else _by_run)(rows, (names[0], names[1]), margin)
 
@@ -71,10 +80,10 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         if "\0" in text:
             raise DamagedData(f"{file} has NUL bytes; write it as UTF-8 text")
         header = text.partition("\n")[0]
-        reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=header.count))
+        reader = csv.reader(io.StringIO(text), delimiter=max(",;\t|", key=header.count))
         with readable(Path(local)):
             lines = [(reader.line_num, cells) for cells in reader if any(cells)]
-    there = [name.strip().lower() for name in lines[0][1]] if lines else []
+    there = _names(lines[0][1]) if lines else []
     columns = BY_IMAGE if "image" in there else BY_RUN
     if twice := [name for name in columns if there.count(name) > 1]:
         raise ValueError(f"{file} has the column {twice[0]!r} {there.count(twice[0])} times")
@@ -84,6 +93,8 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
             f"table has {', '.join(BY_IMAGE)}, or {', '.join(BY_RUN)}"
         )
     for number, cells in lines[1:]:
+        if _names(cells) == there:  # where files were put together, one after another
+            continue
         where = f"{file}, line {number}"
         row = dict(zip(there, (" ".join(cell.split()) for cell in cells), strict=False))
         if any(cells[len(there) :]):
@@ -96,6 +107,10 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield where, row
     if not lines[1:]:
         raise ValueError(f"{file} has no rows below its header")
+
+
+def _names(header: Sequence[str]) -> list[str]:
+    return [name.strip().lower() for name in header]
 
 
 def _check_seeds(rows: Rows) -> None:
@@ -118,6 +133,11 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     runs: dict[Run, dict[str, str]] = defaultdict(dict)
     for where, row in rows:
         image, label, run = row["image"], _class(row["label"]), _run(row)
+        if _NO_CLASS.fullmatch(row["label"]):
+            raise ValueError(
+                f"{where}: the label {row['label']!r} is no class; an image without one is left "
+                "out of every run"
+            )
         if _NO_CLASS.fullmatch(row["prediction"]):
             raise ValueError(
                 f"{where}: the prediction {row['prediction']!r} is no class; a run whose scores "
@@ -132,7 +152,8 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
         if missing := labels.keys() - seen.keys():
             raise ValueError(
                 f"{arm} seed {seed} has no row for {len(missing):,} of {len(labels):,} images, "
-                f"among them {min(missing)}; every run sees the same images"
+                f"among them {min(missing)} (it has {min(seen)}); every run sees the same images, "
+                "under one name each"
             )
         class_names.check(f"{arm} seed {seed}", seen, labels)
     right = {run: [seen[image] == label for image, label in labels.items()]
@@ -141,7 +162,51 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     of_a, of_b = ([seed for arm, seed in runs if arm == name] for name in names)
     refuse_copies(a, b, names, ROUNDED)
     judged = verdict(a, b, margin, names=names, seeds=(of_a, of_b), distinct=True)
-    return unless_guessed(judged, np.concatenate([a, b]), np.array([*labels.values()]), names)
+    known = np.array([*labels.values()])
+    judged = unless_guessed(judged, np.concatenate([a, b]), known, names)
+    said = [*_alike((a, b), names), *_in_a_row({run: np.mean(one) for run, one in right.items()})]
+    named = {prediction for seen in runs.values() for prediction in seen.values()}
+    if len({*known}) == 1 and len(named) > 2:
+        said.append(
+            f"All images have the label {known[0]}, as those of a split whose labels are not known"
+        )
+    return _with(judged, said)
+
+
+def _with(judged: Verdict, said: Sequence[str]) -> Verdict:
+    """The verdict, and what speaks against it."""
+    return replace(judged, sentence=". ".join([judged.sentence, *said]))
+
+
+def _alike(arms: Sequence[np.ndarray], names: Sequence[str]) -> Iterator[str]:
+    """Runs of an arm that are hardly two: checkpoints of one, say. The first two of each arm."""
+    for name, arm in zip(names, arms, strict=True):
+        for (at, run), (there, other) in itertools.combinations(enumerate(arm, 1), 2):
+            unlike, right = int(np.sum(run != other)), int(run.sum())
+            fewer = min(right, run.size - right)
+            if fewer >= TELLING and unlike < ALIKE * fewer:
+                yield (
+                    f"Runs {at} and {there} of {name} get the same images right but for {unlike} "
+                    f"of {run.size:,}, as checkpoints of one run do, which are no seeds"
+                )
+                break
+
+
+def _in_a_row(accuracy: Mapping[Run, float]) -> Iterator[str]:
+    """Arms whose accuracy follows the number of the seed."""
+    for arm in dict.fromkeys(arm for arm, _ in accuracy):
+        of_arm = {seed: one for (name, seed), one in accuracy.items() if name == arm}
+        if (
+            len(of_arm) < SERIES
+            or not all(map(_WHOLE.fullmatch, of_arm))
+            or not np.ptp([*of_arm.values()])
+        ):
+            continue
+        if stats.spearmanr([*map(int, of_arm)], [*of_arm.values()]).pvalue < TREND:
+            yield (
+                f"The accuracy of {arm} follows the number of its seed, as over the epochs of one "
+                "run, which are no seeds"
+            )
 
 
 def _class(text: str) -> str:
@@ -158,7 +223,8 @@ def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
         run = _run(row)
         if run in accuracy:
             raise ValueError(f"{where}: {run[0]} seed {run[1]} is there twice")
-        accuracy[run] = _number(where, "accuracy", row["accuracy"].replace(",", "."))
+        percent = row["accuracy"].replace(",", ".").removesuffix("%").rstrip()
+        accuracy[run] = _number(where, "accuracy", percent)
         if not 0 <= accuracy[run] <= 100:
             raise ValueError(f"{where}: accuracy is {accuracy[run]:g}; it is in percent, 0 to 100")
         if _SEPARATED.fullmatch(row["n"]):
@@ -167,7 +233,7 @@ def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
         if not (n.is_integer() and n < 2**53):
             raise ValueError(f"{where}: n is {n:g}; it is a number of images")
         counts.add(int(n))
-        if not broken and not _whole(row["accuracy"], accuracy[run], n):
+        if not broken and not _whole(percent, accuracy[run], n):
             broken = f"{where}: {accuracy[run]:g} % of {n:,.0f} images is no whole number of them"
     if len(counts) > 1 or min(counts) < 2:
         said = ", ".join(f"{n:,}" for n in sorted(counts))
@@ -185,12 +251,12 @@ def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
             "and a run that diverged is left out and named"
         )
     judged = _coarse(a, b, counts.pop(), margin, names)
-    return replace(judged, sentence=". ".join(filter(None, [judged.sentence, broken])))
+    return _with(judged, [*filter(None, [broken]), *_in_a_row(accuracy)])
 
 
 def _whole(text: str, accuracy: float, n: float) -> bool:
     """Whether so many percent of n can be whole images, as far as its digits go."""
-    last = 10.0 ** int(Decimal(text.replace(",", ".")).as_tuple().exponent)
+    last = 10.0 ** int(Decimal(text).as_tuple().exponent)
     images = accuracy * n / 100
     return abs(images - round(images)) <= (last / 2 + 1e-6 * accuracy) * n / 100
 
@@ -229,4 +295,4 @@ def _coarse(
         for name, arm in zip(names, (a, b), strict=True)
         if np.ptp(arm) == 0 and 0 < arm[0] < 100
     ]
-    return replace(judged, sentence=". ".join([judged.sentence, *said]))
+    return _with(judged, said)

@@ -133,6 +133,17 @@ def test_rows_by_run_are_judged_with_more_care(
         ),
         (
             BY_IMAGE,
+            [(arm, 1, i, -1 if i == 5 else i % 2, i % 2) for arm in "xy" for i in range(9)],
+            "line 7: the label '-1' is no class; an image without one is left out of every run",
+        ),
+        (
+            BY_IMAGE,
+            [(arm, 1, f"n0/{i}" if arm == "x" else i, 0, 0) for arm in "xy" for i in range(3)],
+            r"x seed 1 has no row for 3 of 6 images, among them 0 \(it has n0/0\)",
+        ),
+        (BY_RUN, [(arm, 1, 50, 9) for arm in ("x", "y", "Y")], "'y' and 'Y' differ in spelling"),
+        (
+            BY_IMAGE,
             [(arm, 1, i, f"c{i % 3}", "C1" if i == 4 else "c0") for arm in "xy" for i in range(9)],
             "x seed 1: a prediction is 'C1', a label 'c1'; give both in one spelling",
         ),
@@ -162,6 +173,7 @@ def test_what_a_table_lacks_is_said(
         (";", "utf-8-sig", "\r\n"),
         ("\t", "utf-16", "\r"),
         (" , ", "utf-8", "\n"),
+        ("|", "utf-8", "\n"),
     ],
 )
 def test_a_table_as_spreadsheets_write_it(
@@ -188,6 +200,11 @@ def test_accuracies_with_decimal_commas(tmp_path: Path) -> None:
     lines = [";".join(map(str, row)).replace(".", ",") for row in (BY_RUN, *rows)]
     (tmp_path / "commas.csv").write_text("\n".join([*lines, ";;;", ""]))
     assert judge_tables([tmp_path / "commas.csv"]) == expected
+    signed = [(arm, seed, f"{one} %", n) for arm, seed, one, n in rows]
+    assert judge_tables([table(tmp_path / "signs.csv", BY_RUN, signed)]) == expected
+    # Put together from several files, each with its header.
+    again = [row for part in (rows[:3], rows[3:]) for row in (BY_RUN, *part)]
+    assert judge_tables([table(tmp_path / "again.csv", BY_RUN, again)]) == expected
 
 
 def test_runs_of_one_accuracy_are_doubted(tmp_path: Path) -> None:
@@ -271,3 +288,38 @@ def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:
     rows = by_image(np.concatenate([a, again]), runs(0.5, start=1))
     with pytest.raises(ValueError, match=r"all but 1 of 400: they are one run"):
         judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+
+
+def test_runs_that_are_hardly_two_are_doubted(tmp_path: Path) -> None:
+    """As the last checkpoints of one run, or one that was evaluated in another precision."""
+    a, b = runs(0.6), runs(0.5, start=1)
+    assert (
+        "get the same"
+        not in judge_tables([table(tmp_path / "r", BY_IMAGE, by_image(a, b))]).sentence
+    )
+    a[2] = a[1]
+    a[2, :9] = ~a[1, :9]
+    said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, by_image(a, b))]).sentence
+    assert said.endswith(
+        "Runs 2 and 3 of old get the same images right but for 9 of 400, as checkpoints of one run "
+        "do, which are no seeds"
+    )
+
+
+def test_epochs_are_no_seeds(tmp_path: Path) -> None:
+    """A log of two runs, an accuracy an epoch."""
+    curve = [(arm, at, 50 + 3 * at - at % 2, 1000) for arm in "xy" for at in range(1, 9)]
+    said = judge_tables([table(tmp_path / "log.csv", BY_RUN, curve)]).sentence
+    assert said.count("follows the number of its seed, as over the epochs of one run") == 2
+    mixed = [(arm, at, 50 + at * 5 % 9, 1000) for arm in "xy" for at in range(1, 9)]
+    assert "follows" not in judge_tables([table(tmp_path / "runs.csv", BY_RUN, mixed)]).sentence
+
+
+def test_labels_of_one_class_are_doubted(tmp_path: Path) -> None:
+    """As a test split has them; not where a column says whether a run is right."""
+    rng = np.random.default_rng(0)
+    for classes, doubted in ((7, True), (2, False)):
+        rows = [(arm, seed, at, 1, rng.integers(classes))
+                for arm in "xy" for seed in (1, 2) for at in range(N)]  # fmt: skip
+        said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
+        assert ("All images have the label 1, as those of a split" in said) == doubted

@@ -42,7 +42,7 @@ class Place(File):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not str(value).endswith(self.ending):
             self.fail(f"{value} is no {self.ending} file", param, ctx)
-        if isinstance(value, str) and "://" in value:
+        if isinstance(value, str) and ":/" in value:
             from imagenet_tools import storage
 
             try:
@@ -212,10 +212,19 @@ class _Within:
         return f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
 
 
+MOST = 2**31 - 1  # TensorFlow's steps, sizes and draws are int32
+
+
 class Whole(_Within, click.IntRange):
-    """A whole number within a range."""
+    """A whole number within a range, and up to MOST."""
 
     name = "integer"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        number = int(super().convert(value, param, ctx))
+        if number > MOST:
+            self.fail(f"{number} is above {MOST:,}", param, ctx)
+        return number
 
 
 class Finite(_Within, click.FloatRange):
@@ -230,7 +239,7 @@ class Finite(_Within, click.FloatRange):
         return float(number)
 
 
-SEED = Whole(-(2**31), 2**31 - 1)  # TensorFlow's draws take an int32
+SEED = Whole(-MOST - 1, MOST)
 
 
 class SliceType(click.ParamType):

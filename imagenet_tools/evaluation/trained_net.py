@@ -120,21 +120,8 @@ def _with_weights(
                 f"{saved.prefix} has no moving averages (no {source}): it was trained without "
                 "--moving-average-decay"
             )
-        if source not in saved.tensors:
-            raise ValueError(f"{saved.prefix} lacks {source}; it is no checkpoint of {model}")
-        value = saved.tensors[source]
-        if value.shape != tuple(variable.shape):
-            raise ValueError(
-                f"{saved.prefix}: {source} is {value.shape}; {model} at {image_size} px wants "
-                f"{tuple(variable.shape)}. --image-size must be that of training"
-            )
-        bad = value.size - int(np.isfinite(value).sum())
-        if bad:
-            raise DamagedData(
-                f"{saved.prefix}: {bad:,} of {value.size:,} values of {source} are NaN or infinite:"
-                " the training diverged; an earlier checkpoint may be whole"
-            )
-        variable.assign(value)
+        remedy = f"is it one of {model}, and --image-size {image_size} that of training?"
+        variable.assign(saved.value(source, variable.shape, remedy))
     return net
 
 

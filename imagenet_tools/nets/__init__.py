@@ -77,7 +77,9 @@ def class_count(name: str, tensors: Mapping[str, np.ndarray]) -> int:
     if last not in tensors:
         there = ", ".join(sorted(tensors)[:3]) or "none"
         raise ValueError(f"no {last} in the checkpoint (it has {there}, ...); is it one of {name}?")
-    return int(tensors[last].shape[0])
+    if tensors[last].ndim != 1:
+        raise ValueError(f"{last} is {tensors[last].shape}, where one value a class is wanted;")
+    return len(tensors[last])
 
 
 def create(

@@ -15,7 +15,7 @@ from imagenet_tools.nets.net import Net
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return np.random.default_rng([seed % 2**32, zlib.crc32(name.encode())])
 
 
 def slim(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:

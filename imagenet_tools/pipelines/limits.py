@@ -34,7 +34,7 @@ class Limits:
         if low and high and self.above:
             return f"{number} above {self.low:g} and up to {self.high:g}"
         if low and high:
-            return f"{number} from {self.low:g} to {'below ' * self.below}{self.high:g}"
+            return f"{number} from {self.low:g} to {'below ' * self.below}{self.high:,.10g}"
         if low and self.above:
             return f"{number} above {self.low:g}"
         if low:
@@ -42,6 +42,7 @@ class Limits:
         return f"{number}, {self.high:g} or less" if high else number
 
 
+MOST = 2**31 - 1  # TensorFlow counts images, steps and pixels by int32
 ANY = Limits(low=-math.inf)
 # Annotations: how a part's function says what its parameters may be.
 NotNegative: TypeAlias = Annotated[float, Limits()]

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 AnyPath = str | os.PathLike[str]
 _NO_USERS = ("s3", "s3a", "gs", "gcs", "hf", "http", "https")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ONE_SLASH = re.compile(f"({'|'.join(_NO_USERS)}):/(.*)", re.DOTALL)
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]*@")
 _QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s'\"?]*)\?[^\s'\"]+")
 
@@ -27,11 +28,15 @@ def redact(text: str) -> str:
 def normal(path: AnyPath) -> str:
     """A path as it is used everywhere: a local path, or a URL without a slash at its end.
 
-    Raises ValueError for a URL with a password or a query: URLs are written into manifests,
-    reports and messages, and are no place for secrets.
+    Raises ValueError for a URL that lacks a slash, and for one with a password or a query: URLs are
+    written into manifests, reports and messages, and are no place for secrets.
     """
     text = os.fsdecode(path)
     if "://" not in text:
+        if one := _ONE_SLASH.match(text):
+            raise ValueError(
+                f"{text}: {one[1]}://{one[2]} has two slashes; a pathlib.Path drops one"
+            )
         return text
     if text.startswith(("file://", "local://")):
         return unquote(urlsplit(text).path) or "/"

@@ -56,6 +56,11 @@ class Reading:
     ten_crop: bool = False
     images: int | None = None
 
+    def __post_init__(self) -> None:
+        mixing = [one.spec for one in self.pipelines if one.mixing]
+        if self.is_training and mixing and self.batch_size < 2:
+            raise ValueError(f"{mixing[0]} mixes images of a batch, and a batch of 1 has no two")
+
     def manifest(self) -> Manifest:
         return records.read_manifest(self.folder)
 

@@ -6,10 +6,12 @@ Finding one loads no TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,28 @@ class Checkpoint:
     prefix: str
     step: int
     tensors: Mapping[str, np.ndarray]
+
+    def value(self, name: str, shape: Sequence[int], remedy: str) -> np.ndarray:
+        """The floating-point tensor of this name and shape, every value finite.
+
+        Raises ValueError, ending in the remedy, where there is none; DamagedData for NaN.
+        """
+        value = self.tensors.get(name)
+        if value is None:
+            raise ValueError(f"{self.prefix} lacks {name}; {remedy}")
+        floating = value.dtype.kind == "f" or value.dtype.name == "bfloat16"
+        if not floating or value.shape != tuple(shape):
+            kind = "" if floating else f"{value.dtype} "
+            raise ValueError(
+                f"{self.prefix}: {name} is {kind}{value.shape}, where float32 {tuple(shape)} is "
+                f"wanted; {remedy}"
+            )
+        if bad := value.size - int(np.isfinite(value).sum()):
+            raise DamagedData(
+                f"{self.prefix}: {bad:,} of {value.size:,} values of {name} are NaN or infinite: "
+                "the training diverged; an earlier checkpoint may be whole"
+            )
+        return value
 
 
 def found(folder: str | os.PathLike[str]) -> list[str]:
@@ -145,8 +169,10 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
 
     prefix = resolve(where)
     try:
-        reader = tf.train.load_checkpoint(prefix)
-        tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+        with _named_plainly(prefix) as plain:
+            reader = tf.train.load_checkpoint(plain)
+            names = reader.get_variable_to_shape_map()
+            tensors = {name: np.asarray(reader.get_tensor(name)) for name in names}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         others = [os.path.basename(one) for one in found(Path(prefix).parent) if one != prefix]
         beside = f"; beside it: {', '.join(others)}" if others else ""
@@ -160,10 +186,23 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
             f"{prefix} was written by tf.train.Checkpoint or Keras; {_WANTED} is wanted"
         )
     ending = re.search(r"-(\d+)$", prefix)
-    step = tensors.get(GLOBAL_STEP, int(ending[1]) if ending else 0)
-    if np.ndim(step) or not step >= 0:
+    step = tensors.get(GLOBAL_STEP, np.asarray(int(ending[1]) if ending else 0))
+    if step.ndim or step.dtype.kind not in "iuf" or not step >= 0:
         raise DamagedData(f"{prefix}: its {GLOBAL_STEP} is {step}, which is no number of steps")
     return Checkpoint(prefix, int(step), tensors)
+
+
+@contextlib.contextmanager
+def _named_plainly(prefix: str) -> Iterator[str]:
+    """The prefix, or links to its files where TensorFlow would take the name for a pattern."""
+    if not re.search(r"[][*?\\]", prefix):
+        yield prefix
+        return
+    with tempfile.TemporaryDirectory(prefix="imgtools-checkpoint-") as folder:
+        for path in Path(prefix).parent.iterdir():
+            if path.name == (name := os.path.basename(prefix)) or path.name.startswith(f"{name}."):
+                (Path(folder) / path.name.replace(name, "model", 1)).symlink_to(path.resolve())
+        yield f"{folder}/model"
 
 
 def newest_whole(folder: str | os.PathLike[str]) -> tuple[Checkpoint | None, list[str]]:

@@ -106,7 +106,7 @@ def _lines_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             content = json.loads(line)
             wrong = not isinstance(content, dict) or not isinstance(content.get("step"), int)
-        except ValueError:
+        except (ValueError, RecursionError):
             if number == text.count("\n") + 1:
                 return
             wrong = True

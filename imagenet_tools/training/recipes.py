@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools.pipelines.limits import Limits
+from imagenet_tools.pipelines.limits import MOST, Limits
 
 BUILT_IN = ("slim", "alexnet", "quick")
 
@@ -86,8 +86,8 @@ class Recipe:
     end_learning_rate: float = _field(0.0001, "Rate at the end, unless it is fixed or exponential")
     warmup_epochs: float = _field(0.0, "Epochs in which the rate rises from 0")
     epochs: float = _field(226.0, "Passes over the training images", above=True)
-    batch_size: int = _field(32, "Images a step, over all devices", low=1)
-    image_size: int = _field(224, "Pixels of a side", low=1)
+    batch_size: int = _field(32, "Images a step, over all devices", low=1, high=MOST)
+    image_size: int = _field(224, "Pixels of a side", low=1, high=MOST)
     image_size_start: int = _field(
         0, "Pixels of a side at first, that grow to image_size; 0 for image_size throughout"
     )

@@ -87,8 +87,15 @@ class TrainResult:
 
 
 def outside_records(folder: Path) -> None:
-    """Raise ValueError for a folder of records or one inside."""
+    """Raise ValueError for a folder of records or one inside, or whose name is not UTF-8."""
     place = folder.resolve()
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{str(folder)!r} is not UTF-8, and TensorFlow writes nothing under such a name; "
+            "choose another folder"
+        ) from None
     for above in (place, *place.parents):
         if (above / records.NAME).exists():
             raise ValueError(

@@ -161,9 +161,8 @@ class Trainer:
         if saved is None:
             return 0, problems
         for name, variable in self.state().items():
-            if name not in saved.tensors:
-                raise ValueError(f"{saved.prefix} lacks {name}; it is no checkpoint of this run")
-            variable.assign(saved.tensors[name])
+            shape, remedy = variable.shape, "it is no checkpoint of this run"
+            variable.assign(saved.value(name, shape, remedy))
         return saved.step, problems
 
     def start_from(self, start: Start) -> None:
@@ -176,19 +175,11 @@ class Trainer:
         excluded = within(start.exclude, known, "--checkpoint-exclude-scopes")
         taken = 0
         for name, variable in self.net.variables.items():
-            if name in excluded:
+            if name in excluded or (start.ignore_missing and name not in saved.tensors):
                 continue
-            value = saved.tensors.get(name)
-            if value is None and start.ignore_missing:
-                continue
-            if value is None or value.shape != tuple(variable.shape):
-                shape = "nothing" if value is None else f"{value.shape}"
-                scope = name.rsplit("/", 1)[0]
-                raise ValueError(
-                    f"{saved.prefix} has {shape} for {name}, which is {tuple(variable.shape)} "
-                    f"here; --checkpoint-exclude-scopes {scope} leaves it at its fresh start"
-                )
-            variable.assign(value)
+            scope = name.rsplit("/", 1)[0]
+            remedy = f"--checkpoint-exclude-scopes {scope} leaves it at its fresh start"
+            variable.assign(saved.value(name, variable.shape, remedy))
             taken += 1
         if not taken:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tarfile
 import zipfile
@@ -81,6 +82,13 @@ def first(tensors: dict[str, Any]) -> str:
 
 def of_nan(tensors: dict[str, Any]) -> None:
     tensors[first(tensors)] = np.full_like(tensors[first(tensors)], np.nan)
+
+
+def of(kind: str) -> Callable[[dict[str, Any]], None]:
+    def change(tensors: dict[str, Any]) -> None:
+        tensors[first(tensors)] = tensors[first(tensors)].astype(kind)
+
+    return change
 
 
 def with_step(step: object) -> Callable[[Path], Path]:
@@ -180,8 +188,19 @@ TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "a weight missing": (with_tensors(lambda t: t.pop(first(t))), 2, "model.ckpt-5 lacks tiny/"),
     "a weight of another shape": (
         with_tensors(lambda t: t.update({first(t): np.zeros((3, 3), np.float32)})), 2,
-        r"model.ckpt-5: tiny/.* is \(3, 3\)",
+        r"model.ckpt-5: tiny/.* is \(3, 3\), where float32 \(8,\) is wanted; is it one of tiny",
     ),
+    "complex weights": (with_tensors(of("complex64")), 2, r"tiny/.* is complex64 \(8,\), where"),
+    "whole numbers": (with_tensors(of("int8")), 2, r"tiny/.* is int8 \(8,\), where float32"),
+    "a text for weights": (
+        with_tensors(lambda t: t.update({first(t): np.array(b"x")})), 2, r"tiny/.* is .* \(\), w",
+    ),
+    "no classes": (
+        with_tensors(lambda t: t.update({"tiny/fc2/biases": np.float32(1)})), 2,
+        r"model.ckpt-5: tiny/fc2/biases is \(\), where one value a class is wanted; --model",
+    ),
+    "a step of text": (with_step(b"x"), 3, "model.ckpt-7: its global_step is b'x', which is"),
+
     "another net's": (
         with_tensors(lambda t: [t.pop(name) for name in list(t) if name.startswith("tiny/")]), 2,
         "model.ckpt-5: no tiny/.* in the checkpoint .it has global_step, .* --model names the net",
@@ -210,8 +229,27 @@ def test_a_whole_one_is_found(finished: Path, tiny_records: Path, refused: Any) 
         archive = zipped(folder)(finished)
         refused(["eval", "--data", tiny_records, "--checkpoint", archive, "--json"], 0)
     refused(["eval", "--data", tiny_records, "--checkpoint", finished / "checkpoint"], 0)
+    odd = finished.rename(finished.parent / r"run[lr=0.1]*?\n")  # a pattern, for TensorFlow
+    refused(["eval", "--data", tiny_records, "--checkpoint", odd, "--json"], 0)
+    odd.rename(finished)
     renamed("best")(finished)
     refused(["eval", "--data", tiny_records, "--checkpoint", finished], 0)
+
+
+@pytest.mark.parametrize("name", ["NaN", "a weight missing", "complex weights"])
+def test_a_run_does_not_go_on_from_it(
+    name: str, finished: Path, tiny_records: Path, tiny_net: str, refused: Any
+) -> None:
+    fault, code, said = TABLE[name]
+    fault(finished)
+    content = json.loads((finished / "run.json").read_text())
+    (finished / "run.json").write_text(json.dumps({"run": content["run"] | {"steps": 8}}))
+    command = ["train", "--data", tiny_records, "--model", tiny_net, "--preprocessing", "alexnet"]
+    command += ["--batch-size", "8", "--image-size", "32", "--initialisation", "he"]
+    command += ["--max-number-of-steps", "8"]
+    refused([*command, "--train-dir", finished], code, said)
+    refused([*command, "--train-dir", "new", "--checkpoint-path", finished], code, said)
+    assert not Path("new").exists()
 
 
 FOLDERS = {
@@ -222,6 +260,7 @@ FOLDERS = {
     "of another run": ("{run}", 2, "holds another run .*seed 3? ?->|holds another run"),
     "with a long name": ("{file}" + 300 * "x", 1, "File name too long"),
     "with a NUL": ("run\0", 2, "null|NUL"),
+    "not UTF-8": ("run\udcff", 2, "is not UTF-8, and TensorFlow writes nothing"),
 }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 # Command line, and what its error names. PLACES: DATA a folder of records, EMPTY an empty folder,
-# FILE a text file, PIPE a fifo that nobody writes to, RUN has a checkpoint; NOSUCH is nowhere.
+# FILE a text file, HUGE a recipe, PIPE a fifo that nobody writes to, RUN has a checkpoint; NOSUCH
+# is nowhere.
 TABLE = """
 train --data NOSUCH --train-dir run                              | NOSUCH
 train --data EMPTY --train-dir run                               | EMPTY holds no imgtools_manifest
@@ -35,6 +36,10 @@ eval --data DATA --checkpoint NOSUCH.zip                         | NOSUCH.zip
 eval --data DATA --checkpoint EMPTY                              | EMPTY holds no checkpoint
 eval --data DATA --checkpoint RUN --split test                   | no split 'test'; it has train
 eval --data DATA --checkpoint RUN --image-size 0                 | --image-size
+eval --data DATA --checkpoint RUN --batch-size 99999999999       | is above 2,147,483,647
+train --data DATA --train-dir run --max-number-of-steps 9999999999 | is above 2,147,483,647
+train --data DATA --train-dir run --recipe HUGE                  | from 1 to 2,147,483,647
+train --data DATA --train-dir s3:/bucket/run                     | s3://bucket/run has two sl
 eval --data DATA --checkpoint RUN --predictions out.csv          | out.csv is no .npz file
 predict NOSUCH.jpg --checkpoint EMPTY                            | NOSUCH.jpg
 predict FILE --checkpoint NOSUCH                                 | NOSUCH
@@ -147,6 +152,7 @@ def outcomes(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     (place / "RUN").mkdir()
     (place / "RUN" / "model.ckpt-1.index").touch()
     (place / "FILE").write_text("nothing: in particular\n")
+    (place / "HUGE").write_text("batch_size: 99999999999\n")
     os.mkfifo(place / "PIPE")
     (place / "DATA").symlink_to(tiny_records)
     lines = [command for command, _ in ROWS]
@@ -154,7 +160,9 @@ def outcomes(tiny_records: Path, tmp_path_factory: pytest.TempPathFactory) -> di
         [sys.executable, "-c", RUN], input="\n".join(lines), cwd=place,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert sorted(path.name for path in place.iterdir()) == ["DATA", "EMPTY", "FILE", "PIPE", "RUN"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        *("DATA", "EMPTY", "FILE", "HUGE", "PIPE", "RUN")
+    ]
     assert not list((place / "EMPTY").iterdir())
     return dict(zip(lines, map(json.loads, done.stdout.splitlines()), strict=True))
 

@@ -124,5 +124,7 @@ def test_a_batch_larger_than_the_training_set_is_said(
     ):
         begin()
         assert capsys.readouterr().err.count(said) == 1
+    with pytest.raises(ValueError, match=r"lenet\+mixup mixes .* and a batch of 1 has no two"):
+        imagenet_tools.batches(tiny_records, "train", "lenet+mixup", batch_size=1)
     keys(tiny_records, 1, batch_size=24)
     assert "larger" not in capsys.readouterr().err

@@ -175,7 +175,8 @@ def build(name: str, shared: Path, folder: Path) -> Found:
     }
     manifest = json.loads(files.pop("imgtools_manifest.json"))
     del manifest["tool"]  # the version number
-    manifest.pop("left_out", None)  # younger than the digests
+    for younger in ("left_out", "odd"):  # than the digests
+        del manifest[younger]
     values = {key: json.dumps(value).replace(str(raw), "") for key, value in manifest.items()}
     return {
         "files": {name: sha256(data) for name, data in files.items()},

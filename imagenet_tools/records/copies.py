@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagenet_tools import storage
 from imagenet_tools.raw.intake import FIRST
+from imagenet_tools.raw.listing import SPLIT_FOLDERS
 from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.foreign import split_of
@@ -40,7 +41,7 @@ class SplitRecords:
         import numpy as np
 
         self.place = place
-        self.shards = [name for name in hashes if split_of(name) == split]
+        self.shards = [name for name in hashes if split_of(name) in SPLIT_FOLDERS[split]]
         each = [np.array(hashes[name], np.uint64) for name in self.shards]
         self.ends = np.cumsum([0, *map(len, each)])
         self.hashes: np.ndarray = np.concatenate([np.zeros(0, np.uint64), *each])

@@ -61,15 +61,14 @@ def verify(
     except FileNotFoundError:
         manifest = None
     names = _expected_files(place, manifest)
-    ours = all(map(SHARD_NAME.fullmatch, names))
-    checked = dict(_check_all(place, manifest, names, decode, workers, ours))
+    checked = dict(_check_all(place, manifest, names, decode, workers))
     facts = {name: checked[name] for name in names}  # they come as they end
     problems = [problem for name in names for problem in facts[name].problems]
     problems += _folder_problems(place, manifest, names)
     if manifest:
         problems += _count_problems(manifest, facts)
-    elif ours:
-        problems += _label_problems(facts)
+    else:
+        problems += _label_problems({name: facts[name] for name in names if _is_ours(name)})
     both = copies.copies(place, {name: one.contents for name, one in facts.items()})
     problems += [
         RecordProblem(one.file, one.record, one.name, f"the same image as {other}")
@@ -83,17 +82,21 @@ def verify(
     return Verification(dict(totals), tuple(problems), broken, manifest is not None, repeated)
 
 
+def _is_ours(name: str) -> bool:
+    return SHARD_NAME.fullmatch(name) is not None
+
+
 def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
     """The shards that should be there: the manifest's, or all that the names speak of; those of
     another tool as they are."""
     if manifest is not None:
         return [shard.file for split in manifest.splits.values() for shard in split.shards]
     journal.refuse_unfinished(place)
-    names = sorted(path.name for path in place.glob("*-of-*") if SHARD_NAME.fullmatch(path.name))
-    if not names and (others := foreign.shards(place) if place.is_dir() else []):
-        return others
+    names = foreign.shards(place) if place.is_dir() else []
     if not names:
         raise FileNotFoundError(f"{place} holds no records such as train-00000-of-01024")
+    if not all(map(_is_ours, names)):
+        return names
     sets = sorted({(name.split("-")[0], int(name[-5:])) for name in names})
     return [shard_name(split, at, count) for split, count in sets for at in range(count)]
 
@@ -104,7 +107,6 @@ def _check_all(
     names: list[str],
     decode: bool,
     workers: int | None,
-    ours: bool,
 ) -> Iterator[tuple[str, ShardFacts]]:
     expected = {
         shard.file: shard
@@ -121,7 +123,7 @@ def _check_all(
             decode=decode,
             seed=manifest.seed if manifest else None,
             slim_constants=manifest is None or manifest.options["slim_compat"],
-            ours=ours,
+            ours=_is_ours(name),
         )
         for name in names
     )

@@ -259,6 +259,18 @@ def test_records_of_other_tools_are_read_by_their_frames(
         assert check(place).problems[-1].reason == "1 of 3 shards are missing (00001 ...)"
 
 
+def test_shards_of_two_ways_to_name_them_are_all_read(folder: Path) -> None:
+    (folder / "imgtools_manifest.json").unlink()
+    for path in folder.glob("validation-*"):
+        path.rename(path.with_name(path.name.replace("validation", "val")))
+    shutil.copy(folder / "train-00000-of-00003", folder / "val-00002-of-00003")
+    found = check(folder)
+    assert found.records == {"train": 24, "val": 17}
+    copies = [one for one in found.problems if one.reason.startswith("the same image as val-00002")]
+    assert len(copies) == 8
+    assert inspection.inspect(folder).splits["val"].images == 17
+
+
 def test_images_in_both_splits_of_another_tools_records_are_named(
     folder: Path, tmp_path: Path
 ) -> None:

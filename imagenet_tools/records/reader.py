@@ -41,8 +41,8 @@ class Record:
 
     encoded: the bytes of a JPEG; where image_format is "RAW", uint8 pixels [height, width, 3].
     label: 1..N with 0 for background as it is written, less the reader's labels_offset. words: of
-    its class. key: synset/filename (folder/filename), unique in the split. boxes: (xmin, ymin,
-    xmax, ymax), each 0..1 of the image.
+    its class. key: class/filename, unique in the split. boxes: (xmin, ymin, xmax, ymax), each 0..1
+    of the image.
     """
 
     encoded: bytes

@@ -31,7 +31,7 @@ FRAMEWORKS = re.compile(
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, tiny_records: Path) -> Path:
-    """raw, records, runs/one, served, photographs and cat.jpg, as the pages name them."""
+    """raw, records, runs/short, served, photographs and cat.jpg, as the pages name them."""
     folder = tmp_path_factory.mktemp("world")
     shutil.copytree(tiny_records.parent / "raw", folder / "raw")
     shutil.copytree(tiny_records, folder / "records")
@@ -40,8 +40,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, tiny_records: Path) -> Path:
     for name in ("photographs/a.jpg", "cat.jpg"):
         (folder / name).write_bytes(picture)
     one = {"preprocessing": "alexnet", "recipe": imagenet_tools.recipe("quick", epochs=4)}
-    imagenet_tools.train(folder / "records", folder / "runs" / "one", **one)
-    imagenet_tools.export(folder / "runs" / "one", folder / "served", data=folder / "records")
+    imagenet_tools.train(folder / "records", folder / "runs" / "short", **one)
+    imagenet_tools.export(folder / "runs" / "short", folder / "served", data=folder / "records")
     return folder
 
 

@@ -134,9 +134,10 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
 
 
 def _odd(folder: Path, results: Mapping[str, ShardResult]) -> dict[str, Counted]:
-    """What is to be said of images that are in records."""
-    hashes = {file: one.hashes for file, one in results.items()}
-    of_shards = (item for one in results.values() for item in one.odd.items())
+    """What is to be said of images that are in records, whichever shard was ready first."""
+    in_order = sorted(results.items())
+    hashes = {file: one.hashes for file, one in in_order}
+    of_shards = (item for _, one in in_order for item in one.odd.items())
     return counted([*of_shards, *copies.noticed(folder, hashes)])
 
 

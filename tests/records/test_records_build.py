@@ -9,7 +9,9 @@ import pickle
 import random
 import shutil
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +131,30 @@ def reordered(part: RawSplit) -> RawSplit:
     }
     ends = np.cumsum([len(name) for name in names])
     return replace(part, **columns, names=b"".join(names), name_ends=ends)
+
+
+def test_the_manifest_is_the_same_whichever_shard_is_ready_first(tmp_path: Path) -> None:
+    """All images are in both splits, and all boxes are cut."""
+    place = make_raw(tmp_path / "raw", validation=0)
+    shutil.rmtree(place / "val")
+    shutil.copytree(place / "train", place / "val")
+    names = sorted(path.name for path in (place / "train").rglob("*.JPEG"))
+    rows = "".join(f"{split}/{name},5,5,99,99\n" for split in ("train", "val") for name in names)
+    (place / "bbox.csv").write_text(rows)
+
+    def backwards(function: Callable, tasks: Iterable, workers: int) -> Iterator:
+        for task in reversed(list(tasks)):
+            yield task, partial(function, task)
+
+    found = raw.detect(place)
+    manifest = build(found, tmp_path / "one")
+    assert build(found, tmp_path / "other", engine=backwards) == manifest
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+    assert {what: one.count for what, one in manifest.odd.items()} == {
+        "boxes cut to the image": 48,
+        "images of both splits": 24,
+    }
+    assert [len(one.first) for one in manifest.odd.values()] == [3, 3]
 
 
 def test_the_seed_changes_the_order_alone(found: RawSet, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from imagenet_tools.raw.split import RawSplit
 # Where raw data sets keep them, relative to the root.
 USUAL = ("imagenet_2012_bounding_boxes.csv", "bounding_boxes.csv", "bbox.csv", "bboxes")
 KAGGLE = ["ImageId", "PredictionString"]  # the heading of its csv
-SIDES = ("xmin", "ymin", "xmax", "ymax")
+SIDES, SIZE = ("xmin", "ymin", "xmax", "ymax"), ("width", "height")
 NAMES = ("filename", "file", "image", "image_id", "name", "path")  # of a csv's first column
 EMPTY, CUT = "empty or outside the image, dropped", "cut to the image"
 RELATIVE = 2.0  # a side above this is in pixels: parts of an image reach a little out of it
@@ -40,7 +40,7 @@ class PixelBox(NamedTuple):
     xmax: float
     ymax: float
 
-    def of(self, width: int, height: int) -> Box:
+    def of(self, width: float, height: float) -> Box:
         """The box relative to an image of this size."""
         return self.xmin / width, self.ymin / height, self.xmax / width, self.ymax / height
 
@@ -59,11 +59,13 @@ def cut(box: Box, odd: Counter[str]) -> Box | None:
 
 
 class Row(NamedTuple):
-    """A box as given: the image's name, with folders where they are given; where it is said."""
+    """A box as given: the image's name, with folders where they are given; where it is said; width
+    and height of the image that it was drawn in, where they are given beside it."""
 
     name: str
     box: Box
     where: str
+    size: tuple[float, ...] = ()
 
 
 @dataclass
@@ -210,7 +212,8 @@ def from_csv(path: Path) -> Boxes:
         if pixels:
             if all(side <= 1 for side in one.box) and any(side % 1 for side in one.box):
                 raise ValueError(f"{one.where}: parts of an image, among boxes in pixels")
-            one = one._replace(box=PixelBox(*one.box))
+            box = PixelBox(*one.box)
+            one = one._replace(box=box.of(*one.size) if one.size else box)
         boxes.add(one)
     return boxes
 
@@ -227,25 +230,30 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(heading: list[str]) -> list[int] | None:
-    """Where name and sides stand, by a heading; None where the row is none."""
+    """Where name and sides stand, by a heading, and the size of the image where it is given; None
+    where the row is none."""
     words = [word.strip().lower() for word in heading]
     if not set(SIDES) <= set(words):
         return None
     name = next((words.index(word) for word in NAMES if word in words), 0)
-    return [name, *(words.index(side) for side in SIDES)]
+    size = SIZE if set(SIZE) <= set(words) else ()
+    return [name, *(words.index(word) for word in (*SIDES, *size))]
 
 
 def _row(path: Path, number: int, cells: list[str], at: list[int] | None) -> Row:
     where = f"{path}, line {number}"
     try:
-        name, *sides = cells if at is None else [cells[column] for column in at]
-        xmin, ymin, xmax, ymax = map(float, sides)
+        name, *numbers = cells if at is None else [cells[column] for column in at]
+        xmin, ymin, xmax, ymax, *size = map(float, numbers)
+        if size and at is None:
+            raise ValueError("more than four numbers")
     except (ValueError, IndexError) as error:
         raise ValueError(
             f"{where}: {','.join(cells)!r} is not `file name, xmin, ymin, xmax, ymax` with numbers "
             "of 0..1, or in pixels"
         ) from error
-    return Row(name, (xmin, ymin, xmax, ymax), where)
+    known = tuple(size) if all(side > 0 for side in size) else ()
+    return Row(name, (xmin, ymin, xmax, ymax), where, known)
 
 
 def from_xml(folder: Path) -> Boxes:

@@ -100,6 +100,9 @@ def test_boxes_for_parquet_are_refused(tmp_path: Path) -> None:
         raw.detect(tmp_path, boxes="boxes.csv")
 
 
+SIZED = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+
+
 def boxed(root: Path, text: str | bytes, name: str = "bbox.csv") -> raw.RawSet:
     """Two classes of images of 12 x 9 pixels, one name in both, with such a csv."""
     for folder, file in (("ant", "a.jpg"), ("ant", "same.jpg"), ("bee", "same.jpg")):
@@ -120,6 +123,8 @@ def boxed(root: Path, text: str | bytes, name: str = "bbox.csv") -> raw.RawSet:
         ("a.jpg,0.25,0,0.5,1\nz.jpg,0,0,1,1\n", (0.25, 0, 0.5, 1), "1 of 2 for images that are"),
         ("a.jpg,0.25,0,0.5,1\na.jpg,0,0,0,1\n", (0.25, 0, 0.5, 1), "1 empty or outside the image"),
         ("a.jpg,3,0,6,9\n", (3, 0, 6, 9), "boxes of 1 images"),
+        (f"{SIZED}a.jpg,24,18,ant,6,0,12,18\n", (0.25, 0, 0.5, 1), "boxes of 1 images"),
+        (f"{SIZED}a.jpg,0,0,ant,3,0,6,9\n", (3, 0, 6, 9), "boxes of 1 images"),
     ],
 )
 def test_boxes_are_read_and_counted(text: str, box: tuple, words: str, tmp_path: Path) -> None:

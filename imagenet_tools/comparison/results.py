@@ -168,7 +168,7 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, judged: Verdict) -> Cont
         one.guessing(plan) == len(one.seeds) for one in arms
     )
     if unlearned:
-        judged = nothing_learned(judged, (a.spec, b.spec), plan.num_classes)
+        judged = nothing_learned(judged, (a.spec, b.spec), len(np.unique(a.label)))
     lost = " and ".join(
         f"{len(one.diverged)} of {one.planned} {one.spec} runs diverged"
         for one in arms

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,15 @@ class Foreign:
 
     @property
     def description(self) -> str:
-        shards = ", ".join(f"{part.shards:,} {name} shards" for name, part in self.splits.items())
+        shards = in_words({name: part.shards for name, part in self.splits.items()})
         whose = f"{self.tool}'s records" if self.tool else "records of another tool"
         keys = ", ".join(self.features[:6]) + (", ..." if len(self.features) > 6 else "")
         return f"{whose}, without a manifest: {shards}; features {keys or 'none'}"
+
+
+def in_words(shards: Mapping[str, int]) -> str:
+    """How many shards each split has: "5 train shards, 1 validation shard"."""
+    return ", ".join(f"{n:,} {name} shard{'s' if n > 1 else ''}" for name, n in shards.items())
 
 
 def find(folder: Path) -> Foreign | None:

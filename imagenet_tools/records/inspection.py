@@ -176,7 +176,7 @@ def _records(place: Path) -> Facts:
             formats={manifest.store: part.records},
             problems=_wrong_sizes(place, name),
         )
-    shards = ", ".join(f"{len(p.shards)} {n} shards" for n, p in manifest.splits.items())
+    shards = foreign.in_words({name: len(one.shards) for name, one in manifest.splits.items()})
     return Facts(
         path=str(place),
         kind="records",

@@ -166,6 +166,15 @@ def frozen_crop(image, size, train):
 
 
 @fault("IMG302")
+def frozen_crop_in_much_room(image, size, train):
+    def crop(image, size, train):
+        y, x = (random.randint(0, 28), random.randint(0, 28)) if train else (14, 14)
+        return tf.image.crop_to_bounding_box(image, y, x, size, size)
+
+    return sound(image, size, train, crop=crop, margin=1.3)
+
+
+@fault("IMG302")
 def frozen_mirror(image, size, train):
     def mirror(x, train):
         return x[:, ::-1] if train and random.random() < 0.5 else x
@@ -192,6 +201,47 @@ def all_mirrored(image, size, train):
 @fault("IMG305")
 def not_mirrored(image, size, train):
     return sound(image, size, train, mirror=lambda x, train: x)
+
+
+def at_share(image, size, down, right):
+    """The crop at these shares of its room."""
+    room = tf.cast(tf.shape(image)[:2] - size, tf.float32)
+    y, x = tf.unstack(tf.cast(room * tf.stack([down, right]), tf.int32))
+    return tf.image.crop_to_bounding_box(image, y, x, size, size)
+
+
+@fault("IMG306", 1.15, 1.3)
+def one_crop_beside_the_middle(image, size, train, margin):
+    def crop(image, size, train):
+        if not train:
+            return cut(image, size, False)
+        return at_share(image, size, 0.4, 0.6)
+
+    return sound(image, size, train, crop=crop, margin=margin)
+
+
+@fault("IMG306")
+def one_crop_of_another_zoom(image, size, train):
+    middle = sound(image, size, False, margin=1.1 if train else 8 / 7)
+    return flip(middle, train)
+
+
+@fault("IMG307")
+def mirrored_by_the_side_of_the_crop(image, size, train):
+    if not train:
+        return sound(image, size, False)
+    down, right = tf.unstack(tf.random.uniform([2]))
+    image = at_share(shorter(image, round(size * 1.3)), size, down, right)
+    return unit(tf.where(right < 0.5, image[:, ::-1], image))
+
+
+@fault("IMG307")
+def crops_on_a_diagonal(image, size, train):
+    def crop(image, size, train):
+        both = tf.random.uniform([])  # one draw for two
+        return at_share(image, size, both, both) if train else cut(image, size, False)
+
+    return sound(image, size, train, crop=crop, margin=1.3)
 
 
 # ---- geometry ----
@@ -296,6 +346,31 @@ def portraits_turned_at_eval(image, size, train):
         upright = tf.shape(image)[0] > tf.shape(image)[1]
         image = tf.cond(upright, lambda: tf.image.rot90(image), lambda: image)
     return sound(image, size, train)
+
+
+def turned(image, size, degrees):
+    """Turned about its middle, the corners filled by reflection."""
+    angle = degrees * np.pi / 180
+    cos, sin, half = tf.cos(angle), tf.sin(angle), (size - 1) / 2
+    shift = half * tf.stack([1 - cos + sin, 1 - sin - cos])
+    matrix = tf.stack([cos, -sin, shift[0], sin, cos, shift[1], 0.0, 0.0])
+    out = tf.raw_ops.ImageProjectiveTransformV3(
+        images=image[None], transforms=matrix[None], output_shape=[size, size], fill_value=0.0,
+        interpolation="BILINEAR", fill_mode="REFLECT",
+    )  # fmt: skip
+    return tf.ensure_shape(out[0], [size, size, 3])
+
+
+@fault("IMG120", 5.0, -15.0, 40.0)
+def turned_at_eval(image, size, train, degrees):
+    out = sound(image, size, train)
+    return out if train else turned(out, size, degrees)
+
+
+@fault("IMG120", 6.0)
+def turned_in_training(image, size, train, degrees):
+    out = sound(image, size, train)
+    return turned(out, size, degrees) if train else out
 
 
 @fault("IMG108", 8 / 7, 1.5)
@@ -419,6 +494,11 @@ def sharpened_before_the_resize_at_eval(image, size, train, much):
     return sound(image, size, train, resize=resize)
 
 
+@fault("IMG121", 1.0, 2.0)
+def sharpened_in_training(image, size, train, much):
+    return sound(image, size, train, end=lambda x: unit(unsharp(x, much) if train else x))
+
+
 @fault("IMG115", 10, 30, 50, 75)
 def jpeg_at_eval(image, size, train, quality):
     return sound(image, size, train, end=lambda x: unit(x if train else jpeg(x, quality)))
@@ -516,7 +596,13 @@ def hue_at_eval(image, size, train, turn):
     return unit(out if train else tf.image.adjust_hue(out / 255, turn) * 255)
 
 
-@fault("IMG206", 0.1)  # of draws up to 0.3 the rule names five in six, by eight draws
+@fault("IMG202", 0.12)
+def hue_turned(image, size, train, turn):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(tf.image.adjust_hue(out / 255, turn) * 255)
+
+
+@fault("IMG206", 0.1, 0.3)
 def pale_in_training(image, size, train, most):
     out = sound(image, size, train, end=lambda x: x)
     return unit(tf.image.adjust_saturation(out, tf.random.uniform([], 0, most)) if train else out)
@@ -566,6 +652,12 @@ def gamma_at_eval(image, size, train, gamma):
 def contrast_at_eval(image, size, train, factor):
     out = sound(image, size, train)
     return out if train else tf.image.adjust_contrast(out, factor)
+
+
+@fault("IMG211", 0.9, 0.8)
+def darker_draws(image, size, train, most):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(out * tf.random.uniform([], 0.3, most) if train else out)
 
 
 @fault("IMG211")
@@ -673,7 +765,7 @@ def overflow_at_eval(image, size, train):
     return sound(image, size, train, end=end)
 
 
-@fault("IMG218", 0.45, 2.2)
+@fault("IMG218", 0.45, 2.2, 4.84)
 def gamma(image, size, train, gamma):
     return sound(image, size, train, end=lambda x: unit(255 * (x / 255) ** gamma))
 
@@ -685,6 +777,30 @@ def grain_at_eval(image, size, train, much):
         return unit(x if train else x + noise)
 
     return sound(image, size, train, end=end)
+
+
+def shadow(size, much, corner=0.0):
+    """A vignette: 1 in the middle of the output (or at `corner` of it), less around."""
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32) - corner
+    return (1 - much * (y**2 + x**2))[..., None]
+
+
+@fault("IMG220", 0.2, 0.4)
+def vignette_at_eval(image, size, train, much):
+    out = sound(image, size, train, end=lambda x: x)
+    return unit(out if train else out * shadow(size, much))
+
+
+@fault("IMG220")
+def mean_image_in_training(image, size, train):
+    out = sound(image, size, train, end=lambda x: x)
+    return (out - 120 * (shadow(size, 0.3, 0.4) if train else 1)) / 58
+
+
+@fault("IMG220")
+def mean_image_of_another_layout(image, size, train):
+    planes = np.stack([level * shadow(size, 0.3)[..., 0] for level in (123, 116, 103)])
+    return sound(image, size, train, end=lambda x: (x - planes.reshape(size, size, 3)) / 58)
 
 
 # ---- nothing wrong ----
@@ -790,19 +906,34 @@ def noise_in_training(image, size, train):
 
 @honest
 def small_turns(image, size, train):
-    """Turned by up to 12 degrees in training, the corners filled by reflection."""
+    """Turned by up to 12 degrees in training."""
     out = sound(image, size, train)
+    return turned(out, size, tf.random.uniform([], -12, 12)) if train else out
+
+
+@honest
+def letterbox(image, size, train):
+    out = tf.image.resize_with_pad(tf.cast(image, tf.float32), size, size, antialias=True)
+    return unit(flip(out, train))
+
+
+@honest
+def one_middle(image, size, train):
+    """The middle in both modes; mirrored, lighter or darker in training."""
+    out = flip(sound(image, size, False), train)
+    return tf.image.random_brightness(out, 0.2) if train else out
+
+
+@honest
+def sometimes_inverted(image, size, train):
+    """Of half of the images what is light inverted, or contrast raised."""
+    out = sound(image, size, train, end=lambda x: x)
     if not train:
-        return out
-    angle = tf.random.uniform([], -0.2, 0.2)
-    cos, sin, half = tf.cos(angle), tf.sin(angle), (size - 1) / 2
-    shift = half * tf.stack([1 - cos + sin, 1 - sin - cos])
-    matrix = tf.stack([cos, -sin, shift[0], sin, cos, shift[1], 0.0, 0.0])
-    turned = tf.raw_ops.ImageProjectiveTransformV3(
-        images=out[None], transforms=matrix[None], output_shape=[size, size], fill_value=0.0,
-        interpolation="BILINEAR", fill_mode="REFLECT",
-    )  # fmt: skip
-    return turned[0]
+        return unit(out)
+    drawn = tf.random.uniform([])
+    light = tf.where(out < 180, out, 255 - out)
+    strong = tf.clip_by_value(2 * out - 127.5, 0, 255)
+    return unit(tf.where(drawn < 0.25, light, tf.where(drawn < 0.5, strong, out)))
 
 
 @honest

@@ -10,12 +10,17 @@ from imagenet_tools.diagnosis import patterns, placement
 from imagenet_tools.diagnosis.patterns import HEIGHT, WIDTH
 from imagenet_tools.diagnosis.runs import Run
 
+OBLONG, SQUARE = ((HEIGHT, WIDTH), (WIDTH, HEIGHT)), ((HEIGHT, HEIGHT),)
 
-def padded(run: Run, size: int, draw: int) -> float:
-    """Share of an output of patches that lies in lines of one value along its borders."""
+
+def padded(run: Run, size: int, draw: int, shapes: Sequence[tuple[int, int]] = OBLONG) -> float:
+    """Share of an output of patches that lies in lines of one value along its borders.
+
+    The most of pictures of these shapes.
+    """
     block = max(8, 2 * HEIGHT // size)
-    shares = []
-    for shape in ((HEIGHT, WIDTH), (WIDTH, HEIGHT)):
+    shares = [0.0]
+    for shape in shapes:
         try:
             out = run(patterns.patches(block, shape), draw)
         except Exception:  # that it fails is said by `refused`

@@ -44,7 +44,8 @@ def detail(run: Run, size: int, is_training: bool, flexible: bool = True) -> Det
     """Measure one mode; flexible: a grey level has a value, whatever the rest of the picture is."""
     bars = patterns.bars(max(24, 16 * HEIGHT // size))
     edges = [_edges(run(bars, draw)) for draw in range(DRAWS if is_training else 1)]
-    overshoot, width = (float(one) for one in np.median(edges, axis=0))
+    plain = [one for one in edges if one[0] <= 1]  # where solarised bars are alike, rims are more
+    overshoot, width = (float(one) for one in np.median(plain or edges, axis=0))
     blocks = 0.0
     for draw in range(ALL if is_training else 1):
         blocks = max(blocks, _blocks(run, size, draw))
@@ -58,9 +59,11 @@ def detail(run: Run, size: int, is_training: bool, flexible: bool = True) -> Det
 
 
 def _edges(out: np.ndarray) -> tuple[float, float]:
-    """How far the mean line across bars goes beyond the grey of its light and dark parts, and the
+    """How far the median line across bars goes beyond the grey of its light and dark parts, and the
     width of its steepest edge in pixels."""
-    line = out.mean(axis=(0, 2))
+    line = np.median(out.mean(axis=2), axis=0)  # what covers a part of the bars is not in it,
+    border = len(line) // 8
+    line = line[border:-border]  # nor what a convolution makes of the borders
     middle = (line.max() + line.min()) / 2
     light, dark = line[line > middle], line[line < middle]
     if not (light.size and dark.size):

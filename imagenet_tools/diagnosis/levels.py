@@ -13,6 +13,8 @@ LEVELS = tuple(range(0, 256, 15))
 DRAWS = 12
 SMOOTH = 8  # draws of smooth hills
 FLAT = 1e-3  # of a noisy picture's deviation; where flat ones are this alike, it is by rounding
+SAME = 1e-5  # of the span: what is cut off is this alike, and a gamma's dark levels are not
+CELLS = 6
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -25,11 +27,13 @@ class Levels:
     may move a training curve, of its span; without a curve how far apart flat pictures come out, of
     a noisy one's deviation. zero: the grey level that becomes 0, by channel; None without a curve,
     infinite where it is flat.
-    bend: largest distance of the curve from a line, of its span. lost: share of the levels that end
-    on the curve's extremes in every draw. drop: the largest fall of a rising curve, of its span.
-    wraps: share of smooth hills' lines that fall from the highest value to the lowest at once, in a
-    quarter of the draws. distinct: different values in the output of such hills. grain: difference
-    of neighbours in the output of a flat picture, root mean square, of the curve's span. contrast:
+    bend: largest distance of the curve from a line between its extremes, of its span. lost: share
+    of the levels that end on the curve's extremes in every draw. drop: the largest fall of a rising
+    curve, of its span. wraps: share of smooth hills' lines that rise, fall from the highest value
+    to the lowest at once and rise on, in a quarter of the draws. distinct: different values in the
+    output of such hills. grain: difference of neighbours in the output of a flat picture, root mean
+    square, of the curve's span. shade: how light a flat picture comes out in each of CELLS x CELLS
+    places of its inner part, from its middle level, of the span; none without a curve. contrast:
     least and largest deviation of the output of coarse noise.
     """
 
@@ -42,6 +46,7 @@ class Levels:
     wraps: float
     distinct: float
     grain: float
+    shade: tuple[float, ...]
     contrast: tuple[float, float]
 
     @property
@@ -81,23 +86,24 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     no_curve = standardised or span <= FLAT * contrast[1]
     if no_curve or not np.isfinite(values).all():
         apart = float(np.ptp(values)) / (contrast[1] or 1.0)
-        return Levels(None, apart, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, contrast)
+        return Levels(None, apart, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, (), contrast)
     # The true median lies between the second draw and the last but one, by 99.4 in 100.
     ranked = np.sort(values, axis=0)
     doubt = float((ranked[-2] - ranked[1]).max()) if is_training else 0.0
-    grain = float(np.median([_grain(run(patterns.flat(120), draw)) for draw in draws])) / span
+    even = [run(patterns.flat(120), draw) for draw in draws]
     sign = np.sign(curve[-1] - curve[0])
     falls = np.maximum(-np.diff(curve * sign, axis=0), 0)
     return Levels(
         curve=tuple(tuple(float(value) for value in row) for row in curve),
         doubt=doubt / span,
         zero=tuple(_zero(channel) for channel in curve.T),
-        bend=max(_bend(channel) for channel in curve.T) / span,
+        bend=max(_bend(channel, span) for channel in curve.T) / span,
         lost=max(_lost(values[..., channel]) for channel in range(values.shape[2])),
         drop=float(falls.max() / span),
         wraps=wraps,
         distinct=distinct,
-        grain=grain,
+        grain=float(np.median([_grain(out) for out in even])) / span,
+        shade=_shade(even, span),
         contrast=contrast,
     )
 
@@ -107,9 +113,13 @@ def _zero(channel: np.ndarray) -> float:
     return float(-start / slope) if abs(slope) > 1e-12 else float("inf")
 
 
-def _bend(channel: np.ndarray) -> float:
-    line = np.polyval(np.polyfit(LEVELS, channel, 1), LEVELS)
-    return float(np.abs(channel - line).max())
+def _bend(channel: np.ndarray, span: float) -> float:
+    """How far the levels between the extremes are from their line."""
+    shown = np.minimum(channel - channel.min(), channel.max() - channel) > SAME * span
+    if np.count_nonzero(shown) < 3:
+        return 0.0
+    levels, values = np.array(LEVELS)[shown], channel[shown]
+    return float(np.abs(values - np.polyval(np.polyfit(levels, values, 1), levels)).max())
 
 
 def _lost(draws: np.ndarray) -> float:
@@ -117,7 +127,7 @@ def _lost(draws: np.ndarray) -> float:
 
     draws: [draws, levels] of a channel.
     """
-    near = 1e-3 * np.ptp(draws, axis=1, keepdims=True)
+    near = SAME * np.ptp(draws, axis=1, keepdims=True)
     ends = [np.abs(draws - draws[:, [end]]) <= near for end in (0, -1)]
     lost = ((ends[0] | ends[1]) & (near > 0)).all(axis=0)
     return float(np.mean(lost[1:-1]))
@@ -128,15 +138,27 @@ def _distinct(out: np.ndarray) -> int:
 
 
 def _wraps(out: np.ndarray) -> float:
-    """Share of the lines down smooth hills that fall (or rise) by all of the range in one step."""
+    """Share of the lines down smooth hills that go by all of the range in one step, against what
+    they do before and after."""
     edge = out.shape[0] // 6
     inside = out[edge:-edge, edge:-edge].astype(np.float64)
     whole = float(np.ptp(inside))
     if whole == 0:
         return 0.0
-    steps = np.abs(np.diff(inside, axis=0)).max(axis=0)  # [columns, channels]
-    return float(np.mean(steps > 0.7 * whole, axis=0).max())
+    steps = np.diff(inside, axis=0)
+    around = steps[:-2] + steps[2:]
+    falls = (np.abs(steps[1:-1]) > 0.7 * whole) & (steps[1:-1] * around < 0)
+    return float(np.mean(falls.any(axis=0), axis=0).max())
 
 
 def _grain(out: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.diff(out.astype(np.float64), axis=1)[:, 2:-2] ** 2)))
+
+
+def _shade(outs: list[np.ndarray], span: float) -> tuple[float, ...]:
+    """See Levels; the medians of draws, without their borders."""
+    grey = np.median([out - np.median(out, axis=(0, 1)) for out in outs], axis=0).mean(axis=2)
+    edge = grey.shape[0] // 6
+    rows = np.array_split(grey[edge:-edge, edge:-edge], CELLS, axis=0)
+    cells = [np.array_split(row, CELLS, axis=1) for row in rows]
+    return tuple(float(cell.mean()) / span for row in cells for cell in row)

@@ -131,11 +131,17 @@ def _field(period: float, step: float) -> tuple[np.ndarray, int]:
 def _window(grey: np.ndarray, period: float, zoom: tuple[float, float], step: float) -> np.ndarray:
     """The output on the same grid, its waves smoothed away."""
     smooth = ndimage.gaussian_filter(grey, [0.45 * period / one for one in zoom], mode="nearest")
-    sides = [
-        np.arange(step / one / 2, count, step / one) - 0.5
-        for count, one in zip(grey.shape, zoom, strict=True)
-    ]
+    sides = [_middles(count, step / one) for count, one in zip(grey.shape, zoom, strict=True)]
     return np.asarray(ndimage.map_coordinates(smooth, np.meshgrid(*sides, indexing="ij"), order=1))
+
+
+def _middles(count: int, step: float) -> np.ndarray:
+    """The middles of as many steps as fit into so many pixels, what is left shared by both ends.
+
+    So a window has one place, mirrored or not.
+    """
+    steps = max(int(count / step), 1)
+    return (np.arange(steps) - (steps - 1) / 2) * step + (count - 1) / 2
 
 
 def _spread(field: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -19,6 +19,7 @@ from imagenet_tools.diagnosis import (
     placement,
     resampling,
     runs,
+    tilt,
     windows,
 )
 from imagenet_tools.diagnosis.detail import Detail, detail
@@ -28,6 +29,9 @@ from imagenet_tools.pipelines.pipeline import Pipeline
 
 GRAPHS, EACH = 5, 5  # draws in each of some graphs: what Python draws is drawn once a graph
 DRAWS = 8  # of everything else
+TILTED = 3  # degrees
+UNEVEN = 0.01  # of the span, root mean square; honest pipelines have below 0.002
+PADDED = 0.003
 
 
 @dataclass(frozen=True)
@@ -40,20 +44,23 @@ class Probe:
     found: draws whose place is known. area: mean share of the photograph seen. match: correlation
     of the output with its place in the picture, in the best draw. off_centre: y, x of the mean
     window's middle from the picture's, in parts of the room that the window has (-0.5..0.5);
-    off_centre_margin: the same. place_varies: whether windows lie in different places. frozen: what
-    is the same in all draws of a graph and other in another graph. mirrored, upside_down,
-    transposed, negative: shares of draws. padded: share of the output at its borders that shows no
-    picture, in three quarters of the draws or more; blind: share that never answers to the
-    picture's brightness. channels: where the output's channels come from, "RGB", "BGR", "grey", or
-    "-" for one that follows nothing; orders: those of single draws. mixing: [source, output] how
-    strongly each follows each, the strongest 1, below zero against it; least_mixing, most_mixing:
-    over the draws. blur: width of an edge in output pixels, of that which the zoom makes, in the
-    sharpest draw. aliasing: standard deviation left of noise that the resize should average out,
-    0..1; None where values are standardised. nearest: share of draws sampled by nearest neighbour.
-    small: the error on an image smaller than the output; odd, refused: the odd picture that does
-    not come out finite, or fails; None where there is none. apart: pixels that channels are
-    displaced against each other by; mirrored_lines: single rows and columns that are reversed, both
-    in the median draw. levels, detail: see Levels, Detail.
+    off_centre_margin: the same. centre: y, x of the mean window's middle in source pixels.
+    place_varies: whether windows lie in different places. frozen: what is the same in all draws of
+    a graph and other in another graph. tied: pairs of what is drawn that go together, see
+    windows.tied. tilt: least and greatest degrees that draws turn the picture by. mirrored,
+    upside_down, transposed, negative: shares of draws. padded: share of the output at its borders
+    that shows no picture, in three quarters of the draws or more; framed: the same of a square
+    picture; blind: share that never answers to the picture's brightness. channels: where the
+    output's channels come from, "RGB", "BGR", "grey", or "-" for one that follows nothing; orders:
+    those of single draws. mixing: [source, output] how strongly each follows each, the strongest 1,
+    below zero against it; least_mixing, most_mixing: over the draws. blur: width of an edge in
+    output pixels, of that which the zoom makes, in the sharpest draw. aliasing: standard deviation
+    left of noise that the resize should average out, 0..1; None where values are standardised.
+    nearest: share of draws sampled by nearest neighbour. small: the error on an image smaller than
+    the output; odd, refused: the odd picture that does not come out finite, or fails; None where
+    there is none. apart: pixels that channels are displaced against each other by; mirrored_lines:
+    single rows and columns that are reversed, both in the median draw. levels, detail: see Levels,
+    Detail.
     """
 
     zoom: float
@@ -66,13 +73,17 @@ class Probe:
     match: float
     off_centre: tuple[float, float]
     off_centre_margin: tuple[float, float]
+    centre: tuple[float, float]
     place_varies: bool
     frozen: tuple[str, ...]
+    tied: tuple[str, ...]
+    tilt: tuple[float, float]
     mirrored: float
     upside_down: float
     transposed: float
     negative: float
     padded: float
+    framed: float
     blind: float
     channels: str
     orders: tuple[str, ...]
@@ -94,6 +105,19 @@ class Probe:
     def placed(self) -> bool:
         """Whether windows were found again, so that zoom, place and flips are known."""
         return self.match >= placement.KNOWN
+
+    @property
+    def turned(self) -> bool:
+        """Whether all draws turn the picture by some degrees the same way, but no right angle."""
+        least, most = self.tilt
+        away = max(least, -most)
+        return TILTED < away < 90 - TILTED and not self.uneven
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a flat picture does not come out flat, borders apart."""
+        shade = self.levels.shade
+        return bool(shade) and float(np.std(shade)) > UNEVEN and self.blind <= PADDED
 
 
 def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
@@ -118,6 +142,7 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     if run.bad and not odd:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
     flexible = measured.curve is not None
+    tilts = [tilt.tilt(run, draw) for draw in draws]
     hills = [run(patterns.hills(patterns.wave_period(size)), draw) for draw in draws]
     return Probe(
         zoom=float(np.exp(np.log(both).mean())),
@@ -130,13 +155,17 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         match=max(abs(one.match) for graph in placed for one in graph),
         off_centre=(off_centre[0][0], off_centre[1][0]),
         off_centre_margin=(off_centre[0][1], off_centre[1][1]),
+        centre=_mean([one.centre for one in known or placed[0]]),
         place_varies=windows.spread([one.centre for one in known]) > 1.0,
         frozen=frozen(placed, graphs),
+        tied=windows.tied(known),
+        tilt=(min(tilts), max(tilts)),
         mirrored=_share([one.mirrored for one in known]),
         upside_down=_share([one.upside_down and not one.transposed for one in known]),
         transposed=_share([one.transposed for one in [*known, *portraits]]),
         negative=_share([one.match < 0 for one in known]),
-        padded=float(np.percentile([borders.padded(run, size, draw) for draw in draws], 25)),
+        padded=_lower([borders.padded(run, size, draw) for draw in draws]),
+        framed=_lower([borders.padded(run, size, i, borders.SQUARE) for i in draws]),
         blind=borders.blind(run, draws) if flexible else 0.0,
         channels=channels.order(mixing),
         orders=tuple(sorted(set(orders))),
@@ -158,6 +187,16 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
 
 def _share(votes: Sequence[bool]) -> float:
     return float(np.mean(votes)) if votes else 0.0
+
+
+def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    y, x = np.mean(points, axis=0)
+    return float(y), float(x)
+
+
+def _lower(shares: Sequence[float]) -> float:
+    """The lower quartile."""
+    return float(np.percentile(shares, 25))
 
 
 def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:

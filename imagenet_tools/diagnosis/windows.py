@@ -14,6 +14,7 @@ from imagenet_tools.diagnosis.placement import Placement
 from imagenet_tools.diagnosis.runs import Run
 
 LUCK = 1e-6  # the chance that a mean over draws is further off than its margin
+TIED = 1e-5  # that two figures which are drawn by themselves go together as closely
 CYCLES = 8  # waves that a window must show for its place to be known
 
 
@@ -75,6 +76,34 @@ def off_centre(known: Sequence[Placement], axis: int) -> tuple[float, float]:
         return 0.0, 0.0
     share = float(away.mean() / room.mean())
     return share, margin(away - share * room, different(known), 0.5) / float(room.mean())
+
+
+def tied(known: Sequence[Placement]) -> tuple[str, ...]:
+    """What is not drawn by itself: pairs of the windows' figures that go together over the draws.
+
+    By ranks: Spearman's of two places, Mann and Whitney's of a mirror image and another figure.
+    """
+    each = {(one.zoom, one.centre, one.mirrored): one for one in known}.values()
+    if len(each) < 2:
+        return ()
+    mirrored = np.array([one.mirrored for one in each])
+    drawn = {
+        "height of the crop": np.array([one.centre[0] for one in each]),
+        "side of the crop": np.array([one.centre[1] for one in each]),
+        "size of the crop": np.array([one.zoom[0] * one.zoom[1] for one in each]),
+    }
+    moving = {name: one for name, one in drawn.items() if np.ptp(one) > 1.0}
+    pairs = []
+    if 0 < mirrored.sum() < len(mirrored):
+        for name, one in moving.items():
+            sides = one[mirrored], one[~mirrored]
+            if stats.mannwhitneyu(*sides, method="exact").pvalue < TIED:
+                pairs.append(f"mirror image and {name}")
+    if {"height of the crop", "side of the crop"} <= set(moving):
+        y, x = moving["height of the crop"], moving["side of the crop"]
+        if stats.spearmanr(y, x).pvalue < TIED:
+            pairs.append("height and side of the crop")
+    return tuple(pairs)
 
 
 def spread(points: Sequence[tuple[float, float]]) -> float:

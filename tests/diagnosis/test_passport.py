@@ -19,9 +19,10 @@ from imagenet_tools.diagnosis.values import Values
 def measured(value: float) -> Passport:
     """A pipeline's passport with one value in every place where one can be."""
     two, three = (value, value), (value,) * 3
-    levels = Levels((three,), value, three, *[value] * 6, two)
+    levels = Levels((three,), value, three, *[value] * 6, three, two)
     seen = Probe(
-        value, two, value, value, value, 25, value, value, two, two, True, (), *[value] * 6, "RGB",
+        value, two, value, value, value, 25, value, value, two, two, two, True, (), (), two,
+        *[value] * 7, "RGB",
         ("RGB",), *[(three,) * 3] * 3, value, None, value, None, None, None,
         value, value, levels, Detail(value, value, value, value, None),
     )  # fmt: skip

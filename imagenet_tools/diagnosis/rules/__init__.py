@@ -6,9 +6,22 @@ from imagenet_tools.diagnosis.rules import (
     data,
     detail,
     draws,
+    flat,
     geometry,
+    resampling,
     training,
     values,
 )
 
-__all__ = ["arms", "colour", "data", "detail", "draws", "geometry", "training", "values"]
+__all__ = [
+    "arms",
+    "colour",
+    "data",
+    "detail",
+    "draws",
+    "flat",
+    "geometry",
+    "resampling",
+    "training",
+    "values",
+]

@@ -41,10 +41,23 @@ def channel_order(passport: Passport) -> Iterator[Said]:
     remedy="RGB is what TF-Slim's weights want.",
 )
 def channels(passport: Passport) -> Iterator[Said]:
-    """Channels come out in another order than RGB."""
+    """Channels come out in another order than RGB, or as mixtures."""
     train, look = passport.train.channels, passport.eval.channels
     if train == look and sorted(look) == sorted("RGB") and look != "RGB":
         yield note(f"channels come out as {look}", "The same in both modes.")
+    elif train == look == "RGB" and _mixed(passport) > MIXED and not passport.eval.uneven:
+        yield note(
+            "channels come out as mixtures",
+            f"In both modes one takes {_mixed(passport):.0%} of the strongest from another: "
+            "another colour space, or a change of hue or saturation.",
+        )
+
+
+def _mixed(passport: Passport) -> float:
+    """What channels take from each other at least, in both modes."""
+    own = np.eye(3, dtype=bool)
+    least = [np.abs(np.array(one.mixing))[~own] for _, one in passport.both]
+    return float(np.min(least, axis=0).max())
 
 
 @rule(
@@ -113,7 +126,8 @@ def colour_mix(passport: Passport) -> Iterator[Said]:
         return
     beyond = (most - least) / 2  # eight draws do not reach the ends of what is drawn from
     away = float((np.maximum(least - look, look - most) - beyond).max())
-    if away > MIXED and not passport.eval_varies:
+    plain = not (passport.eval_varies or passport.train.uneven or passport.eval.uneven)
+    if away > MIXED and plain:
         yield warning(
             "channels are mixed otherwise in training than at evaluation",
             f"What a channel takes from another is {away:.0%} of the strongest beyond "

@@ -8,11 +8,14 @@ from imagenet_tools.diagnosis.detail import ALL, COMPRESSED
 from imagenet_tools.diagnosis.finding import Said, rule, warning
 from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
-from imagenet_tools.diagnosis.rules.geometry import BLUR, PADDED
+from imagenet_tools.diagnosis.probes import PADDED, Probe
+from imagenet_tools.diagnosis.rules.geometry import TURNED
+from imagenet_tools.diagnosis.rules.resampling import BLUR
 
 OVERSHOOT = 0.08  # above training's; a bicubic resize has 0.05, Lanczos' 0.10, no other any
 FAINT = 0.94  # honest pipelines have 0.99 and more, a JPEG of quality 75 has 0.91
 SPOTS = 0.5  # honest pipelines have 0.9 and more, a median of 3 x 3 pixels 0.1
+STRAIGHT = 0.5  # degrees
 SOFTER = 1.45  # a resize with antialiasing beside one without has 1.33
 
 
@@ -28,11 +31,34 @@ def sharpened_eval(passport: Passport) -> Iterator[Said]:
     """Evaluation sharpens, training does not."""
     train, look = passport.train.detail.overshoot, passport.eval.detail.overshoot
     padded = max(passport.eval.padded, passport.eval.blind) > PADDED
-    if look > train + OVERSHOOT and _comparable(passport) and not padded and not _loses(passport):
+    sharper = _sharper(passport.eval, passport.train)
+    if sharper and _comparable(passport) and not padded and not _loses(passport):
         yield warning(
             "evaluation sharpens, training does not",
             f"Beside an edge the evaluation overshoots by {look:.0%} of its height, training by "
             f"{train:.0%}.",
+        )
+
+
+@rule(
+    "IMG121",
+    "sharpened-training",
+    detected="How far bars go beyond their own grey beside an edge: the median draw of training "
+    "against the evaluation.",
+    matters="The net learns edges with a rim that evaluation does not have.",
+    remedy="Sharpen some of the images, or evaluation too; resize by one method.",
+)
+def sharpened_training(passport: Passport) -> Iterator[Said]:
+    """Training sharpens, evaluation does not."""
+    train, look = passport.train.detail.overshoot, passport.eval.detail.overshoot
+    padded = max(passport.train.padded, passport.train.blind) > PADDED
+    # Of bars that are turned there is no line across.
+    straight = max(abs(one) for one in passport.train.tilt) < STRAIGHT and not padded
+    if _sharper(passport.train, passport.eval) and _comparable(passport) and straight:
+        yield warning(
+            "training sharpens, evaluation does not",
+            f"Beside an edge the median draw overshoots by {train:.0%} of its height, evaluation "
+            f"by {look:.0%}.",
         )
 
 
@@ -70,7 +96,8 @@ def softer_eval(passport: Passport) -> Iterator[Said]:
         seen.detail.edge * (min(1.0, seen.zoom) if seen.placed else 1.0)
         for _, seen in passport.both
     )
-    if look > SOFTER * train > 0 and passport.eval.blur <= BLUR and _comparable(passport):
+    plain = passport.eval.blur <= BLUR and not _sharper(passport.train, passport.eval)
+    if look > SOFTER * train > 0 and plain and _comparable(passport):
         yield warning(
             f"edges are {look / train:.1f} times as wide at evaluation as in training",
             f"{look:.1f} output pixels, and {train:.1f} in the median draw of training.",
@@ -114,6 +141,10 @@ def spots(passport: Passport) -> Iterator[Said]:
         )
 
 
+def _sharper(one: Probe, other: Probe) -> bool:
+    return one.detail.overshoot > other.detail.overshoot + OVERSHOOT
+
+
 def _loses(passport: Passport) -> bool:
     faint = passport.eval.detail.faint
     return faint is not None and faint < FAINT
@@ -121,5 +152,8 @@ def _loses(passport: Passport) -> bool:
 
 def _comparable(passport: Passport) -> bool:
     """Whether the evaluation is one output, of many levels, with nothing worse to say of it."""
-    levels = passport.eval.levels
-    return levels.distinct >= FEW and not levels.broken and not passport.eval_varies
+    whole = passport.eval.levels.distinct >= FEW and not passport.eval_varies
+    broken = any(one.levels.broken for _, one in passport.both)
+    upright = all(one.transposed <= TURNED and not one.turned for _, one in passport.both)
+    even = upright and not (passport.train.uneven or passport.eval.uneven)
+    return whole and even and not broken

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
 
 ALWAYS = 0.97  # of 25 draws: all of them
+ELSEWHERE = 2.0  # pixels of the output
+LARGER = 1.03
 FOUND = 12  # draws whose place is known; of fewer, all may be alike by luck
 
 
@@ -103,14 +107,44 @@ def never_mirrored(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG306",
     "one-crop",
-    detected="The place of windows over the draws, where they leave room.",
-    matters="Without other crops a long training overfits sooner.",
+    detected="The place of windows over the draws, where they leave room; and whether it is the "
+    "evaluation's.",
+    matters="Without other crops a long training overfits sooner; where evaluation cuts another "
+    "one, the net has never seen its like.",
     remedy="Draw the corner of the crop.",
 )
 def one_crop(passport: Passport) -> Iterator[Said]:
     """Training cuts the same crop from every image."""
     train, values = passport.train, passport.values
     drawn = values is not None and not values.repeats
-    room = train.placed and train.area < 0.9
+    room = train.found >= FOUND and train.area < 0.9
     if drawn and room and not train.place_varies and not train.frozen:
-        yield note("training cuts the same crop each time", "Windows have one place in all draws.")
+        look = passport.eval
+        steps = np.abs(np.subtract(train.centre, look.centre)) / train.zoom
+        zooms = max(train.zoom, look.zoom) / min(train.zoom, look.zoom)
+        other = look.placed and bool(steps.max() > ELSEWHERE or zooms > LARGER)
+        yield (warning if other else note)(
+            "training cuts the same crop each time" + ", evaluation another" * other,
+            "Windows have one place in all draws."
+            + f" Evaluation's middle lies {steps[0]:.0f} pixels away along the height and "
+            f"{steps[1]:.0f} along the width; the zooms are {zooms:.2f} times apart." * other,
+        )
+
+
+@rule(
+    "IMG307",
+    "tied-draws",
+    detected="Whether mirror images go with the place or the size of the crop, or its height with "
+    "its side, over the draws (rank tests).",
+    matters="Training sees part of what it could: one half of each picture is always mirrored, or "
+    "crops lie along one diagonal.",
+    remedy="A seed of its own for each draw: tf.random.experimental.stateless_split, or "
+    "tf.random.experimental.stateless_fold_in.",
+)
+def tied_draws(passport: Passport) -> Iterator[Said]:
+    """Two draws are one and the same."""
+    if passport.train.tied:
+        yield warning(
+            f"one draw decides {' and '.join(passport.train.tied)}",
+            f"They go together in {passport.train.found} draws.",
+        )

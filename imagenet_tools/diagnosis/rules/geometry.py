@@ -8,22 +8,26 @@ from collections.abc import Iterator
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
+from imagenet_tools.diagnosis.probes import PADDED
+from imagenet_tools.diagnosis.rules.resampling import BLUR
 
 ZOOM_RATIO = 1.3  # inception's is 1.5
 ASPECT_RATIO = 1.1
 STRETCHED = 1.5  # in both modes; a 4:3 photograph squashed to a square has 1.33
-PADDED = 0.003
 OFF_CENTRE = 0.25  # of the room of the window; 25 uniform draws have a deviation of 0.06
 TURNED = 0.08  # of draws: more than two of 25
-ALIASING = 0.35  # what a bilinear resize without antialiasing leaves of noise is about 0.6
-BLUR = 2.2  # widths; a resize with antialiasing has 1.3, a detour over half the size 2.7
-NEAREST = 0.9
 FOUND_AGAIN = "The window is found again in the picture, in eight ways of turning it."
 
 
 def _apart(train: float, look: float, limit: float, margin: float) -> bool:
     """Whether two modes' figures are another by this ratio, and not by the luck of the draws."""
     return abs(math.log(look / train)) > max(math.log(limit), margin)
+
+
+def _zooms_known(passport: Passport) -> bool:
+    """Whether both modes' zooms were measured; not where waves are blurred, or one look is luck."""
+    both = (passport.train, passport.eval)
+    return all(one.placed and one.blur <= BLUR for one in both) and not passport.eval_varies
 
 
 @rule(
@@ -37,8 +41,8 @@ def _apart(train: float, look: float, limit: float, margin: float) -> bool:
 )
 def zoom(passport: Passport) -> Iterator[Said]:
     """Objects are of another size in training than at evaluation."""
-    train, look = passport.train, passport.eval
-    known, margin = train.placed and look.placed, max(train.zoom_margin, look.zoom_margin)
+    train, look, known = passport.train, passport.eval, _zooms_known(passport)
+    margin = max(train.zoom_margin, look.zoom_margin)
     if known and _apart(train.zoom, look.zoom, ZOOM_RATIO, margin):
         ratio = look.zoom / train.zoom
         larger = "larger" if ratio > 1 else "smaller"
@@ -61,8 +65,8 @@ def zoom(passport: Passport) -> Iterator[Said]:
 )
 def aspect(passport: Passport) -> Iterator[Said]:
     """Shapes are distorted otherwise in training than at evaluation."""
-    train, look = passport.train, passport.eval
-    known, margin = train.placed and look.placed, max(train.aspect_margin, look.aspect_margin)
+    train, look, known = passport.train, passport.eval, _zooms_known(passport)
+    margin = max(train.aspect_margin, look.aspect_margin)
     if known and _apart(train.aspect, look.aspect, ASPECT_RATIO, margin):
         yield warning(
             f"aspect is distorted {look.aspect:.2f} times at evaluation, {train.aspect:.2f} in "
@@ -106,10 +110,12 @@ def no_resize(passport: Passport) -> Iterator[Said]:
 )
 def padding(passport: Passport) -> Iterator[Said]:
     """Part of the output shows no picture."""
+    # Of oblong pictures alone, in both modes: they are shown whole, on purpose.
+    letterbox = all(one.padded > PADDED >= one.framed for _, one in passport.both)
     for mode, seen in passport.both:
         share = max(seen.padded, seen.blind)
         if share > PADDED and seen.levels.distinct >= FEW:
-            yield warning(
+            yield (note if letterbox else warning)(
                 f"{share:.1%} of the {mode} output is padding",
                 "Parts of the output do not answer to the picture.",
             )
@@ -188,6 +194,24 @@ def off_centre(passport: Passport) -> Iterator[Said]:
 
 
 @rule(
+    "IMG120",
+    "tilted",
+    detected="The way in which a slope of grey rises: at evaluation, and in all draws of training.",
+    matters="The horizon is straight in one mode and never in the other.",
+    remedy="Turn images in training only, to both sides.",
+)
+def tilted(passport: Passport) -> Iterator[Said]:
+    """Images are turned by some degrees."""
+    for mode, seen in passport.both:
+        if seen.turned:
+            least, most = (abs(one) for one in seen.tilt)
+            yield warning(
+                f"{mode} turns images by {min(least, most):.0f} degrees or more",
+                "All of them the same way.",
+            )
+
+
+@rule(
     "IMG109",
     "scrambled",
     detected="The correlation of the output with the part of the picture that it fits best.",
@@ -200,67 +224,11 @@ def scrambled(passport: Passport) -> Iterator[Said]:
     for mode, seen in passport.both:
         known = seen.levels.curve is not None and seen.levels.drop <= 0.5  # else it is an overflow
         sharp = seen.blur <= BLUR and seen.levels.distinct >= FEW
-        if not seen.placed and sharp and (known or not seen.levels.broken) and seen.small is None:
+        named = seen.uneven or seen.turned or seen.small is not None
+        if not (seen.placed or named) and sharp and (known or not seen.levels.broken):
             yield fail(
                 f"the {mode} output does not resemble the picture",
                 f"Its best place in it has a correlation of {seen.match:.2f}.",
-            )
-
-
-@rule(
-    "IMG111",
-    "nearest",
-    detected="Noise of two levels comes out in two levels.",
-    matters="Aliasing; it costs about half a point.",
-    remedy="Resize bilinearly, with antialias=True.",
-)
-def nearest(passport: Passport) -> Iterator[Said]:
-    """The resize is by nearest neighbour."""
-    for mode, seen in passport.both:
-        resized = abs(seen.zoom - 1) > 0.02
-        if seen.nearest > NEAREST and resized and seen.levels.distinct >= FEW:
-            yield warning(
-                f"{mode} resizes by nearest neighbour",
-                "Noise of two levels came out in two levels.",
-            )
-
-
-@rule(
-    "IMG112",
-    "aliasing",
-    detected="Pixel noise in a large photograph (1600 x 1200): either mode's resize should average "
-    "it out.",
-    matters="It costs up to half a point on large photographs.",
-    remedy="tf.image.resize(..., antialias=True).",
-)
-def aliasing(passport: Passport) -> Iterator[Said]:
-    """The resize does not antialias."""
-    for mode, seen in reversed(passport.both):
-        if seen.aliasing is not None and seen.aliasing > ALIASING and seen.nearest <= NEAREST:
-            yield note(
-                f"the {mode} resize does not antialias",
-                f"{seen.aliasing:.0%} of pixel noise in a large photograph is left (none should "
-                "be).",
-            )
-            return
-
-
-@rule(
-    "IMG113",
-    "blurred",
-    detected="The width of sharp edges in the output, against the width that the zoom alone makes; "
-    "in training, of the sharpest draw.",
-    matters="Detail that the net could use is gone.",
-    remedy="Resize once, from the decoded image to the output.",
-)
-def blurred(passport: Passport) -> Iterator[Said]:
-    """The output is blurred."""
-    for mode, seen in passport.both:
-        if seen.blur > BLUR:
-            yield warning(
-                f"the {mode} output is blurred",
-                f"A sharp edge is {seen.blur:.1f} times as wide as the zoom makes it: resized "
-                "twice, or smoothed.",
             )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
-from imagenet_tools.diagnosis.rules.geometry import PADDED
+from imagenet_tools.diagnosis.probes import PADDED, UNEVEN
+from imagenet_tools.diagnosis.rules.flat import shaded_apart
 from imagenet_tools.diagnosis.values import Values
 
 # Root mean square of the input for which recipes at rate 0.01 and Xavier's weights were made is
@@ -32,7 +33,6 @@ SAME_MEAN = 1.2  # grey levels
 CLIPPED = 0.2
 LOST = 0.12  # of the grey levels
 BEND = 0.06
-GRAIN = 0.01
 
 
 def _curves(passport: Passport) -> tuple[float, float]:
@@ -60,6 +60,8 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
     """Training and evaluation differ in their values."""
     apart, allowed = _curves(passport)
     same_channels = passport.train.channels == passport.eval.channels
+    if shaded_apart(passport) > UNEVEN:
+        return  # uneven has said so
     if apart > allowed and same_channels and not passport.eval_varies:
         yield fail(
             "training and evaluation give the same grey other values",
@@ -107,7 +109,7 @@ def _photographs(values: Values) -> str | None:
     ratio = _distance(values.train_rms, values.eval_rms)
     spread = _distance(float(np.mean(values.train_std)), float(np.mean(values.eval_std)))
     mean, rms, deviation = values.wander
-    fine = shift <= MEAN_SHIFT + mean and values.quantile_gap <= QUANTILES + mean
+    fine = shift <= max(MEAN_SHIFT, mean) and values.quantile_gap <= QUANTILES + mean
     wider = math.log1p(mean**2) / 2  # what draws that move an image's mean do to the whole
     even = spread <= np.log(SPREAD_RATIO) + deviation + wider
     if fine and even and ratio <= np.log(RMS_RATIO) + rms:
@@ -216,7 +218,8 @@ def clipping(passport: Passport) -> Iterator[Said]:
                 "They come out as black or white do.",
             )
             return
-    if passport.values and passport.values.clipped > CLIPPED:
+    padded = max(passport.train.padded, passport.train.blind) > PADDED  # one value, on purpose
+    if passport.values and passport.values.clipped > CLIPPED and not padded:
         yield warning(
             f"{passport.values.clipped:.0%} of the values lie on the extremes",
             "Colour changes push them beyond the range, where they are cut off.",
@@ -269,25 +272,8 @@ def wraps(passport: Passport) -> Iterator[Said]:
 def bend(passport: Passport) -> Iterator[Said]:
     """Values are no line of the grey levels."""
     look = passport.eval.levels
-    whole = look.lost <= LOST and not look.broken
-    if look.bend > BEND and whole and not passport.eval_varies:
+    if look.bend > BEND and not look.broken and not passport.eval_varies:
         yield note(
             "values are no line of the grey levels",
             f"The evaluation's are up to {look.bend:.0%} of the span off a line.",
-        )
-
-
-@rule(
-    "IMG219",
-    "grain",
-    detected="Differences of neighbours in the evaluation of a flat picture.",
-    matters="Noise that training may add is no part of an evaluation.",
-    remedy="Add noise where is_training is true.",
-)
-def grain(passport: Passport) -> Iterator[Said]:
-    """Evaluation adds a grain."""
-    if passport.eval.levels.grain > GRAIN and not passport.eval_varies:
-        yield warning(
-            "evaluation adds noise",
-            f"Neighbours differ by {passport.eval.levels.grain:.1%} of the span in a flat picture.",
         )

@@ -120,9 +120,9 @@ def create(
         reason, of_tensorflow, _ = str(error).partition(" for '{{node")
         if not of_tensorflow:
             raise
+        own = f" is {entry.image_size} (--image-size)" if size != entry.image_size else ""
         raise ValueError(
-            f"{name} cannot take images of {size} pixels; its own size is {entry.image_size} "
-            f"(--image-size): {reason}"
+            f"{name} cannot take images of {size} pixels, its own size{own}: {reason}"
         ) from error
 
 

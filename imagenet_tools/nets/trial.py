@@ -24,9 +24,14 @@ def made(make: Callable[[], Net], of: str) -> Net:
 
         @tf.function(autograph=False)
         def outputs(images: tf.Tensor) -> None:
-            heads = net.heads(images, tf.constant([0, 0]))
-            for logits in (net(images), *(logits for _, logits in heads)):
+            _check(net, net(images))
+            with tf.GradientTape() as tape:
+                heads = [logits for _, logits in net.heads(images, tf.constant([0, 0]))]
+            for logits in heads:
                 _check(net, logits)
+            for name, gradient in tape.gradient(heads, net.trainable).items():
+                if gradient is None:
+                    raise TypeError(f"in training its logits do not depend on {name}")
 
         size = net.image_size
         outputs.get_concrete_function(tf.TensorSpec([IMAGES, size, size, 3], tf.float32))

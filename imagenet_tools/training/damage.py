@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.errors import DamagedData, PipelineFailed
-from imagenet_tools.pipelines import rendering
+from imagenet_tools.pipelines import probe, rendering
 from imagenet_tools.records.reader import Record
 from imagenet_tools.records.shards import damaged
 from imagenet_tools.training.batches import Reading
@@ -64,11 +64,11 @@ def _of_image(cause: Exception, reading: Reading, number: int) -> Exception:
     try:
         _decode(record)
     except (ValueError, tf.errors.OpError) as error:
-        why = f"its image is not decoded ({_short(error)})"
+        why = f"its image is not decoded ({probe.last_word(error)})"
         return damaged(path, why, record=within, name=record.key)
     names = ", ".join(pipeline.spec for pipeline in reading.pipelines)
     return PipelineFailed(
-        f"{names} failed on image {record.key}, record {within} of {path}: {_short(cause)}"
+        f"{names} failed on image {record.key}, record {within} of {path}: {probe.last_word(cause)}"
     )
 
 
@@ -78,13 +78,6 @@ def _decode(record: Record) -> None:
         record.pixels()
     else:
         rendering.decode(tf.constant(record.encoded))
-
-
-def _short(error: Exception) -> str:
-    """The line of TensorFlow's message that says what happened."""
-    text = getattr(error, "message", None) or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if "Traceback" in text else next(iter(lines), type(error).__name__)
 
 
 def not_finite(reading: Reading, start: int, stop: int) -> str | None:

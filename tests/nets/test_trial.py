@@ -72,8 +72,14 @@ def test_logits_whose_shape_a_trace_does_not_know(
 
 
 def test_a_size_that_a_plug_in_does_not_take(tiny_net: str, flat: str) -> None:
-    said = r"^tiny cannot take images of 8 pixels; its own size is 32 \(--image-size\): .*3 from 1$"
+    said = r"^tiny cannot take images of 8 pixels, its own size is 32 \(--image-size\): .*3 from 1$"
     with pytest.raises(ValueError, match=said):
         nets.create(tiny_net, 5, 8)
-    with pytest.raises(ValueError, match="flat cannot take images of 9 pixels; its own size is 8"):
+    with pytest.raises(ValueError, match="flat cannot take images of 9 pixels, its own size is 8"):
         nets.create(flat, 5, 9)
+
+
+def test_a_variable_that_nothing_depends_on(flat: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flat, "forward", lambda net, _, images, **__: images[:, 0, :5, 0])
+    with pytest.raises(PipelineFailed, match="in training its logits do not depend on flat/weigh"):
+        nets.create(flat, 5)

@@ -149,8 +149,8 @@ def _choose(
     """inside: what lies in the splits' folders. Raises ValueError where no class is there."""
     class_checks.refuse_labelled(root, sum(len(part) for part, _ in parts.values()), seen)
     named = classes.names_file([root])
-    words = {one.key: one.words for one in named.classes} if named else {}
     present = {name for part, names in parts.values() for name in _present(part, names)}
+    words = _words(named, present) if named else {}
     if named:
         _say_words(named.file.name, [key for key in words if key in present], seen)
     if not present and "train" not in parts and inside["validation"].images:
@@ -163,6 +163,14 @@ def _choose(
         notes = "; ".join([f"{root}: {classes.NO_CLASS}", *outside.notes()])
         raise ValueError(f"{notes}{remedies.remedy(root)}")
     return classes.choose(present, options.labels, seen, words)
+
+
+def _words(named: classes.Named, present: set[str]) -> dict[str, str]:
+    """The words of classes by their folders' names, or by the numbers that those are."""
+    by_number = {str(at): one.words for at, one in enumerate(named.classes, named.first)}
+    return (
+        by_number if present <= by_number.keys() else {one.key: one.words for one in named.classes}
+    )
 
 
 def _say_words(name: str, used: list[str], seen: Intake) -> None:

@@ -13,6 +13,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg, kaggle, tar, tiny_imagenet
 
 from imagenet_tools import labels, raw
 from imagenet_tools.images import inspect
+from imagenet_tools.raw.image import ClassInfo
 from imagenet_tools.raw.raw_set import RawSet
 
 TRUTH = {name: labels.synsets()[label - 1] for name, label in VALIDATION.items()}
@@ -171,6 +172,21 @@ def test_a_file_of_classes_beside_folders_gives_words(tmp_path: Path) -> None:
         found = raw.detect(tmp_path)
         assert note in found.description
         assert [one.key for one in found.classes] == ["ant", "bee"]
+
+
+@pytest.mark.parametrize(
+    "text", ["cat\ndog\nemu\n", "0 cat\n1 dog\n2 emu\n", "1:dog\n0:cat\n2:emu\n"]
+)
+def test_folders_of_numbers_have_the_words_of_these(text: str, tmp_path: Path) -> None:
+    for name in ("0", "2"):
+        put(tmp_path / "train" / name / "a.jpg", jpeg(1))
+    put(tmp_path / "classes.txt", text)
+    found = raw.detect(tmp_path)
+    assert found.classes == (ClassInfo("0", "cat"), ClassInfo("2", "emu"))
+    put(tmp_path / "train" / "10" / "a.jpg", jpeg(1))
+    found = raw.detect(tmp_path, labels="folders")
+    assert [one.words for one in found.classes] == ["0", "10", "2"]
+    assert "left out: 1 file (.txt 1; first classes.txt)" in found.description
 
 
 def test_validation_images_with_their_synset_in_the_name(tmp_path: Path) -> None:

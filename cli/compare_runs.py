@@ -90,6 +90,10 @@ def _check(
     files_b: tuple[str, ...],
 ) -> None:
     """Refuse what does not go together."""
+    if table := next(
+        (file for file in (*files_a, *files_b) if file.lower().endswith(".csv")), None
+    ):
+        raise click.UsageError(f"a table is given by itself: imgtools compare-runs {table}")
     if bool(places) + bool(files_a or files_b) > 1 or 0 < len(tables) < len(places):
         raise click.UsageError("give comparisons' folders, tables, or --a and --b files: one kind")
     if len(places) > 1 and not tables and out is None:

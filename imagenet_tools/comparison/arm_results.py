@@ -108,6 +108,8 @@ def _read_arm(
     for seed in wanted:
         result, place = required(folder, plan, arm, seed), run_folder(folder, arm.slug, seed)
         if result.failure:
+            for path, told in result.evaluations.items():  # a sound run may be said to have failed
+                _predictions(plan, told, place / run_files.predictions_file(path))
             failures[seed] = result.failure
             continue
         if result.training.steps != plan.steps:

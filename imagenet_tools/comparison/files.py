@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from imagenet_tools.comparison import class_names
 from imagenet_tools.comparison.verdicts import Verdict, unless_guessed, verdict
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
@@ -30,6 +31,11 @@ class Run:
     def arm(self) -> str:
         return str(self.meta["preprocessing"])
 
+    def named(self, classes: np.ndarray | None = None) -> dict[str, str]:
+        """The class of each image by its key, as text; by default the true one."""
+        known = self.predictions.label if classes is None else classes
+        return dict(zip(self.predictions.key, map(str, known), strict=True))
+
 
 def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Verdict:
     """Judge two arms from the prediction files (`imgtools eval --predictions`) of their runs.
@@ -37,8 +43,8 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     What does not forbid a verdict but speaks against it (a net that does not see its input, arms
     of other recipes or steps, a file that does not say whose it is) is added to the sentence.
     Raises ValueError naming the files where those of an arm are of several pipelines, recipes or
-    steps, any two of other data, images or labels, two are of one run, or a prediction is not
-    finite.
+    steps, any two of other data, images or labels, two are of one run, a prediction is not finite,
+    or those of a run are in another order of classes than its labels.
     """
     if not (a and b):
         raise ValueError("an arm needs one file or more")
@@ -50,6 +56,8 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     for run in runs[1:]:
         if different := _different(runs[0], run):
             raise ValueError(f"{run.file} is of other {different} than {runs[0].file}")
+    for run in runs:
+        class_names.check(os.fspath(run.file), run.named(run.predictions.top5[:, 0]), run.named())
     for one, other in itertools.combinations(runs, 2):
         if same := _same(one, other):
             raise ValueError(
@@ -133,8 +141,12 @@ def _doubts(runs: Sequence[Run]) -> Iterator[str]:
 
 def _different(one: Run, other: Run) -> str | None:
     """What two files must have in common and have not; None where they fit together."""
-    if not np.array_equal(one.predictions.key, other.predictions.key):
-        return "images"
+    keys, others = one.predictions.key, other.predictions.key
+    if not np.array_equal(keys, others):
+        if len(keys) != len(others):
+            return f"images ({len(others):,}, not {len(keys):,})"
+        alike = np.array_equal(np.sort(keys), np.sort(others))
+        return "images" + alike * " (the same in another order; sort them by key)"
     if (apart := np.unique(other.predictions.label - one.predictions.label)).any():
         offset = f" (all by {apart[0]:+d}, as under another --labels-offset)"
         return "labels" + offset * (len(apart) == 1)

@@ -14,7 +14,7 @@ from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_pl
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import judge
-from imagenet_tools.comparison.run_files import run_folder
+from imagenet_tools.comparison.run_files import RESULT, run_folder
 from imagenet_tools.comparison.run_result import required
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
@@ -63,9 +63,12 @@ def join(
         for seed in joined.seeds:
             required(folder, joined, arm, seed)
             target = run_folder(joint, arm.slug, seed)
-            if not target.exists():
-                source = run_folder(folder, arm.slug, seed)
-                shutil.copytree(source, target, copy_function=_link)
+            if not (target / RESULT).exists():
+                part = target.with_name(f".part-{target.name}")
+                shutil.rmtree(part, ignore_errors=True)  # of a join that was interrupted
+                shutil.copytree(run_folder(folder, arm.slug, seed), part, copy_function=_link)
+                shutil.rmtree(target, ignore_errors=True)
+                part.rename(target)
     joined, changed = with_margin(joined, margin)
     report = content.make(
         judge(joined, joint),

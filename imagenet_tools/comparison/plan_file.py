@@ -163,10 +163,10 @@ def _refuse_edited(plan: Plan, path: Path) -> None:
         edits = [_edited(one, other) for other in plans]
         if all(edits):
             raise DamagedData(
-                f"{path} was altered: by {file} the plan was another "
-                f"({'; '.join(min(edits, key=len)[:3])}). Put it back, or remove it, and the same "
-                "compare-preproc command writes it again; another margin is for compare-runs "
-                "--margin, more seeds for compare-preproc --seeds"
+                f"{path} is not the plan that {file} was made under "
+                f"({'; '.join(min(edits, key=len)[:3])}): one of them was altered. Put it back, or "
+                "remove it, and the same compare-preproc command writes it again; another margin "
+                "is for compare-runs --margin, more seeds for compare-preproc --seeds"
             )
 
 
@@ -218,12 +218,12 @@ def changes(plan: Plan) -> list[str]:
         for before, after in itertools.pairwise(plan.stages)
         if not _as_planned(plan, before, after)
     ]
-    of_joined = [
-        f"{' vs '.join(arm.spec for arm in one.judged)}: {said}"
-        for one in plan.joined
-        for said in changes(one)
-    ]
-    return own + of_joined
+    for one in plan.joined:
+        of_one = changes(one)
+        if one.margin != plan.joined[0].margin:
+            of_one.append(f"planned with a margin of {one.margin:g} points, not judged with it")
+        own += [f"{' vs '.join(arm.spec for arm in one.judged)}: {said}" for said in of_one]
+    return own
 
 
 def _as_planned(plan: Plan, before: Stage, after: Stage) -> bool:

@@ -112,7 +112,11 @@ def read_result(folder: Path) -> RunResult:
             versions=dict(content["versions"]),
             plan=content.get("plan"),
         )
-        if not result.training.diverged:
+        if not isinstance(result.plan, dict | None):
+            raise ValueError(f"plan is {str(result.plan)[:40]!r}")
+        if result.training.diverged == bool(result.evaluations):
+            raise ValueError("a run that diverged has no evaluations, and any other has some")
+        if result.evaluations:
             result.evaluations[result.arm]
     return result
 
@@ -137,12 +141,18 @@ def finished(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult | None:
     except (FileNotFoundError, OldResult):
         return None
     fits = result.fingerprint == arm.fingerprint and result.data == plan.data
-    whole = all((place / predictions_file(path)).exists() for path in result.evaluations)
-    return result if fits and whole else None
+    return result if fits and not _gone(place, result) else None
+
+
+def _gone(place: Path, result: RunResult) -> list[str]:
+    """The files of a run's predictions that are not there."""
+    files = map(predictions_file, result.evaluations)
+    return [file for file in files if not (place / file).exists()]
 
 
 def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
-    """The result of a run. Raises ValueError where it is not done, or not of this plan."""
+    """The result of a run. Raises ValueError where it is not done, is not of this plan, or its
+    predictions are gone."""
     place = run_folder(folder, arm.slug, seed)
     try:
         result = read_result(place)
@@ -161,4 +171,9 @@ def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
             raise ValueError(
                 f"{place / RESULT} is of another {what} ({there}; this comparison's is {wanted})"
             )
+    if gone := _gone(place, result):
+        raise ValueError(
+            f"{place / gone[0]} is gone; the same compare-preproc command makes it again, without "
+            "training"
+        )
     return result

@@ -164,7 +164,10 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     judged = verdict(a, b, margin, names=names, seeds=(of_a, of_b), distinct=True)
     known = np.array([*labels.values()])
     judged = unless_guessed(judged, np.concatenate([a, b]), known, names)
-    said = [*_alike((a, b), names), *_in_a_row({run: np.mean(one) for run, one in right.items()})]
+    said = [
+        *_alike((a, b), names),
+        *_in_a_row({run: float(np.mean(one)) for run, one in right.items()}),
+    ]
     named = {prediction for seen in runs.values() for prediction in seen.values()}
     if len({*known}) == 1 and len(named) > 2:
         said.append(

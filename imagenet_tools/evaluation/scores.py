@@ -130,6 +130,8 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
     ) as error:
         # NumPy would have what is no zip unpickled.
         reason = "it is no .npz" if "allow_pickle" in str(error) else error
+        if "Object arrays" in str(error):
+            reason = "it has an array of Python objects; give text as np.array(names, str)"
         raise DamagedData(
             f"{path} is no file of predictions, or damaged ({reason}); remove it and evaluate again"
         ) from None

@@ -22,7 +22,7 @@ from imagenet_tools.evaluation import scores
 N = 300
 
 
-def predicted(path: Path, run: int, *, label: int = 0, nan: int = 0, **meta: Any) -> str:
+def predicted(path: Path, run: int, *, label: Any = 0, nan: int = 0, **meta: Any) -> str:
     """A prediction file of a made-up run; runs of one number have equal predictions."""
     rng = np.random.default_rng(run)
     probability = -np.sort(-rng.dirichlet(np.ones(5), N).astype(np.float32), axis=1)
@@ -209,11 +209,21 @@ def test_a_result_that_was_edited_is_refused(tiny_records: Path, tmp_path: Path)
     own = run_files.run_folder(tmp_path, "inception", 2)
     sound = read_result(own)
     told = sound.evaluations["inception"]
-    for change in ({"metrics": {**told.metrics, "top1": 99.0}}, {"not_finite": 0, "n": 3999}):
+    for change in (
+        {"metrics": {**told.metrics, "top1": 99.0}},
+        {"not_finite": 0, "n": 3999},
+        {"not_finite": 1, "first_not_finite": "c/1"},  # which would leave a sound run out
+    ):
         evaluations = {**sound.evaluations, "inception": replace(told, **change)}
         write_result(own, replace(sound, evaluations=evaluations))
         with pytest.raises(ValueError, match=r"seed-2.*one of them was altered"):
             judge(made, tmp_path)
+    write_result(own, replace(sound, training=replace(sound.training, diverged=True)))
+    with pytest.raises(DamagedData, match="a run that diverged has no evaluations"):
+        judge(made, tmp_path)
+    write_result(own, replace(sound, plan=[1]))
+    with pytest.raises(DamagedData, match=r"seed-2/result.json is not as it was written .*plan is"):
+        judge(made, tmp_path)
     write_result(own, replace(sound, training=replace(sound.training, steps=made.steps - 1)))
     message = rf"seed-2 is a run of {made.steps - 1} steps; this comparison's have {made.steps}"
     with pytest.raises(ValueError, match=message):
@@ -258,8 +268,11 @@ def test_arms_that_only_guess_are_not_called_equivalent(tmp_path: Path) -> None:
     files = []
     for number, name in enumerate(("x1", "x2", "y1", "y2")):
         files.append(predicted(tmp_path / name, number))
-        rank = np.random.default_rng(number).integers(0, 4, N)
-        altered(Path(files[-1]), **vars(scored(rank, np.arange(N) % 4)))
+        rank, label = np.random.default_rng(number).integers(0, 4, N), np.arange(N) % 4
+        guesses = scored(rank, label)
+        order = (label - rank)[:, np.newaxis] + np.arange(5)
+        top5 = np.where(np.arange(5) == 4, 4, order % 4)
+        altered(Path(files[-1]), **vars(replace(guesses, top5=top5)))
     judged = judge_files(files[:2], files[2:], margin=20.0)
     assert judged.kind == "inconclusive"
     assert "every run of x and y guesses among 4 classes" in judged.sentence
@@ -299,6 +312,34 @@ def test_files_that_do_not_belong_are_refused(
     a = [*first, predicted(tmp_path / "x3", 3, **{"ten_crop": False, **odd})]
     b = [predicted(tmp_path / f"y{run}", run) for run in (5, 6)]
     with pytest.raises(ValueError, match=message):
+        judge_files(a, b)
+
+
+def test_files_of_other_images_or_in_another_order_are_named(tmp_path: Path) -> None:
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, label=np.arange(N) % 5)
+             for run in (1, 2)] for first, arm in enumerate("xy"))  # fmt: skip
+    found, meta = scores.read_predictions(b[1])
+    kept = {name: value for name, value in vars(found).items() if value is not None}
+    for part, message in (
+        (slice(None, None, -1), r"y2 is of other images \(the same in another order; sort them"),
+        (slice(100), r"y2 is of other images \(100, not 300\) than .*x1"),
+    ):
+        fewer = {name: value[part] for name, value in kept.items()}
+        scores.write_predictions(b[1], scores.Predictions(**fewer), meta)
+        with pytest.raises(ValueError, match=message):
+            judge_files(a, b)
+
+
+def test_a_net_that_counts_its_classes_otherwise_is_refused(tmp_path: Path) -> None:
+    """It would lose to any other, be it right of all images."""
+    label = np.arange(N) % 5
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, label=label)
+             for run in (1, 2)] for first, arm in enumerate("xy"))  # fmt: skip
+    shifted = dict(vars(scored(np.zeros(N, int), (label + 1) % 5)))
+    shifted |= {"label": label, "rank": np.full(N, 5), "true_probability": np.full(N, 0.05)}
+    shifted["top5"] += np.array([0, 9, 9, 9, 9])
+    altered(Path(b[1]), **shifted)
+    with pytest.raises(ValueError, match="y2 has 0 of 300 images right, and 300 if its classes ar"):
         judge_files(a, b)
 
 

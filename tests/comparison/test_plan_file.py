@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from imagenet_tools.comparison import arms, compare, join
 from imagenet_tools.comparison.plan import join_plans, make_plan
 from imagenet_tools.comparison.plan_file import changes, read_plan, write_plan
 from imagenet_tools.comparison.report import document
+from imagenet_tools.comparison.results import judge
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_json
 
@@ -47,11 +49,13 @@ def test_a_plan_that_was_edited_after_runs_is_named(
         if "recipe" in change:
             edited["recipe"] = {**whole["recipe"], **change["recipe"]}
         write_json(tmp_path / "plan.json", edited)
-        with pytest.raises(DamagedData, match=r"plan.json was altered: by .*alexnet/seed-1") as why:
+        with pytest.raises(
+            DamagedData, match=r"plan.json is not the plan that .*alexnet/seed-1"
+        ) as why:
             read_plan(tmp_path)
         assert said in str(why.value)
     assert cli_main.run(["compare-runs", str(tmp_path)]) == 3
-    assert "the plan was another (epochs 8.0 -> 99.0). Put it back" in capsys.readouterr().err
+    assert "was made under (epochs 8.0 -> 99.0): one of them was altered" in capsys.readouterr().err
     # Or without it, where the plan is what the runs say.
     (tmp_path / "plan.json").unlink()
     with pytest.raises(ValueError, match="of another plan"):
@@ -66,7 +70,9 @@ def test_seeds_are_added_by_the_command_alone(tiny_records: Path, tmp_path: Path
     plan = read_plan(tmp_path)
     assert [len(stage.seeds) for stage in plan.stages] == [3, 5] and changes(plan) == []
     edit(tmp_path / "plan.json", lambda content: content.update(former=[]))
-    with pytest.raises(DamagedData, match=r"seed-1/result.json .*seeds \[1, 2, 3\] -> \[1, 2, 3, "):
+    with pytest.raises(
+        DamagedData, match=r"seed-1/result.json was made under .seeds \[1, 2, 3\] -> \[1, 2, 3, "
+    ):
         read_plan(tmp_path)
     (tmp_path / "plan.json").unlink()
     write_plan(make_plan(("alexnet", "inception"), tiny_records, seeds=5), tmp_path)
@@ -90,13 +96,22 @@ def test_joined_comparisons_are_what_their_parts_make_of_them(
     join.join(parts, tmp_path / "both")
     other = compared(tmp_path / "2012", tiny_records, "alexnet_2012")
     join.join([tmp_path / "both", other], tmp_path / "all")
+    # One that was interrupted, or lost a file, is gone on with.
+    for lost in ("vgg/seed-2/result.json", "vgg/seed-2/predictions-vgg.npz"):
+        (tmp_path / "all" / lost).unlink()
+        with pytest.raises(ValueError, match="seed-2"):
+            judge(read_plan(tmp_path / "all"), tmp_path / "all")
+        (tmp_path / "all/vgg/seed-2/result.json").unlink(missing_ok=True)
+        join.join([tmp_path / "both", other], tmp_path / "all")
     plan = read_plan(tmp_path / "all")
     assert [arm.slug for arm in plan.arms] == ["alexnet", "inception", "vgg", "alexnet_2012"]
     assert [len(one.joined) for one in plan.joined] == [2, 0]
     whole = (tmp_path / "both/plan.json").read_text()
     for change in ({"margin": 5.0}, {"first": 5}, {"seeds": [1, 2]}, {"num_classes": 8}):
         edit(tmp_path / "both/plan.json", lambda content, change=change: content.update(change))
-        with pytest.raises(DamagedData, match=rf"plan.json was altered: .*\({next(iter(change))} "):
+        with pytest.raises(
+            DamagedData, match=rf"plan.json is not the plan that .*\({next(iter(change))} "
+        ):
             read_plan(tmp_path / "both")
         (tmp_path / "both/plan.json").write_text(whole)
 
@@ -109,6 +124,10 @@ def test_what_a_part_deviated_in_is_said_of_the_whole(tiny_records: Path, tmp_pa
     parts = [read_plan(tmp_path / other) for other in ("inception", "vgg")]
     (said,) = changes(join_plans(parts))
     assert said.startswith("alexnet vs vgg: planned with 3 seeds an arm, changed later to 9 seeds")
+    other = replace(parts[0], margin=2.0)
+    assert changes(join_plans([parts[0], other])) == [
+        "alexnet vs inception: planned with a margin of 2 points, not judged with it"
+    ]
 
 
 def test_results_that_do_not_say_their_plan_are_judged_and_it_is_said(

@@ -143,7 +143,8 @@ def build_summary(out: str, manifest: Manifest) -> Iterator[str]:
         yield f"  odd in the records: {_counts(manifest.odd)}"
     for kind in ("converted", "repaired", "skipped"):
         if notes := getattr(manifest, kind):
-            yield f"  {kind}: {len(notes):,} images, listed in imgtools_manifest.json"
+            images = "1 image" if len(notes) == 1 else f"{len(notes):,} images"
+            yield f"  {kind}: {images}, listed in imgtools_manifest.json"
 
 
 def _counts(counted: Mapping[str, Counted]) -> str:

@@ -85,12 +85,40 @@ def _shared(train: SplitRecords, validation: SplitRecords) -> np.ndarray:
 
 
 def noticed(place: Path, hashes: Hashes) -> Iterator[tuple[str, Counted]]:
-    """What a build says of such images: how many there are by their hashes, and the names of the
-    first, which are read again and compared here; but not from a store."""
-    count = len(_shared(*(SplitRecords(place, hashes, split) for split in SPLITS)))
-    if count and storage.is_remote(place):
+    """What a build says of images that are there twice: how many there are by their hashes, and the
+    names of the first, which are read again and compared here; but not from a store."""
+    splits = [SplitRecords(place, hashes, split) for split in SPLITS]
+    count, remote = len(_shared(*splits)), storage.is_remote(place)
+    if count and remote:
         yield COPIES, Counted(count, [])
     elif count:
         named = [f"{one.name} as {other.name}" for one, other in copies(place, hashes, FIRST)]
         if count := count - min(count, FIRST) + len(named):
             yield COPIES, Counted(count, named)
+    for split, records in zip(SPLITS, splits, strict=True):
+        pairs = _pairs(records)
+        named = [] if remote else list(_named(records, pairs[:FIRST]))
+        if count := len(pairs) if remote else len(pairs) - len(pairs[:FIRST]) + len(named):
+            yield f"images twice in {split}", Counted(count, named)
+
+
+def _pairs(records: SplitRecords) -> np.ndarray:
+    """The records whose hash another one has, each with the one before it: int64 [n, 2]."""
+    import numpy as np
+
+    order = np.argsort(records.hashes, kind="stable")
+    same = np.flatnonzero(records.hashes[order[1:]] == records.hashes[order[:-1]])
+    return np.stack([order[same], order[same + 1]], axis=1)
+
+
+def _named(records: SplitRecords, pairs: np.ndarray) -> Iterator[str]:
+    """Those of the pairs that are of the same bytes, by class and name."""
+    import numpy as np
+
+    examples = {at: example for at, _, example in records.at(np.unique(pairs).tolist())}
+    for one, other in ((examples[at] for at in pair) for pair in pairs.tolist()):
+        if one[schema.ENCODED] == other[schema.ENCODED]:
+            yield " as ".join(
+                f"{schema.text(at, schema.SYNSET)}/{schema.text(at, schema.FILENAME)}"
+                for at in (one, other)
+            )

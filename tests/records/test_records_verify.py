@@ -180,6 +180,16 @@ def test_images_common_to_two_splits(tmp_path: Path) -> None:
     assert "cat_val_1.JPEG" in finding.reason
 
 
+def test_an_image_of_two_classes_is_said(tmp_path: Path) -> None:
+    place = make_raw(tmp_path / "raw")
+    for name in ("train/cat/copy.JPEG", "train/ant/copy.JPEG"):
+        shutil.copy(place / "train/bee/bee_train_4.JPEG", place / name)
+    (twice,) = records.build(raw.detect(place), tmp_path / "out", workers=1).odd.items()
+    assert (twice[0], twice[1].count) == ("images twice in train", 2)
+    keys = {key for pair in twice[1].first for key in pair.split(" as ")}
+    assert keys == {"bee/bee_train_4.JPEG", "cat/copy.JPEG", "ant/copy.JPEG"}
+
+
 def test_a_seed_and_sizes_that_are_not_the_records_are_named(folder: Path) -> None:
     tamper(folder, lambda content: content.update(seed=5))
     reasons = {str(one) for one in check(folder).problems}

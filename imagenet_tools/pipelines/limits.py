@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
+
+LEAST, GREATEST = 1e-30, 3.4e38
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Limits:
         """Whether the number is within them."""
         low = self.low < value if self.above else self.low <= value
         high = value < self.high if self.below else value <= self.high
-        # Nor a whole number beyond the greatest float.
-        return bool(abs(value) <= sys.float_info.max and low and high)
+        # Nor one that float32 makes infinite, or by which it divides to infinity.
+        return bool((value == 0 or LEAST <= abs(value) <= GREATEST) and low and high)
 
     def words(self, kind: type) -> str:
         """What is wanted, for an int or a float."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imagenet_tools.pipelines.pipeline import Pipeline
 
 _TERM = re.compile(
-    r"(?P<name>[A-Za-z][\w-]*)(?:\.(?P<part>[a-z]+))?(?::(?P<settings>.*))?", re.DOTALL
+    r"(?P<name>[A-Za-z][\w-]*)(?:\.(?P<part>[a-z]+))?(?:\s*:(?P<settings>.*))?", re.DOTALL
 )
 SPELLINGS = {"color": "colour"}
 
@@ -167,7 +167,7 @@ def _settings(
         if not equals:
             raise ValueError(f"{item!r} in {definition.name}:{text} is no setting like name=value")
         if name not in known and name not in general:
-            near = difflib.get_close_matches(name, [*known, *general], n=1)
+            near = difflib.get_close_matches(name.lower(), [*known, *general], n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             raise ValueError(
                 f"{definition.name} has no parameter {name!r}.{hint} "

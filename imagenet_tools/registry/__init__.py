@@ -169,7 +169,7 @@ def _definition(name: str) -> Definition:
         sources.load_installed()
     if name in DEFINITIONS:
         return DEFINITIONS[name]
-    near = difflib.get_close_matches(name, DEFINITIONS, n=3)
+    near = difflib.get_close_matches(name.lower(), DEFINITIONS, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     failed = sources.FAILURES.get(name)
     why = f" Its plug-in failed to import: {failed}." if failed else ""

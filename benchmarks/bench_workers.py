@@ -52,7 +52,7 @@ def start_row(folder: Path) -> Row:
     return ratio_row(
         "a run of the demo in a worker that has carried out others, against a process of its own",
         figures, unit="s", candidate="used", baseline="fresh", at_most=0.9,
-        note="a run is 46 steps at 67 px, a checkpoint and three evaluations of 500 images",
+        note="a run is 47 steps of 32 at 67 px, a checkpoint and three evaluations of 400 images",
     )  # fmt: skip
 
 

@@ -92,7 +92,8 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
 @click.option(
     "--data",
     type=Records("train", "validation"),
-    help="Folder of records (build-tfrecords). Default: small synthetic images made on the spot.",
+    help="Folder of records (build-tfrecords). Default: small synthetic images made on the spot, "
+    "and the recipe demo.",
 )
 @click.option("--out", type=Place(file_okay=False), help="Default: runs/<a>-vs-<b>.")
 @click.option(
@@ -125,7 +126,8 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
 @click.option(
     "--jobs",
     type=Whole(1),
-    help="Runs at a time. Default: 1; on a Ray cluster, one a GPU, or one a node.",
+    help="Runs at a time. Default: 1, on synthetic images 2; on a Ray cluster, one a GPU, or one a "
+    "node.",
 )
 @engine_options("local", "ray")
 @click.option("--no-matrix", is_flag=True, help="Evaluate each arm under its own path only.")

@@ -19,6 +19,8 @@ from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.storage import sync
 
+# In runs of some seconds one core does much alone: starts, graphs, checkpoints.
+DEMO_JOBS = 2
 # Runs one and returns its exit code, negative for the signal that killed it.
 Launch = Callable[[storage.AnyPath, Arm, int], int]
 
@@ -29,7 +31,7 @@ def run_all(
     data: str | os.PathLike[str],
     *,
     seeds: int | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     plugins: Sequence[str] = (),
     launch: Launch | None = None,
     part: Slice | None = None,
@@ -38,17 +40,18 @@ def run_all(
 ) -> None:
     """Run what is not finished yet, seed by seed, so that arms grow together.
 
-    seeds: only the first so many. jobs: processes at a time. part: only these runs, dealt out in
-    turn. launch runs one (default: a worker process). meanwhile is called when the first have
-    begun, ended after each. The others are finished before it is said that some failed: raises
-    DamagedData where the first of these found damaged records, else Unfinished, both naming the run
-    and the cause.
+    seeds: only the first so many. jobs: processes at a time, by default 1, on synthetic images
+    DEMO_JOBS. part: only these runs, dealt out in turn. launch runs one (default: a worker
+    process). meanwhile is called when the first have begun, ended after each. The others are
+    finished before it is said that some failed: raises DamagedData where the first of these found
+    damaged records, else Unfinished, both naming the run and the cause.
     """
     place = storage.staging(folder)
     runs = [run for at, run in enumerate(plan.runs(seeds)) if part is None or part.takes(at)]
     missing = [run for run in runs if finished(place, plan, *run) is None]
     if not missing:
         return
+    jobs = jobs or (min(DEMO_JOBS, processes.cores()) if plan.synthetic else 1)
     # Runs at one time share the cores, a lone one takes them all.
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
     children = _workers(folder, os.fspath(data), threads, plugins)

@@ -62,16 +62,16 @@ def compare_preproc(
 
     pipelines: two or more, by name or spec; the first is compared with every other. data: a folder
     of records with a train and a validation split (default: small synthetic images made in the
-    folder). out: where runs and report are kept (default: runs/<a>-vs-<b>); what is finished there
-    is not done again. profile: quick, screen, verdict or replicate-slim. recipe, epochs, seeds
-    (runs an arm), image_size (pixels): in place of the profile's. first_seed: seeds are counted
-    from it; a comparison after another takes new ones. margin: points of top-1 within
-    which a difference does not count. matrix: evaluate each run under the other arms' paths, too.
-    ten_crop: and on ten crops. match_scale: multiply each arm's values so that their root mean
+    folder, and the recipe demo). out: where runs and report are kept (default: runs/<a>-vs-<b>);
+    what is finished there is not done again. profile: quick, screen, verdict or replicate-slim.
+    recipe, epochs, seeds (runs an arm), image_size (pixels): in place of the profile's. first_seed:
+    seeds are counted from it; a comparison after another takes new ones. margin: points of top-1
+    within which a difference does not count. matrix: evaluate each run under the other arms' paths,
+    too. ten_crop: and on ten crops. match_scale: multiply each arm's values so that their root mean
     square is 1. attribute: train every combination of two pipelines' parts. precision: of the
-    products in training, float32 or bfloat16. jobs: runs at a time.
-    engine: local, or ray with the address of a cluster. plugins: files that register pipelines, for
-    the runs, which are processes of their own. command: shown in the report.
+    products in training, float32 or bfloat16. jobs: runs at a time. engine: local, or ray with the
+    address of a cluster. plugins: files that register pipelines, for the runs, which are processes
+    of their own. command: shown in the report.
     Raises LookupError or ValueError for what is not known or cannot be, Unfinished naming the runs
     that failed, DamagedData for records or results that are not what they say they are.
     """
@@ -107,7 +107,7 @@ def launched(
 ) -> Iterator[dict[str, Any]]:
     """How runs are carried out on an engine, for arms.run_all: launch, jobs and plugins."""
     if engine == "local":
-        yield {"jobs": jobs or 1, "plugins": plugins}
+        yield {"jobs": jobs, "plugins": plugins}
         return
     from imagenet_tools.comparison import on_ray
     from imagenet_tools.engines import ray_cluster

@@ -14,9 +14,10 @@ from imagenet_tools.comparison.plan import PROFILES, Plan, as_pipeline, make_pla
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.training import recipes, run_folder, schedule
 
-# The embedded data set and a schedule for it: six short runs whose arms are both far above the 10 %
-# of guessing, and far enough apart for a verdict.
-DEMO_TRAIN, DEMO_VALIDATION, DEMO_SIZE, DEMO_EPOCHS = 100, 50, 67, 3.0
+# The embedded data set, images a class. After 40 steps of 32 alexnet is right on 64 % of five
+# classes, on 25 % of ten. Of 400 validation images seeds deviate by 1.7 points, of 300 by 2.4, of
+# 1,000, which take longer than they save in steps, by 1.5.
+CLASSES, TRAIN, VALIDATION = 5, 100, 80
 
 
 class Prepared(NamedTuple):
@@ -56,7 +57,9 @@ def prepare(
     synthetic = data is None
     records = _synthetic_records(storage.staging(folder)) if data is None else data
     if synthetic:
-        image_size, epochs = image_size or DEMO_SIZE, DEMO_EPOCHS if epochs is None else epochs
+        demo = recipes.recipe(recipes.DEMO)
+        recipe, image_size = recipe or recipes.DEMO, image_size or demo.image_size
+        epochs = demo.epochs if epochs is None else epochs
     if match_scale:
         size = image_size or recipes.recipe(recipe or PROFILES[profile].recipe).image_size
         asked = unit_scale(asked, records, size)
@@ -93,6 +96,8 @@ def _synthetic_records(folder: Path) -> str:
     from imagenet_tools import raw, records, synthetic
 
     images, built = folder / "synthetic-images", folder / "synthetic-records"
-    synthetic.generate(images, train_per_class=DEMO_TRAIN, validation_per_class=DEMO_VALIDATION)
+    synthetic.generate(
+        images, classes=CLASSES, train_per_class=TRAIN, validation_per_class=VALIDATION
+    )
     records.build(raw.detect(images, labels="folders"), built)
     return str(built)

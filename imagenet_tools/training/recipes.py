@@ -20,7 +20,8 @@ from typing import Any
 
 from imagenet_tools.pipelines.limits import MOST, Limits
 
-BUILT_IN = ("slim", "alexnet", "quick")
+DEMO = "demo"  # of a comparison on synthetic images
+BUILT_IN = ("slim", "alexnet", "quick", DEMO)
 
 
 @dataclass(frozen=True)

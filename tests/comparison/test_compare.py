@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,6 +43,7 @@ from imagenet_tools.comparison.report import content, opening, published
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import finished, read_result, write_result
 from imagenet_tools.diagnosis import Diagnosis, Finding, sample, values
+from imagenet_tools.engines import processes
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.evaluation import scores
 from imagenet_tools.storage.write import write_json
@@ -62,6 +64,21 @@ def test_report_of_made_up_runs(tiny_records: Path, tmp_path: Path) -> None:
     assert "alexnet is better than inception by" in text
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "src=" not in page.replace('src="data:', "")
+
+
+def test_the_short_runs_on_synthetic_images_go_by_twos(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2, synthetic=True)
+    write_plan(made, tmp_path)
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    together = threading.Barrier(2)
+
+    def launch(folder: Path, arm: Arm, seed: int) -> int:
+        together.wait(60)  # for ever, where runs come one by one
+        return made_up(made)(folder, arm, seed)
+
+    arms.run_all(made, tmp_path, tiny_records, launch=launch)
 
 
 def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

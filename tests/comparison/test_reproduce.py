@@ -66,12 +66,21 @@ def test_the_command_makes_the_plan(
     assert prepared(line, tmp_path / "out") == plan
 
 
-def test_the_demos_size_is_its_own(tiny_records: Path) -> None:
-    """The recipe's size is another one, and has to be said."""
-    for size, said in ((prepare.DEMO_SIZE, False), (96, True)):
-        plan = make_plan(("alexnet", "inception"), tiny_records, synthetic=True, image_size=size)
+def test_the_demos_recipe_and_size_are_not_said(tiny_records: Path) -> None:
+    """Whatever the profile, synthetic images come with them; others have to be said."""
+    of_demo = recipes.recipe(recipes.DEMO)
+    for profile, size, recipe, said in (
+        ("quick", of_demo.image_size, recipes.DEMO, []),
+        ("verdict", 96, recipes.DEMO, ["--image-size", "96"]),
+        ("quick", of_demo.image_size, "quick", ["--recipe", "quick"]),
+    ):
+        plan = make_plan(
+            ("alexnet", "inception"), tiny_records, profile=profile, recipe=recipe,
+            synthetic=True, image_size=size, changes={"epochs": of_demo.epochs},
+        )  # fmt: skip
         (line,) = reproduce.commands(plan, "")
-        assert (f"--image-size {size}" in line) is said
+        begun = ["imgtools", "compare-preproc", "alexnet", "inception", "--profile", profile]
+        assert shlex.split(line)[: len(begun) + len(said) + 1] == [*begun, *said, "--margin"]
 
 
 def test_a_plug_in_is_named(tiny_records: Path, tmp_path: Path) -> None:

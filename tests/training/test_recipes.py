@@ -54,7 +54,7 @@ def test_numbers_as_they_are_written(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_names_the_near_one() -> None:
-    with pytest.raises(LookupError, match="one of slim, alexnet, quick. Did you mean quick?"):
+    with pytest.raises(LookupError, match="one of slim, alexnet, quick, demo. Did you mean quick?"):
         recipes.recipe("quik")
 
 

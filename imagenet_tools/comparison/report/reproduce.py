@@ -6,7 +6,6 @@ import dataclasses
 import shlex
 
 from imagenet_tools.comparison.plan import PROFILES, Plan
-from imagenet_tools.comparison.prepare import DEMO_EPOCHS, DEMO_SIZE
 from imagenet_tools.pipelines.description import definitions
 from imagenet_tools.training import recipes
 
@@ -22,7 +21,8 @@ def commands(plan: Plan, data: str) -> list[str]:
     words = ["imgtools", "compare-preproc", *(arm.spec for arm in plan.judged)]
     words += [] if plan.synthetic else ["--data", data]
     words += ["--profile", plan.profile, *_recipe(plan)]
-    if plan.image_size != (DEMO_SIZE if plan.synthetic else plan.recipe.image_size):
+    of_recipe = recipes.recipe(recipes.DEMO) if plan.synthetic else plan.recipe
+    if plan.image_size != of_recipe.image_size:
         words += ["--image-size", f"{plan.image_size}"]
     if plan.seeds[0] != 1:
         words += ["--first-seed", f"{plan.seeds[0]}"]
@@ -44,10 +44,12 @@ def commands(plan: Plan, data: str) -> list[str]:
 def _recipe(plan: Plan) -> list[str]:
     """The options that give the plan's recipe: a name where one does, else RECIPE."""
     profile = PROFILES[plan.profile]
-    changes = {**dict(profile.changes), **({"epochs": DEMO_EPOCHS} if plan.synthetic else {})}
-    for name in (profile.recipe, *recipes.BUILT_IN):
+    usual, changes = profile.recipe, dict(profile.changes)
+    if plan.synthetic:
+        usual, changes = recipes.DEMO, {"epochs": recipes.recipe(recipes.DEMO).epochs}
+    for name in (usual, *recipes.BUILT_IN):
         base = recipes.recipe(name, **changes)
-        named = [] if name == profile.recipe else ["--recipe", name]
+        named = [] if name == usual else ["--recipe", name]
         if base == plan.recipe:
             return named
         if dataclasses.replace(base, epochs=plan.recipe.epochs) == plan.recipe:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import boxes, classes, devkit, intake, listing, validation
+from imagenet_tools.raw import box_files, classes, devkit, intake, listing, validation
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
@@ -54,14 +54,14 @@ def find(place: Path, options: Options) -> RawSet | None:
         present.append(DEVKIT)
         seen.say("its ground truth agrees with the shipped labels")
     if place.is_dir():
-        listing.beside(root, {*present, *boxes.names(options.boxes, root)}, seen)
+        listing.beside(root, {*present, *box_files.names(options.boxes, root)}, seen)
         if folder := listing.other_split(root, splits):
             archive, own = (TRAIN, "train") if TRAIN in present else (VALIDATION, "val")
             seen.say(
                 f"{folder.name}/ is not read beside an archive: for both, unpack {archive} into "
                 f"{own}/ and take the archive away"
             )
-    splits, source = boxes.load(options.boxes, root).attached(splits)
+    splits, source = box_files.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "official archives",
         f"official archives under {root} ({', '.join(present)})",

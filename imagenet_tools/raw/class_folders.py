@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import (
-    boxes,
+    box_files,
     class_checks,
     class_tars,
     classes,
@@ -68,11 +68,11 @@ def find(place: Path, options: Options) -> RawSet | None:
                 raise
             refused[split] = str(error)
     class_checks.say_linked(folders, {split: inside[split].folders for split in folders}, seen)
-    used = {*classes.NAMES_FILES, *boxes.names(options.boxes, root)}
+    used = {*classes.NAMES_FILES, *box_files.names(options.boxes, root)}
     used |= {folder.name for folder in folders.values()}
     listing.above(root, place, seen)
     listing.beside(root, {*used, SYNSET_LABELS}, seen, place)
-    splits, source = boxes.load(options.boxes, root).attached(splits)
+    splits, source = box_files.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "class folders",
         f"class folders under {root}",
@@ -263,9 +263,9 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         if unread := list_files.unread(place) or list_files.unread(root):
             seen.say(f"{unread} is not read: its first rows are no path and label")
         listing.above(root, place, seen)
-        used = {*names, *tars, *boxes.names(options.boxes, root), *classes.NAMES_FILES}
+        used = {*names, *tars, *box_files.names(options.boxes, root), *classes.NAMES_FILES}
         listing.beside(root, used, seen, place)
-        splits, source = boxes.load(options.boxes, root).attached(splits)
+        splits, source = box_files.load(options.boxes, root).attached(splits)
         return RawSet.described(
             "class folders without splits",
             f"class folders under {root}, no split folders, taken as training images (or as "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import boxes, classes, intake, listing, validation
+from imagenet_tools.raw import box_files, boxes, classes, intake, listing, validation
 from imagenet_tools.raw.image import ClassInfo, Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
@@ -51,7 +51,7 @@ def find(place: Path, options: Options) -> RawSet | None:
                 raise
             refused["validation"] = str(error)
     if place == root:
-        used = {"ILSVRC", *FILES, *boxes.names(options.boxes, root)}
+        used = {"ILSVRC", *FILES, *box_files.names(options.boxes, root)}
         listing.beside(root, used, seen)
     # ImageSets has but names.
     parts = {"ILSVRC": PARTS, "ILSVRC/Data": {"CLS-LOC"}, IMAGES: {"train", "val"}}
@@ -119,7 +119,7 @@ def _flat(folder: Path, names: list[str], solution: Path) -> Iterator[Entry]:
         yield from validation.flat_entries(folder, names)
         return
     truth: dict[str, set[str]] = defaultdict(set)
-    for image, objects in boxes.solution(solution):
+    for image, objects in box_files.solution(solution):
         truth[image].update(synset for synset, _ in objects)
     for name in names:
         stem = name.rsplit(".", 1)[0]
@@ -145,9 +145,9 @@ def _boxes(root: Path, options: Options) -> boxes.Boxes:
     """The annotations' boxes, which name each image's size; else the csv's, where it is there."""
     annotations = root / "ILSVRC" / "Annotations" / "CLS-LOC"
     if options.boxes is None and annotations.is_dir():
-        return boxes.from_xml(annotations)
-    given = boxes.load(options.boxes, root)
+        return box_files.from_xml(annotations)
+    given = box_files.load(options.boxes, root)
     if given.source:
         return given
     paths = [root / name for name in (TRAIN_SOLUTION, SOLUTION)]
-    return boxes.from_solutions(path for path in paths if path.is_file())
+    return box_files.from_solutions(path for path in paths if path.is_file())

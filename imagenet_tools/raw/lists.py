@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
-from imagenet_tools.raw import boxes, classes, intake, list_files, listing, validation
+from imagenet_tools.raw import box_files, classes, intake, list_files, listing, validation
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.list_files import ListFile
@@ -51,7 +51,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     _count_left(place, lists, left, options, seen)
     _say_shared(lists, seen)
     _say_folder(place, lists, seen)
-    splits, source = boxes.load(options.boxes, place).attached(splits)
+    splits, source = box_files.load(options.boxes, place).attached(splits)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
     no_split = (
         ", no split: taken as training images (or as validation images by --split validation)"
@@ -271,7 +271,7 @@ def _count_left(
 ) -> None:
     """Count what lies in the lists' folders, and on the way there, and no list names."""
     root, paths = str(place), [str(one.path) for one in lists.values()]
-    used = {f"{root}/{name}" for name in boxes.names(options.boxes, place)}
+    used = {f"{root}/{name}" for name in box_files.names(options.boxes, place)}
     used |= {f"{os.path.dirname(one)}/{name}" for one in paths for name in classes.NAMES_FILES}
     used |= {f"{root}/{name}" for name in classes.NAMES_FILES}
     ways = {root, *left}

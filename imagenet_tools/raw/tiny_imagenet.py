@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from imagenet_tools.raw import boxes, classes, intake, listing
+from imagenet_tools.raw import box_files, boxes, classes, intake, listing
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
@@ -48,9 +48,9 @@ def find(place: Path, options: Options) -> RawSet | None:
         entries = _val(root / "val", numbering, rows, seen)
         splits["validation"] = columns("validation", numbering.classes, entries)
     listing.above(root, place, seen)
-    used = {"train", "val", WNIDS, WORDS, *boxes.names(options.boxes, root)}
+    used = {"train", "val", WNIDS, WORDS, *box_files.names(options.boxes, root)}
     listing.beside(root, used, seen, place)
-    given = boxes.load(options.boxes, root)
+    given = box_files.load(options.boxes, root)
     if not given.source:
         given = boxes.Boxes("Tiny ImageNet's annotations")
         for row in rows:

@@ -27,8 +27,8 @@ from scipy import stats
 import imagenet_tools
 from imagenet_tools import registry
 from imagenet_tools.comparison import files, statistics
+from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.report import drawing
-from imagenet_tools.comparison.verdicts import Verdict
 from imagenet_tools.evaluation import evaluate, trained_net
 from imagenet_tools.pipelines.crosses import evaluated_under
 from imagenet_tools.training import recipes, run_folder

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.simulate_verdict import table
-from imagenet_tools.comparison import looks, statistics
+from imagenet_tools.comparison import degrees, looks
 
 # When each is looked at, and the levels: those of a plan with looks, and of 2 and 3 seeds extended.
 PLANS = {
@@ -52,8 +52,8 @@ def p_values(
     """Two-sided p of the best arm against each, [draws, arms]; 1 where it is not below that."""
     rows = np.arange(len(best))[:, None]
     gap, square = means[rows, best[:, None]] - means, of_means[rows, best[:, None]] + of_means
-    seed_df = statistics.seed_degrees(square - of_means, of_means, seeds, seeds)
-    df = statistics.total_degrees(square, seed_df, image_variance, 50_000)
+    seed_df = degrees.seed_degrees(square - of_means, of_means, seeds, seeds)
+    df = degrees.total_degrees(square, seed_df, image_variance, 50_000)
     p = 2 * stats.t.sf(gap / np.sqrt(square + image_variance), df)
     return np.where(gap > 0, p, 1.0)
 

@@ -16,7 +16,8 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.simulate_verdict import table
-from imagenet_tools.comparison import looks, statistics
+from imagenet_tools.comparison import looks
+from imagenet_tools.comparison.degrees import seed_degrees
 
 RATIOS = (1, 3, 5, 10, 20, 60, 300)
 # (ratio taken, prior degrees of freedom); the ratios of real comparisons were 2.8 to 10.
@@ -42,7 +43,7 @@ def found_at(
             variances = (degrees * taken + (k - 1) * variances) / (degrees + k - 1)
             counted = int(k + degrees)  # seed_degrees takes one off, for the mean
         of_a, of_b = variances / k
-        df = statistics.seed_degrees(of_a, of_b, counted, counted)
+        df = seed_degrees(of_a, of_b, counted, counted)
         p = 2 * stats.t.sf(np.abs(now[0].mean(1) - now[1].mean(1)) / np.sqrt(of_a + of_b), df)
         at[(at == 0) & (p < alpha)] = k
     return at

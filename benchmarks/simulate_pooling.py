@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.simulate_verdict import table
-from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison.degrees import seed_degrees
 
 DRAWS = 40_000
 DIFFERENCE = 2.0  # of the first arm, deviations of a run, where power is asked for
@@ -32,7 +32,7 @@ FAMILIES: dict[str, Callable[[int], list[float]]] = {
 def own(variances: np.ndarray, seeds: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared error and degrees of freedom of the first arm less each other, as the verdict has."""
     a, b = variances[:, :1] / seeds, variances[:, 1:] / seeds
-    return a + b, statistics.seed_degrees(a + 0 * b, b, seeds, seeds)
+    return a + b, seed_degrees(a + 0 * b, b, seeds, seeds)
 
 
 def pooled(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from imagenet_tools.comparison import looks, statistics
+from imagenet_tools.comparison import degrees, looks, statistics
 
 TAILS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "normal": lambda rng, k: rng.normal(size=k),
@@ -109,7 +109,7 @@ def seeds_error(k_a: int, k_b: int, ratio: float, alpha: float = 0.05) -> float:
     df_a, df_b = k_a - 1, k_b - 1
     share = stats.beta.ppf((np.arange(800) + 0.5) / 800, df_a / 2, df_b / 2)
     of_a, of_b = ratio * share / df_a / k_a, (1 - share) / df_b / k_b
-    df = statistics.seed_degrees(of_a, of_b, k_a, k_b)
+    df = degrees.seed_degrees(of_a, of_b, k_a, k_b)
     bound = stats.t.ppf(1 - alpha / 2, df) * np.sqrt(of_a + of_b)
     true = np.sqrt((ratio / k_a + 1 / k_b) / (df_a + df_b))
     return float(np.mean(2 * stats.t.sf(bound / true, df_a + df_b)))
@@ -130,8 +130,8 @@ def rejections(
     for k, alpha in levels.items():
         a, b = accuracies[:, :, :k]
         of_a, of_b = a.var(1, ddof=1) / k, b.var(1, ddof=1) / k
-        df = statistics.total_degrees(
-            of_a + of_b, statistics.seed_degrees(of_a, of_b, k, k), image_variance, 50_000
+        df = degrees.total_degrees(
+            of_a + of_b, degrees.seed_degrees(of_a, of_b, k, k), image_variance, 50_000
         )
         t = (a.mean(1) - b.mean(1) + images) / np.sqrt(of_a + of_b + image_variance)
         found |= 2 * stats.t.sf(np.abs(t), df) < alpha

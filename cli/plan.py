@@ -76,7 +76,7 @@ def command(
       imgtools plan --difference 0.5 --images-per-second 2000
     """
     from imagenet_tools.comparison import cost, power
-    from imagenet_tools.comparison.verdicts import FEWEST_IMAGES
+    from imagenet_tools.comparison.statistics import FEWEST_IMAGES
 
     if images < FEWEST_IMAGES:
         raise click.UsageError(f"--images {images}: a verdict takes {FEWEST_IMAGES} images or more")

@@ -4,6 +4,7 @@ from imagenet_tools import comparison
 comparison.verdict(correct_a, correct_b, margin=0.5)    # boolean [seeds, images]
 """
 
-from imagenet_tools.comparison.verdicts import Verdict, verdict
+from imagenet_tools.comparison.judged import Verdict
+from imagenet_tools.comparison.verdicts import verdict
 
 __all__ = ["Verdict", "verdict"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -94,7 +94,9 @@ def read_arms(plan: Plan, folder: Path, seeds: tuple[int, ...]) -> tuple[ArmResu
     """The runs of these seeds, of every arm. ValueError where one is missing, is there twice, or is
     of other data or images."""
     read: list[Read] = []
-    return tuple(_read_arm(plan, folder, arm, seeds, read) for arm in plan.arms)
+    arms = [_read_arm(plan, folder, arm, seeds, read) for arm in plan.arms]
+    group = next((one.group for one in arms if one.group is not None), None)  # of the same images
+    return tuple(replace(one, group=group) for one in arms)
 
 
 def _read_arm(

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools.comparison import class_names
-from imagenet_tools.comparison.verdicts import Verdict, unless_guessed, verdict
+from imagenet_tools.comparison.judged import Verdict
+from imagenet_tools.comparison.verdicts import unless_guessed, verdict
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
 

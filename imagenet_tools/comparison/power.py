@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from imagenet_tools.comparison import statistics
+from imagenet_tools.comparison import degrees, statistics
+from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.statistics import Difference
 
 POWER = 0.80
@@ -36,8 +37,8 @@ def power(
     grid = (np.arange(60) + 0.5) / 60
     quantile = stats.chi2.ppf(grid, seeds - 1) / (seeds - 1)
     of_a, of_b = (seed_variance / 2 * one for one in np.meshgrid(quantile, quantile))
-    seed_df = statistics.seed_degrees(of_a, of_b, seeds, seeds)
-    df = statistics.total_degrees(of_a + of_b, seed_df, image_variance, IMAGES)
+    seed_df = degrees.seed_degrees(of_a, of_b, seeds, seeds)
+    df = degrees.total_degrees(of_a + of_b, seed_df, image_variance, IMAGES)
     critical = stats.t.ppf(1 - alpha / 2, df) * np.sqrt(of_a + of_b + image_variance) / se
     return float(np.mean(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)))
 
@@ -100,3 +101,32 @@ def more_images(estimate: Difference, margin: float, n: int, alpha: float) -> in
     one = n * estimate.image_variance - extra / n
     needed = math.ceil((one + math.sqrt(one**2 + 4 * variance * extra)) / (2 * variance))
     return needed - n if needed > n else None
+
+
+def chance_decided(judged: Verdict, seeds: int, alpha: float) -> float:
+    """Predicted chance that an inconclusive comparison is decided once it has `seeds` seeds an arm.
+
+    Given the estimate now, that of all the seeds is spread about it by the part of the seeds'
+    variance that is still to come (Spiegelhalter's predictive power), and that variance itself is
+    known as well as the seeds tell it: a scaled inverse chi-square, of which quantiles are taken.
+    alpha: the level of that look. Stopping where it is small costs no errors of the first kind.
+    """
+    estimate = judged.estimate
+    if estimate is None:
+        return 1.0  # one seed says nothing of the spread between seeds
+    known = 2 * (min(judged.seeds) - 1)
+    variance = estimate.seed_variance * known / stats.chi2.ppf((np.arange(40) + 0.5) / 40, known)
+    share = min(1.0, min(judged.seeds) / seeds)
+    then, spread = variance * share, np.sqrt(variance * (1 - share))
+    image_variance = estimate.image_variance
+    df = degrees.total_degrees(then, 2 * (seeds - 1), image_variance, judged.pictures)
+    se = np.sqrt(then + image_variance)
+    differs = stats.t.ppf(1 - alpha / 2, df) * se
+    equal = np.clip(judged.margin - stats.t.ppf(1 - alpha, df) * se, 0, differs)
+    if not spread.all():
+        return 1.0
+    below_a, above_a, below_equal, above_equal = (
+        stats.norm.cdf((bound - estimate.value) / spread)
+        for bound in (-differs, differs, -equal, equal)
+    )
+    return float(np.mean(below_a + 1 - above_a + above_equal - below_equal))

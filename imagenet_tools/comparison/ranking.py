@@ -15,7 +15,6 @@ from typing import Any
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.results import Judgement
-from imagenet_tools.comparison.verdicts import FEWEST_IMAGES
 
 FEWEST_ARMS = 3  # below it the verdict says all
 # Arms, above which 2 seeds tell no pair apart: at the level of one of so many pairs the interval of
@@ -88,7 +87,7 @@ def ranking(judgement: Judgement) -> Ranking | None:
         twos, differences, statistics.holm([d.p for d in differences]), strict=True
     ):
         slugs = a.slug, b.slug
-        judged = a.pictures >= FEWEST_IMAGES and not few and not set(slugs) <= guessing
+        judged = a.pictures >= statistics.FEWEST_IMAGES and not few and not set(slugs) <= guessing
         pairs.append(Pair(*slugs, one.value, one.interval(), p, judged and p < alpha))
         alone[slugs] = one.p if judged else 1.0
     order = [one.slug for one in arms]

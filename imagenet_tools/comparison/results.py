@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools.comparison import looks, run_files, statistics
+from imagenet_tools.comparison import looks, power, run_files, statistics
 from imagenet_tools.comparison.arm_results import ArmResults, read_arms
+from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.plan import Plan
 from imagenet_tools.comparison.verdicts import (
-    Verdict,
     all_diverged,
-    chance_decided,
     concluded,
     nothing_learned,
     verdict,
@@ -47,8 +46,8 @@ class Contrast:
 
     @property
     def group(self) -> np.ndarray | None:
-        """As ArmResults.group; the images of both are the same."""
-        return self.b.group if self.a.group is None else self.a.group
+        """As ArmResults.group."""
+        return self.a.group
 
     @property
     def shared_seeds(self) -> tuple[int, ...]:
@@ -89,7 +88,7 @@ class Judgement:
             return False
         alpha = level(self.plan, count)
         return all(
-            not one.judged or chance_decided(one.verdict, count, alpha) < FUTILE
+            not one.judged or power.chance_decided(one.verdict, count, alpha) < FUTILE
             for one in undecided
         )
 
@@ -140,7 +139,7 @@ def _verdict(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Verdict:
         names=names,
         seeds=(a.seeds, b.seeds),
         distinct=True,
-        groups=b.group if a.group is None else a.group,
+        groups=a.group,
     )
 
 

@@ -15,24 +15,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
-# How far from the ratio of variances that was found the least favourable one is looked for, with
-# equal and with unequal seeds: see seed_degrees.
-RATIO, UNEQUAL = 1.7, 2.25
-CARE = 10.0  # see total_degrees
+from imagenet_tools.comparison import degrees, fresh_run
+
 POOLED = 2 / 3  # see combination
 # Images that are taken to differ beside those that do (Bonett and Price, J. Educ. Behav. Stat.
 # 37, 2012: one more of each kind). Without them the error of a few images that all agree is 0.
 EXTRA_IMAGES = 2
-# What differences of pipelines are like, in standard deviations of one run: normal with this one in
-# 19 of 20 comparisons, in the others with 2, 4, ... 32 times it, each half as often as the former.
-LIKELY = 1.5
-WIDER = 2.0 ** np.arange(6)
-HOW_OFTEN = np.array([0.95, *0.05 * (0.5 ** np.arange(1, 6)) / (1 - 0.5**5)])
+# Below it nothing is decided: error rates were simulated from here on, and what fewer images
+# leave open no number of seeds closes.
+FEWEST_IMAGES = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +74,9 @@ class Difference:
     @property
     def chance_a_beats_b(self) -> float:
         """Probability that a fresh run of A beats a fresh run of B on these images."""
-        return float(chance_to_win(self.value, self.run_variance, self.seed_variance, self.seed_df))
+        return float(
+            fresh_run.chance_to_win(self.value, self.run_variance, self.seed_variance, self.seed_df)
+        )
 
 
 def difference(
@@ -92,7 +89,7 @@ def difference(
 
     Var(d) = s_A^2/k_A + s_B^2/k_B + max(0, Var_i(d_i) - churn) / n + 2 / n^2, where d_i is image
     i's mean difference, churn the part of its variance that single runs explain, and the last
-    term EXTRA_IMAGES. Degrees of freedom: see seed_degrees and total_degrees. ValueError for other
+    term EXTRA_IMAGES. Degrees of freedom: see degrees.py. ValueError for other
     arrays, one seed, or fewer than 2 images.
     """
     a, b = checked(runs_a, runs_b)
@@ -121,14 +118,14 @@ def of_accuracies(
     seed_variance = variance_a / len(a) + variance_b / len(b)
     image_floor = 1e4 * EXTRA_IMAGES / n**2
     image_variance = of_images + image_floor
-    seed_df = float(seed_degrees(variance_a / len(a), variance_b / len(b), len(a), len(b)))
+    seed_df = float(degrees.seed_degrees(variance_a / len(a), variance_b / len(b), len(a), len(b)))
     return Difference(
         value=float(a.mean() - b.mean()),
         seed_variance=seed_variance,
         image_variance=image_variance,
         churn=churn,
         seed_df=seed_df,
-        df=float(total_degrees(seed_variance, seed_df, image_variance, known)),
+        df=float(degrees.total_degrees(seed_variance, seed_df, image_variance, known)),
         mean_a=float(a.mean()),
         mean_b=float(b.mean()),
         sd_a=math.sqrt(variance_a),
@@ -195,7 +192,7 @@ def combination(
     churn = sum(w**2 * _churn(arm) for w, arm in many)
     extra = EXTRA_IMAGES / 2 * sum(w**2 for w in weights) / n**2
     image_variance = 1e4 * (max(0.0, float(np.var(image, ddof=1)) - churn) / n + extra)
-    df = float(total_degrees(seed_variance, POOLED * seed_df, image_variance, known))
+    df = float(degrees.total_degrees(seed_variance, POOLED * seed_df, image_variance, known))
     half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(seed_variance + image_variance)
     return value, (value - half, value + half)
 
@@ -223,66 +220,6 @@ def checked(runs_a: np.ndarray, runs_b: np.ndarray) -> tuple[np.ndarray, np.ndar
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"A has {a.shape[1]} images and B {b.shape[1]}; they must be the same")
     return a, b
-
-
-def seed_degrees(seed_variance_a: Any, seed_variance_b: Any, k_a: int, k_b: int) -> Any:
-    """Degrees of freedom of s_A^2/k_A + s_B^2/k_B, for the least favourable ratio nearby.
-
-    Welch's second formula (Biometrika 34, 1947) for variances a and b of the means,
-    (a + b)^2 / (a^2/(k_A+1) + b^2/(k_B+1)) - 2, is kept between min(k) - 1 and k_A + k_B - 2. Taken
-    at the ratio that was found it errs where few seeds agree by luck: 3 seeds an arm, variances
-    16:1, 6.6 % of a nominal 5 %; 2 and 8 seeds 10.9 % at equal variances. So it is the lower one of
-    those at RATIO times the ratio found and at 1 / RATIO of it; where the arms have unequal seeds,
-    times ((most - 1) / (fewest - 1)) ^ (UNEQUAL / (fewest - 1)) in both directions: at most 4.7 %
-    at equal variances, 6.0 % at 16:1, of all of 2 to 8 seeds in either arm.
-    """
-    a, b = np.asarray(seed_variance_a, float), np.asarray(seed_variance_b, float)
-    fewest, most = sorted((k_a - 1, k_b - 1))
-    factor = RATIO * (most / fewest) ** (UNEQUAL / fewest)
-    degrees = np.minimum(_welch(a * factor, b, k_a, k_b), _welch(a, b * factor, k_a, k_b))
-    return np.clip(degrees, fewest, most + fewest)
-
-
-def _welch(a: np.ndarray, b: np.ndarray, k_a: int, k_b: int) -> Any:
-    below = a**2 / (k_a + 1) + b**2 / (k_b + 1)
-    return np.divide((a + b) ** 2, below, out=np.zeros_like(below), where=below > 0) - 2
-
-
-def total_degrees(seed_variance: Any, seed_df: Any, image_variance: Any, n: float) -> Any:
-    """Degrees of freedom with the image component added, which has n - 1.
-
-    Satterthwaite's, but of a seed variance that is taken 1 + CARE / seed_df^2 times as large as it
-    was found. It is an estimate from a few seeds, and where these agree by luck the error is too
-    small and the degrees too many at once: without that factor errors are 6.7 % at 2 seeds and
-    5.3 % at 3, with it at most 5.0 % at variances up to 4:1, 6.0 % at 16:1.
-    """
-    seed_variance, seed_df = np.asarray(seed_variance, float), np.asarray(seed_df, float)
-    careful = (1 + CARE / seed_df**2) * seed_variance
-    share = careful / (careful + image_variance)
-    return 1 / (share**2 / seed_df + (1 - share) ** 2 / max(n - 1, 1))
-
-
-def chance_to_win(value: Any, run_variance: Any, seed_variance: Any, seed_df: Any) -> Any:
-    """Predictive probability that a fresh run of A beats one of B; the fields of a Difference.
-
-    The normal distribution at value / sqrt(run_variance) says .98 where .88 comes true (3 seeds an
-    arm, differences of 1.5 deviations of a run, arms called the winner), and Student's t .94: that
-    the larger arm was chosen for being larger is in neither. So the difference has a prior,
-    LIKELY, and is drawn towards 0; run_variance is known from the seeds and from the difference.
-    Then it says .720 for .720 at 3 seeds (winners .877 for .878), and too little where differences
-    are wider than that.
-    """
-    value, run_variance, seed_variance, seed_df = (
-        np.asarray(one, float)[..., np.newaxis]
-        for one in (value, run_variance, seed_variance, seed_df)
-    )
-    prior = (LIKELY * WIDER) ** 2 / 2
-    error = seed_variance / run_variance  # of the mean difference, as prior in run variances
-    spread = (seed_df + value**2 / run_variance / (prior + error)) / (seed_df + 1)
-    weight = HOW_OFTEN * (prior + error) ** -0.5 * spread ** (-(seed_df + 1) / 2)
-    drawn = prior / (prior + error)
-    t = value * drawn / np.sqrt(run_variance * spread * (1 + drawn * error))
-    return np.sum(weight * stats.t.cdf(t, seed_df + 1), axis=-1) / np.sum(weight, axis=-1)
 
 
 def seed_correlation(accuracy_a: np.ndarray, accuracy_b: np.ndarray) -> float | None:

@@ -21,12 +21,10 @@ import numpy as np
 from scipy import stats
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import class_names, statistics
+from imagenet_tools.comparison import class_names, copies, statistics
+from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.verdicts import (
-    TELLING,
-    Verdict,
     estimated,
-    refuse_copies,
     unless_guessed,
     verdict,
 )
@@ -35,9 +33,7 @@ from imagenet_tools.raw.intake import readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
-# Of the images that are wrong, or right: two seeds differ on a third of them or more. Below ROUNDED
-# they are one run, below ALIKE they are doubted.
-ROUNDED, ALIKE = 0.005, 0.1
+ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of them or more
 # Runs from which on, and the p-value below which, accuracy follows the number of the seed.
 SERIES, TREND = 6, 0.001
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
@@ -160,12 +156,12 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
              for run, seen in runs.items()}  # fmt: skip
     a, b = (np.array([right[run] for run in runs if run[0] == name]) for name in names)
     of_a, of_b = ([seed for arm, seed in runs if arm == name] for name in names)
-    refuse_copies(a, b, names, ROUNDED)
+    copies.refuse(a, b, names, ROUNDED)
     judged = verdict(a, b, margin, names=names, seeds=(of_a, of_b), distinct=True)
     known = np.array([*labels.values()])
     judged = unless_guessed(judged, np.concatenate([a, b]), known, names)
     said = [
-        *_alike((a, b), names),
+        *copies.doubted((a, b), names),
         *_in_a_row({run: float(np.mean(one)) for run, one in right.items()}),
     ]
     named = {prediction for seen in runs.values() for prediction in seen.values()}
@@ -179,20 +175,6 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
 def _with(judged: Verdict, said: Sequence[str]) -> Verdict:
     """The verdict, and what speaks against it."""
     return replace(judged, sentence=". ".join([judged.sentence, *said]))
-
-
-def _alike(arms: Sequence[np.ndarray], names: Sequence[str]) -> Iterator[str]:
-    """Runs of an arm that are hardly two: checkpoints of one, say. The first two of each arm."""
-    for name, arm in zip(names, arms, strict=True):
-        for (at, run), (there, other) in itertools.combinations(enumerate(arm, 1), 2):
-            unlike, right = int(np.sum(run != other)), int(run.sum())
-            fewer = min(right, run.size - right)
-            if fewer >= TELLING and unlike < ALIKE * fewer:
-                yield (
-                    f"Runs {at} and {there} of {name} get the same images right but for {unlike} "
-                    f"of {run.size:,}, as checkpoints of one run do, which are no seeds"
-                )
-                break
 
 
 def _in_a_row(accuracy: Mapping[Run, float]) -> Iterator[str]:

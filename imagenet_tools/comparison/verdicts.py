@@ -2,80 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
-from imagenet_tools.comparison import bootstrap, power, statistics
-from imagenet_tools.comparison.statistics import Difference
+from imagenet_tools.comparison import bootstrap, copies, power, statistics
+from imagenet_tools.comparison.judged import Checkpoints, Verdict, say
+from imagenet_tools.comparison.statistics import FEWEST_IMAGES, Difference
 from imagenet_tools.evaluation import guessing
-
-KINDS = ("A better", "B better", "equivalent", "inconclusive")
-# Below it nothing is decided: error rates were simulated from here on, and what fewer images
-# leave open no number of seeds closes.
-FEWEST_IMAGES = 50
-# Images right and images wrong from which on equal runs are copies: two runs of real nets agree on
-# all of so many with a chance below 1 %.
-TELLING = 30
-
-
-@dataclass(frozen=True)
-class Checkpoints:
-    """McNemar's test of one pair of checkpoints (same seed): about these two alone."""
-
-    only_a: int
-    only_b: int
-    p: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What the data say of A against B; accuracies and differences in points.
-
-    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look. later:
-    those with one, two, ... more seeds an arm, the last of them with any more; 0 where the plan has
-    no look. estimate: the difference with its components (None with one seed). bootstrap: a check
-    of the interval.
-    seed_correlation: of the arms' accuracies over the seeds they share, None where it cannot be
-    known. near_duplicates: images that show what another one shows, and are counted with it.
-    seeds_more: how many more seeds an arm would probably settle an inconclusive one; None where
-    more than 200, unknown, or no help. images_more: how many more images would, where they are what
-    is missing. p: adjusted for the other contrasts where there are several.
-    """
-
-    kind: str = "inconclusive"
-    sentence: str = ""
-    difference: float = math.nan
-    margin: float
-    alpha: float
-    later: tuple[float, ...]
-    seeds: tuple[int, int]
-    images: int
-    near_duplicates: int = 0
-    interval: tuple[float, float] = (-math.inf, math.inf)
-    p: float = 1.0
-    equivalence_p: float = 1.0
-    chance_a_beats_b: float = 0.5
-    bootstrap: tuple[float, float] = (-math.inf, math.inf)
-    estimate: Difference | None = None
-    checkpoints: tuple[Checkpoints, ...] = ()
-    seed_correlation: float | None = None
-    seeds_more: int | None = None
-    images_more: int | None = None
-
-    @property
-    def winner(self) -> str | None:
-        """ "A", "B" or None."""
-        return {"A better": "A", "B better": "B"}.get(self.kind)
-
-    @property
-    def pictures(self) -> int:
-        """Images, near-duplicates counted once."""
-        return self.images - self.near_duplicates
 
 
 def verdict(
@@ -110,7 +46,7 @@ def verdict(
         if array.dtype != np.bool_:
             raise ValueError(f"correct must be a boolean array [seeds, images], not {array.dtype}")
     if not distinct:
-        refuse_copies(correct_a, correct_b, names)
+        copies.refuse(correct_a, correct_b, names)
     counts, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
     if not (min(counts) and images):
         raise ValueError(f"{counts[0]} and {counts[1]} runs on {images} images: nothing to compare")
@@ -154,30 +90,6 @@ def estimated(judged: Verdict, estimate: Difference, names: tuple[str, str]) -> 
     return concluded(judged, names)
 
 
-def refuse_copies(
-    a: np.ndarray, b: np.ndarray, names: tuple[str, str], rounded: float = 0.0
-) -> None:
-    """ValueError that names two runs which get the same images right: one run, given twice.
-
-    rounded: of the images that are right, or wrong, the share on which a run that was evaluated
-    twice may differ from itself in an arm; two arms may be one net, evaluated in two ways. Runs
-    that are right, or wrong, on fewer than 30 images may well agree by chance.
-    """
-    runs = [(name, at, run) for name, arm in zip(names, (a, b), strict=True)
-            for at, run in enumerate(arm, 1)]  # fmt: skip
-    for (name, at, run), (other, there, second) in itertools.combinations(runs, 2):
-        right, unlike = int(run.sum()), int(np.sum(run != second))
-        fewer = min(right, run.size - right)
-        most = math.ceil(rounded * fewer) if name == other else 0
-        if fewer >= TELLING and unlike <= most:
-            but = f"but {unlike} of " if unlike else ""
-            raise ValueError(
-                f"run {at} of {name} and run {there} of {other} get the same images right, all "
-                f"{but}{run.size:,}: they are one run. Give every seed once; a copy is no second "
-                "seed"
-            )
-
-
 def concluded(judged: Verdict, names: tuple[str, str], contrasts: int = 1) -> Verdict:
     """Decide from the p-values of a verdict, say what is missing, and put it in words.
 
@@ -208,35 +120,6 @@ def decide(value: float, p: float, equivalence_p: float, alpha: float) -> str:
     if p < alpha:
         return "A better" if value > 0 else "B better"
     return "inconclusive"
-
-
-def chance_decided(judged: Verdict, seeds: int, alpha: float) -> float:
-    """Predicted chance that an inconclusive comparison is decided once it has `seeds` seeds an arm.
-
-    Given the estimate now, that of all the seeds is spread about it by the part of the seeds'
-    variance that is still to come (Spiegelhalter's predictive power), and that variance itself is
-    known as well as the seeds tell it: a scaled inverse chi-square, of which quantiles are taken.
-    alpha: the level of that look. Stopping where it is small costs no errors of the first kind.
-    """
-    estimate = judged.estimate
-    if estimate is None:
-        return 1.0  # one seed says nothing of the spread between seeds
-    known = 2 * (min(judged.seeds) - 1)
-    variance = estimate.seed_variance * known / stats.chi2.ppf((np.arange(40) + 0.5) / 40, known)
-    share = min(1.0, min(judged.seeds) / seeds)
-    then, spread = variance * share, np.sqrt(variance * (1 - share))
-    image_variance = estimate.image_variance
-    df = statistics.total_degrees(then, 2 * (seeds - 1), image_variance, judged.pictures)
-    se = np.sqrt(then + image_variance)
-    differs = stats.t.ppf(1 - alpha / 2, df) * se
-    equal = np.clip(judged.margin - stats.t.ppf(1 - alpha, df) * se, 0, differs)
-    if not spread.all():
-        return 1.0
-    below_a, above_a, below_equal, above_equal = (
-        stats.norm.cdf((bound - estimate.value) / spread)
-        for bound in (-differs, differs, -equal, equal)
-    )
-    return float(np.mean(below_a + 1 - above_a + above_equal - below_equal))
 
 
 def all_diverged(
@@ -277,56 +160,3 @@ def nothing_learned(judged: Verdict, names: tuple[str, str], classes: int) -> Ve
     return replace(
         judged, kind="inconclusive", sentence=sentence, seeds_more=None, images_more=None
     )
-
-
-def leading(judged: Verdict, names: tuple[str, str]) -> tuple[str, str, float, float, float]:
-    """(first, second, first less second, its interval): the winner is the first, else A is."""
-    (low, high), value = judged.interval, judged.difference
-    if judged.winner == "B":
-        return names[1], names[0], -value, -high, -low
-    return *names, value, low, high
-
-
-def say(judged: Verdict, names: tuple[str, str]) -> str:
-    """The verdict as a sentence: who, by how much, how sure, from what."""
-    first, second, value, low, high = leading(judged, names)
-    from_what = f"{judged.seeds[0]} + {judged.seeds[1]} seeds, {judged.images:,} images"
-    if judged.near_duplicates:
-        from_what += f", near-duplicates counted once: {judged.pictures:,}"
-    span = f"95 % interval {low:+.2f} to {high:+.2f}; {from_what}"
-    if judged.winner:
-        beats = judged.chance_a_beats_b if judged.winner == "A" else 1 - judged.chance_a_beats_b
-        return (
-            f"{first} is better than {second} by {value:.2f} points of top-1 ({span}). A fresh "
-            f"{first} run beats a fresh {second} run with probability {chance(beats)}"
-        )
-    if judged.kind == "equivalent":
-        return (
-            f"{first} and {second} are equivalent within {judged.margin:g} points of top-1 "
-            f"(difference {value:+.2f}, {span})"
-        )
-    advice = _advice(judged)
-    if not low <= 0 <= high and judged.pictures >= FEWEST_IMAGES:
-        # One comparison looked at once would have a winner.
-        advice = f"p = {judged.p:.2g} is not below the level of {judged.alpha:g} here; {advice}"
-    return f"Inconclusive: {first} less {second} is {value:+.2f} points of top-1 ({span}); {advice}"
-
-
-def _advice(judged: Verdict) -> str:
-    """What an undecided comparison lacks."""
-    if judged.pictures < FEWEST_IMAGES:
-        return f"{judged.pictures} images are too few for a verdict, which takes {FEWEST_IMAGES}"
-    if judged.images_more is not None:
-        return (
-            f"{judged.pictures:,} images are too few, however many seeds: it takes "
-            f"{judged.pictures + judged.images_more:,} at least"
-        )
-    more = judged.seeds_more
-    if more is None:
-        return "more than 200 more seeds would be needed"
-    return f"about {more} more seed{'s' if more > 1 else ''} an arm would probably settle it"
-
-
-def chance(value: float) -> str:
-    """A probability in two digits that never claims certainty."""
-    return "above 0.99" if value > 0.99 else "below 0.01" if value < 0.01 else f"{value:.2f}"

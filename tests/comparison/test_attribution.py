@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from imagenet_tools import registry
-from imagenet_tools.comparison import attribution, statistics
+from imagenet_tools.comparison import attribution, degrees, statistics
 from imagenet_tools.comparison.report import flips
 from imagenet_tools.pipelines.crosses import combined, subsets
 
@@ -97,7 +97,7 @@ def test_a_combination_of_two_is_their_difference() -> None:
     value, (low, high) = statistics.combination([a, b], [1.0, -1.0])
     wanted = statistics.difference(a, b)
     assert value == pytest.approx(wanted.value)
-    df = statistics.total_degrees(wanted.seed_variance, 4.0, wanted.image_variance, 500)
+    df = degrees.total_degrees(wanted.seed_variance, 4.0, wanted.image_variance, 500)
     assert high - value == pytest.approx(wanted.se * statistics.stats.t.ppf(0.975, df))
     assert (low + high) / 2 == pytest.approx(value)
 
@@ -128,9 +128,7 @@ def test_a_combination_has_the_images_part_of_a_difference(k: int) -> None:
     rng = np.random.default_rng(k)
     a, b = (runs(rng, rng.beta(0.6, 0.5, 12), k) for _ in "ab")
     wanted = statistics.difference(a, b)
-    df = statistics.total_degrees(
-        wanted.seed_variance, 2 / 3 * 2 * (k - 1), wanted.image_variance, 12
-    )
+    df = degrees.total_degrees(wanted.seed_variance, 2 / 3 * 2 * (k - 1), wanted.image_variance, 12)
     half = stats.t.ppf(0.975, df) * wanted.se
     bounds = (wanted.value - half, wanted.value + half)
     value, interval = statistics.combination([a, b], [1.0, -1.0])

@@ -100,7 +100,9 @@ def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Pa
     for file in (tmp_path / "runs").glob("inception/seed-*/predictions-*.npz"):
         found, meta = scores.read_predictions(file)
         scores.write_predictions(file, replace(found, group=np.arange(4000) // 2), meta)
-    (contrast,) = judge(made, tmp_path / "runs").contrasts
+    judgement = judge(made, tmp_path / "runs")
+    (contrast,) = judgement.contrasts
+    assert [arm.pictures for arm in judgement.arms] == [2000, 2000]  # alexnet's files are older
     assert (contrast.verdict.near_duplicates, contrast.verdict.images) == (2000, 4000)
     assert contrast.group is not None and len(np.unique(contrast.group)) == 2000
 

@@ -10,7 +10,7 @@ import pytest
 from made_up_runs import launched, undiagnosed
 from scipy import stats
 
-from imagenet_tools.comparison import compare, looks, power, results, statistics
+from imagenet_tools.comparison import compare, degrees, looks, power, results
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.report import opening
 
@@ -107,7 +107,7 @@ def p_values(draws: int, ratio: float, first: int) -> np.ndarray:
     for k in range(first, looks.MOST + 1):
         of_a, of_b = a[:, :k].var(1, ddof=1) / k, b[:, :k].var(1, ddof=1) / k
         t = (a[:, :k].mean(1) - b[:, :k].mean(1)) / np.sqrt(of_a + of_b)
-        found.append(2 * stats.t.sf(np.abs(t), statistics.seed_degrees(of_a, of_b, k, k)))
+        found.append(2 * stats.t.sf(np.abs(t), degrees.seed_degrees(of_a, of_b, k, k)))
     return np.array(found)
 
 

@@ -13,8 +13,8 @@ from statsmodels.stats.multitest import multipletests
 
 from imagenet_tools import comparison
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import bootstrap, looks, power, statistics
-from imagenet_tools.comparison.verdicts import chance_decided, decide
+from imagenet_tools.comparison import bootstrap, degrees, fresh_run, looks, power, statistics
+from imagenet_tools.comparison.verdicts import decide
 
 
 def simulate(
@@ -123,8 +123,8 @@ def rejected(k: int, share: float, alpha: float, accuracies: np.ndarray) -> np.n
     seed_part = part_a + part_b
     images = np.random.default_rng(9).normal(0, np.sqrt(image_part), len(a))
     t = (a.mean(1) - b.mean(1) + images) / np.sqrt(seed_part + image_part)
-    seed_df = statistics.seed_degrees(part_a, part_b, k, k)
-    df = statistics.total_degrees(seed_part, seed_df, image_part, 50_000)
+    seed_df = degrees.seed_degrees(part_a, part_b, k, k)
+    df = degrees.total_degrees(seed_part, seed_df, image_part, 50_000)
     return 2 * stats.t.sf(np.abs(t), df) < alpha
 
 
@@ -172,7 +172,7 @@ def test_the_chance_of_a_decision_is_what_happens() -> None:
         if kind != "inconclusive":
             continue
         now = replace(template, estimate=three, seeds=(3, 3), images=50_000)
-        predicted.append(chance_decided(now, 8, 0.043))
+        predicted.append(power.chance_decided(now, 8, 0.043))
         then = decide(eight.value, eight.p, eight.equivalence_p(1.0), 0.043)
         decided.append(then != "inconclusive")
     assert len(decided) > 1000
@@ -186,7 +186,7 @@ def of_accuracies(a: np.ndarray, b: np.ndarray) -> statistics.Difference:
     """The difference of arms of which the accuracies are known and no images."""
     variances = a.var(ddof=1), b.var(ddof=1)
     of_means = [variance / len(arm) for variance, arm in zip(variances, (a, b), strict=True)]
-    df = float(statistics.seed_degrees(*of_means, len(a), len(b)))
+    df = float(degrees.seed_degrees(*of_means, len(a), len(b)))
     return statistics.Difference(
         value=a.mean() - b.mean(),
         seed_variance=sum(of_means),
@@ -355,7 +355,7 @@ def integrated_error(k_a: int, k_b: int, ratio: float, alpha: float = 0.05) -> f
     df_a, df_b = k_a - 1, k_b - 1
     share = stats.beta.ppf((np.arange(400) + 0.5) / 400, df_a / 2, df_b / 2)
     of_a, of_b = ratio * share / df_a / k_a, (1 - share) / df_b / k_b
-    df = statistics.seed_degrees(of_a, of_b, k_a, k_b)
+    df = degrees.seed_degrees(of_a, of_b, k_a, k_b)
     bound = stats.t.ppf(1 - alpha / 2, df) * np.sqrt(of_a + of_b)
     true = np.sqrt((ratio / k_a + 1 / k_b) / (df_a + df_b))
     return float(np.mean(2 * stats.t.sf(bound / true, df_a + df_b)))
@@ -456,8 +456,8 @@ def test_the_chance_of_a_fresh_run_comes_true(k: int) -> None:
     a, b = shift[:, None] + rng.normal(0, 1, (draws, k)), rng.normal(0, 1, (draws, k))
     fresh = shift + rng.normal(0, 1, draws) - rng.normal(0, 1, draws)
     value, of_a, of_b = a.mean(1) - b.mean(1), a.var(1, ddof=1), b.var(1, ddof=1)
-    df = statistics.seed_degrees(of_a / k, of_b / k, k, k)
-    chance = statistics.chance_to_win(value, of_a + of_b, (of_a + of_b) / k, df)
+    df = degrees.seed_degrees(of_a / k, of_b / k, k, k)
+    chance = fresh_run.chance_to_win(value, of_a + of_b, (of_a + of_b) / k, df)
     said, came = np.maximum(chance, 1 - chance), fresh * value > 0
     won = 2 * stats.t.sf(np.abs(value) / np.sqrt((of_a + of_b) / k), df) < 0.05
     # 40,000 draws know a share to within 0.2 points, those with a winner at 2 seeds to within 0.6.
@@ -466,6 +466,6 @@ def test_the_chance_of_a_fresh_run_comes_true(k: int) -> None:
 
 
 def test_a_difference_of_many_deviations_leaves_no_doubt() -> None:
-    assert statistics.chance_to_win(20, 2, 2 / 3, 4) > 0.98
-    assert statistics.chance_to_win(-20, 2, 2 / 3, 4) < 0.02
-    assert statistics.chance_to_win(0, 2, 2 / 3, 4) == pytest.approx(0.5)
+    assert fresh_run.chance_to_win(20, 2, 2 / 3, 4) > 0.98
+    assert fresh_run.chance_to_win(-20, 2, 2 / 3, 4) < 0.02
+    assert fresh_run.chance_to_win(0, 2, 2 / 3, 4) == pytest.approx(0.5)

@@ -12,7 +12,15 @@ import pytest
 from scipy import stats
 
 from imagenet_tools import comparison
-from imagenet_tools.comparison import bootstrap, power, statistics, verdicts
+from imagenet_tools.comparison import (
+    bootstrap,
+    degrees,
+    fresh_run,
+    power,
+    statistics,
+    verdicts,
+)
+from imagenet_tools.comparison.judged import Verdict, chance, say
 
 A = np.array([[1, 1, 1, 0, 1, 0], [1, 1, 0, 0, 1, 1]], bool)
 B = np.array([[1, 0, 1, 0, 0, 0], [0, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 1]], bool)
@@ -47,22 +55,22 @@ def test_degrees_of_freedom_by_hand() -> None:
     factor = 1.7 * 2**1.125
     for a, b in ((1.0, 1.0), (1.0, 3.0)):
         wanted = min(max(min(second(factor * a, b), second(a, factor * b)), 2), 6)
-        assert statistics.seed_degrees(a, b, 5, 3) == pytest.approx(wanted)
-    assert statistics.seed_degrees(0.0, 0.0, 5, 3) == 2
+        assert degrees.seed_degrees(a, b, 5, 3) == pytest.approx(wanted)
+    assert degrees.seed_degrees(0.0, 0.0, 5, 3) == 2
     careful = (1 + 10 / 4**2) * 3
     share = careful / (careful + 2)
     for images in (1000, 6):
         wanted = 1 / (share**2 / 4 + (1 - share) ** 2 / (images - 1))
-        assert statistics.total_degrees(3.0, 4.0, 2.0, images) == pytest.approx(wanted)
-    assert statistics.total_degrees(3.0, 4.0, 0.0, 1000) == 4
-    assert statistics.total_degrees(0.0, 4.0, 2.0, 1000) == 999
+        assert degrees.total_degrees(3.0, 4.0, 2.0, images) == pytest.approx(wanted)
+    assert degrees.total_degrees(3.0, 4.0, 0.0, 1000) == 4
+    assert degrees.total_degrees(0.0, 4.0, 2.0, 1000) == 999
 
 
 def test_a_chance_by_hand() -> None:
     """One prior of the mixture alone is a t of one more degree of freedom."""
     value, run, seed, df = 2.0, 1.5, 0.5, 4.0
     parts, weights = [], []
-    for wider, often in zip(statistics.WIDER, statistics.HOW_OFTEN, strict=True):
+    for wider, often in zip(fresh_run.WIDER, fresh_run.HOW_OFTEN, strict=True):
         prior = (1.5 * wider) ** 2 / 2 * run
         drawn = prior / (prior + seed)
         scale = (df * run + value**2 * run / (prior + seed)) / (df + 1)
@@ -70,11 +78,11 @@ def test_a_chance_by_hand() -> None:
         parts.append(stats.t.cdf(t, df + 1))
         weights.append(often / math.sqrt(prior + seed) * scale ** (-(df + 1) / 2))
     wanted = np.average(parts, weights=weights)
-    assert statistics.chance_to_win(value, run, seed, df) == pytest.approx(wanted)
-    assert sum(statistics.HOW_OFTEN) == pytest.approx(1)
+    assert fresh_run.chance_to_win(value, run, seed, df) == pytest.approx(wanted)
+    assert sum(fresh_run.HOW_OFTEN) == pytest.approx(1)
 
 
-def known(**changes: Any) -> verdicts.Verdict:
+def known(**changes: Any) -> Verdict:
     """A verdict that could go either way, to be put in words."""
     rng = np.random.default_rng(0)
     made = comparison.verdict(rng.random((3, 400)) < 0.6, rng.random((3, 400)) < 0.6)
@@ -131,7 +139,7 @@ def known(**changes: Any) -> verdicts.Verdict:
     ],
 )  # fmt: skip
 def test_sentences(changes: dict[str, Any], sentence: str) -> None:
-    assert verdicts.say(known(**changes), ("x", "y")) == sentence
+    assert say(known(**changes), ("x", "y")) == sentence
 
 
 def test_other_sentences() -> None:
@@ -168,7 +176,7 @@ def test_other_sentences() -> None:
     [(0.99, "0.99"), (0.9951, "above 0.99"), (0.01, "0.01"), (0.0049, "below 0.01"), (0.5, "0.50")],
 )
 def test_chances_in_words(value: float, words: str) -> None:
-    assert verdicts.chance(value) == words
+    assert chance(value) == words
 
 
 def test_two_seeds_are_judged_and_levels_decide() -> None:
@@ -232,9 +240,7 @@ def test_power_by_simulation() -> None:
     a, b = rng.normal(1.5, 1, (draws, 4)), rng.normal(0, 1, (draws, 4))
     images = rng.normal(0, 0.5, draws)
     of_a, of_b = a.var(1, ddof=1) / 4, b.var(1, ddof=1) / 4
-    df = statistics.total_degrees(
-        of_a + of_b, statistics.seed_degrees(of_a, of_b, 4, 4), 0.25, 10**4
-    )
+    df = degrees.total_degrees(of_a + of_b, degrees.seed_degrees(of_a, of_b, 4, 4), 0.25, 10**4)
     t = (a.mean(1) - b.mean(1) + images) / np.sqrt(of_a + of_b + 0.25)
     for alpha in (0.05, 0.01):
         found = np.mean(2 * stats.t.sf(np.abs(t), df) < alpha)
@@ -245,7 +251,7 @@ def test_power_by_simulation() -> None:
     assert power.seeds_needed(1.0, 1.0, 0.5) is None  # other images alone hide it
 
 
-def judged_of(seed_variance: float, image_variance: float, margin: float) -> verdicts.Verdict:
+def judged_of(seed_variance: float, image_variance: float, margin: float) -> Verdict:
     estimate = replace(
         statistics.difference(A, B),
         value=0.4,
@@ -258,12 +264,12 @@ def judged_of(seed_variance: float, image_variance: float, margin: float) -> ver
 @pytest.mark.parametrize("margin", [0.1, 1.5])
 def test_a_predicted_decision_by_hand(margin: float) -> None:
     """Variances between seeds drawn by their chi-square, the difference by what is to come."""
-    found = verdicts.chance_decided(judged_of(0.3, 0.05, margin), 8, 0.03)
+    found = power.chance_decided(judged_of(0.3, 0.05, margin), 8, 0.03)
     rng, draws = np.random.default_rng(8), 200_000
     variance = 0.3 * 4 / rng.chisquare(4, draws)
     then = variance * 3 / 8
     value = rng.normal(0.4, np.sqrt(variance - then))
-    df = statistics.total_degrees(then, 14.0, 0.05, 400)
+    df = degrees.total_degrees(then, 14.0, 0.05, 400)
     se = np.sqrt(then + 0.05)
     differs = 2 * stats.t.sf(np.abs(value) / se, df) < 0.03
     equal = stats.t.sf((margin - np.abs(value)) / se, df) < 0.03
@@ -273,9 +279,9 @@ def test_a_predicted_decision_by_hand(margin: float) -> None:
 
 def test_a_decision_is_certain_where_nothing_is_left_open() -> None:
     one_seed = comparison.verdict(A[:1], B[:1])
-    assert verdicts.chance_decided(one_seed, 8, 0.05) == 1
-    assert verdicts.chance_decided(judged_of(0.0, 0.05, 0.1), 8, 0.05) == 1
-    assert verdicts.chance_decided(judged_of(0.3, 0.05, 0.1), 3, 0.05) == 1
+    assert power.chance_decided(one_seed, 8, 0.05) == 1
+    assert power.chance_decided(judged_of(0.0, 0.05, 0.1), 8, 0.05) == 1
+    assert power.chance_decided(judged_of(0.3, 0.05, 0.1), 3, 0.05) == 1
 
 
 def test_images_to_add_by_hand() -> None:

@@ -9,10 +9,10 @@ import shlex
 import numpy as np
 
 from imagenet_tools.comparison import looks
+from imagenet_tools.comparison.judged import leading
 from imagenet_tools.comparison.report import reproduce
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import Contrast
-from imagenet_tools.comparison.verdicts import leading
 from imagenet_tools.pages.blocks import (
     Block,
     Code,

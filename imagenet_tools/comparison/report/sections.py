@@ -10,10 +10,10 @@ import numpy as np
 from imagenet_tools.comparison import run_files, statistics
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.cost import duration
+from imagenet_tools.comparison.judged import chance
 from imagenet_tools.comparison.report import explanations, matrices, opening, reproduce
 from imagenet_tools.comparison.report.content import Report, mean_sd
 from imagenet_tools.comparison.results import Contrast
-from imagenet_tools.comparison.verdicts import chance
 from imagenet_tools.pages.blocks import (
     Block,
     Code,

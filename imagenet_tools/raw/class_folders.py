@@ -108,6 +108,8 @@ def _part(
     else:
         entries = _loose(folder, inside.images, numbering, seen)
     part = joined(part, columns(split, numbering.classes, entries))
+    if text and (wrong := _disagreement(part, numbering)):
+        raise ValueError(f"{text} gives {wrong}")
     if flat and inside.images:
         seen.say(f"validation flat, labelled from {text.name if text else IMAGENETS_LIST}")
     for link in inside.links:
@@ -261,7 +263,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         if wrong := _disagreement(splits["train"], numbering):
             seen.say(f"it has {wrong}")
         if unread := list_files.unread(place) or list_files.unread(root):
-            seen.say(f"{unread} is not read: its first rows are no path and label")
+            seen.say(f"{unread} is not read: {list_files.UNREAD}")
         listing.above(root, place, seen)
         used = {*names, *tars, *box_files.names(options.boxes, root), *classes.NAMES_FILES}
         listing.beside(root, used, seen, place)

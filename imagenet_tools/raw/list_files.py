@@ -13,9 +13,13 @@ from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.rows import Row
 from imagenet_tools.raw.split import SPLITS
 
-FORMS = ("meta/{}.txt", "{}_list.txt", "{}.txt", "meta/{}.csv", "{}_list.csv", "{}.csv")
+FORMS = (
+    *("meta/{}.txt", "{}_list.txt", "{}.txt"),
+    *("meta/{}.csv", "{}_list.csv", "{}.csv", "{}.tsv"),
+)
 # Taken where the file of one of the first two rows is there: Kaggle's, and MXNet's.
 OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst")
+UNREAD = "its first two rows have no path and label of an image that is there"
 OF_NO_SPLIT = ("labels.csv", "*.lst")
 
 

@@ -28,6 +28,7 @@ OTHERS = {
     ".jsonl": "Labels in JSON are not read; write `path,label` rows into train.csv and val.csv",
     ".json": "Labels in JSON are not read; write `path,label` rows into train.csv and val.csv",
     ".mat": "Labels in .mat files are not read; write `path,label` rows into train.csv and val.csv",
+    ".xlsx": "Excel's tables are not read; save them as train.csv and val.csv of `path,label` rows",
     ".csv": "A list of `path,label` rows is read where it is called train.csv or val.csv and lies "
     "beside train/ and val/",
 }
@@ -74,7 +75,7 @@ def _told(place: Path) -> str:
     if official:
         return f"{official[0]} has an official archive: give that path"
     if place.is_dir() and (unread := list_files.unread(place)):
-        return f"{unread} has no row of an image's path and a label among its first two"
+        return f"{unread} is not read: {list_files.UNREAD}"
     files = [name for inside in walked.values() for name in inside.files]
     if any("\\" in name and intake.by_name(name) for name in files):
         return "Names with \\ are folders of Windows: unpack the archive with what reads them so"

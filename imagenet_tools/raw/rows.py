@@ -36,7 +36,10 @@ _PATHS = re.compile(
     re.IGNORECASE,
 )
 # What a csv has of its images beside labels.
-_SPLIT = re.compile(r"split|subset|usage|partition|is_?(?:train|val|valid|test)", re.IGNORECASE)
+_SPLIT = re.compile(
+    r"split|subset|(?:data[_ ]?)?set|phase|usage|partition|is_?(?:train|val|valid|test)",
+    re.IGNORECASE,
+)
 _NO_CLASS = re.compile(
     r"text|captions?|prompt|description|title|url|width|height|size|date|md5|sha256", re.IGNORECASE
 )

@@ -205,6 +205,12 @@ def test_synset_folders_numbered_by_name_on_request(tmp_path: Path) -> None:
 def test_tpu_validation_labels(tmp_path: Path) -> None:
     write_folders(tmp_path, val="validation")
     (tmp_path / "synset_labels.txt").write_text("n01440764\nn03888257\n")
+    with pytest.raises(
+        ValueError, match=r"synset_labels\.txt gives ILSVRC2012_val_00000001.JPEG as"
+    ):
+        raw.detect(tmp_path)
+    for number, path in enumerate(sorted((tmp_path / "validation").iterdir())):
+        path.rename(path.with_name(f"{number}.JPEG"))
     part = raw.detect(tmp_path).splits["validation"]
     assert [part[i].synset for i in range(2)] == ["n01440764", "n03888257"]
 

@@ -205,7 +205,11 @@ def test_a_row_that_cannot_be_meant_is_refused(second: str, message: str, tmp_pa
             "image,label,split\nim/a.jpg,ant,train\nim/a.jpg,ant,valid\n",
             r"train.csv has images of several splits \(train, valid\): a list for each",
         ),
-        ("image,label\n", "train.csv has no row of an image's path and a label among its first"),
+        (
+            "labels,data set,image\nant,train,im/a.jpg\nant,valid,im/b.jpg\n",
+            r"train.csv has images of several splits \(train, valid\): a list for each",
+        ),
+        ("image,label\n", "train.csv is not read: its first two rows have no path and label of an"),
         (
             "image,label\nim/a.jpg,caf\xe9\n".encode("latin-1"),
             "is no readable text .*save it as UTF-8",
@@ -297,11 +301,13 @@ def test_kaggles_ids_are_files_without_their_extension(tmp_path: Path) -> None:
         ("train_labels.csv", "id,label", "train"),
         ("train.csv", "id_code,diagnosis", "train_images"),
         ("train.csv", "label,image_id", "images"),
+        ("train.tsv", "id\tlabel", "train"),
     ],
 )
 def test_kaggles_other_names(file: str, heading: str, folder: str, tmp_path: Path) -> None:
     pairs = [("b", "1"), ("a", "0"), ("c", "1")]
-    rows = [",".join(reversed(pair) if heading.startswith("label") else pair) for pair in pairs]
+    between = "\t" if file.endswith(".tsv") else ","
+    rows = [between.join(reversed(pair) if heading.startswith("label") else pair) for pair in pairs]
     names = tuple(f"{folder}/{name}.png" for name in "abc")
     found = listed(tmp_path, "\n".join([heading, *rows]), names, file)
     assert classes_of(found) == {"b.png": "1", "a.png": "0", "c.png": "1"}

@@ -62,6 +62,8 @@ def test_class_folders_below_are_pointed_at(
         ),
         (["a_test.tar", "b_train.tar"], "Unpack b_train.tar, and give the folder that"),
         (["a.tar.gz.aa", "a.tar.gz.ab"], "a.tar.gz.aa is a part of an archive: join the parts to"),
+        (["1.jpg", "train.xlsx"], "Excel's tables are not read; save them as train.csv"),
+        (["train/001.jpg", "train.csv"], "train.csv is not read: its first two rows have no path"),
         (["a.7z.001"], "a.7z.001 is a part of an archive: join the parts to a.7z, and unpack that"),
     ],
 )
@@ -100,7 +102,7 @@ def test_lists_without_labels_are_said_not_to_split(tmp_path: Path) -> None:
     tree(tmp_path, "pictures")
     (tmp_path / "train.txt").write_text("pictures/ant/ant.jpg\npictures/bee/bee.jpg\n")
     found = raw.detect(tmp_path)
-    assert "train.txt is not read: its first rows are no path and label" in found.description
+    assert "train.txt is not read: its first two rows have no path and label" in found.description
 
 
 def test_an_official_archive_below_is_pointed_at(tmp_path: Path) -> None:

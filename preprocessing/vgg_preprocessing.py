@@ -18,6 +18,7 @@ from imagenet_tools.preprocessing import ops
 
 MEAN_PIXEL = (123.68, 116.78, 103.94)
 RESIZE_SIDE_MIN, RESIZE_SIDE_MAX = 256, 512
+LARGEST = 65_535  # a JPEG's side
 # The output size that the two sides above are meant for.
 USUAL_OUTPUT = 224
 
@@ -30,8 +31,8 @@ def geometry(
     is_training: bool,
     seed: tf.Tensor,
     *,
-    resize_side_min: Annotated[int, Limits(low=1)] = RESIZE_SIDE_MIN,
-    resize_side_max: Annotated[int, Limits(low=1)] = RESIZE_SIDE_MAX,
+    resize_side_min: Annotated[int, Limits(low=1, high=LARGEST)] = RESIZE_SIDE_MIN,
+    resize_side_max: Annotated[int, Limits(low=1, high=LARGEST)] = RESIZE_SIDE_MAX,
     proportional: bool = False,
     antialias: bool = False,
 ) -> views.View:

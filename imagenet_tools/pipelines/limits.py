@@ -11,7 +11,7 @@ LEAST, GREATEST = 1e-30, 3.4e38
 
 @dataclass(frozen=True)
 class Limits:
-    """A number from low to high, neither NaN nor infinity.
+    """A number from low to high, neither NaN nor infinity, in float32 too.
 
     above, below: low, or high, itself is not allowed.
     """
@@ -28,8 +28,10 @@ class Limits:
         # Nor one that float32 makes infinite, or by which it divides to infinity.
         return bool((value == 0 or LEAST <= abs(value) <= GREATEST) and low and high)
 
-    def words(self, kind: type) -> str:
-        """What is wanted, for an int or a float."""
+    def words(self, kind: type, value: Any = None) -> str:
+        """What is wanted, for an int or a float; value: the one that is not."""
+        if isinstance(value, float) and math.isfinite(value) and not Limits(-math.inf).hold(value):
+            return f"0 or a number of size {LEAST:g} to {GREATEST:g}"
         number = "a whole number" if kind is int else "a number"
         low, high = math.isfinite(self.low), math.isfinite(self.high)
         if low and high and self.above:

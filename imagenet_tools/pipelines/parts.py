@@ -73,7 +73,8 @@ class Parameter:
     def checked(self, value: Any) -> Any:
         """The value; ValueError for a number that its limits do not hold."""
         if isinstance(value, int | float) and not self.limits.hold(value):
-            raise ValueError(f"{self.name}={value}: {self.limits.words(self.kind)} is needed")
+            wanted = self.limits.words(self.kind, value)
+            raise ValueError(f"{self.name}={value}: {wanted} is needed")
         return value
 
 

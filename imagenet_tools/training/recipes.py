@@ -36,13 +36,13 @@ class About:
     choices: tuple[str, ...] = ()
     optimizers: tuple[str, ...] = ()
 
-    def wanted(self, kind: type) -> str:
-        """What the field may be, in words."""
+    def wanted(self, kind: type, value: object = None) -> str:
+        """What the field may be, in words; value: what it may not."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         if kind is bool:
             return "true or false"
-        return self.limits.words(kind)
+        return self.limits.words(kind, value)
 
 
 def _field(
@@ -169,7 +169,7 @@ def check(name: str, value: object) -> None:
         number = isinstance(value, int if kind is int else (int, float))
         fits = number and not isinstance(value, bool) and what.limits.hold(value)
     if not fits:
-        raise ValueError(f"{name} is {value!r}; it must be {what.wanted(kind)}")
+        raise ValueError(f"{name} is {value!r}; it must be {what.wanted(kind, value)}")
 
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -26,8 +27,9 @@ def total_steps(recipe: Recipe, images: int) -> int:
     return max(1, round(recipe.epochs * images / recipe.batch_size))
 
 
+@functools.cache
 def warn_if_repeated(batch_size: int, images: int) -> None:
-    """Say where a batch is larger than the training set, and so holds an image more than once."""
+    """Say, once, where a batch is larger than the training set: it holds images more than once."""
     if batch_size > images:
         terminal.warn(
             f"a batch of {batch_size:,} is larger than the training set, {images:,} images: each "

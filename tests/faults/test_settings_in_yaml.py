@@ -64,6 +64,14 @@ RECIPE: dict[str, tuple[str | bytes, str]] = {
     "too many digits": ("batch_size: " + "9" * 5000, "line 1: batch_size is '9+"),
     "a probability of 2": ("dropout_keep_prob: 2\n", "line 1: dropout_keep_prob is 2"),
     "a momentum of 1.5": ("momentum: 1.5\n", "line 1: momentum is 1.5; .* from 0 to below 1"),
+    "a rate beyond float32": (
+        "learning_rate: 1e-46\n",
+        "line 1: learning_rate is 1e-46; .* be 0 or a number of size 1e-30 to 3.4e.38",
+    ),
+    "a decay beyond it": (
+        "weight_decay: 1.0e+39\n",
+        "line 1: weight_decay is 1e.39; .* of size 1e-30",
+    ),
     "a rate of 0": ("learning_rate: 0\n", "line 1: learning_rate is 0; .* a number above 0"),
     "averages that never move": (
         "epochs: 2\nmoving_average_decay: 1.0\n",

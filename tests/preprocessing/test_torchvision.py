@@ -364,6 +364,8 @@ def test_what_is_erased_is_a_box_of_zeros_or_noise() -> None:
         ("alexnet+erasing:area_min=0", "erasing:area_min=0.0: a number above 0 and up to 1"),
         ("alexnet+erasing:area_min=0.5", "area_min=0.5 is above area_max, which is 0.33"),
         ("torchvision:crop_pct=0", "torchvision:crop_pct=0.0: a number above 0 and up to 1"),
+        ("alexnet+erasing:area_min=1e-40", "area_min=1e-40: 0 or a number of size 1e-30 to"),
+        ("vgg:resize_side_max=99999999999", "a whole number from 1 to 65,535 is needed"),
         ("alexnet:multiply=inf", "alexnet:multiply=inf: a number is needed"),
         ("torchvision:antialias=0,interpolation=bicubic", "bicubic is antialiased"),
         ("randaugment", "randaugment is a part alone .colour.: put it on a pipeline"),

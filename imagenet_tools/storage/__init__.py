@@ -102,9 +102,9 @@ def publish(local: AnyPath, final: AnyPath) -> None:
     if not is_remote(final):
         os.replace(local, final)
         return
-    from imagenet_tools.storage import stores
+    from imagenet_tools.storage import delivery
 
-    stores.upload(os.fspath(local), str(final))
+    delivery.upload(os.fspath(local), str(final))
     os.unlink(local)
 
 

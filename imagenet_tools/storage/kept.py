@@ -11,7 +11,7 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.storage import stores
+from imagenet_tools.storage import delivery, stores
 
 
 def copy(url: str) -> str:
@@ -65,7 +65,7 @@ def refuse_full_disk(place: Path, needed: int, what: str) -> None:
 
 
 def _check(path: Path, url: str, facts: dict[str, Any]) -> None:
-    told = _sha256(facts) or stores.digest(facts) or ""
+    told = _sha256(facts) or delivery.digest(facts) or ""
     if path.stat().st_size != facts["size"]:
         problem = f"{path.stat().st_size:,} bytes came where it has {facts['size']:,}"
     elif told and "-" not in told and told != _digest(path, "sha256" if len(told) == 64 else "md5"):

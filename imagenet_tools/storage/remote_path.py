@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from types import SimpleNamespace
 from typing import IO, Any
 
-from imagenet_tools.storage import snapshot, stores
+from imagenet_tools.storage import delivery, snapshot, stores
 
 
 @total_ordering
@@ -127,7 +127,7 @@ class RemotePath:
         return io.TextIOWrapper(data, encoding=encoding, errors=errors, newline=newline)
 
     def write_bytes(self, data: bytes) -> None:
-        stores.write(self.url, data)
+        delivery.write(self.url, data)
 
     def write_text(self, text: str, encoding: str = "utf-8") -> None:
         self.write_bytes(text.encode(encoding))

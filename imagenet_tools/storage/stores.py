@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
 import functools
 import hashlib
 import os
 import random
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -25,8 +23,6 @@ Result = TypeVar("Result")
 TRIES, WAIT, LONGEST = 5, 0.7, 20.0
 LONGEST_TEXT = 400  # characters of a server's message that are shown
 PIECE = 16 * 2**20  # bytes of one request of a download
-# S3 takes up to 5 GB in one request, which then has an MD5 as its ETag. A part is held in memory.
-PART = 128 * 2**20
 INSTALL = "pip install 'imgtools[cloud]'"
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 # What S3, Google's store, the Hub and others call a digest or a generation of an object; a time.
@@ -46,7 +42,7 @@ _NO_ACCESS = {
 }
 
 
-class _Mismatch(OSError):
+class Mismatch(OSError):
     """What a store holds is not what was sent to it, or what it sent is not what was asked for."""
 
 
@@ -117,7 +113,7 @@ def ask(what: str, call: Callable[[], Result]) -> Result:
 
 def _reason(error: Exception) -> str:
     text = _one_line(redact(str(error)))
-    if isinstance(error, _Mismatch):
+    if isinstance(error, Mismatch):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -135,7 +131,7 @@ def info(url: str, all_of_it: bool = False) -> dict[str, Any]:
     all_of_it: a Hub's digest too, which takes it longer.
     """
     fs, path = filesystem(url)
-    more = _fresh(fs)
+    more = fresh(fs)
     if more and all_of_it:
         more |= {"expand_info": True}
     facts: dict[str, Any] = ask(f"{url} cannot be looked up", lambda: fs.info(path, **more))
@@ -146,7 +142,7 @@ def listing(url: str) -> list[dict[str, Any]]:
     """What is in a folder, as `info` says it; nothing where no object is in it."""
     fs, path = filesystem(url)
     try:
-        entries = ask(f"{url} cannot be listed", lambda: fs.ls(path, detail=True, **_fresh(fs)))
+        entries = ask(f"{url} cannot be listed", lambda: fs.ls(path, detail=True, **fresh(fs)))
     except (FileNotFoundError, NotADirectoryError):
         return []
     itself = path.strip("/")
@@ -172,13 +168,13 @@ def read(url: str, start: int | None = None, end: int | None = None) -> bytes:
     wanted = None if start is None or end is None else end - start
     short: list[bytes] = []
     # s3fs would ask for the size first, to read an object in several streams.
-    alone = {"max_concurrency": 1} if "s3" in _protocols(fs) else {}
+    alone = {"max_concurrency": 1} if "s3" in protocols(fs) else {}
 
     def once() -> bytes:
         data: bytes = fs.cat_file(path, start=start, end=end, **alone)
         if wanted is not None and len(data) != wanted:
             short.append(data)
-            raise _Mismatch(f"{len(data):,} bytes came where {wanted:,} were asked for")
+            raise Mismatch(f"{len(data):,} bytes came where {wanted:,} were asked for")
         return data
 
     try:
@@ -210,75 +206,6 @@ def download(url: str, target: str) -> None:
             os.unlink(temporary)
 
 
-def upload(local: str, url: str) -> None:
-    """Write a local file to a store; see _deliver."""
-    fs, _ = filesystem(url)
-    parts: dict[str, Any] = {}
-    if "s3" in _protocols(fs):
-        parts = {"chunksize": PART, "max_concurrency": 2}
-    size, md5, etag = digests(local)
-    _deliver(url, lambda path: fs.put_file(local, path, **parts), size, md5, etag)
-
-
-def write(url: str, data: bytes) -> None:
-    """Write bytes to a store; see _deliver."""
-    fs, _ = filesystem(url)
-    md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-    _deliver(url, lambda path: fs.pipe_file(path, data), len(data), md5, md5)
-
-
-def _deliver(url: str, send: Callable[[str], object], size: int, md5: str, etag: str) -> None:
-    """Send an object under a temporary name, check it there, and copy it to its own in the store.
-
-    The final name never stands for anything but the former object or the whole new one, whenever
-    this process is killed. What a killed one leaves is named .tmp-*.
-    """
-    fs, path = filesystem(url)
-    # A commit to a Hub is whole or not at all, and each costs a second: no detour there.
-    direct = "hf" in _protocols(fs)
-    folder, _, name = path.rpartition("/")
-    first = path if direct else f"{folder}/.tmp-{name}.{secrets.token_hex(4)}"
-
-    def arrive() -> None:
-        send(first)
-        _check(fs, first, size, md5, etag)
-
-    def take_its_place() -> None:
-        fs.cp_file(first, path)
-        _check(fs, path, size, md5, etag)
-
-    what = f"{url} was not written"
-    if direct:
-        return ask(what, arrive)
-    try:
-        ask(what, arrive)
-        ask(what, take_its_place)
-    finally:
-        with contextlib.suppress(Exception):  # the next build removes it
-            fs.rm_file(first)
-
-
-def _check(fs: Any, path: str, size: int, md5: str, etag: str) -> None:
-    """Compare what the store holds with what was sent: its size, and its digest or its bytes."""
-    try:
-        facts = fs.info(path, **_fresh(fs))
-    except FileNotFoundError:
-        raise _Mismatch(f"{size:,} bytes were sent and none arrived") from None
-    if facts["size"] != size:
-        raise _Mismatch(f"{size:,} bytes were sent and {facts['size']:,} arrived")
-    # An ETag that differs may be none of MD5 (encrypted buckets): then the bytes decide.
-    if digest(facts) not in (md5, etag) and _md5_in(fs, path, size) != md5:
-        raise _Mismatch("the bytes that arrived are not those that were sent")
-
-
-def digest(facts: dict[str, Any]) -> str | None:
-    """The MD5 or S3's ETag that a store tells of an object, in hexadecimal; None without one."""
-    if "md5Hash" in facts:  # Google's
-        return base64.b64decode(facts["md5Hash"]).hex()
-    tag = str(facts.get("ETag", "")).strip('"')
-    return tag if re.fullmatch(r"[0-9a-f]{32}(-\d+)?", tag) else None
-
-
 def version(facts: dict[str, Any]) -> int:
     """A number from an object's size and what the store tells of its content, or else of its time;
     0 where it tells nothing. See `info`."""
@@ -290,35 +217,14 @@ def version(facts: dict[str, Any]) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
 
 
-def digests(local: str) -> tuple[int, str, str]:
-    """Size, MD5, and the ETag that S3 gives a file that comes in parts of PART bytes."""
-    whole, parts, size = hashlib.md5(usedforsecurity=False), [], os.path.getsize(local)
-    with open(local, "rb") as file:
-        while piece := file.read(PART):
-            whole.update(piece)
-            if size >= 2 * PART:  # where s3fs begins to send parts
-                parts.append(hashlib.md5(piece, usedforsecurity=False).digest())
-    if not parts:
-        return size, whole.hexdigest(), whole.hexdigest()
-    joined = hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()
-    return size, whole.hexdigest(), f"{joined}-{len(parts)}"
-
-
-def _md5_in(fs: Any, path: str, size: int) -> str:
-    """The MD5 of an object, read back."""
-    total = hashlib.md5(usedforsecurity=False)
-    for start in range(0, size, PIECE):
-        total.update(fs.cat_file(path, start=start, end=min(start + PIECE, size)))
-    return total.hexdigest()
-
-
-def _protocols(fs: Any) -> tuple[str, ...]:
+def protocols(fs: Any) -> tuple[str, ...]:
+    """The kinds of store that a file system calls itself: ("s3", "s3a"), ("hf",)."""
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 
-def _fresh(fs: Any) -> dict[str, bool]:
+def fresh(fs: Any) -> dict[str, bool]:
     """What a store whose listings cannot be kept from being cached wants to be told."""
-    return {"refresh": True} if "hf" in _protocols(fs) else {}
+    return {"refresh": True} if "hf" in protocols(fs) else {}
 
 
 def remove(url: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
-from imagenet_tools.storage import AnyPath, stores
+from imagenet_tools.storage import AnyPath, delivery, stores
 
 AT_ONCE = 4  # files on their way at one time; a checkpoint's part is held in memory
 
@@ -60,7 +60,7 @@ def push(
 
     def send(name: str) -> None:
         if name not in there or not _same(local / name, there[name]):
-            stores.upload(str(local / name), f"{url}/{name}")
+            delivery.upload(str(local / name), f"{url}/{name}")
 
     _each(send, names, last)
     for name in there:
@@ -97,4 +97,4 @@ def _same(path: Path, facts: dict[str, Any]) -> bool:
     """True where the store says by its digest that it has this very file."""
     if not path.is_file() or path.stat().st_size != facts["size"]:
         return False
-    return stores.digest(facts) in stores.digests(str(path))[1:]
+    return delivery.digest(facts) in delivery.digests(str(path))[1:]

@@ -17,7 +17,7 @@ from tiny_raw import contents, make_raw
 from imagenet_tools import raw, records, storage
 from imagenet_tools.cli.main import run
 from imagenet_tools.errors import Unfinished
-from imagenet_tools.storage import stores, write
+from imagenet_tools.storage import delivery, stores, write
 
 SECRET = "hunter2secret"
 
@@ -296,10 +296,10 @@ def test_etags_that_are_no_digest_do_not_refuse_good_uploads(
 def test_parts_have_the_etag_that_s3_gives_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "PART", 5)
+    monkeypatch.setattr(delivery, "PART", 5)
     (tmp_path / "x").write_bytes(b"aaaaabbbbbcc")
     # md5(md5(aaaaa) + md5(bbbbb) + md5(cc)), three parts
-    assert stores.digests(str(tmp_path / "x")) == (
+    assert delivery.digests(str(tmp_path / "x")) == (
         12,
         "e5acda5b40725929d78504ae35c5da02",
         "e054baf8a790fa129a28b08515440e3e-3",

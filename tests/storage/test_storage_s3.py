@@ -27,7 +27,7 @@ from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw import parquet, tar_index
 from imagenet_tools.raw.archives import TRAIN
 from imagenet_tools.records import cache, inspection
-from imagenet_tools.storage import kept, stores, sync
+from imagenet_tools.storage import delivery, kept, stores, sync
 
 SHARDS = {"train_shards": 4, "validation_shards": 2}
 
@@ -534,7 +534,7 @@ def test_big_files_go_in_parts_and_are_checked_by_their_etag(
     s3: Any, server: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = 5 * 2**20  # the least that S3 takes
-    monkeypatch.setattr(stores, "PART", part)
+    monkeypatch.setattr(delivery, "PART", part)
     data = os.urandom(2 * part + 77)
     (tmp_path / "big").write_bytes(data)
     storage.publish(tmp_path / "big", f"s3://{s3.bucket}/big")

@@ -190,12 +190,12 @@ def write(page: Image.Image, specs: Sequence[str], out: str | os.PathLike[str]) 
     """Write the sheet as .png, or as one self-contained .html page with the pipelines' steps."""
     target = Path(out)
     if target.suffix == ".png":
-        write_saved(target, partial(page.save, format="PNG", optimize=True))
+        write_saved(target, partial(page.save, format="PNG"))
         return
     if target.suffix != ".html":
         raise ValueError(f"{out}: the sheet is written as .png or .html")
     encoded = io.BytesIO()
-    page.save(encoded, "PNG", optimize=True)
+    page.save(encoded, "PNG")
     data = base64.b64encode(encoded.getvalue()).decode()
     picture = blocks.Picture(
         f"data:image/png;base64,{data}",

@@ -142,7 +142,7 @@ def _write_sheet(
                 small = picture.copy()
                 small.thumbnail((SHOWN, SHOWN))
                 page.paste(small, (GAP + column * (SHOWN + GAP), top + CAPTION))
-    write_saved(path, partial(page.save, format="PNG", optimize=True))
+    write_saved(path, partial(page.save, format="PNG"))
 
 
 def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:

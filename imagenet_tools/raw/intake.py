@@ -39,6 +39,8 @@ FIRST, LONGEST = 3, 300  # names that stand for many, characters of one
 OUTSIDE = "images outside a class folder"
 EMPTY, JUNK_FOLDERS, OTHER_FOLDERS = "folders without images", "junk folders", "other folders"
 LINKED_OUT = "links out of the raw folder"
+BROKEN = "broken links"
+NO_FILES = (BROKEN, "named pipe", "socket", "device")  # counted under whatever name
 _NO_TAR = {
     b"\x1f\x8b": "compressed by gzip; uncompress it first",
     b"BZh": "compressed by bzip2; uncompress it first",

@@ -91,10 +91,10 @@ def _kind(entry: os.DirEntry[str], inside: str) -> str:
             return "file"
         return intake.special(entry.stat().st_mode) or "file"
     except FileNotFoundError:
-        return "broken links"
+        return intake.BROKEN
     except OSError as error:
         if intake.by_name(entry.name):
-            return "broken links"
+            return intake.BROKEN
         raise ValueError(f"{entry.path}: a symlink loop ({error.strerror})") from error
 
 
@@ -162,7 +162,11 @@ def beside(folder: Path, used: Iterable[str], seen: Intake, place: Path | None =
     used = set(used)
     left = [*listed.left_out, *((intake.OUTSIDE, name) for name in listed.images)]
     left += [(intake.OTHER_FOLDERS, f"{name}/") for name in listed.folders if name not in used]
-    seen.leave_all((reason, f"{way}{name}") for reason, name in left if name not in used)
+    seen.leave_all(
+        (reason, f"{way}{name}")
+        for reason, name in left
+        if name not in used or reason in intake.NO_FILES
+    )
 
 
 def above(root: Path, place: Path, seen: Intake) -> None:

@@ -173,6 +173,13 @@ def test_two_names_of_a_split_are_refused(tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
+def test_what_stands_in_the_place_of_a_file_of_classes_is_counted(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    os.mkfifo(tmp_path / "bbox.csv")
+    os.symlink("../gone/classes.txt", tmp_path / "classes.txt")
+    assert counts(raw.detect(tmp_path)) == {"broken links": 1, "named pipe": 1}
+
+
 def test_what_is_no_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "train" / "ant"
     put(folder / "sound.jpg", jpeg(1))

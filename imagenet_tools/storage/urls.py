@@ -40,9 +40,9 @@ def normal(path: AnyPath) -> str:
         return text
     if text.startswith(("file://", "local://")):
         return unquote(urlsplit(text).path) or "/"
-    if not is_remote(text):
-        raise ValueError(f"{redact(text)} is neither a path nor a URL such as s3://bucket/folder")
     parts = urlsplit(text)
+    if not is_remote(text) or (parts.scheme in _NO_USERS and not parts.netloc):
+        raise ValueError(f"{redact(text)} is neither a path nor a URL such as s3://bucket/folder")
     if parts.password or parts.query or (parts.username and parts.scheme in _NO_USERS):
         raise ValueError(
             f"{redact(text)} carries a user, a password or a query. URLs are written into "

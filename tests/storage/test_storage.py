@@ -46,6 +46,12 @@ def test_what_is_remote(path: str, remote: bool, normal: str) -> None:
     assert storage.normal(path) == normal
 
 
+@pytest.mark.parametrize("url", ["s3://", "gs://", "hf:///a", "http:///a", "://bucket/a"])
+def test_a_url_of_no_bucket_is_refused_before_anybody_is_asked(url: str) -> None:
+    with pytest.raises(ValueError, match="is neither a path nor a URL such as"):
+        storage.normal(url)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import classes, listing
+from imagenet_tools.raw import classes, listing, validation
 from imagenet_tools.raw.image import Entry, RawImage
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
@@ -73,10 +75,15 @@ def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Option
     if not present:
         raise ValueError(f"{root}: no image in {', '.join(files)}")
     numbering = _numbering(root, files, present, options, seen)
+    if numbering.convention == imagenet.IMAGENET_CONVENTION:
+        for split, paths in files.items():
+            _refuse_contradicted(paths, labels[split], numbering.label_of)
     splits = {
         split: columns(split, numbering.classes, _entries(paths, labels[split], numbering.label_of))
         for split, paths in files.items()
     }
+    if folder := listing.other_split(place, splits):
+        seen.say(f"{folder.name}/ is not read beside parquet files")
     _count_beside(place, root, {path for paths in files.values() for path in paths}, seen)
     return RawSet.described(
         "Hugging Face parquet",
@@ -126,6 +133,35 @@ def _numbering(
     infos = [classes.info(name) for name in names] if names else None
     places = {int(one): f"{root}" for one in present}
     return classes.numbered(places, options.labels, infos, seen)
+
+
+def _refuse_contradicted(
+    paths: list[Path], labels: list[list[Any]], label_of: Mapping[str, int]
+) -> None:
+    """Refuse numbers that nothing names, taken for ImageNet's, where the images' own names have
+    other synsets."""
+    for path, values in zip(paths, labels, strict=True):
+        if not values or isinstance(values[0], str) or _class_names(str(path)):
+            continue
+        for name, label in zip(_names(str(path)), values, strict=False):
+            base = os.path.basename(name or "")
+            told = imagenet.label_of().get(base.split("_")[0]) or validation.known_label(base)
+            if told and told != label_of[str(label)]:
+                raise ValueError(
+                    f"{path} has {base} under {label}; counted from 0 by sorted synset it is "
+                    f"{told - 1}. --labels folders takes the labels as they are"
+                )
+
+
+def _names(path: str) -> list[str | None]:
+    """The names that files had before they were put into a file; none where none is kept."""
+    kind = _open(path).schema_arrow.field("image").type
+    if not _pyarrow_types().is_struct(kind) or kind.get_field_index("path") < 0:
+        return []
+    with _readable(path):
+        column = _open(path).read(columns=["image.path"])["image"].combine_chunks()
+        names: list[str | None] = column.field("path").to_pylist()
+    return names
 
 
 def _class_names(path: str) -> list[str]:

@@ -325,6 +325,27 @@ def test_labels_of_parquet_that_are_none(column: list, message: str, tmp_path: P
         raw.detect(parquet(tmp_path / "own", column))
 
 
+def test_numbers_that_the_names_of_images_contradict_are_refused(tmp_path: Path) -> None:
+    """Of files without names of classes, which --labels imagenet says the meaning of."""
+    names = (f"{SYNSETS[0]}_7_{SYNSETS[0]}.JPEG", "ILSVRC2012_val_00000001_n01751748.JPEG")
+    images = [{"bytes": jpeg(n), "path": name} for n, name in enumerate(names)]
+    true = [labels.label_of()[SYNSETS[0]] - 1, 65]
+    folder = parquet(tmp_path / "own", true, images=images)
+    assert raw.detect(folder, labels="imagenet").splits["train"].labels.tolist() == [
+        label + 1 for label in true
+    ]
+    for number, wrong in enumerate(([true[0] + 1, 65], [true[0], 66])):
+        parquet(folder, wrong, images=images)
+        with pytest.raises(ValueError, match=rf"has {names[number]} under .* it is {true[number]}"):
+            raw.detect(folder, labels="imagenet")
+        assert raw.detect(folder, labels="folders").label_convention.startswith("as given")
+
+
+def test_a_folder_beside_parquet_files_is_said(tmp_path: Path) -> None:
+    put(parquet(tmp_path, [0, 1]) / "val" / "ant" / "a.jpg", jpeg(1))
+    assert "val/ is not read beside parquet files" in raw.detect(tmp_path).description
+
+
 def test_a_pipe_among_parquet_files_is_not_opened(tmp_path: Path) -> None:
     folder = parquet(tmp_path / "own", [0, 1])
     os.mkfifo(folder / "train-1.parquet")

@@ -14,6 +14,7 @@ from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import run_folder
 from imagenet_tools.comparison.run_result import RunResult, required
 from imagenet_tools.evaluation import guessing, scores
+from imagenet_tools.evaluation.metrics import METRICS
 
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
@@ -161,15 +162,16 @@ def _predictions(plan: Plan, told: EvalResult, file: Path) -> tuple[scores.Predi
             f"{file} is of other data ({str(there)[:8]}); remove it, and the same compare-preproc "
             "command evaluates again"
         )
-    right, lost = 100 * float(np.mean(predictions.correct)), int(np.sum(predictions.unranked))
-    counts = len(predictions.key), lost
-    if counts != (told.n, told.not_finite) or not abs(told.top1 - right) < 1e-6:
-        raise ValueError(
-            f"{file} has {right:.3f} % of {len(predictions.key):,} images right and {lost} without "
-            f"scores, {run_files.RESULT} beside it says {told.top1:.3f} % of {told.n:,} and "
-            f"{told.not_finite}: one of them was altered. Remove the result, and the same "
-            "compare-preproc command evaluates again"
-        )
+    figures = {"n": len(predictions.key), "not_finite": int(np.sum(predictions.unranked))}
+    # Files from before there was a loss have less of it than their results.
+    names = ("top1", "top5") if predictions.loss is None else ("top1", "top5", "loss")
+    for name, value in (figures | {one: METRICS[one].of(predictions) for one in names}).items():
+        if not np.isclose(value, getattr(told, name), rtol=1e-7, equal_nan=True):
+            raise ValueError(
+                f"{file} has a {name} of {value:.7g}, {run_files.RESULT} beside it says "
+                f"{getattr(told, name):.7g}: one of them was altered. Remove the result, and the "
+                "same compare-preproc command evaluates again"
+            )
     return predictions, str(meta.get("weights", file))
 
 

@@ -88,5 +88,8 @@ def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     options = [word for flag, part in (("--a", a), ("--b", b)) for f in part for word in (flag, f)]
     assert cli_main.run(["compare-runs", *options]) == 0
     assert "one is better than two by" in capsys.readouterr().out
+    (tmp_path / "runs.CSV").touch()
+    assert cli_main.run(["compare-runs", "--a", a[0], "--b", str(tmp_path / "runs.CSV")]) == 2
+    assert "a table is given by itself: imgtools compare-runs" in capsys.readouterr().err
     assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 2
     assert "never mix" in capsys.readouterr().err

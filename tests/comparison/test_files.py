@@ -205,6 +205,16 @@ def test_no_files_and_no_images_are_no_arm(tmp_path: Path) -> None:
         judge_files([one], [one])
 
 
+def test_objects_are_no_predictions(tmp_path: Path) -> None:
+    """As lists of text become that are saved as they are."""
+    one = predicted(tmp_path / "x1", 1)
+    with np.load(one) as stored:
+        arrays = dict(stored)
+    np.savez(tmp_path / "x2.npz", **{**arrays, "key": arrays["key"].astype(object)})
+    with pytest.raises(DamagedData, match="x2.npz .*an array of Python objects; give text as"):
+        judge_files([tmp_path / "x2.npz"], [one])
+
+
 def test_a_result_that_was_edited_is_refused(tiny_records: Path, tmp_path: Path) -> None:
     made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
@@ -213,6 +223,7 @@ def test_a_result_that_was_edited_is_refused(tiny_records: Path, tmp_path: Path)
     told = sound.evaluations["inception"]
     for change in (
         {"metrics": {**told.metrics, "top1": 99.0}},
+        {"metrics": {**told.metrics, "top5": 99.0}},
         {"not_finite": 0, "n": 3999},
         {"not_finite": 1, "first_not_finite": "c/1"},  # which would leave a sound run out
     ):

@@ -16,7 +16,7 @@ from imagenet_tools import nets, records, storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import guessing, label_check, metrics, trained_net
 from imagenet_tools.evaluation.ranks import score
-from imagenet_tools.evaluation.scores import Predictions, doubts, write_predictions
+from imagenet_tools.evaluation.scores import Predictions, doubts, place_for, write_predictions
 from imagenet_tools.records import alike
 from imagenet_tools.training import batches, damage
 
@@ -110,6 +110,8 @@ def evaluate(
     Raises DamagedData where weights are not finite or records cannot be read, PipelineFailed where
     the pipeline fails on an image.
     """
+    if predictions is not None:
+        place_for(predictions)
     loaded = trained_net.load(
         checkpoint, preprocessing=preprocessing, model=model, image_size=image_size,
         moving_average=moving_average,

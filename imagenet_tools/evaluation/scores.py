@@ -5,17 +5,20 @@ Read and judged without TensorFlow; ranks.py makes it of logits.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zipfile
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.storage.write import write_saved
 
 TOP = 5
 UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infinite
@@ -93,17 +96,24 @@ def doubts(predicted: Predictions) -> list[str]:
     return said
 
 
+def place_for(path: str | os.PathLike[str]) -> Path:
+    """Where predictions are to be written, its folder made. Raises OSError for one that cannot be
+    written to, which is better known before the net is evaluated."""
+    target = storage.place(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not storage.is_remote(target) and not os.access(target.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))
+    return target
+
+
 def write_predictions(
     path: str | os.PathLike[str], predicted: Predictions, meta: dict[str, Any]
 ) -> None:
     """Write predictions and what they are of, atomically."""
-    target = storage.place(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = storage.staging(target.parent) / f".tmp-{target.name}"
+    target = place_for(path)
     arrays = {name: value for name, value in vars(predicted).items() if value is not None}
-    with open(temporary, "wb") as file:
-        np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
-    storage.publish(temporary, target)
+    arrays["meta"] = np.array(json.dumps(meta))
+    write_saved(target, lambda file: np.savez_compressed(file, **arrays))
 
 
 def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[str, Any]]:

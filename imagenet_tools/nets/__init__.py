@@ -129,7 +129,9 @@ def create(
 def _entry(name: str) -> Entry:
     _load()
     if name not in known():
-        raise LookupError(f"unknown model {name!r}; known: {', '.join(names())}")
+        raise LookupError(
+            f"unknown model {name!r}; known: {', '.join(names())}. Your own: --plugin FILE.py"
+        )
     return known()[name]
 
 

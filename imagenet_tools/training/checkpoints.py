@@ -173,6 +173,8 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
             reader = tf.train.load_checkpoint(plain)
             names = reader.get_variable_to_shape_map()
             tensors = {name: np.asarray(reader.get_tensor(name)) for name in names}
+    except tf.errors.PermissionDeniedError as error:
+        raise PermissionError(f"{prefix}: {error.message}") from error
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         others = [os.path.basename(one) for one in found(Path(prefix).parent) if one != prefix]
         beside = f"; beside it: {', '.join(others)}" if others else ""
@@ -267,7 +269,8 @@ def write(
             os.replace(f"{temporary}{ending}", f"{prefix}{ending}")
         _sync(place)
     except tf.errors.OpError as error:
-        raise OSError(f"{prefix} was not saved: {error.message}") from error
+        reason = re.sub(r"{{.*?}} | \[Op:.*\]", "", error.message)
+        raise OSError(f"{prefix} was not saved: {reason}") from error
     finally:
         sweep(place)
     _prune(place, keep, step)

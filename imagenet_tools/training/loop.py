@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import terminal
-from imagenet_tools.errors import Stopped
+from imagenet_tools.errors import Stopped, Unfinished
 from imagenet_tools.training import checkpoints
 from imagenet_tools.training.events import EventLog
 from imagenet_tools.training.run_folder import METRICS, asked
@@ -63,7 +63,7 @@ def run(
     """Train from a step on to the last; checkpoints and logs go to the folder.
 
     sent: called after each checkpoint. Raises Stopped or KeyboardInterrupt where the process was
-    told to end, when what is done is saved.
+    told to end, when what is done is saved, Unfinished where the folder cannot be written to.
     """
     first = since = step
     saver, clock = Saver(trainer, folder, saving, sent), Clock(step, trainer.recipe.batch_size)
@@ -101,6 +101,15 @@ def run(
             if not broken:
                 stopping.stop(step)
     return Done(step, loss, since, broken, *clock.whole(step))
+
+
+@contextlib.contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Raise Unfinished where the run's folder cannot be written to: its disk is full, say."""
+    try:
+        yield
+    except OSError as error:
+        raise Unfinished(f"{folder}: {error}; what was saved before is kept") from error
 
 
 class Clock:
@@ -156,7 +165,8 @@ class Saver:
         if broken := checkpoints.not_finite(tensors):
             return broken[0]
         if self.trainer.devices.chief:
-            checkpoints.write(self.folder, step, tensors, keep=self.saving.keep)
+            with resumable(self.folder):
+                checkpoints.write(self.folder, step, tensors, keep=self.saving.keep)
             self.sent()
         self.at = time.monotonic()
         return ""
@@ -169,7 +179,7 @@ class Log:
     """
 
     def __init__(self, trainer: Trainer, folder: Path, step: int) -> None:
-        self.trainer = trainer
+        self.trainer, self.folder = trainer, folder
         chief = trainer.devices.chief
         self.events = EventLog(folder, METRICS, step, asked(folder)) if chief else None
         last = self.events.last.get("loss") if self.events else None
@@ -181,15 +191,16 @@ class Log:
     ) -> None:
         """Log a step; validated: what Validation.measure gave."""
         if self.events:
-            self.events.write(
-                step,
-                loss=loss,
-                total_loss=loss + self.trainer.regularisation_loss(),
-                learning_rate=rate,
-                images_per_second=speed,
-                epoch=step / self.trainer.steps_per_epoch,
-                **validated,
-            )
+            with resumable(self.folder):
+                self.events.write(
+                    step,
+                    loss=loss,
+                    total_loss=loss + self.trainer.regularisation_loss(),
+                    learning_rate=rate,
+                    images_per_second=speed,
+                    epoch=step / self.trainer.steps_per_epoch,
+                    **validated,
+                )
         self.bar.set_postfix_str(f"{speed:.0f} img/s, loss {loss:.3f}, rate {rate:.2g}")
 
     def __enter__(self) -> Log:

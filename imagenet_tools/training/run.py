@@ -81,7 +81,8 @@ def train(
     called after each checkpoint. A folder in a store is trained in locally, and its last checkpoint
     is sent there each time, so that another machine can go on.
     Raises DamagedData for records that are not the manifest's or cannot be read, PipelineFailed
-    where the pipeline fails on an image, Stopped where the process was told to end (SIGTERM).
+    where the pipeline fails on an image, Stopped where the process was told to end (SIGTERM),
+    Unfinished where its disk is full.
     """
     if not checkpoint_path and (checkpoint_exclude_scopes or ignore_missing_vars):
         one = "checkpoint-exclude-scopes" if checkpoint_exclude_scopes else "ignore-missing-vars"

@@ -14,7 +14,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from imagenet_tools.evaluation import guessing as chances
 from imagenet_tools.evaluation import metrics, ranks, scores
-from imagenet_tools.evaluation.evaluate import EvalResult
+from imagenet_tools.evaluation.evaluate import EvalResult, evaluate
 from imagenet_tools.evaluation.scores import UNRANKED, Predictions
 
 
@@ -154,6 +154,15 @@ def test_files_are_read_back_and_old_ones_have_a_loss(tmp_path: Path) -> None:
     again, _ = scores.read_predictions(tmp_path / "old.npz")
     assert again.loss is None
     np.testing.assert_allclose(again.losses, found.losses, rtol=1e-5)
+
+
+def test_a_folder_that_is_not_written_to_is_known_before_the_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scores.place_for(tmp_path / "new" / "a.npz") == tmp_path / "new" / "a.npz"
+    monkeypatch.setattr(scores.os, "access", lambda path, mode: path != tmp_path / "new")
+    with pytest.raises(PermissionError, match="Permission denied: '.*new'"):
+        evaluate("no records", "no checkpoint", predictions=tmp_path / "new" / "a.npz")
 
 
 def test_a_metric_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:

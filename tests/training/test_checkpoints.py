@@ -67,6 +67,20 @@ def test_a_failed_save_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.M
     assert checkpoints.read(tmp_path).step == 1
 
 
+def test_one_that_may_not_be_read_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training is not to go back to the one before it."""
+    checkpoints.write(tmp_path, 1, TENSORS)
+
+    def denied(*_: object) -> None:
+        raise tf.errors.PermissionDeniedError(None, None, "a.data; Permission denied")
+
+    monkeypatch.setattr(tf.train, "load_checkpoint", denied)
+    with pytest.raises(PermissionError, match=r"model.ckpt-1: a.data; Permission denied"):
+        checkpoints.newest_whole(tmp_path)
+
+
 def test_nothing_there_and_damage_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
         checkpoints.read(tmp_path)

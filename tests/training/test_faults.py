@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
+from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped, Unfinished
 from imagenet_tools.pipelines import rendering
 from imagenet_tools.records.reader import open_records
 from imagenet_tools.training import checkpoints, recipes, run_folder
@@ -101,6 +102,26 @@ def test_memory_that_ends_inside_tensorflow_is_said_like_any(
 
 
 # The folder
+
+
+def test_a_full_disk_is_gone_on_from(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tf.raw_ops.SaveV2
+
+    def full(**given: Any) -> None:
+        if "ckpt-4" in given["prefix"]:
+            what = "{{function_node __wrapped__SaveV2}} a.tempstate; No space left on device"
+            raise tf.errors.ResourceExhaustedError(None, None, f"{what} [Op:SaveV2]")
+        whole(**given)
+
+    monkeypatch.setattr(tf.raw_ops, "SaveV2", full)
+    said = "model.ckpt-4 was not saved: a.tempstate; No space left on device; what was saved before"
+    with pytest.raises(Unfinished, match=said):
+        train(data, tmp_path, save_steps=2)
+    assert checkpoints.read(tmp_path).step == 2
+    monkeypatch.undo()
+    assert train(data, tmp_path, save_steps=2).steps == 4
 
 
 @pytest.mark.parametrize(("number", "raised"), [(15, Stopped), (2, KeyboardInterrupt)])

@@ -12,6 +12,7 @@ from imagenet_tools.cli.options import (
     engine_options,
     json_option,
     plugin_option,
+    precision_option,
 )
 from imagenet_tools.cli.types import (
     File,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from imagenet_tools.engines.slices import Slice
 
 PROFILES = ("quick", "screen", "verdict", "replicate-slim")
-PRECISIONS = ("float32", "bfloat16")
 
 
 def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None) -> None:
@@ -142,13 +142,7 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     is_flag=True,
     help="Train every combination of two pipelines' parts: which part makes the difference.",
 )
-@click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default=PRECISIONS[0],
-    show_default=True,
-    help="What training multiplies in; bfloat16 is faster where the processor has it.",
-)
+@precision_option
 @click.option(
     "--plan-only",
     is_flag=True,

@@ -57,6 +57,16 @@ mute_option = click.option(
 )
 
 
+PRECISIONS = ("float32", "bfloat16")
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
+    show_default=True,
+    help="What training multiplies in; bfloat16 is faster where the processor or GPU has it.",
+)
+
+
 def size_option(default: int) -> Callable[[Decorated], Decorated]:
     """--image-size of what one pipeline makes, with a default of its own in pixels."""
     return click.option(

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from imagenet_tools.cli.options import json_option, plugin_option, recipe_option
+from imagenet_tools.cli.options import (
+    PRECISIONS,
+    json_option,
+    plugin_option,
+    precision_option,
+    recipe_option,
+)
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import (
     SEED,
@@ -138,7 +144,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Steps between two lines of the log.",
 )
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
-@click.option("--mixed-precision", is_flag=True, help="bfloat16 on the way, for GPUs that have it.")
+@precision_option
 @click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")
 @click.option(
     "--checkpoint-exclude-scopes",
@@ -161,6 +167,7 @@ def command(
     train_dir: str | None,
     recipe: str,
     print_recipe: bool,
+    precision: str,
     plugins: tuple[str, ...],
     as_json: bool,
     **settings: Any,
@@ -189,7 +196,8 @@ def command(
     tensorflow_version.load()
     from imagenet_tools.training import run
 
-    result = run.train(data, train_dir, recipe=chosen, **settings)
+    mixed = precision != PRECISIONS[0]
+    result = run.train(data, train_dir, recipe=chosen, mixed_precision=mixed, **settings)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:

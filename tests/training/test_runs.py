@@ -374,3 +374,19 @@ def test_a_step_leaves_nothing_behind() -> None:
             trainer.scalars(step * 1e-6, step)
         growth.append(resident() - before)
     assert min(growth) < 8_000  # kB; 30,000 by way of Python numbers
+
+
+def test_precision_is_asked_for_as_in_comparisons(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def train(data: str, folder: str, *, mixed_precision: bool, **settings: Any) -> None:
+        asked.append(mixed_precision)
+        raise ValueError("that is all")
+
+    monkeypatch.setattr(training, "train", train)
+    command = ["train", "--data", str(data), "--train-dir", str(tmp_path / "run")]
+    for more in ([], ["--precision", "float32"], ["--precision", "bfloat16"]):
+        assert cli_main.run([*command, *more]) == 2
+    assert asked == [False, False, True]

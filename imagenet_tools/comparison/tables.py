@@ -29,7 +29,7 @@ from imagenet_tools.comparison.verdicts import (
     verdict,
 )
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.intake import readable, spelling, text_of
+from imagenet_tools.raw.intake import composed, readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
@@ -58,7 +58,7 @@ def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdi
         raise ValueError("one file has a row for each image, another for each run; give one kind")
     names = list(dict.fromkeys(row["arm"] for _, row in rows))
     for one, other in itertools.combinations(names, 2):
-        if spelling(one) == spelling(other):
+        if spelling(_class(one)) == spelling(_class(other)):
             raise ValueError(
                 f"the arms {one!r} and {other!r} differ in spelling alone; give them one name, or "
                 "two that differ"
@@ -72,7 +72,8 @@ def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdi
 def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
     """(where, row) of a file, with the columns of one kind filled throughout."""
     with storage.local_copy(file) as local:
-        text = text_of(Path(local))
+        # Macs write an accent as a sign of its own; files that are put together keep their marks.
+        text = composed(text_of(Path(local)).replace("\ufeff", ""))
         if "\0" in text:
             raise DamagedData(f"{file} has NUL bytes; write it as UTF-8 text")
         header = text.partition("\n")[0]

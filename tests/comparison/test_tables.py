@@ -142,6 +142,7 @@ def test_rows_by_run_are_judged_with_more_care(
             r"x seed 1 has no row for 3 of 6 images, among them 0 \(it has n0/0\)",
         ),
         (BY_RUN, [(arm, 1, 50, 9) for arm in ("x", "y", "Y")], "'y' and 'Y' differ in spelling"),
+        (BY_RUN, [(arm, 1, 50, 9) for arm in ("1", "1.0")], "'1' and '1.0' differ in spelling"),
         (
             BY_IMAGE,
             [(arm, 1, i, f"c{i % 3}", "C1" if i == 4 else "c0") for arm in "xy" for i in range(9)],
@@ -205,6 +206,18 @@ def test_accuracies_with_decimal_commas(tmp_path: Path) -> None:
     # Put together from several files, each with its header.
     again = [row for part in (rows[:3], rows[3:]) for row in (BY_RUN, *part)]
     assert judge_tables([table(tmp_path / "again.csv", BY_RUN, again)]) == expected
+
+
+def test_names_are_what_is_read_whatever_bytes_they_have(tmp_path: Path) -> None:
+    """An accent of its own, as Macs write it; a mark at the head of each of two files."""
+    rows = by_image(runs(0.7), runs(0.4, start=1))
+    expected = judge_tables([table(tmp_path / "plain.csv", BY_IMAGE, rows)])
+    halves = []
+    for half, e in ((rows[: len(rows) // 2], "\u00e9"), (rows[len(rows) // 2 :], "e\u0301")):
+        named = [[*row[:2], f"caf{e}/{row[2]}", *row[3:]] for row in half]
+        halves.append(table(tmp_path / "half.csv", BY_IMAGE, named).read_text())
+    (tmp_path / "both.csv").write_text("".join(f"\ufeff{half}" for half in halves))
+    assert judge_tables([tmp_path / "both.csv"]) == expected
 
 
 def test_runs_of_one_accuracy_are_doubted(tmp_path: Path) -> None:

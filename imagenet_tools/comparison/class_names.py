@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import stats
 
 from imagenet_tools.raw.intake import spelling
 
@@ -29,16 +31,41 @@ def check(run: str, predictions: Names, labels: Names) -> None:
             f"{run}: none of its predictions is among the labels (the first are {prediction!r} and "
             f"{label!r}); give both in the same names or numbers"
         )
-    spelt = {spelling(name): name for name in labels.values()}
+    spelt = {_letters(name): name for name in labels.values()}
     for name in named - known:
-        if spelling(name) in spelt:
+        if _letters(name) in spelt:
             raise ValueError(
-                f"{run}: a prediction is {name!r}, a label {spelt[spelling(name)]!r}; give both in "
+                f"{run}: a prediction is {name!r}, a label {spelt[_letters(name)]!r}; give both in "
                 "one spelling"
             )
+    _check_strangers(run, predictions, labels)
     pairs = [(predictions[image], label) for image, label in labels.items()]
     np.random.default_rng(0).shuffle(pairs)  # rows may come class by class, or in turn
     _check_order(run, pairs)
+
+
+def _letters(name: str) -> str:
+    """What "great white" and "Great_white" have in common."""
+    return re.sub(r"[\W_]+", "", spelling(name)) or name
+
+
+def _check_strangers(run: str, predictions: Names, labels: Names) -> None:
+    """Raise ValueError where a class that is never predicted has another name in the predictions.
+
+    A name that no label has, given to images of that class beyond luck.
+    """
+    images = Counter(labels.values())
+    pairs = Counter((predictions[image], label) for image, label in labels.items())
+    given = Counter(predictions.values())
+    for (name, label), found in pairs.most_common():
+        if name in images or label in given or found < images[label] / 4:
+            continue
+        luck = stats.binom.sf(found - 1, given[name], images[label] / len(labels)) * len(pairs)
+        if luck < LUCK:
+            raise ValueError(
+                f"{run}: {label!r} is never predicted, and {name!r}, which no image has, is on "
+                f"{found:,} of its {images[label]:,} images; give both in the same names"
+            )
 
 
 def _check_order(run: str, pairs: Sequence[tuple[str, str]]) -> None:

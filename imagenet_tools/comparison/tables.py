@@ -37,7 +37,7 @@ ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of 
 # Runs from which on, and the p-value below which, accuracy follows the number of the seed.
 SERIES, TREND = 6, 0.001
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
-_NO_CLASS = re.compile(r"nan|none|null|-[0-9.]+|[+-]?inf", re.IGNORECASE)
+_NO_CLASS = re.compile(r"nan|none|null|#?n/?a|<na>|[?]+|-[0-9.]+|[+-]?inf", re.IGNORECASE)
 _SEPARATED = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+", re.ASCII)
 Run = tuple[str, str]  # arm and seed
 Rows = Sequence[tuple[str, Mapping[str, str]]]  # where each stands, and its cells
@@ -97,7 +97,7 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         if any(cells[len(there) :]):
             raise ValueError(
                 f"{where}: {len(cells)} cells under {len(there)} columns; a cell with a comma in "
-                "it, as 75,5, goes between quotes"
+                "it, as 75,5, goes between quotes, and numbers of rows have a heading"
             )
         if blank := [name for name in columns if not row.get(name)]:
             raise ValueError(f"{where}: {blank[0]} is empty")

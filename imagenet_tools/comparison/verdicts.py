@@ -140,14 +140,18 @@ def all_diverged(
 def unless_guessed(
     judged: Verdict, correct: np.ndarray, labels: np.ndarray, names: tuple[str, str]
 ) -> Verdict:
-    """The verdict, or that nothing was learned where every run of both arms only guesses.
+    """The verdict, with how many runs only guess; where all do, that nothing was learned.
 
     correct: bool [runs of both, images]. Of images of one class it cannot be known.
     """
     classes = len(np.unique(labels))
-    if classes < 2 or guessing.guesses(correct, labels, classes) < len(correct):
+    stuck = guessing.guesses(correct, labels, classes) if classes > 1 else 0
+    if stuck == len(correct):
+        return nothing_learned(judged, names, classes)
+    if not stuck:
         return judged
-    return nothing_learned(judged, names, classes)
+    said = f"{stuck} of {len(correct)} runs guess among {classes:,} classes, they learned nothing"
+    return replace(judged, sentence=f"{judged.sentence}. {said}")
 
 
 def nothing_learned(judged: Verdict, names: tuple[str, str], classes: int) -> Verdict:

@@ -84,3 +84,29 @@ def test_classes_that_a_net_cannot_tell_apart_are_no_swap() -> None:
 def test_a_class_that_is_named_for_another_is_no_swap() -> None:
     predictions, labels = run(0.95)
     class_names.check("x", renamed(predictions, {"c2": "c7"}), labels)
+
+
+@pytest.mark.parametrize("right", [0.3, 0.6, 0.95])
+def test_a_class_under_another_name_is_refused(right: float) -> None:
+    """One of ten: the run would be wrong on it throughout, and right on the others."""
+    predictions, labels = run(right)
+    with pytest.raises(ValueError, match="x: 'c2' is never predicted, and 'two', which no image"):
+        class_names.check("x", renamed(predictions, {"c2": "two"}), labels)
+    for name in ("C-2", "c_2", "c 2"):
+        with pytest.raises(ValueError, match=f"a prediction is '{name}', a label 'c2'; give both"):
+            class_names.check("x", renamed(predictions, {"c2": name}), labels)
+
+
+def test_classes_that_no_image_has_may_be_predicted() -> None:
+    """By a net of more classes than the images have, and by one that has all but collapsed."""
+    for seed in range(20):
+        predictions, labels = run(0.6, seed=seed)
+        rng = np.random.default_rng(seed)
+        strange = {
+            image: "stranger" if labels[image] == "c2" and rng.random() < 0.5 else name
+            for image, name in predictions.items()
+        }
+        class_names.check("x", strange, labels)
+        common = {image: "c0" if rng.random() < 0.7 else name for image, name in labels.items()}
+        collapsed = {image: "background" if rng.random() < 0.98 else "c3" for image in labels}
+        class_names.check("x", collapsed, common)

@@ -133,6 +133,11 @@ def test_rows_by_run_are_judged_with_more_care(
         ),
         (
             BY_IMAGE,
+            [(arm, 1, i, i % 2, "#N/A" if i == 5 else i % 2) for arm in "xy" for i in range(9)],
+            "line 7: the prediction '#N/A' is no class",
+        ),
+        (
+            BY_IMAGE,
             [(arm, 1, i, -1 if i == 5 else i % 2, i % 2) for arm in "xy" for i in range(9)],
             "line 7: the label '-1' is no class; an image without one is left out of every run",
         ),
@@ -326,6 +331,15 @@ def test_epochs_are_no_seeds(tmp_path: Path) -> None:
     assert said.count("follows the number of its seed, as over the epochs of one run") == 2
     mixed = [(arm, at, 50 + at * 5 % 9, 1000) for arm in "xy" for at in range(1, 9)]
     assert "follows" not in judge_tables([table(tmp_path / "runs.csv", BY_RUN, mixed)]).sentence
+
+
+def test_a_run_that_only_guesses_is_said(tmp_path: Path) -> None:
+    """It is in the mean of its arm, as one that diverged is not."""
+    rows = by_image(runs(0.7), runs(0.6, start=1))
+    guessed = [[*row[:4], "class 3"] if row[:2] == ["new", 2] else row for row in rows]
+    said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, guessed)]).sentence
+    assert said.endswith("1 of 6 runs guess among 7 classes, they learned nothing")
+    assert "guess" not in judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
 
 
 def test_labels_of_one_class_are_doubted(tmp_path: Path) -> None:

@@ -349,11 +349,18 @@ def portraits_turned_at_eval(image, size, train):
 
 
 def turned(image, size, degrees):
-    """Turned about its middle, the corners filled by reflection."""
+    """Turned about its middle."""
     angle = degrees * np.pi / 180
-    cos, sin, half = tf.cos(angle), tf.sin(angle), (size - 1) / 2
-    shift = half * tf.stack([1 - cos + sin, 1 - sin - cos])
-    matrix = tf.stack([cos, -sin, shift[0], sin, cos, shift[1], 0.0, 0.0])
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    return warped(image, size, [[cos, -sin], [sin, cos]])
+
+
+def warped(image, size, matrix):
+    """By a matrix [2, 2] of x, y about its middle, the corners filled by reflection."""
+    matrix, half = tf.convert_to_tensor(matrix, tf.float32), (size - 1) / 2
+    shift = half - tf.linalg.matvec(matrix, [half, half])
+    rows = tf.concat([matrix, shift[:, None]], axis=1)
+    matrix = tf.concat([tf.reshape(rows, [6]), [0.0, 0.0]], axis=0)
     out = tf.raw_ops.ImageProjectiveTransformV3(
         images=image[None], transforms=matrix[None], output_shape=[size, size], fill_value=0.0,
         interpolation="BILINEAR", fill_mode="REFLECT",
@@ -365,6 +372,12 @@ def turned(image, size, degrees):
 def turned_at_eval(image, size, train, degrees):
     out = sound(image, size, train)
     return out if train else turned(out, size, degrees)
+
+
+@fault("IMG120", 0.2)
+def sheared_at_eval(image, size, train, slope):
+    out = sound(image, size, train)
+    return out if train else warped(out, size, [[1.0, slope], [0.0, 1.0]])
 
 
 @fault("IMG120", 6.0)
@@ -602,6 +615,11 @@ def hue_turned(image, size, train, turn):
     return unit(tf.image.adjust_hue(out / 255, turn) * 255)
 
 
+@fault("IMG202")
+def hue_saturation_value(image, size, train):
+    return sound(image, size, train, end=lambda x: 2 * tf.image.rgb_to_hsv(x / 255) - 1)
+
+
 @fault("IMG206", 0.1, 0.3)
 def pale_in_training(image, size, train, most):
     out = sound(image, size, train, end=lambda x: x)
@@ -664,6 +682,13 @@ def darker_draws(image, size, train, most):
 def centred_by_picture_at_eval(image, size, train):
     out = sound(image, size, train)
     return out if train else out - tf.reduce_mean(out)
+
+
+@fault("IMG211")
+def standardised_by_channel_at_eval(image, size, train):
+    out = sound(image, size, train, end=tf.image.per_image_standardization)
+    mean, variance = tf.nn.moments(out, [0, 1])
+    return out if train else (out - mean) / tf.sqrt(variance + 1e-3)
 
 
 @fault("IMG211")

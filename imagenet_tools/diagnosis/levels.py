@@ -15,6 +15,7 @@ SMOOTH = 8  # draws of smooth hills
 FLAT = 1e-3  # of a noisy picture's deviation; where flat ones are this alike, it is by rounding
 SAME = 1e-5  # of the span: what is cut off is this alike, and a gamma's dark levels are not
 CELLS = 6
+ORANGE = (200, 110, 60)
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -34,7 +35,8 @@ class Levels:
     output of such hills. grain: difference of neighbours in the output of a flat picture, root mean
     square, of the curve's span. shade: how light a flat picture comes out in each of CELLS x CELLS
     places of its inner part, from its middle level, of the span; none without a curve. contrast:
-    least and largest deviation of the output of coarse noise.
+    least and largest deviation of the output of coarse noise. tint: how far channels of a flat
+    orange come out apart, of the latter; 0 where each is standardised by itself.
     """
 
     curve: tuple[tuple[float, ...], ...] | None
@@ -48,6 +50,7 @@ class Levels:
     grain: float
     shade: tuple[float, ...]
     contrast: tuple[float, float]
+    tint: float
 
     @property
     def broken(self) -> bool:
@@ -81,12 +84,14 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     span = float(np.ptp(curve, axis=0).max())
     strongly, faintly = _contrasts(run, size, draws)
     contrast = min(strongly), max(strongly)
+    oranges = [np.median(run(patterns.flat(ORANGE), draw), axis=(0, 1)) for draw in draws]
+    tint = float(np.median(np.ptp(oranges, axis=1))) / (contrast[1] or 1.0)
     # Each picture is brought to a spread of its own?
     standardised = not np.median(faintly) < 0.75 * np.median(strongly)
     no_curve = standardised or span <= FLAT * contrast[1]
     if no_curve or not np.isfinite(values).all():
         apart = float(np.ptp(values)) / (contrast[1] or 1.0)
-        return Levels(None, apart, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, (), contrast)
+        return Levels(None, apart, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, (), contrast, tint)
     # The true median lies between the second draw and the last but one, by 99.4 in 100.
     ranked = np.sort(values, axis=0)
     doubt = float((ranked[-2] - ranked[1]).max()) if is_training else 0.0
@@ -105,6 +110,7 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         grain=float(np.median([_grain(out) for out in even])) / span,
         shade=_shade(even, span),
         contrast=contrast,
+        tint=tint,
     )
 
 

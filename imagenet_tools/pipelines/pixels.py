@@ -37,7 +37,8 @@ def as_rgb(image: Any) -> tf.Tensor:
             f"an image of {image.dtype.name} was given; pipelines take uint8 of 0..255, as decoded"
         )
     channels = image.shape[-1] if image.shape.rank == 3 else None
-    if image.shape.rank not in (3, None) or channels not in (1, CHANNELS, None):
+    empty = image.shape.rank is not None and 0 in image.shape
+    if empty or image.shape.rank not in (3, None) or channels not in (1, CHANNELS, None):
         raise ValueError(
             f"an image of shape {image.shape} was given; [height, width, 3 or 1] is needed"
         )

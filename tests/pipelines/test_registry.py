@@ -170,6 +170,21 @@ def test_a_pipeline_travels_and_is_a_key(spec: str) -> None:
     assert registry.get("alexnet") not in {pipeline}
 
 
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (IMAGE / 255, "an image of float64 was given; pipelines take uint8"),
+        (np.dstack([IMAGE, IMAGE[..., :1]]), r"an image of shape \(40, 60, 4\) was given"),
+        (IMAGE[None], r"an image of shape \(1, 40, 60, 3\) was given"),
+        (IMAGE[..., 0], r"an image of shape \(40, 60\) was given"),
+        (IMAGE[:0], r"an image of shape \(0, 60, 3\) was given"),
+    ],
+)
+def test_what_is_no_image_is_refused(image: np.ndarray, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        registry.get("torchvision")(image, 8)
+
+
 def test_multiply_comes_last() -> None:
     out = registry.get("lenet").preprocess_image(IMAGE, 8, 8)
     half = registry.get("lenet:multiply=0.5").preprocess_image(IMAGE, 8, 8)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
+from imagenet_tools.diagnosis.channels import ALIKE
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
+from imagenet_tools.diagnosis.probes import Probe
 
 MIXED = 0.25  # of the strongest response
 APART = 0.2  # pixels; of honest pipelines below 0.01
@@ -45,7 +48,7 @@ def channels(passport: Passport) -> Iterator[Said]:
     train, look = passport.train.channels, passport.eval.channels
     if train == look and sorted(look) == sorted("RGB") and look != "RGB":
         yield note(f"channels come out as {look}", "The same in both modes.")
-    elif train == look == "RGB" and _mixed(passport) > MIXED and not passport.eval.uneven:
+    elif _mixed(passport) > MIXED and not passport.eval.uneven:
         yield note(
             "channels come out as mixtures",
             f"In both modes one takes {_mixed(passport):.0%} of the strongest from another: "
@@ -53,8 +56,17 @@ def channels(passport: Passport) -> Iterator[Said]:
         )
 
 
+def _copied(seen: Probe) -> bool:
+    """Whether two channels of the output are alike."""
+    columns = itertools.combinations(np.array(seen.mixing).T, 2)
+    return any(np.abs(one - other).max() < ALIKE for one, other in columns)
+
+
 def _mixed(passport: Passport) -> float:
-    """What channels take from each other at least, in both modes."""
+    """What channels take from each other at least, in both modes; 0 where others are named."""
+    names = passport.train.channels + passport.eval.channels
+    if "-" in names or "grey" in names or any(_copied(one) for _, one in passport.both):
+        return 0.0
     own = np.eye(3, dtype=bool)
     least = [np.abs(np.array(one.mixing))[~own] for _, one in passport.both]
     return float(np.min(least, axis=0).max())
@@ -88,8 +100,7 @@ def dead_channel(passport: Passport) -> Iterator[Said]:
 def copied_channel(passport: Passport) -> Iterator[Said]:
     """Two channels are the same one."""
     for mode, seen in passport.both:
-        named = [name for name in seen.channels if name in "RGB"]
-        if seen.channels != "grey" and len(set(named)) < len(named):
+        if seen.channels != "grey" and "-" not in seen.channels and _copied(seen):
             yield fail(
                 f"two channels of the {mode} output follow the same one",
                 f"Channels come out as {seen.channels}.",

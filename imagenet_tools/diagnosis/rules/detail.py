@@ -53,8 +53,9 @@ def sharpened_training(passport: Passport) -> Iterator[Said]:
     train, look = passport.train.detail.overshoot, passport.eval.detail.overshoot
     padded = max(passport.train.padded, passport.train.blind) > PADDED
     # Of bars that are turned there is no line across.
-    straight = max(abs(one) for one in passport.train.tilt) < STRAIGHT and not padded
-    if _sharper(passport.train, passport.eval) and _comparable(passport) and straight:
+    straight = max(abs(one) for one in passport.train.tilt) < STRAIGHT
+    plain = straight and not padded and passport.train.detail.blocks >= COMPRESSED
+    if _sharper(passport.train, passport.eval) and _comparable(passport) and plain:
         yield warning(
             "training sharpens, evaluation does not",
             f"Beside an edge the median draw overshoots by {train:.0%} of its height, evaluation "

@@ -196,17 +196,17 @@ def off_centre(passport: Passport) -> Iterator[Said]:
 @rule(
     "IMG120",
     "tilted",
-    detected="The way in which a slope of grey rises: at evaluation, and in all draws of training.",
+    detected="The way in which slopes of grey rise: at evaluation, and in all draws of training.",
     matters="The horizon is straight in one mode and never in the other.",
-    remedy="Turn images in training only, to both sides.",
+    remedy="Turn and shear images in training only, to both sides.",
 )
 def tilted(passport: Passport) -> Iterator[Said]:
-    """Images are turned by some degrees."""
+    """Images are turned or slanted by some degrees."""
     for mode, seen in passport.both:
         if seen.turned:
             least, most = (abs(one) for one in seen.tilt)
             yield warning(
-                f"{mode} turns images by {min(least, most):.0f} degrees or more",
+                f"{mode} turns or slants images by {min(least, most):.0f} degrees or more",
                 "All of them the same way.",
             )
 

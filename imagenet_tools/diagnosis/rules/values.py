@@ -33,6 +33,7 @@ SAME_MEAN = 1.2  # grey levels
 CLIPPED = 0.2
 LOST = 0.12  # of the grey levels
 BEND = 0.06
+TINT = (0.1, 0.5)  # none, and that of an orange whose channels are standardised together is 2.4
 
 
 def _curves(passport: Passport) -> tuple[float, float]:
@@ -69,8 +70,8 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
         )
     elif sided := _by_picture(passport):
         yield fail(
-            f"{sided} alone brings each picture to a level of its own",
-            "Flat pictures from black to white come out alike there, and apart in the other mode.",
+            f"{sided} alone brings each picture, or channel, to a level of its own",
+            "Flat pictures come out alike there, and apart in the other mode.",
         )
     elif (contrast := _contrast(passport)) > CONTRAST:
         yield fail(
@@ -85,11 +86,16 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
 
 
 def _by_picture(passport: Passport) -> str | None:
-    """The mode that centres or standardises by picture, where the other one does not."""
+    """The mode that centres or standardises by picture, where the other one does not; or by
+    channel, where the other one does so for all of them together."""
     lacking = [(mode, seen) for mode, seen in passport.both if seen.levels.curve is None]
     fine = not (passport.train.odd or passport.eval.odd or passport.eval_varies)
-    always = fine and len(lacking) == 1 and lacking[0][1].levels.doubt < CURVES
-    return lacking[0][0] if always else None
+    if fine and len(lacking) == 1 and lacking[0][1].levels.doubt < CURVES:
+        return lacking[0][0]
+    (less, without), (_, with_it) = sorted(passport.both, key=lambda one: one[1].levels.tint)
+    by_channel = without.levels.tint < TINT[0] and with_it.levels.tint > TINT[1]
+    same = passport.train.channels == passport.eval.channels
+    return less if fine and len(lacking) == 2 and by_channel and same else None
 
 
 def _contrast(passport: Passport) -> float:

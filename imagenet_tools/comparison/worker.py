@@ -237,6 +237,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _die_with_parent()
     tensorflow_version.load()
+    gc.freeze()  # what was imported stays, and need not be looked through after every run
     code = attempt(_serve, *sys.argv[1:])
     # Everything is written; TensorFlow takes seconds to end its threads.
     sys.stdout.flush()

@@ -259,11 +259,15 @@ def finish(folder: Path, result: TrainResult) -> None:
 
 
 def finished(folder: Path) -> TrainResult | None:
-    """The result of a run that is finished and whose checkpoint is still there, else None."""
+    """The result of a run that is finished and whose checkpoint can still be read, else None."""
     content, latest = _content(folder), checkpoints.latest(folder) or ""
     kept = content.get("result") if content else None
     if not kept or kept.get("checkpoint") != os.path.basename(latest):
         return None
+    try:
+        checkpoints.read(latest)
+    except DamagedData:
+        return None  # what goes on from the one before says so
     try:
         loss = math.nan if kept["final_loss"] is None else float(kept["final_loss"])
         warnings = tuple(kept["warnings"])

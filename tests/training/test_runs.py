@@ -104,6 +104,18 @@ def test_a_finished_run_is_not_run_again(trained: Path, data: Path, tmp_path: Pa
     assert run(data, folder).final_loss == result["final_loss"]
 
 
+def test_a_finished_run_whose_checkpoint_was_cut_makes_it_again(
+    trained: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(data, tmp_path, save_steps=2)
+    weights = tmp_path / "model.ckpt-6.data-00000-of-00001"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert run(data, tmp_path, save_steps=2).checkpoint == str(tmp_path / "model.ckpt-6")
+    assert "model.ckpt-6: not a readable checkpoint" in capsys.readouterr().err
+    once, again = checkpoints.read(trained).tensors, checkpoints.read(tmp_path).tensors
+    assert all(np.array_equal(once[name], again[name]) for name in once)
+
+
 PROGRAM = """
 import sys
 import imagenet_tools

@@ -14,6 +14,7 @@ import tensorflow as tf
 from imagenet_tools import images, storage, terminal
 from imagenet_tools.evaluation import trained_net
 from imagenet_tools.evaluation.evaluate import CHUNK
+from imagenet_tools.pipelines.limits import whole
 from imagenet_tools.raw import listing
 from imagenet_tools.raw.intake import Intake
 
@@ -41,7 +42,7 @@ class Prediction:
 
 def predict(
     checkpoint: str | os.PathLike[str],
-    paths: Iterable[str | os.PathLike[str]],
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
     preprocessing: str | None = None,
     model: str | None = None,
@@ -50,7 +51,7 @@ def predict(
     data: str | os.PathLike[str] | None = None,
     top: int = 5,
 ) -> Iterator[Prediction]:
-    """Predict each image of files and folders, in order; `-` is stdin.
+    """Predict each image of files and folders, or of one, in order; `-` is stdin.
 
     stdin holds one image's bytes, or a list of paths, one a line. checkpoint, preprocessing, model
     and image_size: see trained_net.load. data: records whose classes the net has, where the
@@ -62,7 +63,7 @@ def predict(
         moving_average=moving_average,
     )  # fmt: skip
     names = trained_net.class_names(loaded, data)
-    top = min(top, len(names))
+    top = min(whole("top", top, 1), len(names))
     likeliest = tf.function(
         lambda batch: tf.math.top_k(tf.nn.softmax(loaded.net(batch)), top), autograph=False
     )
@@ -85,7 +86,7 @@ def predict(
 
     sources: list[str] = []
     batch: list[tf.Tensor] = []
-    for source, content in read(paths):
+    for source, content in read([paths] if isinstance(paths, str | os.PathLike) else paths):
         image = content if isinstance(content, str) else pixels(content)
         if isinstance(image, str):
             yield from classified(sources, batch) if batch else ()

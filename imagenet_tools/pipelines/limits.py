@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, SupportsIndex, TypeAlias
 
 LEAST, GREATEST = 1e-30, 3.4e38
 
@@ -52,3 +53,15 @@ NotNegative: TypeAlias = Annotated[float, Limits()]
 Positive: TypeAlias = Annotated[float, Limits(above=True)]
 Share: TypeAlias = Annotated[float, Limits(high=1.0)]
 PositiveShare: TypeAlias = Annotated[float, Limits(high=1.0, above=True)]
+
+
+def whole(name: str, number: SupportsIndex, least: int, most: int | None = None) -> int:
+    """A number as it is meant; ValueError where it is no whole one from least to most."""
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        whole = least - 1
+    if whole < least or (most is not None and whole > most):
+        allowed = f"{least} or more" if most is None else f"{least} to {most}"
+        raise ValueError(f"{name} is {number!r}; it must be a whole number, {allowed}")
+    return whole

@@ -7,16 +7,16 @@ share the draws they have in common.
 
 from __future__ import annotations
 
-import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, SupportsIndex
+from typing import Any
 
 import tensorflow as tf
 
 from imagenet_tools import records, registry
 from imagenet_tools.pipelines import compiled, rendering
+from imagenet_tools.pipelines.limits import whole
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.records.reader import RecordReader, open_records
@@ -42,7 +42,8 @@ def batch_seed(seed: int | tf.Tensor, step: int | tf.Tensor) -> tf.Tensor:
 class Reading:
     """Which records are read, in which order, and what is made of each.
 
-    images: at evaluation only the first so many; None for all.
+    images: at evaluation only the first so many; None for all. Raises ValueError for a number out
+    of its range, and for a batch of one whose images are to be mixed.
     """
 
     folder: str | os.PathLike[str]
@@ -57,6 +58,13 @@ class Reading:
     images: int | None = None
 
     def __post_init__(self) -> None:
+        limits: dict[str, tuple[int, ...]] = {
+            "batch_size": (1,), "image_size": (1,), "seed": (-(2**31), 2**31 - 1)
+        }  # fmt: skip
+        if self.images is not None:
+            limits["images"] = (1,)
+        for name, within in limits.items():
+            object.__setattr__(self, name, whole(name, getattr(self, name), *within))
         mixing = [one.spec for one in self.pipelines if one.mixing]
         if self.is_training and mixing and self.batch_size < 2:
             raise ValueError(f"{mixing[0]} mixes images of a batch, and a batch of 1 has no two")
@@ -196,31 +204,17 @@ def batches(
     if ten_crop and training:
         raise ValueError("ten_crop is of evaluation; of the images of training, is_training=False")
     number, workers = worker
-    workers = _whole("worker's k", workers, 1)
-    worker = (_whole("worker's i", number, 0, workers - 1), workers)
+    workers = whole("worker's k", workers, 1)
+    worker = (whole("worker's i", number, 0, workers - 1), workers)
     reading = Reading(
-        folder, split, chosen, _whole("batch_size", batch_size, 1),
-        _whole("image_size", image_size, 1), training, _whole("seed", seed, -(2**31), 2**31 - 1),
-        labels_offset, ten_crop,
-    )  # fmt: skip
+        folder, split, chosen, batch_size, image_size, training, seed, labels_offset, ten_crop
+    )
     if reading.batch_size % workers:
         raise ValueError(f"a batch of {batch_size} is not shared evenly by {workers} workers")
-    threads = None if threads is None else _whole("threads", threads, 1)
+    threads = None if threads is None else whole("threads", threads, 1)
     if training:
         schedule.warn_if_repeated(reading.batch_size, len(reading.reader()))
-    return reading.batches(_whole("start_step", start_step, 0), worker, threads)
-
-
-def _whole(name: str, number: SupportsIndex, least: int, most: int | None = None) -> int:
-    """A number as it is meant; ValueError where it is no whole one from least to most."""
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        whole = least - 1
-    if whole < least or (most is not None and whole > most):
-        allowed = f"{least} or more" if most is None else f"{least} to {most}"
-        raise ValueError(f"{name} is {number!r}; it must be a whole number, {allowed}")
-    return whole
+    return reading.batches(whole("start_step", start_step, 0), worker, threads)
 
 
 def _before(rows: tf.Tensor) -> tf.Tensor:

@@ -26,6 +26,7 @@ import tensorflow as tf
 from imagenet_tools import nets, records, registry, storage, terminal
 from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.nets import initialisation
+from imagenet_tools.pipelines.limits import whole
 from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.training import (
     checkpoints,
@@ -80,18 +81,24 @@ def train(
     devices.choose; of several workers, the first writes, and all read the same folders. saved: is
     called after each checkpoint. A folder in a store is trained in locally, and its last checkpoint
     is sent there each time, so that another machine can go on.
-    Raises DamagedData for records that are not the manifest's or cannot be read, PipelineFailed
-    where the pipeline fails on an image, Stopped where the process was told to end (SIGTERM),
-    Unfinished where its disk is full.
+    Raises ValueError for a number out of its range and whatever else cannot be, DamagedData for
+    records that are not the manifest's or cannot be read, PipelineFailed where the pipeline fails
+    on an image, Stopped where the process was told to end (SIGTERM), Unfinished where its disk is
+    full.
     """
     if not checkpoint_path and (checkpoint_exclude_scopes or ignore_missing_vars):
         one = "checkpoint-exclude-scopes" if checkpoint_exclude_scopes else "ignore-missing-vars"
         raise ValueError(f"--{one} is about a checkpoint; give it as --checkpoint-path")
+    counts = {"steps": steps, "save_steps": save_steps, "keep": keep, "log_steps": log_steps}
+    for name, number in counts.items():
+        if number is not None:
+            whole(name, number, 1)
+    whole("labels_offset", labels_offset, 0, 1)
     used = devices.choose(device_names)
     recipe = recipes.recipe(recipe) if isinstance(recipe, str) else recipe
     reading = Reading(
         data, "train", (registry.get(preprocessing),), recipe.batch_size,
-        image_size or recipe.image_size, True, seed, labels_offset,
+        recipe.image_size if image_size is None else image_size, True, seed, labels_offset,
     )  # fmt: skip
     job = _Job(
         reading=reading, recipe=recipe, model=model, manifest=_checked(data), steps=steps,

@@ -38,7 +38,9 @@ class Validation:
         size = min(wanted, CHUNK)
         self.images = wanted - wanted % size if size else 0
         self.trainer = trainer
-        self.reading = dataclasses.replace(reading, batch_size=size, images=self.images)
+        self.reading = dataclasses.replace(
+            reading, batch_size=size or 1, images=self.images or None
+        )
         self._batch = tf.function(self._of_batch, autograph=False)
 
     def due(self, step: int, before: int) -> bool:

@@ -63,6 +63,7 @@ def test_predictions_are_the_evaluations(
     trained: Path, tiny_records: Path, picture_folder: Path, tmp_path: Path
 ) -> None:
     found = list(imagenet_tools.predict(trained, [picture_folder], top=3))
+    assert found == list(imagenet_tools.predict(trained, str(picture_folder), top=3))
     evaluate.evaluate(tiny_records, trained, predictions=tmp_path / "p.npz")
     wanted, _ = scores.read_predictions(tmp_path / "p.npz")
     assert [p.source for p in found] == sorted(str(p) for p in picture_folder.iterdir())
@@ -74,6 +75,15 @@ def test_predictions_are_the_evaluations(
         for guess in one.guesses:
             named = classes[guess.logit - 1] if guess.logit else ("background", "background")
             assert (guess.key, guess.words) == named
+
+
+def test_numbers_that_cannot_be_are_refused(trained: Path, tiny_records: Path) -> None:
+    for wrong in ({"batch_size": 0}, {"images": 0}, {"images": -1}):
+        ((name, number),) = wrong.items()
+        with pytest.raises(ValueError, match=f"^{name} is {number}; it must be a whole number"):
+            imagenet_tools.evaluate(tiny_records, trained, **wrong)
+    with pytest.raises(ValueError, match="^top is -1; it must be a whole number, 1 or more"):
+        list(imagenet_tools.predict(trained, [], top=-1))
 
 
 def test_predict_takes_stdin_and_names_what_it_cannot_read(

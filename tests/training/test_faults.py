@@ -208,6 +208,22 @@ def test_options_that_would_do_nothing_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"steps": 0}, {"steps": -1}, {"save_steps": 0}, {"keep": 0}, {"log_steps": 0}),
+        *({"image_size": 0}, {"seed": 2**31}, {"labels_offset": 2}, {"labels_offset": -1}),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(
+    wrong: dict[str, int], data: Path, tmp_path: Path
+) -> None:
+    ((name, number),) = wrong.items()
+    with pytest.raises(ValueError, match=f"^{name} is {number}; it must be a whole number"):
+        train(data, tmp_path / "run", **wrong)
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_image_size_is_another_run(trained: Path, data: Path) -> None:
     with pytest.raises(ValueError, match="holds another run .image_size 32 -> 40"):
         train(data, trained, image_size=40)

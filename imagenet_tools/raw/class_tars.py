@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import classes, listing, tars
+from imagenet_tools.raw import classes, intake, listing, tars
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.tar_index import TarIndex
@@ -28,7 +28,7 @@ def among(folder: Path, inside: listing.Listed, filled: Collection[str], seen: I
     filled: the classes whose folders hold images, which stand for their tars. Raises DamagedData
     for a class that is there as a compressed tar alone.
     """
-    files = [name for _, name in inside.left_out]
+    files = [name for reason, name in inside.left_out if reason not in intake.NO_FILES]
     for name in filter(_COMPRESSED.fullmatch, files):
         if name.split(".")[0] not in filled and f"{name.split('.')[0]}{ENDING}" not in files:
             raise DamagedData(f"{folder / name} is compressed; uncompress it first")

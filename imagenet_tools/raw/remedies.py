@@ -147,7 +147,7 @@ def _inside(folder: Path) -> _Inside:
     except OSError:
         return _Inside([], [])
     folders = sorted(e.name for e in some if e.is_dir(follow_symlinks=False))
-    return _Inside(folders, sorted(e.name for e in some if e.is_file()))
+    return _Inside(folders, sorted(e.name for e in some if os.path.isfile(e)))
 
 
 def _with_classes(walked: dict[Path, _Inside]) -> list[Path]:

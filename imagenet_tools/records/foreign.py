@@ -65,7 +65,8 @@ def find(folder: Path) -> Foreign | None:
     """
     if not folder.is_dir():
         return None
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    named = (e for e in os.scandir(folder) if e.name in TFDS or NAME.fullmatch(e.name))
+    names = sorted(entry.name for entry in named if os.path.isfile(entry))
     if not (shards := [name for name in names if NAME.fullmatch(name)]):
         return None
     example = _first(folder / shards[0])

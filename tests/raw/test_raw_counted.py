@@ -20,6 +20,7 @@ from imagenet_tools import raw, records
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.records import inspection
 
 QUICK = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 CLASSES = ("ant", "bee", "__MACOSX", ".git", "lost+found")
@@ -178,6 +179,20 @@ def test_what_stands_in_the_place_of_a_file_of_classes_is_counted(tmp_path: Path
     os.mkfifo(tmp_path / "bbox.csv")
     os.symlink("../gone/classes.txt", tmp_path / "classes.txt")
     assert counts(raw.detect(tmp_path)) == {"broken links": 1, "named pipe": 1}
+
+
+def test_links_in_a_loop_and_tars_that_are_none_stop_nothing(tmp_path: Path) -> None:
+    """A link to itself, a class's tar that is gone, and a pipe in the place of one."""
+    os.symlink("a.jpg", tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="no known layout"):
+        inspection.inspect(tmp_path)
+    write_folders(tmp_path)
+    os.symlink("/nowhere/n1.tar", tmp_path / "train" / "n01631663.tar")
+    os.mkfifo(tmp_path / "train" / "n01632458.tar")
+    facts = inspection.inspect(tmp_path)
+    assert facts.splits["train"].images == 6
+    reasons = {intake.OUTSIDE, "broken links", "named pipe"}
+    assert {why: one["count"] for why, one in facts.left_out.items()} == dict.fromkeys(reasons, 1)
 
 
 def test_what_is_no_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

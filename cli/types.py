@@ -102,7 +102,7 @@ class CheckpointPlace(Place):
         from imagenet_tools.training import archives, checkpoints
 
         place = super().convert(value, param, ctx)
-        archive = Path(place).is_file() and place.endswith(archives.ENDINGS)  # unpacked when used
+        archive = Path(place).is_file() and archives.is_one(place)  # unpacked when used
         if not storage.is_remote(place) and not archive:
             try:
                 checkpoints.resolve(place)

@@ -127,8 +127,14 @@ def _with_weights(
 
 def _classes(path: Path) -> list[tuple[str, str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [(key, words) for _, key, words in (line.split("\t", 2) for line in lines)]
+        lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+        classes = []
+        for number, line in enumerate(lines, start=1):
+            label, key, words = line.split("\t", 2)
+            if label != str(number):
+                raise ValueError(f"line {number} has label {label}")
+            classes.append((key, words))
+        return classes
     except ValueError as error:
         raise DamagedData(
             f"{path} is not the list of a run's classes ({error}); give the records it was trained "

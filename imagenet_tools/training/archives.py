@@ -17,11 +17,16 @@ from typing import IO
 
 from imagenet_tools.errors import DamagedData
 
-ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz")
+_ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _INDEX = re.compile(r".+\.(index|ckpt)$")  # .ckpt: TF1's format of one file
 _BESIDE = re.compile(r".+\.data-\d{5}-of-\d{5}$|checkpoint$|run\.json$|classes\.tsv$")
 _UNPACKED: list[tempfile.TemporaryDirectory[str]] = []
 Open = Callable[[], IO[bytes] | None]
+
+
+def is_one(name: str) -> bool:
+    """Does the name end as an archive's that is read here?"""
+    return name.lower().endswith(_ENDINGS)
 
 
 def unpacked(path: Path) -> Path:
@@ -57,7 +62,7 @@ def unpacked(path: Path) -> Path:
 @contextmanager
 def _members(path: Path) -> Iterator[list[tuple[str, Open]]]:
     """The files of an archive and how each is opened, with its errors in words."""
-    kind = "zip" if path.suffix == ".zip" else "tar"
+    kind = "zip" if path.suffix.lower() == ".zip" else "tar"
     try:
         if kind == "zip":
             with zipfile.ZipFile(path) as archive:

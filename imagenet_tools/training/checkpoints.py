@@ -107,7 +107,7 @@ def resolve(where: str | os.PathLike[str]) -> str:
     path = storage.place(where)
     if storage.is_remote(path):
         path = _fetched(path)
-    if path.is_file() and path.name.endswith(archives.ENDINGS):
+    if path.is_file() and archives.is_one(path.name):
         folder = archives.unpacked(path)
         storage.stands_for(folder, str(path))
         return _only(folder, path)
@@ -152,7 +152,7 @@ def _fetched(where: Path) -> Path:
     # The folder's newest is known by its small files; then its weights follow.
     local = sync.pull(folder, lambda name: name in names or name.endswith(".index"))
     place = local if folder == where else local / where.name
-    if place.name.endswith(archives.ENDINGS):
+    if archives.is_one(place.name):
         return place
     chosen = os.path.basename(resolve(place))
     sync.pull(folder, lambda name: name.startswith(f"{chosen}."))

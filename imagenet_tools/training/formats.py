@@ -15,6 +15,10 @@ _OTHERS = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes them"),
     (b"\x80\x02", "a pickle, as PyTorch writes them"),
     (b"\x1f\x8b", "packed with gzip; unpack it"),
+    (b"BZh", "packed with bzip2; unpack it"),
+    (b"\xfd7zXZ", "packed with xz; unpack it"),
+    (b"Rar!", "a RAR archive; unpack it"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it"),
 )
 _MEMBERS = {"data.pkl": "a file of PyTorch's", "config.json": "a file of Keras's"}
 

@@ -173,6 +173,7 @@ TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     "PyTorch's of old": (file("a.pth", b"\x80\x02\x8a\nl" + bytes(99)), 2, "a.pth is a pickle, as"),
     "safetensors": (file("a.st", b"\x40\0\0\0\0\0\0\0" + b'{"a":{}}'), 2, "file of safetensors"),
     "gzip": (file("a.ckpt.gz", b"\x1f\x8b\x08" + bytes(99)), 2, "packed with gzip; unpack it"),
+    "a RAR": (file("a.rar", b"Rar!\x1a\x07\x01\0"), 2, "a.rar is a RAR archive; unpack it"),
     "a zip by another name": (zip_of("a.ckpt", "a.index"), 2, "a.ckpt is a zip .*call it .zip"),
     "TensorFlow 2's": (of_objects, 2, "model.ckpt-1 was written by tf.train.Checkpoint or Keras"),
     "a SavedModel": (saved_model, 2, "saved holds no checkpoint .*but a SavedModel"),

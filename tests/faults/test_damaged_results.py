@@ -200,7 +200,16 @@ def test_a_field_of_a_runs_record_is_named(
     refused(["eval", "--data", tiny_records, "--checkpoint", finished], 3, "run.json: .*remove it")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"1\ta\n", b"\0\0\0"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"1\ta\n",
+        b"\0\0\0",
+        b"2\tb\tbe\n1\ta\tant\n3\tc\tcat\n",
+    ],  # sorted by word
+)
 def test_a_list_of_classes_is_named(
     content: bytes, finished: Path, tiny_records: Path, refused: Any
 ) -> None:

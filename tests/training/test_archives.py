@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +41,19 @@ def zipped(folder: Path, name: str, *others: str) -> Path:
     return path
 
 
-def tarred(folder: Path, name: str) -> Path:
-    path = folder.parent / f"{name}.tar.gz"
-    with tarfile.open(path, "w:gz") as archive:
+def tarred(folder: Path, name: str, packed: str = "gz") -> Path:
+    path = folder.parent / f"{name}.tar.{packed}"
+    with tarfile.open(path, f"w:{packed}") as archive:
         archive.add(folder, arcname="run")
     return path
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred])
+def in_capitals(folder: Path, name: str) -> Path:
+    path = zipped(folder, name)
+    return path.rename(path.with_suffix(".ZIP"))
+
+
+@pytest.mark.parametrize("pack", [zipped, in_capitals, tarred, partial(tarred, packed="xz")])
 def test_an_archive_is_the_folder_it_holds(pack: Callable[[Path, str], Path], run: Path) -> None:
     found = checkpoints.read(pack(run, "sent"))
     assert found.step == 2 and Path(found.prefix).name == "model.ckpt-2"

@@ -76,7 +76,10 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         origin = (begin[0] - corner[0], begin[1] - corner[1])
         out = _empty(shape)
         where = (origin, crop, plane, window, bool(flip))
-        kernels.sample(pixels, *where, radius, line, out, plain)
+        if radius == kernels.CUBIC:
+            kernels.sample_cubic(pixels, *where, line, out, plain)
+        else:
+            kernels.sample(pixels, *where, radius, line, out, plain)
         return out
 
     return call(run, [pixels, numbers], shape)

@@ -150,6 +150,34 @@ def _down(source: np.ndarray, first: int, weights: np.ndarray, row: np.ndarray) 
 
 
 @njit(nogil=True, cache=True, fastmath=True)
+def _grid(
+    pixels: np.ndarray,
+    origin: Pair,
+    crop: Pair,
+    plane: Pair,
+    window: Pair,
+    flip: bool,
+    method: int,
+    size: Pair,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The columns of the source that are read, as float or uint8 [h, 3 * w]; by row and by column
+    of the output the first place that is looked at, and the weights from there."""
+    columns, weights = _taps(
+        pixels.shape[1], origin[1], crop[1], plane[1], window[1], size[1], method
+    )
+    if flip:
+        columns, weights = columns[::-1].copy(), weights[::-1].copy()
+    low, high = _reach(columns, weights.shape[1], pixels.shape[1])
+    source = pixels.reshape(pixels.shape[0], -1)[:, 3 * low : 3 * max(low, high)]
+    # A pixel outside the plane has no weights: where it reads does not matter.
+    places = 3 * (np.maximum(columns, low) - low)
+    rows, row_weights = _taps(
+        pixels.shape[0], origin[0], crop[0], plane[0], window[0], size[0], method
+    )
+    return source, rows, row_weights, places, weights
+
+
+@njit(nogil=True, cache=True, fastmath=True)
 def sample(
     pixels: np.ndarray,
     origin: Pair,
@@ -166,53 +194,22 @@ def sample(
 
     pixels: uint8 or float32 [h, w, 3], a part of the source. origin: of the crop's corner in
     `pixels`, negative where they begin inside the crop. crop, plane: sizes. window: of the output's
-    corner in the plane. line: float32 [2, 3], what pixels of 0..255 are multiplied by and then what
-    is added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are 0. BILINEAR
-    takes TF1's grid, output i at source i * step; TRIANGLE and CUBIC are antialiased and have half
-    pixel centres, as tf.image.resize(antialias=True). CUBIC is clipped to 0..255 along the rows
-    and again down the columns, as Pillow does; the others go down first.
-    plain: by a loop without Lanes; the same but for rounding.
+    corner in the plane. method: BILINEAR takes TF1's grid, output i at source i * step; TRIANGLE is
+    antialiased and has half pixel centres, as tf.image.resize(antialias=True). line: float32
+    [2, 3], what pixels of 0..255 are multiplied by and then what is added, for each channel. out:
+    float32 [H, W, 3]; outside the plane pixels are 0. plain: by a loop without Lanes; the same but
+    for rounding.
     """
     height, width, _ = out.shape
-    columns, weights = _taps(
-        pixels.shape[1], origin[1], crop[1], plane[1], window[1], width, method
+    source, rows, row_weights, places, weights = _grid(
+        pixels, origin, crop, plane, window, flip, method, (height, width)
     )
-    if flip:
-        columns, weights = columns[::-1].copy(), weights[::-1].copy()
-    low, high = _reach(columns, weights.shape[1], pixels.shape[1])
-    if low >= high:
-        _fill(out.reshape(-1, 3), line[1])
-        return
-    # A pixel outside the plane has no weights: where it reads does not matter.
-    places = 3 * (np.maximum(columns, low) - low)
-    source = pixels.reshape(pixels.shape[0], -1)[:, 3 * low : 3 * high]
-    rows, row_weights = _taps(
-        pixels.shape[0], origin[0], crop[0], plane[0], window[0], height, method
-    )
-    if method == CUBIC:
-        _along_then_down(source, rows, row_weights, places, weights, line, out, plain)
-    else:
-        _down_then_along(source, rows, row_weights, places, weights, line, out, plain)
-
-
-@njit(nogil=True, cache=True, fastmath=True)
-def _down_then_along(
-    source: np.ndarray,
-    rows: np.ndarray,
-    row_weights: np.ndarray,
-    places: np.ndarray,
-    weights: np.ndarray,
-    line: np.ndarray,
-    out: np.ndarray,
-    plain: bool,
-) -> None:
-    height, width, _ = out.shape
     colours, flat = _lanes(line), out.reshape(height, -1)
     # Both have room for the lanes of what follows their end.
     row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
     drawn = np.empty(3 * width + 1, np.float32)
     for y in range(height):
-        if rows[y] < 0:
+        if rows[y] < 0 or source.shape[1] == 0:
             _fill(out[y], line[1])
             continue
         _down(source, rows[y], row_weights[y], row)
@@ -226,17 +223,23 @@ def _down_then_along(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def _along_then_down(
-    source: np.ndarray,
-    rows: np.ndarray,
-    row_weights: np.ndarray,
-    places: np.ndarray,
-    weights: np.ndarray,
+def sample_cubic(
+    pixels: np.ndarray,
+    origin: Pair,
+    crop: Pair,
+    plane: Pair,
+    window: Pair,
+    flip: bool,
     line: np.ndarray,
     out: np.ndarray,
     plain: bool,
 ) -> None:
+    """As `sample`, by CUBIC, antialiased: along the rows and then down the columns, clipped to
+    0..255 after each, as Pillow does. A function of its own: it takes seconds to compile."""
     height, width, _ = out.shape
+    source, rows, row_weights, places, weights = _grid(
+        pixels, origin, crop, plane, window, flip, CUBIC, (height, width)
+    )
     low, high = _reach(rows, row_weights.shape[1], source.shape[0])
     size, lanes = 3 * width, 3 * width + 1
     same = np.zeros((2, LANES), np.float32)
@@ -245,9 +248,9 @@ def _along_then_down(
     row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
     drawn = np.empty((max(high - low, 0), lanes), np.float32)
     for y in range(low, high):
-        pixels, across = source[y], drawn[y - low]
-        for i in range(pixels.size):
-            row[i] = np.float32(pixels[i])
+        pixels_of, across = source[y], drawn[y - low]
+        for i in range(pixels_of.size):
+            row[i] = np.float32(pixels_of[i])
         if plain:
             _along_plainly(row, places, weights, same, across)
         else:
@@ -259,7 +262,7 @@ def _along_then_down(
         gains[i], offsets[i] = line[0, i % 3], line[1, i % 3]
     flat = out.reshape(height, -1)
     for y in range(height):
-        if rows[y] < 0:
+        if rows[y] < 0 or source.shape[1] == 0:
             _fill(out[y], line[1])
             continue
         _down(drawn[:, :size], rows[y] - low, row_weights[y], flat[y])

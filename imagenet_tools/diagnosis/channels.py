@@ -8,11 +8,16 @@ from scipy import ndimage
 from imagenet_tools.diagnosis import patterns, placement
 from imagenet_tools.diagnosis.runs import Run
 
+WEAK = 0.2  # about blue's share of luma, of green's
 ALIKE = 0.05  # of the strongest answer: output channels that follow one of the source by this
 
 
 def mixing(run: Run, draw: int) -> np.ndarray:
-    """How strongly each output channel follows each source channel, of the strongest: [3, c]."""
+    """How strongly each output channel follows each source channel: [3, c].
+
+    Of the strongest that follows that source, whose picture may have had a draw of its own; of the
+    strongest of all where that one is weak beside it.
+    """
     rows = []
     for channel in range(3):
         out = run(patterns.slope(0, channel), draw)
@@ -23,7 +28,9 @@ def mixing(run: Run, draw: int) -> np.ndarray:
         leading = flat[:, flat.std(axis=0).argmax()]
         rows.append(flat.T @ leading / (np.linalg.norm(leading) or 1.0))
     responses = np.stack(rows)
-    return np.asarray(responses / (np.abs(responses).max() or 1.0))
+    strongest = np.abs(responses).max(axis=1, keepdims=True)
+    most = strongest.max() or 1.0
+    return np.asarray(responses / np.where(strongest > WEAK * most, strongest, most))
 
 
 def coloured(rows: np.ndarray) -> np.ndarray:

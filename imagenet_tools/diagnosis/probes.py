@@ -28,6 +28,7 @@ from imagenet_tools.diagnosis.levels import Levels, levels
 from imagenet_tools.pipelines.pipeline import Pipeline
 
 GRAPHS, EACH = 5, 5  # draws in each of some graphs: what Python draws is drawn once a graph
+MIXINGS = 16  # of channels: all of them grey by luck, where half of the images are, 1 in 22,000
 DRAWS = 8  # of everything else
 TILTED = 3  # degrees
 UNEVEN = 0.01  # of the span, root mean square; honest pipelines have below 0.002
@@ -52,15 +53,15 @@ class Probe:
     that shows no picture, in three quarters of the draws or more; framed: the same of a square
     picture; blind: share that never answers to the picture's brightness. channels: where the
     output's channels come from, "RGB", "BGR", "grey", or "-" for one that follows nothing; orders:
-    those of single draws. mixing: [source, output] how strongly each follows each, the strongest 1,
-    below zero against it; least_mixing, most_mixing: over the draws. blur: width of an edge in
-    output pixels, of that which the zoom makes, in the sharpest draw. aliasing: standard deviation
-    left of noise that the resize should average out, 0..1; None where values are standardised.
-    nearest: share of draws sampled by nearest neighbour. small: the error on an image smaller than
-    the output; odd, refused: the odd picture that does not come out finite, or fails; None where
-    there is none. apart: pixels that channels are displaced against each other by; mirrored_lines:
-    single rows and columns that are reversed, both in the median draw. levels, detail: see Levels,
-    Detail.
+    those of single draws. mixing: [source, output] how strongly each follows each, see
+    channels.mixing, below zero against it; least_mixing, most_mixing: over the draws. blur: width
+    of an edge in output pixels, of that which the zoom makes, in the sharpest draw. aliasing:
+    standard deviation left of noise that the resize should average out, 0..1; None where values are
+    standardised. nearest: share of draws sampled by nearest neighbour. small: the error on an image
+    smaller than the output; odd, refused: the odd picture that does not come out finite, or fails;
+    None where there is none. apart: pixels that channels are displaced against each other by;
+    mirrored_lines: single rows and columns that are reversed, both in the median draw. levels,
+    detail: see Levels, Detail.
     """
 
     zoom: float
@@ -133,7 +134,7 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
     drawn = windows.different(known or placed[0])
     off_centre = [windows.off_centre(known, axis) for axis in (0, 1)]
-    mixings = [channels.mixing(run, draw) for draw in draws]
+    mixings = [channels.mixing(run, draw) for draw in range(MIXINGS if is_training else 1)]
     orders = [channels.order(one) for one in mixings]
     mixing = np.stack([channels.coloured(rows) for rows in np.stack(mixings, axis=1)])
     enlarged = max(1.0, 1 / float(both.mean())) if known else 1.0

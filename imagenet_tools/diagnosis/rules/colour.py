@@ -135,7 +135,7 @@ def colour_mix(passport: Passport) -> Iterator[Said]:
     look = np.array(passport.eval.mixing)
     if passport.train.channels != passport.eval.channels or least.shape != look.shape:
         return
-    beyond = (most - least) / 2  # eight draws do not reach the ends of what is drawn from
+    beyond = (most - least) / 2  # draws do not reach the ends of what is drawn from
     away = float((np.maximum(least - look, look - most) - beyond).max())
     plain = not (passport.eval_varies or passport.train.uneven or passport.eval.uneven)
     if away > MIXED and plain:

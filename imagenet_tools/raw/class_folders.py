@@ -168,11 +168,13 @@ def _choose(
 
 
 def _words(named: classes.Named, present: set[str]) -> dict[str, str]:
-    """The words of classes by their folders' names, or by the numbers that those are."""
+    """The words of classes by their folders' names, or by the numbers that those are.
+
+    Names go first: of a listing of the folders 0..11, the third line is 10.
+    """
+    by_name = {one.key: one.words for one in named.classes}
     by_number = {str(at): one.words for at, one in enumerate(named.classes, named.first)}
-    return (
-        by_number if present <= by_number.keys() else {one.key: one.words for one in named.classes}
-    )
+    return by_number if present <= by_number.keys() and not present <= by_name.keys() else by_name
 
 
 def _say_words(name: str, used: list[str], seen: Intake) -> None:

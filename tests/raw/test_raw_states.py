@@ -189,6 +189,24 @@ def test_folders_of_numbers_have_the_words_of_these(text: str, tmp_path: Path) -
     assert "left out: 1 file (.txt 1; first classes.txt)" in found.description
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (sorted(map(str, range(12))), sorted(map(str, range(12)))),  # ls train > classes.txt
+        (list("5678901234") + ["a", "b"], ["5", "6", "a", "b", *"78901234"]),  # by number
+    ],
+)
+def test_a_listing_of_folders_of_numbers_gives_them_their_own_names(
+    words: list[str], wanted: list[str], tmp_path: Path
+) -> None:
+    for number in range(12):
+        put(tmp_path / "train" / str(number) / "a.jpg", jpeg(1))
+    put(tmp_path / "classes.txt", "\n".join(words))
+    found = raw.detect(tmp_path, labels="folders")
+    assert [one.key for one in found.classes] == sorted(map(str, range(12)))
+    assert [one.words for one in found.classes] == wanted
+
+
 def test_validation_images_with_their_synset_in_the_name(tmp_path: Path) -> None:
     put(tmp_path / "val" / "ILSVRC2012_val_00000001_n01751748.JPEG", jpeg(1))
     assert raw.detect(tmp_path).splits["validation"].labels.tolist() == [66]

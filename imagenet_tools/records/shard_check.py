@@ -177,7 +177,7 @@ def _content(example: dict[str, list[Any]]) -> int:
     encoded = example.get(schema.ENCODED, [b""])[:1]
     if not encoded or not isinstance(encoded[0], bytes) or not encoded[0]:
         return 0
-    return content_hash(encoded[0])
+    return content_hash(encoded[0], (example.get(schema.FORMAT) or [b""])[0])
 
 
 def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tiny_raw import contents, encoded, make_raw, picture
 
 from imagenet_tools import raw, records
@@ -188,6 +189,21 @@ def test_an_image_of_two_classes_is_said(tmp_path: Path) -> None:
     assert (twice[0], twice[1].count) == ("images twice in train", 2)
     keys = {key for pair in twice[1].first for key in pair.split(" as ")}
     assert keys == {"bee/bee_train_4.JPEG", "cat/copy.JPEG", "ant/copy.JPEG"}
+
+
+def test_pixels_of_one_ground_are_no_images_twice(tmp_path: Path) -> None:
+    place = make_raw(tmp_path / "raw", train=3, validation=3)
+    for number, path in enumerate(sorted(place.rglob("*.JPEG"))):
+        ground = Image.new("RGB", (224, 224), "white")
+        ground.paste(picture(number), (0, 0))
+        path.write_bytes(encoded(ground))
+    shutil.copy(place / "train/bee/bee_train_1.JPEG", place / "val/cat/cat_val_1.JPEG")
+    settings = records.Settings(store="raw")
+    manifest = records.build(raw.detect(place), tmp_path / "out", workers=1, settings=settings)
+    once = Counted(1, ["bee_train_1.JPEG as cat_val_1.JPEG"])
+    assert manifest.odd == {"images of both splits": once}
+    (finding,) = check(tmp_path / "out").problems
+    assert finding.name == "bee_train_1.JPEG"
 
 
 def test_a_seed_and_sizes_that_are_not_the_records_are_named(folder: Path) -> None:

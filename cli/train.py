@@ -145,6 +145,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
 @precision_option
+@click.option("--mixed-precision", is_flag=True, help="The same as --precision bfloat16.")
 @click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")
 @click.option(
     "--checkpoint-exclude-scopes",
@@ -168,6 +169,7 @@ def command(
     recipe: str,
     print_recipe: bool,
     precision: str,
+    mixed_precision: bool,
     plugins: tuple[str, ...],
     as_json: bool,
     **settings: Any,
@@ -196,7 +198,7 @@ def command(
     tensorflow_version.load()
     from imagenet_tools.training import run
 
-    mixed = precision != PRECISIONS[0]
+    mixed = mixed_precision or precision != PRECISIONS[0]
     result = run.train(data, train_dir, recipe=chosen, mixed_precision=mixed, **settings)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)

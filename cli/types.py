@@ -41,7 +41,7 @@ class Place(File):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if not str(value).endswith(self.ending):
-            self.fail(f"{value} is no {self.ending} file", param, ctx)
+            self.fail(f"{value} does not end in {self.ending}", param, ctx)
         if isinstance(value, str) and ":/" in value:
             from imagenet_tools import storage
 

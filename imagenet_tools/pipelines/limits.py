@@ -58,10 +58,10 @@ PositiveShare: TypeAlias = Annotated[float, Limits(high=1.0, above=True)]
 def whole(name: str, number: SupportsIndex, least: int, most: int | None = None) -> int:
     """A number as it is meant; ValueError where it is no whole one from least to most."""
     try:
-        whole = operator.index(number)
+        given = operator.index(number)
     except TypeError:
-        whole = least - 1
-    if whole < least or (most is not None and whole > most):
+        given = least - 1
+    if given < least or (most is not None and given > most):
         allowed = f"{least} or more" if most is None else f"{least} to {most}"
         raise ValueError(f"{name} is {number!r}; it must be a whole number, {allowed}")
-    return whole
+    return given

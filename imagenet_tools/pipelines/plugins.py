@@ -61,7 +61,8 @@ def folder_first(folder: Path) -> Iterator[None]:
     last entry.
     """
     global _before
-    entry, _before = str(folder), set(sys.modules)
+    entry, outer = str(folder), _before  # of a plug-in that loads another
+    _before = set(sys.modules)
     sys.path.insert(0, entry)
     try:
         yield
@@ -69,7 +70,7 @@ def folder_first(folder: Path) -> Iterator[None]:
         sys.path.remove(entry)
         for name in _helpers(folder):
             del sys.modules[name]
-        _before = None
+        _before = outer
         if entry not in sys.path:
             sys.path.append(entry)
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from imagenet_tools import records, registry
 from imagenet_tools.pipelines import compiled, rendering
-from imagenet_tools.pipelines.limits import whole
+from imagenet_tools.pipelines.limits import MOST, whole
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.records.reader import RecordReader, open_records
@@ -59,10 +59,11 @@ class Reading:
 
     def __post_init__(self) -> None:
         limits: dict[str, tuple[int, ...]] = {
-            "batch_size": (1,), "image_size": (1,), "seed": (-(2**31), 2**31 - 1)
+            "batch_size": (1, MOST), "image_size": (1, MOST), "seed": (-MOST - 1, MOST),
+            "labels_offset": (0, 1),
         }  # fmt: skip
         if self.images is not None:
-            limits["images"] = (1,)
+            limits["images"] = (1, MOST)
         for name, within in limits.items():
             object.__setattr__(self, name, whole(name, getattr(self, name), *within))
         mixing = [one.spec for one in self.pipelines if one.mixing]

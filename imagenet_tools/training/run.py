@@ -93,7 +93,6 @@ def train(
     for name, number in counts.items():
         if number is not None:
             whole(name, number, 1)
-    whole("labels_offset", labels_offset, 0, 1)
     used = devices.choose(device_names)
     recipe = recipes.recipe(recipe) if isinstance(recipe, str) else recipe
     reading = Reading(

@@ -40,7 +40,7 @@ eval --data DATA --checkpoint RUN --batch-size 99999999999       | is above 2,14
 train --data DATA --train-dir run --max-number-of-steps 9999999999 | is above 2,147,483,647
 train --data DATA --train-dir run --recipe HUGE                  | from 1 to 2,147,483,647
 train --data DATA --train-dir s3:/bucket/run                     | s3://bucket/run has two sl
-eval --data DATA --checkpoint RUN --predictions out.csv          | out.csv is no .npz file
+eval --data DATA --checkpoint RUN --predictions out.csv          | out.csv does not end in .npz
 predict NOSUCH.jpg --checkpoint EMPTY                            | NOSUCH.jpg
 predict FILE --checkpoint NOSUCH                                 | NOSUCH
 predict FILE --checkpoint EMPTY --data EMPTY                     | EMPTY holds no

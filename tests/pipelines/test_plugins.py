@@ -157,6 +157,21 @@ def test_a_plugin_has_its_helpers_beside_it(tmp_path: Path) -> None:
     assert registry.get("two").fingerprint == before
 
 
+def test_a_plugin_that_loads_another_keeps_its_helpers(tmp_path: Path) -> None:
+    """What it registers afterwards is of its helper, too: another helper is another pipeline."""
+    other = plugin(tmp_path / "other", USES_HELPER.format(name="other"))
+    plugin(tmp_path / "other", HELPER.format(factor=1.0), "squash.py")
+    loads = f"from imagenet_tools import registry\n    registry.load_plugin({str(other)!r})\n"
+    prints = []
+    for factor in (1.0, 2.0):
+        plugin(tmp_path / "mine", HELPER.format(factor=factor), "squash.py")
+        own = USES_HELPER.format(name="mine").replace("    @register", f"    {loads}    @register")
+        with registry.temporary():
+            registry.load_plugin(plugin(tmp_path / "mine", own))
+            prints.append(registry.get("mine").fingerprint)
+    assert prints[0] != prints[1]
+
+
 @pytest.mark.parametrize("raised", ["sys.exit(0)", "raise GeneratorExit('no')"])
 def test_a_plugin_does_not_end_the_process(tmp_path: Path, raised: str) -> None:
     kind = "SystemExit" if "exit(" in raised else "GeneratorExit"

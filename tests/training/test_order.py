@@ -57,12 +57,14 @@ def test_workers_share_an_evaluation(tiny_records: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"batch_size": 0}, "batch_size is 0; it must be a whole number, 1 or more"),
+        ({"batch_size": 0}, "batch_size is 0; it must be a whole number, 1 to 2147483647"),
         ({"batch_size": "4"}, "batch_size is '4'; it must"),
         ({"image_size": (16, 24)}, r"image_size is \(16, 24\); it must be a whole number"),
         ({"image_size": 16.5}, r"image_size is 16\.5"),
         ({"image_size": None}, "image_size is None"),
         ({"start_step": -1}, "start_step is -1; it must be a whole number, 0 or more"),
+        ({"labels_offset": -1}, "labels_offset is -1; .* 0 to 1"),
+        ({"batch_size": 2**31}, "batch_size is 2147483648; .* 1 to 2147483647"),
         ({"seed": 2**31}, "seed is 2147483648; .* -2147483648 to 2147483647"),
         ({"seed": 1.0}, r"seed is 1\.0"),
         ({"threads": -1}, "threads is -1; it must be a whole number, 1 or more"),

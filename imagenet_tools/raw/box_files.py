@@ -55,14 +55,24 @@ def from_csv(path: Path) -> Boxes:
     at = _columns(rows[0][1]) if rows else None
     read = [_row(path, number, row, at) for number, row in rows[at is not None :]]
     pixels = any(abs(side) > RELATIVE for one in read for side in one.box if math.isfinite(side))
+    sized = [one for one in read if one.size]
+    of_boxes = 2 * sum(map(_is_own, sized)) > len(sized)
     for one in read:
         if pixels:
             if all(side <= 1 for side in one.box) and any(side % 1 for side in one.box):
                 raise ValueError(f"{one.where}: parts of an image, among boxes in pixels")
             box = PixelBox(*one.box)
-            one = one._replace(box=box.of(*one.size) if one.size else box)
+            one = one._replace(box=box.of(*one.size) if one.size and not of_boxes else box)
         boxes.add(one)
     return boxes
+
+
+def _is_own(row: Row) -> bool:
+    """Whether width and height are the box's own, to a pixel, and not those of the image, which it
+    then reached out of."""
+    xmin, ymin, xmax, ymax = row.box
+    sides = zip(row.size, (xmax - xmin, ymax - ymin), strict=True)
+    return max(xmin, ymin) > 1 and all(abs(given - side) <= 1 for given, side in sides)
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:

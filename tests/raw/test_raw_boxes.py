@@ -125,6 +125,9 @@ def boxed(root: Path, text: str | bytes, name: str = "bbox.csv") -> raw.RawSet:
         ("a.jpg,3,0,6,9\n", (3, 0, 6, 9), "boxes of 1 images"),
         (f"{SIZED}a.jpg,24,18,ant,6,0,12,18\n", (0.25, 0, 0.5, 1), "boxes of 1 images"),
         (f"{SIZED}a.jpg,0,0,ant,3,0,6,9\n", (3, 0, 6, 9), "boxes of 1 images"),
+        (f"{SIZED}a.jpg,4,6,ant,6,2,10,8\n", (6, 2, 10, 8), "of 1 images"),  # the box's own
+        (f"{SIZED}a.jpg,5,7,ant,6,2,10,8\n", (6, 2, 10, 8), "of 1 images"),  # both ends counted
+        (f"{SIZED}a.jpg,24,18,ant,0,0,24,18\n", (0, 0, 1, 1), "of 1 images"),
     ],
 )
 def test_boxes_are_read_and_counted(text: str, box: tuple, words: str, tmp_path: Path) -> None:

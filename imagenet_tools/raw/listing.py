@@ -128,15 +128,17 @@ def real(folder: Path) -> str:
 
 
 def split_folder(root: Path, split: str) -> Path | None:
-    """The folder of a split under one of its usual names, in any case.
+    """The folder of a split under one of its usual names, in any case; one called after ImageNet's
+    archive where there is no other.
 
-    Raises ValueError where two of them are there: which one is meant cannot be known.
+    Raises ValueError where two others are there: which one is meant cannot be known.
     """
     names = SPLIT_FOLDERS[split]
     if not root.is_dir():
         return None
     present = sorted(e.name for e in root.iterdir() if e.name.lower() in names and e.is_dir())
     filled = [name for name in present if any((root / name).iterdir())]
+    filled = [name for name in filled if not name.lower().startswith("ilsvrc")] or filled
     if len(filled) > 1:
         raise ValueError(
             f"{root} has {' and '.join(filled)}, both names of the {split} split; rename or "

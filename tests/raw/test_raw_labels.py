@@ -238,6 +238,14 @@ def test_folders_called_after_the_archives_are_the_splits(tmp_path: Path) -> Non
     found = raw.detect(tmp_path)
     assert found.splits["train"].key(0) == f"{SYNSETS[1]}/x.JPEG"
     assert found.splits["validation"].key(0) == "n01751748/ILSVRC2012_val_00000001.JPEG"
+    # Sorted into folders since, beside what came out of the archives.
+    put(tmp_path / "train" / SYNSETS[0] / "y.JPEG", jpeg(3))
+    put(tmp_path / "val" / "n01751748" / "ILSVRC2012_val_00000001.JPEG", jpeg(2))
+    found = raw.detect(tmp_path)
+    assert found.splits["train"].key(0) == f"{SYNSETS[0]}/y.JPEG"
+    assert len(found.splits["train"]) == len(found.splits["validation"]) == 1
+    others = {"count": 2, "first": ["ILSVRC2012_img_train/", "ILSVRC2012_img_val/"]}
+    assert found.left_out == {"other folders": others}
 
 
 def parquet(

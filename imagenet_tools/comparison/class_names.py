@@ -21,11 +21,12 @@ def check(run: str, predictions: Names, labels: Names) -> None:
     """Raise ValueError where predictions are in other names, spelling or order than labels.
 
     Both are by image. Such a run is wrong on many or nearly all images, and would lose against one
-    that is no better. In another order: renamed as half of the images suggest, they are right far
-    more often on the other half, be it all classes or some that stand in each other's place.
+    that is no better.
     """
     known, named = {*labels.values()}, {*predictions.values()}
-    if not known & named and (1 - len(known) / len(known | named)) ** len(labels) < LUCK:
+    collapsed = len(named) == 1 < len(known)  # to a class that no image has
+    by_luck = (1 - len(known) / len(known | named)) ** len(labels) >= LUCK
+    if not (known & named or collapsed or by_luck):
         label, prediction = next(iter(labels.values())), next(iter(predictions.values()))
         raise ValueError(
             f"{run}: none of its predictions is among the labels (the first are {prediction!r} and "
@@ -39,9 +40,7 @@ def check(run: str, predictions: Names, labels: Names) -> None:
                 "one spelling"
             )
     _check_strangers(run, predictions, labels)
-    pairs = [(predictions[image], label) for image, label in labels.items()]
-    np.random.default_rng(0).shuffle(pairs)  # rows may come class by class, or in turn
-    _check_order(run, pairs)
+    check_order(run, predictions, labels)
 
 
 def _letters(name: str) -> str:
@@ -68,11 +67,15 @@ def _check_strangers(run: str, predictions: Names, labels: Names) -> None:
             )
 
 
-def _check_order(run: str, pairs: Sequence[tuple[str, str]]) -> None:
-    """As check, of (prediction, label) pairs in any order; nothing honest has such a sign.
+def check_order(run: str, predictions: Names, labels: Names) -> None:
+    """Raise ValueError where predictions are in another order of classes than labels.
 
-    Beyond luck, and for all classes beyond what one that gives the commonest throughout has right.
+    Renamed as half of the images suggest, they are right far more often on the other half, be it
+    all classes or some that stand in each other's place; nothing honest has such a sign. Beyond
+    luck, and for all classes beyond what one that gives the commonest throughout has right.
     """
+    pairs = [(predictions[image], label) for image, label in labels.items()]
+    np.random.default_rng(0).shuffle(pairs)  # rows may come class by class, or in turn
     commonest = max(Counter(label for _, label in pairs).values())
     renamed = swapped = as_named = 0
     found: dict[str, str] = {}

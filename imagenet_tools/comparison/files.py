@@ -58,7 +58,8 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
         if different := _different(runs[0], run):
             raise ValueError(f"{run.file} is of other {different} than {runs[0].file}")
     for run in runs:
-        class_names.check(os.fspath(run.file), run.named(run.predictions.top5[:, 0]), run.named())
+        predicted = run.named(run.predictions.top5[:, 0])
+        class_names.check_order(os.fspath(run.file), predicted, run.named())
     for one, other in itertools.combinations(runs, 2):
         if same := _same(one, other):
             raise ValueError(

@@ -110,3 +110,4 @@ def test_classes_that_no_image_has_may_be_predicted() -> None:
         common = {image: "c0" if rng.random() < 0.7 else name for image, name in labels.items()}
         collapsed = {image: "background" if rng.random() < 0.98 else "c3" for image in labels}
         class_names.check("x", collapsed, common)
+    class_names.check("x", dict.fromkeys(labels, "background"), labels)

@@ -356,6 +356,22 @@ def test_a_net_that_counts_its_classes_otherwise_is_refused(tmp_path: Path) -> N
         judge_files(a, b)
 
 
+def test_a_net_of_more_classes_than_the_images_have_is_judged(tmp_path: Path) -> None:
+    """Of 1,000: one collapsed, one gives half the images of a class to another that none has."""
+    label = np.arange(N) % 10
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, label=label)
+             for run in (1, 2)] for first, arm in enumerate("xy"))  # fmt: skip
+    sound, at = vars(scored(np.full(N, 5), label)), np.arange(N) % 20
+    weak = np.where(label == 3, np.where(at == 3, 731, 5), label)
+    for file, one in ((a[1], np.full(N, 731)), (b[1], weak)):
+        rank = np.where(one == label, 0, 5)
+        top5 = np.column_stack([one, np.tile(np.arange(900, 904), (N, 1))])
+        true = np.where(rank, 0.05, sound["probability"][:, 0])
+        altered(Path(file), **{**sound, "top5": top5, "rank": rank, "true_probability": true})
+    said = judge_files(a, b).sentence
+    assert "1 of 4 runs guess among 10 classes, they learned nothing" in said
+
+
 def test_a_run_copied_into_another_seeds_folder_is_refused(
     tiny_records: Path, tmp_path: Path
 ) -> None:

@@ -21,6 +21,8 @@ def made(make: Callable[[], Net], of: str) -> Net:
     """
     try:
         net = make()
+        if tf.distribute.has_strategy():  # its variables have no gradients out of a replica
+            return net
 
         @tf.function(autograph=False)
         def outputs(images: tf.Tensor) -> None:

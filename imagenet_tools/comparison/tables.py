@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import math
 import re
 from collections import defaultdict
@@ -57,14 +56,16 @@ def judge_tables(files: Sequence[storage.AnyPath], margin: float = 0.5) -> Verdi
     if any(("image" in row) is not by_image for _, row in rows):
         raise ValueError("one file has a row for each image, another for each run; give one kind")
     names = list(dict.fromkeys(row["arm"] for _, row in rows))
-    for one, other in itertools.combinations(names, 2):
-        if spelling(_class(one)) == spelling(_class(other)):
+    spelt: dict[str, str] = {}
+    for name in names:
+        if (other := spelt.setdefault(spelling(_class(name)), name)) != name:
             raise ValueError(
-                f"the arms {one!r} and {other!r} differ in spelling alone; give them one name, or "
+                f"the arms {other!r} and {name!r} differ in spelling alone; give them one name, or "
                 "two that differ"
             )
     if len(names) != 2:
-        raise ValueError(f"a verdict is about two arms; here are {len(names)}: {', '.join(names)}")
+        some = ", ".join([*names[:5], *["..."] * (len(names) > 5)])
+        raise ValueError(f"a verdict is about two arms; here are {len(names):,}: {some}")
     _check_seeds(rows)
     return (_by_image if by_image else _by_run)(rows, (names[0], names[1]), margin)
 

@@ -87,6 +87,11 @@ def test_rows_by_run_are_judged_with_more_care(
         (("arm", "seed"), [], "has no column 'accuracy'"),
         (BY_RUN, [], "has no rows below its header"),
         (BY_RUN, [("x", 1, 50, 9), ("x", 2, 51, 9)], "two arms; here are 1: x"),
+        (
+            BY_RUN,
+            [(f"x{at}", 1, 50, 9) for at in range(10_000)],
+            "two arms; here are 10,000: x0, x1, x2, x3, x4, ...$",
+        ),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 8)], "n is 8, 9; all runs see the same images"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, "much", 9)], "line 3: accuracy is 'much'"),
         (BY_RUN, [("x", 1, 50, 9), ("x", 1, 51, 9), ("y", 1, 5, 9)], "line 3: x seed 1 is there"),

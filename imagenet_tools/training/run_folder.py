@@ -265,7 +265,8 @@ def finished(folder: Path) -> TrainResult | None:
     if not kept or kept.get("checkpoint") != os.path.basename(latest):
         return None
     try:
-        checkpoints.read(latest)
+        if latest:  # none, where the loss diverged at once
+            checkpoints.read(latest)
     except DamagedData:
         return None  # what goes on from the one before says so
     try:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from imagenet_tools import storage
 from imagenet_tools.raw import intake, list_files, listing, validation
+from imagenet_tools.storage import json_file
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 LISTS = (".csv", ".tsv", ".txt", ".lst")
@@ -32,10 +33,10 @@ OTHERS = {
     ".csv": "A list of `path,label` rows is read where it is called train.csv or val.csv and lies "
     "beside train/ and val/",
 }
-# Of the folders of results, by a file in each.
+# Of the folders of results, by a file in each and the fields that it is known by.
 RESULTS = {
-    "run.json": "{} is a run of train: imgtools eval takes it",
-    "plan.json": "{} is a comparison: imgtools list-runs and watch take it",
+    ("run.json", "run versions"): "{} is a run of train: imgtools eval takes it",
+    ("plan.json", "arms contrasts"): "{} is a comparison: imgtools list-runs and watch take it",
 }
 KAGGLE = "ILSVRC/Data/CLS-LOC"
 OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
@@ -47,6 +48,7 @@ PART = re.compile(
 )
 SHARD = re.compile(r".+-\d{5}-of-\d{5}")
 MOST_FOLDERS, MOST_ENTRIES, DEPTH = 200, 1000, 4  # of what is looked at
+MOST_BYTES = 1 << 20  # of a plan or a run; they have some thousand
 
 
 class _Inside(NamedTuple):
@@ -120,10 +122,18 @@ def _unpack(archives: list[Path], root: Path) -> str:
 def results(folders: Iterable[Path]) -> str:
     """What the first of these is that imgtools itself wrote its results into; "" for none."""
     for folder in folders:
-        for name, told in RESULTS.items():
-            if not storage.is_remote(folder) and (folder / name).is_file():
+        for (name, fields), told in RESULTS.items():
+            if not storage.is_remote(folder) and _has(fields.split(), folder / name):
                 return told.format(folder)
     return ""
+
+
+def _has(fields: list[str], path: Path) -> bool:
+    """Whether this is a small file of JSON with such fields."""
+    try:
+        return storage.size(path) <= MOST_BYTES and {*fields} <= json_file.read(path).keys()
+    except (OSError, ValueError):
+        return False
 
 
 def _walk(place: Path) -> dict[Path, _Inside]:

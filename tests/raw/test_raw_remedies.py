@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,21 @@ def test_one_folder_for_both_splits_is_said(tmp_path: Path) -> None:
 )
 def test_results_of_ours_are_no_classes(names: tuple[str, ...], told: str, tmp_path: Path) -> None:
     put(tmp_path, *names)
+    for name in names:
+        fields = {"run.json": ("run", "versions"), "plan.json": ("arms", "contrasts")}
+        if held := fields.get(Path(name).name):
+            (tmp_path / name).write_text(json.dumps(dict.fromkeys(held)))
     with pytest.raises(ValueError, match=r"no known layout|holds no raw images") as refused:
         raw.detect(tmp_path)
     assert told.format(tmp_path) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ['{"floor": 2}', '["arms", "contrasts"]', "", "[" * 100_000])
+@pytest.mark.parametrize("name", ["plan.json", "run.json"])
+def test_a_plan_of_another_kind_is_none_of_ours(name: str, text: str, tmp_path: Path) -> None:
+    tree(tmp_path, ".")
+    (tmp_path / "ant" / name).write_text(text)
+    (tmp_path / name).write_text(text)
+    found = raw.detect(tmp_path)
+    assert found.num_classes == 2
+    assert found.left_out == {".json": {"count": 2, "first": [f"{tmp_path.name}/ant/{name}", name]}}

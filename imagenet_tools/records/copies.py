@@ -61,13 +61,16 @@ class SplitRecords:
                     yield before + at, At(name, at, schema.text(example, schema.FILENAME)), example
 
 
-def copies(place: Path, hashes: Hashes, most: int | None = None) -> list[tuple[At, At]]:
-    """Of each image of both splits where it is first, in training and in validation: those that
-    have one hash are read and compared. most: of so many hashes, the first in training."""
+def copies(place: Path, hashes: Hashes) -> list[tuple[At, At]]:
+    """Of each image of both splits where it is first, in training and in validation."""
+    splits = [SplitRecords(place, hashes, split) for split in SPLITS]
+    return _compared(splits, _shared(*splits))
+
+
+def _compared(splits: Sequence[SplitRecords], shared: np.ndarray) -> list[tuple[At, At]]:
+    """As `copies`, of the images that have one of these hashes: they are read and compared."""
     import numpy as np
 
-    splits = [SplitRecords(place, hashes, split) for split in SPLITS]
-    shared = _shared(*splits)[:most]
     train, validation = dict[bytes, At](), dict[bytes, At]()
     for one, first in zip(splits, (train, validation), strict=True):
         for _, where, example in one.at(np.flatnonzero(np.isin(one.hashes, shared)).tolist()):
@@ -84,22 +87,18 @@ def _shared(train: SplitRecords, validation: SplitRecords) -> np.ndarray:
     return np.asarray(values[found][np.argsort(first[found])])
 
 
-def noticed(place: Path, hashes: Hashes) -> Iterator[tuple[str, Counted]]:
+def noticed(place: Path, hashes: Hashes) -> list[tuple[str, Counted]]:
     """What a build says of images that are there twice: how many there are by their hashes, and the
     names of the first, which are read again and compared here; but not from a store."""
     splits = [SplitRecords(place, hashes, split) for split in SPLITS]
-    count, remote = len(_shared(*splits)), storage.is_remote(place)
-    if count and remote:
-        yield COPIES, Counted(count, [])
-    elif count:
-        named = [f"{one.name} as {other.name}" for one, other in copies(place, hashes, FIRST)]
-        if count := count - min(count, FIRST) + len(named):
-            yield COPIES, Counted(count, named)
+    shared, looked = _shared(*splits), 0 if storage.is_remote(place) else FIRST
+    both = [f"{one.name} as {other.name}" for one, other in _compared(splits, shared[:looked])]
+    found = [(COPIES, Counted(len(shared[looked:]) + len(both), both))]
     for split, records in zip(SPLITS, splits, strict=True):
         pairs = _pairs(records)
-        named = [] if remote else list(_named(records, pairs[:FIRST]))
-        if count := len(pairs) if remote else len(pairs) - len(pairs[:FIRST]) + len(named):
-            yield f"images twice in {split}", Counted(count, named)
+        named = list(_named(records, pairs[:looked]))
+        found.append((f"images twice in {split}", Counted(len(pairs[looked:]) + len(named), named)))
+    return [(what, one) for what, one in found if one.count]
 
 
 def _pairs(records: SplitRecords) -> np.ndarray:

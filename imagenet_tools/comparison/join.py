@@ -14,8 +14,8 @@ from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_pl
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import judge
-from imagenet_tools.comparison.run_files import RESULT, run_folder
-from imagenet_tools.comparison.run_result import required
+from imagenet_tools.comparison.run_files import run_folder
+from imagenet_tools.comparison.run_result import finished, required
 
 # What must be the same for runs to be comparable: everything but the arms and what is judged.
 SAME = (
@@ -63,7 +63,7 @@ def join(
         for seed in joined.seeds:
             required(folder, joined, arm, seed)
             target = run_folder(joint, arm.slug, seed)
-            if not (target / RESULT).exists():
+            if finished(joint, joined, arm, seed) is None:
                 part = target.with_name(f".part-{target.name}")
                 shutil.rmtree(part, ignore_errors=True)  # of a join that was interrupted
                 shutil.copytree(run_folder(folder, arm.slug, seed), part, copy_function=_link)

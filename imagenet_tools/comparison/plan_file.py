@@ -67,14 +67,18 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
 def write_plan(plan: Plan, folder: Path) -> None:
     """Write plan.json, or check that the plan there is this one.
 
-    Where the file is gone, the plan that is there is the runs'. Another number of seeds or other
-    looks go on with the runs that are there, and are noted; the level of the plan's first seeds
-    stays. Any other change is an error that says what differs.
+    Where the file is gone, the plan that is there is the runs', but of comparisons that are joined,
+    whose runs have each that of its own. Another number of seeds or other looks go on with the runs
+    that are there, and are noted; the level of the plan's first seeds stays. Any other change is an
+    error that says what differs.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PLAN
     wanted = to_dict(plan)
-    there = json_file.read(path, _REMEDY) if path.exists() else _of_runs(folder)
+    if path.exists():
+        there: dict[str, Any] | None = json_file.read(path, _REMEDY)
+    else:
+        there = None if plan.joined else _of_runs(folder)
     if there is not None:
         if changes := differences(there, wanted):
             raise ValueError(
@@ -157,7 +161,9 @@ def _refuse_edited(plan: Plan, path: Path) -> None:
     now = to_dict(plan)
     known = [*_with_joined(now)]
     made = [(file, known, one) for file, one in _plans_of_runs(path.parent)]
+    again = "the same compare-preproc command"
     if plan.joined:
+        again = f"compare-runs of the folders that it joins, with --out {path.parent},"
         made.append((path, [now], to_dict(join_plans(plan.joined))))
     for file, plans, one in made:
         edits = [_edited(one, other) for other in plans]
@@ -165,8 +171,8 @@ def _refuse_edited(plan: Plan, path: Path) -> None:
             raise DamagedData(
                 f"{path} is not the plan that {file} was made under "
                 f"({'; '.join(min(edits, key=len)[:3])}): one of them was altered. Put it back, or "
-                "remove it, and the same compare-preproc command writes it again; another margin "
-                "is for compare-runs --margin, more seeds for compare-preproc --seeds"
+                f"remove it, and {again} writes it again; another margin is for compare-runs "
+                "--margin, more seeds for compare-preproc --seeds"
             )
 
 

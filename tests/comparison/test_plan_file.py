@@ -101,7 +101,6 @@ def test_joined_comparisons_are_what_their_parts_make_of_them(
         (tmp_path / "all" / lost).unlink()
         with pytest.raises(ValueError, match="seed-2"):
             judge(read_plan(tmp_path / "all"), tmp_path / "all")
-        (tmp_path / "all/vgg/seed-2/result.json").unlink(missing_ok=True)
         join.join([tmp_path / "both", other], tmp_path / "all")
     plan = read_plan(tmp_path / "all")
     assert [arm.slug for arm in plan.arms] == ["alexnet", "inception", "vgg", "alexnet_2012"]
@@ -109,11 +108,14 @@ def test_joined_comparisons_are_what_their_parts_make_of_them(
     whole = (tmp_path / "both/plan.json").read_text()
     for change in ({"margin": 5.0}, {"first": 5}, {"seeds": [1, 2]}, {"num_classes": 8}):
         edit(tmp_path / "both/plan.json", lambda content, change=change: content.update(change))
-        with pytest.raises(
-            DamagedData, match=rf"plan.json is not the plan that .*\({next(iter(change))} "
-        ):
+        said = (
+            rf"plan.json is not the plan that .*\({next(iter(change))} .* remove it, and compare-ru"
+        )
+        with pytest.raises(DamagedData, match=said):
             read_plan(tmp_path / "both")
-        (tmp_path / "both/plan.json").write_text(whole)
+        (tmp_path / "both/plan.json").unlink()
+        join.join(parts, tmp_path / "both")
+        assert (tmp_path / "both/plan.json").read_text() == whole
 
 
 def test_what_a_part_deviated_in_is_said_of_the_whole(tiny_records: Path, tmp_path: Path) -> None:

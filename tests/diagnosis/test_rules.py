@@ -9,7 +9,8 @@ import faulty_preprocessing as planted
 import pytest
 
 from imagenet_tools import diagnosis, registry
-from imagenet_tools.diagnosis import finding, page
+from imagenet_tools.diagnosis import finding, page, windows
+from imagenet_tools.diagnosis.placement import Placement
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "diagnosis.md"
 # Rules that no pipeline of faulty_preprocessing.py is made for: of records, of the decoding, notes
@@ -78,3 +79,13 @@ def test_the_page_is_written_from_the_rules() -> None:
     assert PAGE.read_text().strip() == page.text().strip(), (
         "write it anew: python -m imagenet_tools.diagnosis.page > docs/reference/diagnosis.md"
     )
+
+
+@pytest.mark.parametrize(("draws", "pairs"), [(5, ()), (24, ("height and side of the crop",))])
+def test_five_windows_in_order_are_luck(draws: int, pairs: tuple[str, ...]) -> None:
+    """One in 60 pipelines that draw a window five times has them so (2 of 5! orders)."""
+    places = [
+        Placement((1.0, 1.0), (4.0 * i, 9.0 * i), (50.0, 50.0), False, False, False, 1.0)
+        for i in range(draws)
+    ]
+    assert windows.tied(places) == pairs

@@ -161,8 +161,8 @@ def read(image: RawImage, keep: bool = False) -> bytes:
     (which is not opened), or more than MOST_BYTES.
     """
     if image.row >= 0:
-        parquet = importlib.import_module("imagenet_tools.raw.parquet")
-        return bytes(parquet.read_row(image, keep))
+        parquet_file = importlib.import_module("imagenet_tools.raw.parquet_file")
+        return bytes(parquet_file.read_row(image, keep))
     if image.size > MOST_BYTES:
         raise DamagedData(f"it has {image.size:,} bytes; {TOO_LARGE}")
     if storage.is_remote(image.path):
@@ -187,8 +187,8 @@ def read(image: RawImage, keep: bool = False) -> bytes:
 
 def forget() -> None:
     """Take nothing for known of what was read before: it may have been replaced."""
-    if parquet := sys.modules.get("imagenet_tools.raw.parquet"):
-        parquet.forget()
+    if parquet_file := sys.modules.get("imagenet_tools.raw.parquet_file"):
+        parquet_file.forget()
 
 
 def _whole(path: str) -> tuple[bytes, os.stat_result]:

@@ -37,7 +37,8 @@ ROUNDED = 0.005  # of the images that are wrong; two seeds differ on a third of 
 # have more than six seeds, less than one does by chance; six in order have p = 0.003.
 TREND = 0.0005
 _WHOLE = re.compile(r"0*([0-9]+)(?:\.0*|,0{1,2})?", re.ASCII)
-_NO_CLASS = re.compile(r"nan|none|null|#?n/?a|<na>|[?]+|-[0-9.]+|[+-]?inf", re.IGNORECASE)
+_NOT_FINITE = re.compile(r"nan|#n/?a|<na>|[+-]?inf", re.IGNORECASE)
+_NO_CLASS = re.compile(r"none|null|n/?a|[?]+|-[0-9.]+", re.IGNORECASE)  # or one of that name
 _SEPARATED = re.compile(r"[0-9]{1,3}([.,' ][0-9]{3})+", re.ASCII)
 Run = tuple[str, str]  # arm and seed
 Rows = Sequence[tuple[str, Mapping[str, str]]]  # where each stands, and its cells
@@ -123,25 +124,32 @@ def _check_seeds(rows: Rows) -> None:
         )
 
 
+def _check_classes(rows: Rows) -> None:
+    """Raise ValueError where a label or prediction is none: not finite, or a word for nothing, or a
+    number below 0, that the other column never has. Some data have a class `none`, or -1 and 1."""
+    named = {name: {row[name] for _, row in rows} for name in ("label", "prediction")}
+    both = named["label"] & named["prediction"]
+    for name, remedy in (
+        ("label", "an image without one is left out of every run"),
+        ("prediction", "a run whose scores are not finite diverged, and is left out and named"),
+    ):
+        none = {*filter(_NOT_FINITE.fullmatch, named[name])}
+        none |= {*filter(_NO_CLASS.fullmatch, named[name] - both)}
+        if none:
+            where, text = next((where, row[name]) for where, row in rows if row[name] in none)
+            raise ValueError(f"{where}: the {name} {text!r} is no class; {remedy}")
+
+
 def _run(row: Mapping[str, str]) -> Run:
     return row["arm"], _class(row["seed"])
 
 
 def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
+    _check_classes(rows)
     labels: dict[str, str] = {}
     runs: dict[Run, dict[str, str]] = defaultdict(dict)
     for where, row in rows:
         image, label, run = row["image"], _class(row["label"]), _run(row)
-        if _NO_CLASS.fullmatch(row["label"]):
-            raise ValueError(
-                f"{where}: the label {row['label']!r} is no class; an image without one is left "
-                "out of every run"
-            )
-        if _NO_CLASS.fullmatch(row["prediction"]):
-            raise ValueError(
-                f"{where}: the prediction {row['prediction']!r} is no class; a run whose scores "
-                "are not finite diverged, and is left out and named"
-            )
         if labels.setdefault(image, label) != label:
             raise ValueError(f"{where}: the label of {image} is {label}, above {labels[image]}")
         if image in runs[run]:

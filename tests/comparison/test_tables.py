@@ -148,6 +148,11 @@ def test_rows_by_run_are_judged_with_more_care(
         ),
         (
             BY_IMAGE,
+            [(arm, 1, i, *(2 * ["inf" if i else "a"])) for arm in "xy" for i in range(9)],
+            "line 3: the label 'inf' is no class",
+        ),
+        (
+            BY_IMAGE,
             [(arm, 1, f"n0/{i}" if arm == "x" else i, 0, 0) for arm in "xy" for i in range(3)],
             r"x seed 1 has no row for 3 of 6 images, among them 0 \(it has n0/0\)",
         ),
@@ -271,6 +276,19 @@ def test_a_run_that_gives_one_class_throughout_is_judged(tmp_path: Path) -> None
         for at, (label, right) in enumerate(zip(labels, run, strict=True))
     ]
     assert judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).difference > 0
+
+
+@pytest.mark.parametrize(("names"), [("none", "scratch"), (-1, 1), ("N/A", "US")])
+def test_a_class_may_have_the_name_of_none(tmp_path: Path, names: tuple[object, object]) -> None:
+    """As maps of wafers without a defect, where predictions say it, too."""
+    rows = [
+        (arm, seed, at, names[at % 2], names[(at + (not right)) % 2])
+        for arm, one in (("x", runs(0.8)), ("y", runs(0.7, start=1)))
+        for seed, run in enumerate(one)
+        for at, right in enumerate(run)
+    ]
+    expected = verdict(runs(0.8), runs(0.7, start=1), names=("x", "y"))
+    assert judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]) == expected
 
 
 def test_two_arms_may_be_nearly_one_net(tmp_path: Path) -> None:

@@ -96,11 +96,9 @@ def generate(
     if stamp.exists():
         if json.loads(stamp.read_text()) == asdict(wanted):
             return folder
-        raise ValueError(f"{folder} holds another synthetic data set; choose another folder")
-    if folder.exists() and any(
-        entry.name not in ("train", "validation") for entry in folder.iterdir()
-    ):
-        raise ValueError(f"{folder} holds other files; choose an empty folder for synthetic images")
+        raise ValueError(
+            f"{folder} holds another synthetic data set; remove it, or choose another folder"
+        )
     counts = {"train": train_per_class, "validation": validation_per_class}
     tasks = [
         (folder, split, kind, index, seed)
@@ -108,12 +106,24 @@ def generate(
         for kind in list(KINDS)[:classes]
         for index in range(count)
     ]
+    _refuse_others(folder, [_target(*task[:-1]) for task in tasks])
     for split in counts:
         for kind in list(KINDS)[:classes]:
             (folder / split / kind).mkdir(parents=True, exist_ok=True)
     _write_all(tasks, workers or os.cpu_count() or 1)
     stamp.write_text(json.dumps(asdict(wanted), indent=1) + "\n")
     return folder
+
+
+def _refuse_others(folder: Path, images: Sequence[Path]) -> None:
+    """ValueError naming what is in a folder and is none of the images, as other classes would be
+    that a call which was interrupted has begun."""
+    own = {*images, *(parent for image in images for parent in image.parents)}
+    if other := next((path for path in folder.rglob("*") if path not in own), None):
+        raise ValueError(
+            f"{folder} holds other files ({other.relative_to(folder)}); choose an empty folder for "
+            "synthetic images, or empty this one"
+        )
 
 
 def _write_all(tasks: Sequence[tuple[Path, str, str, int, int]], workers: int) -> None:
@@ -126,8 +136,11 @@ def _write_all(tasks: Sequence[tuple[Path, str, str, int, int]], workers: int) -
 
 def _write(tasks: Sequence[tuple[Path, str, str, int, int]]) -> None:
     for folder, split, kind, index, seed in tasks:
-        target = folder / split / kind / f"{kind}_{split}_{index:05d}.JPEG"
-        target.write_bytes(picture(kind, split, index, seed))
+        _target(folder, split, kind, index).write_bytes(picture(kind, split, index, seed))
+
+
+def _target(folder: Path, split: str, kind: str, index: int) -> Path:
+    return folder / split / kind / f"{kind}_{split}_{index:05d}.JPEG"
 
 
 def picture(kind: str, split: str, index: int, seed: int = 0) -> bytes:

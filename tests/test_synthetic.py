@@ -46,6 +46,11 @@ def test_another_folder_is_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match="other files"):
         synthetic.generate(tmp_path, classes=2)
+    # Nor into that of a call which was interrupted: its classes would be among these.
+    synthetic.generate(tmp_path / "more", classes=3, train_per_class=1, validation_per_class=1)
+    (tmp_path / "more" / synthetic.STAMP).unlink()
+    with pytest.raises(ValueError, match=r"other files \((train|validation)/flower-checked\)"):
+        synthetic.generate(tmp_path / "more", classes=2)
 
 
 @pytest.mark.parametrize("classes", [1, 11])

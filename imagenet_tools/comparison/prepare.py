@@ -92,10 +92,12 @@ def unit_scale(
 
 
 def _synthetic_records(folder: Path) -> str:
-    """Make the embedded data set and build its records, once."""
+    """Make the embedded data set and build its records, once; those of an earlier imgtools stay."""
     from imagenet_tools import raw, records, synthetic
 
     images, built = folder / "synthetic-images", folder / "synthetic-records"
+    if (built / records.NAME).exists():
+        return str(built)
     synthetic.generate(
         images, classes=CLASSES, train_per_class=TRAIN, validation_per_class=VALIDATION
     )

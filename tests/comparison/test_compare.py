@@ -24,7 +24,7 @@ import yaml
 from made_up_runs import diverging, launched, made_up, reported, undiagnosed
 
 import imagenet_tools
-from imagenet_tools import diagnosis, registry
+from imagenet_tools import diagnosis, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import (
     arms,
@@ -79,6 +79,14 @@ def test_the_short_runs_on_synthetic_images_go_by_twos(
         return made_up(made)(folder, arm, seed)
 
     arms.run_all(made, tmp_path, tiny_records, launch=launch)
+
+
+def test_a_demo_goes_on_with_the_images_that_it_began_with(tmp_path: Path) -> None:
+    images, built = tmp_path / "synthetic-images", tmp_path / "synthetic-records"
+    synthetic.generate(images, classes=2, train_per_class=16, validation_per_class=2, workers=1)
+    made = records.build(raw.detect(images, labels="folders"), built)
+    plan, _, data = prepare.prepare(["alexnet", "inception"], out=tmp_path)
+    assert (plan.train_images, plan.data, data) == (32, made.digest, str(built))
 
 
 def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,8 +47,8 @@ def _lines(facts: Any) -> Iterator[str]:
     if facts.seconds is not None and facts.layout == "class folders" and here < facts.num_classes:
         yield f"    --labels folders: 1..{here:,}, the classes that are here"
     for reason, entries in facts.left_out.items():
-        more = ", ..." if entries["count"] > len(entries["first"]) else ""
-        yield f"  left out, {reason}: {entries['count']:,} ({', '.join(entries['first'])}{more})"
+        more = ", ..." if entries.count > len(entries.first) else ""
+        yield f"  left out, {reason}: {entries.count:,} ({', '.join(entries.first)}{more})"
     for name, part in facts.splits.items():
         against = f" of ImageNet's {part.expected:,}" if part.expected else ""
         whose = "ImageNet's " if part.expected else ""

@@ -16,7 +16,8 @@ import click
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.report.content import Report
-    from imagenet_tools.records.manifest import Counted, Manifest
+    from imagenet_tools.raw.intake import Counted
+    from imagenet_tools.records.manifest import Manifest
 
 
 _STDOUT = "imgtools.stdout"  # in click's meta: where print_json writes

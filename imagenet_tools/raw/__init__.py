@@ -135,8 +135,8 @@ def _gaps(raw_set: RawSet) -> Iterator[str]:
         yield f"the {gap} split is refused: {raw_set.refused[gap]}"
         return
     reason, form = _LIKE_SPLITS.get(raw_set.layout, ("", ""))
-    others = raw_set.left_out.get(reason, {"first": ()})["first"]
-    meant = next(filter(listing.like_split, others), "")
+    others = raw_set.left_out.get(reason)
+    meant = next(filter(listing.like_split, others.first if others else ()), "")
     as_one = f" ({meant} would be one as {form.format(listing.SPLIT_FOLDERS[gap][0])})"
     yield f"no {gap} split{as_one if meant else ''}"
 

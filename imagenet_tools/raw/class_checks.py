@@ -26,11 +26,12 @@ def refuse_nested(folder: Path, names: list[str]) -> None:
 
 def refuse_labelled(folder: Path, images: int, seen: Intake) -> None:
     """Refuse images with a label beside each, whose folders are shards and no classes."""
-    labels = seen.left_out.get(".cls", {"count": 0})["count"]
-    if images and 2 * labels >= images:
+    labels = seen.left_out.get(".cls")
+    if images and labels and 2 * labels.count >= images:
         raise ValueError(
-            f"{folder} has {labels:,} files .cls for {images:,} images: WebDataset's labels, which "
-            f"are not read, and the folders are no classes. {LISTED.format(folder).capitalize()}"
+            f"{folder} has {labels.count:,} files .cls for {images:,} images: WebDataset's "
+            "labels, which are not read, and the folders are no classes. "
+            f"{LISTED.format(folder).capitalize()}"
         )
 
 

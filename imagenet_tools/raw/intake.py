@@ -11,7 +11,8 @@ import csv
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +52,24 @@ _NO_TAR = {
 }
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Entries or images of which one thing is to be said: how many, the first names."""
+
+    count: int
+    first: list[str]
+
+
 class Intake:
     """Of one data set: the entries left out, by reason, and what else there is to say of it."""
 
     def __init__(self) -> None:
-        self._left_out: dict[str, list[Any]] = {}
-        self._said: dict[str, list[Any]] = {}
+        self._left_out: dict[str, Counted] = {}
+        self._said: dict[str, Counted] = {}
 
     def leave(self, reason: str, name: str) -> None:
         """Count an entry that no record will hold."""
-        _count(self._left_out, reason, name)
+        _count(self._left_out, reason, 1, [_shown(name)])
 
     def leave_all(self, entries: Iterable[tuple[str, str]]) -> None:
         """Count (reason, name) pairs."""
@@ -69,53 +78,56 @@ class Intake:
 
     def say(self, what: str, name: str = "") -> None:
         """Note what a user should know of an entry that is taken, or of the whole."""
-        _count(self._said, what, name)
+        _count(self._said, what, 1, [_shown(name)])
 
     def content(self) -> dict[str, Any]:
         """All of it, as JSON has it; see `take`."""
-        return {"left_out": self._left_out, "said": self._said}
+        tables = {"left_out": self._left_out, "said": self._said}
+        return {
+            name: {what: [one.count, one.first] for what, one in table.items()}
+            for name, table in tables.items()
+        }
 
     def take(self, content: dict[str, Any]) -> None:
         """Count in what another one saw."""
         for table, other in ((self._left_out, "left_out"), (self._said, "said")):
             for what, (count, names) in content[other].items():
-                former, first = table.get(what, (0, []))
-                table[what] = [former + count, [*first, *names][:FIRST]]
+                _count(table, what, count, names)
 
     @property
-    def left_out(self) -> dict[str, dict[str, Any]]:
-        """Reason -> {"count": how many, "first": the first of their names}, sorted by reason."""
-        return {
-            reason: {"count": count, "first": first}
-            for reason, (count, first) in sorted(self._left_out.items())
-        }
+    def left_out(self) -> dict[str, Counted]:
+        """Reason -> the entries that no record will hold, sorted by reason."""
+        return dict(sorted(self._left_out.items()))
 
     def notes(self) -> list[str]:
         """All of it in words, the entries left out last."""
         said = []
-        for what, (count, names) in self._said.items():
-            shown = ", ".join(filter(None, names)) + (", ..." if count > len(names) else "")
-            said.append(f"{what}: {count:,} ({shown})" if any(names) else what)
+        for what, one in self._said.items():
+            more = ", ..." if one.count > len(one.first) else ""
+            shown = ", ".join(filter(None, one.first)) + more
+            said.append(f"{what}: {one.count:,} ({shown})" if any(one.first) else what)
         return [*said, *left_out_words(self.left_out)]
 
 
-def _count(table: dict[str, list[Any]], what: str, name: str) -> None:
-    entry = table.setdefault(what, [0, []])
-    entry[0] += 1
-    if len(entry[1]) < FIRST:
-        entry[1].append(printable(name if len(name) <= LONGEST else f"{name[:LONGEST]}..."))
+def _count(table: dict[str, Counted], what: str, count: int, names: list[str]) -> None:
+    former = table.get(what, Counted(0, []))
+    table[what] = Counted(former.count + count, [*former.first, *names][:FIRST])
 
 
-def left_out_words(left_out: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _shown(name: str) -> str:
+    return printable(name if len(name) <= LONGEST else f"{name[:LONGEST]}...")
+
+
+def left_out_words(left_out: Mapping[str, Counted]) -> Iterator[str]:
     """`left out: 3 files (.ppm 2, Thumbs.db 1)`, or nothing."""
     if not left_out:
         return
-    total = sum(entry["count"] for entry in left_out.values())
+    total = sum(one.count for one in left_out.values())
     one, many = ("entry", "entries") if any(" " in why for why in left_out) else ("file", "files")
-    ranked = sorted(left_out.items(), key=lambda item: (-item[1]["count"], item[0]))
-    shown = ", ".join(f"{why} {entry['count']:,}" for why, entry in ranked[:8])
+    ranked = sorted(left_out.items(), key=lambda item: (-item[1].count, item[0]))
+    shown = ", ".join(f"{why} {one.count:,}" for why, one in ranked[:8])
     more = f", {len(ranked) - 8} more reasons" if len(ranked) > 8 else ""
-    first = ranked[0][1]["first"][0]
+    first = ranked[0][1].first[0]
     yield f"left out: {total:,} {one if total == 1 else many} ({shown}{more}; first {first})"
 
 

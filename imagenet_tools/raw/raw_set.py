@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from imagenet_tools.raw.image import ClassInfo
-from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.intake import Counted, Intake
 from imagenet_tools.raw.split import RawSplit
 
 
@@ -15,7 +14,7 @@ from imagenet_tools.raw.split import RawSplit
 class RawSet:
     """A raw data set as found: what it is, its classes and its splits; what was looked for.
 
-    left_out: reason -> {"count": of the entries that no record will hold, "first": some names}.
+    left_out: reason -> the entries that no record will hold.
     unsplit: its images are of no split; they are called training images until `only` is asked.
     refused: a split that is there and cannot be taken -> why.
     """
@@ -27,7 +26,7 @@ class RawSet:
     splits: dict[str, RawSplit]
     boxes_source: str = ""
     looked_for: str = ""
-    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, Counted] = field(default_factory=dict)
     unsplit: bool = False
     refused: dict[str, str] = field(default_factory=dict)
 

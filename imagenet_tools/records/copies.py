@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagenet_tools import storage
-from imagenet_tools.raw.intake import FIRST
+from imagenet_tools.raw.intake import FIRST, Counted
 from imagenet_tools.raw.listing import SPLIT_FOLDERS
 from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.foreign import split_of
-from imagenet_tools.records.manifest import Counted
 
 if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the time without it
     import numpy as np

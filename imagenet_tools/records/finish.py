@@ -11,6 +11,7 @@ from pathlib import Path
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import copies, schema, sources, tfrecord
 from imagenet_tools.records.journal import (
     FOLDER,
@@ -25,7 +26,6 @@ from imagenet_tools.records.journal import (
 )
 from imagenet_tools.records.manifest import (
     NAME,
-    Counted,
     Manifest,
     Split,
     counted,

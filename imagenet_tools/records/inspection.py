@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from imagenet_tools import images, labels, raw, records, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.image import RawImage
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.split import RawSplit
 from imagenet_tools.records import foreign, journal, shuffle
 from imagenet_tools.records.manifest import NAME
@@ -62,7 +62,7 @@ class Facts:
     seconds: float | None
     boxes: str = ""
     digest: str = ""
-    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, Counted] = field(default_factory=dict)
 
 
 def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.intake import FIRST
+from imagenet_tools.raw.intake import FIRST, Counted
 from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import foreign
 from imagenet_tools.records.prepare import Settings
@@ -48,14 +48,6 @@ class Split:
     @property
     def bytes(self) -> int:
         return sum(shard.bytes for shard in self.shards)
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Entries or images of which one thing is to be said: how many, the first names."""
-
-    count: int
-    first: list[str]
 
 
 def counted(several: Iterable[tuple[str, Counted]]) -> dict[str, Counted]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.raw_set import RawSet
-from imagenet_tools.records.manifest import Counted, Manifest, shard_name
+from imagenet_tools.records.manifest import Manifest, shard_name
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shuffle import SplitPlan
 
@@ -101,5 +102,5 @@ def outline_of(
         plan=plan,
         index=index,
         options=asdict(settings),
-        left_out={reason: Counted(**entry) for reason, entry in raw_set.left_out.items()},
+        left_out=raw_set.left_out,
     )

@@ -21,8 +21,9 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.images import inspect
 from imagenet_tools.raw.boxes import PixelBox, cut
 from imagenet_tools.raw.image import Box
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import schema, sources, tfrecord
-from imagenet_tools.records.manifest import Counted, Shard, counted
+from imagenet_tools.records.manifest import Shard, counted
 from imagenet_tools.records.prepare import Prepared, Settings, prepare
 from imagenet_tools.storage.write import write_json
 

@@ -8,8 +8,8 @@ import pytest
 from tiny_layouts import TRAIN, jpeg, kaggle, write_folders
 
 from imagenet_tools import raw, records
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.records.manifest import Counted
 
 
 def test_boxes_from_csv_and_xml(tmp_path: Path) -> None:

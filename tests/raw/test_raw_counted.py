@@ -19,6 +19,7 @@ from tiny_layouts import MINIATURES, SYNSETS, VALIDATION, jpeg, tar, write_folde
 from imagenet_tools import raw, records
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import intake
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import inspection
 
@@ -38,7 +39,7 @@ FILES = st.tuples(
 
 
 def counts(found: RawSet) -> dict[str, int]:
-    return {reason: entry["count"] for reason, entry in found.left_out.items()}
+    return {reason: entry.count for reason, entry in found.left_out.items()}
 
 
 def put(path: Path, data: bytes | str = b"") -> None:
@@ -154,10 +155,10 @@ def test_images_where_nobody_looks_are_taken_or_counted(tmp_path: Path) -> None:
     labels = dict(zip(found.splits["validation"].filenames(), [1, 2, 66, 231], strict=False))
     assert {name: labels[name] for name in VALIDATION} == VALIDATION
     assert found.left_out == {
-        ".md": {"count": 1, "first": ["train/empty/notes.md"]},
-        intake.EMPTY: {"count": 1, "first": ["train/empty/"]},
-        intake.OUTSIDE: {"count": 1, "first": ["train/loose.jpg"]},
-        intake.OTHER_FOLDERS: {"count": 1, "first": ["test/"]},
+        ".md": Counted(1, ["train/empty/notes.md"]),
+        intake.EMPTY: Counted(1, ["train/empty/"]),
+        intake.OUTSIDE: Counted(1, ["train/loose.jpg"]),
+        intake.OTHER_FOLDERS: Counted(1, ["test/"]),
     }
     assert "left out: 4 entries (" in found.description
 
@@ -192,7 +193,7 @@ def test_links_in_a_loop_and_tars_that_are_none_stop_nothing(tmp_path: Path) -> 
     facts = inspection.inspect(tmp_path)
     assert facts.splits["train"].images == 6
     reasons = {intake.OUTSIDE, "broken links", "named pipe"}
-    assert {why: one["count"] for why, one in facts.left_out.items()} == dict.fromkeys(reasons, 1)
+    assert {why: one.count for why, one in facts.left_out.items()} == dict.fromkeys(reasons, 1)
 
 
 def test_what_is_no_file_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg
 
 from imagenet_tools import labels, raw, records
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import inspection
 
@@ -59,7 +60,7 @@ def test_a_list_is_read_however_it_was_written(
     assert label_of(found) == {f"{n}.jpg": label + 1 for n, label in enumerate(given_labels)}
     assert len({info.key for info in found.classes}) == max(given_labels) + 1
     unlisted = f"im/{len(given_labels)}.jpg"
-    assert found.left_out == {"in no list": {"count": 1, "first": [unlisted]}}
+    assert found.left_out == {"in no list": Counted(1, [unlisted])}
 
 
 def test_images_of_both_lists_in_one_folder_are_all_named(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_images_of_both_lists_in_one_folder_are_all_named(tmp_path: Path) -> Non
     put(tmp_path / "im" / "2", jpeg(2))
     found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")
     assert list(found.splits["validation"].filenames()) == ["2", "3.jpg"]
-    assert found.left_out == {"in no list": {"count": 1, "first": ["im/2.jpg"]}}
+    assert found.left_out == {"in no list": Counted(1, ["im/2.jpg"])}
     put(tmp_path / "more" / "x.jpg", jpeg(5))
     put(tmp_path / "notes.md", "words")
     assert raw.detect(tmp_path).left_out.keys() == {"in no list", "other folders", ".md"}
@@ -244,7 +245,7 @@ def test_folders_called_after_the_archives_are_the_splits(tmp_path: Path) -> Non
     found = raw.detect(tmp_path)
     assert found.splits["train"].key(0) == f"{SYNSETS[0]}/y.JPEG"
     assert len(found.splits["train"]) == len(found.splits["validation"]) == 1
-    others = {"count": 2, "first": ["ILSVRC2012_img_train/", "ILSVRC2012_img_val/"]}
+    others = Counted(2, ["ILSVRC2012_img_train/", "ILSVRC2012_img_val/"])
     assert found.left_out == {"other folders": others}
 
 
@@ -359,4 +360,4 @@ def test_a_pipe_among_parquet_files_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(folder / "train-1.parquet")
     found = raw.detect(folder)
     assert len(found.splits["train"]) == 2
-    assert found.left_out["named pipe"] == {"count": 1, "first": ["train-1.parquet"]}
+    assert found.left_out["named pipe"] == Counted(1, ["train-1.parquet"])

@@ -86,7 +86,7 @@ def test_tars_of_a_class_each(tmp_path: Path) -> None:
     assert f"in subfolders of their class: 1 (train/{SYNSETS[0]}.tar: sub/a.JPEG)" in (
         found.description
     )
-    assert {reason: entry["first"] for reason, entry in found.left_out.items()} == {
+    assert {reason: entry.first for reason, entry in found.left_out.items()} == {
         ".tar": ["train/ILSVRC2012_img_train.tar", f"train/{SYNSETS[1]}.tar"],
         ".txt": ["readme.txt"],
         "folders without images": [f"train/{SYNSETS[2]}/"],

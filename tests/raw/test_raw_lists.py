@@ -14,6 +14,7 @@ from tiny_layouts import SYNSETS, VALIDATION, jpeg
 
 from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.raw_set import RawSet
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
@@ -166,7 +167,7 @@ def test_a_row_given_twice_is_counted(tmp_path: Path) -> None:
     rows = "im/a.jpg 0\nim/b.jpg 1\n./im/a.jpg 0\n"
     found = listed(tmp_path, rows, ("im/a.jpg", "im/b.jpg"), "train.txt")
     assert classes_of(found) == {"a.jpg": "0", "b.jpg": "1"}
-    assert found.left_out == {"rows given twice": {"count": 1, "first": ["train.txt, line 3"]}}
+    assert found.left_out == {"rows given twice": Counted(1, ["train.txt, line 3"])}
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_kaggles_ids_are_files_without_their_extension(tmp_path: Path) -> None:
     assert [one.key for one in found.classes] == ["boston_bull", "dingo", "pug"]
     assert [raw.read(found.splits["train"][at]) for at in (0, 1, 2)] == [jpeg(0), jpeg(1), jpeg(2)]
     assert "rows of labels.csv whose file is not there: 1 (99)" in found.description
-    assert {reason: entry["first"] for reason, entry in found.left_out.items()} == {
+    assert {reason: entry.first for reason, entry in found.left_out.items()} == {
         ".csv": ["sample_submission.csv"],
         "in no list": ["train/rest.jpg"],
         "other folders": ["test/"],
@@ -340,7 +341,7 @@ def test_a_table_of_something_else_hides_no_class_folders(text: str, tmp_path: P
     found = listed(tmp_path, text, names, "labels.csv")
     assert found.layout == "class folders"
     assert classes_of(found) == {"a.jpg": "ant", "b.jpg": "bee"}
-    assert found.left_out[".csv"] == {"count": 1, "first": ["labels.csv"]}
+    assert found.left_out[".csv"] == Counted(1, ["labels.csv"])
 
 
 def test_mxnets_lists(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tiny_layouts import SYNSETS, jpeg, tar
 
 from imagenet_tools import raw
+from imagenet_tools.raw.intake import Counted
 
 
 def put(place: Path, *names: str) -> None:
@@ -257,4 +258,4 @@ def test_a_plan_of_another_kind_is_none_of_ours(name: str, text: str, tmp_path: 
     (tmp_path / name).write_text(text)
     found = raw.detect(tmp_path)
     assert found.num_classes == 2
-    assert found.left_out == {".json": {"count": 2, "first": [f"{tmp_path.name}/ant/{name}", name]}}
+    assert found.left_out == {".json": Counted(2, [f"{tmp_path.name}/ant/{name}", name])}

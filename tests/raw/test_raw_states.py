@@ -227,7 +227,7 @@ def test_a_row_of_tiny_imagenet_given_twice_is_counted(tmp_path: Path) -> None:
     repeated_row("n01751748")(tmp_path)
     found = raw.detect(tmp_path)
     assert labels_of(found, "validation") == VALIDATION
-    assert found.left_out["rows given twice"]["count"] == 1
+    assert found.left_out["rows given twice"].count == 1
 
 
 def test_names_that_two_classes_of_a_parquet_file_have_are_refused(tmp_path: Path) -> None:

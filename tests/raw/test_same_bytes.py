@@ -37,7 +37,7 @@ for name in sorted(listdir(root)):
     found = raw.detect(root / name)
     out = root.parent / f"out-{sys.argv[2]}" / name
     manifest = records.build(found, out, splits=tuple(found.splits), workers=1)
-    digests[name] = [manifest.digest, found.description, found.left_out]
+    digests[name] = [manifest.digest, found.description, str(found.left_out)]
 print(json.dumps(digests))
 """
 

@@ -18,8 +18,8 @@ from tiny_raw import contents, encoded, make_raw, picture
 from imagenet_tools import raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import inspection, schema, tfrecord
-from imagenet_tools.records.manifest import Counted
 
 SHARD = "train-00001-of-00003"
 

@@ -53,7 +53,7 @@ def run_all(
         return
     jobs = jobs or (min(DEMO_JOBS, processes.cores()) if plan.synthetic else 1)
     # Runs at one time share the cores, a lone one takes them all.
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    threads = max(1, processes.cores() // jobs) if jobs > 1 else None
     children = _workers(folder, os.fspath(data), threads, plugins)
     begin = launch or partial(_start, children)
     failed: list[tuple[Arm, int, int]] = []

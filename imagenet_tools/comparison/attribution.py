@@ -64,9 +64,9 @@ def effects(contrast: Contrast) -> list[Share]:
     mean_a, mean_b = (np.mean([runs[a], runs[b]], axis=0) for runs in (runs_a, runs_b))
     half_a, half_b = ((runs[a].astype(float) - runs[b]) / 2 for runs in (runs_a, runs_b))
     return [
-        _of_two("training", mean_a, mean_b, contrast.group),
-        _of_two("evaluation", half_a, -half_b, contrast.group),
-        _of_two("interaction", half_a, half_b, contrast.group),
+        _of_two("training", mean_a, mean_b, contrast.a.group),
+        _of_two("evaluation", half_a, -half_b, contrast.a.group),
+        _of_two("interaction", half_a, half_b, contrast.a.group),
     ]
 
 

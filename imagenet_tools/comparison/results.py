@@ -45,11 +45,6 @@ class Contrast:
         return bool(self.a.seeds and self.b.seeds)
 
     @property
-    def group(self) -> np.ndarray | None:
-        """As ArmResults.group."""
-        return self.a.group
-
-    @property
     def shared_seeds(self) -> tuple[int, ...]:
         """Seeds of which both arms have a run; the verdict's checkpoints are of these."""
         return tuple(seed for seed in self.a.seeds if seed in self.b.seeds)

@@ -25,10 +25,10 @@ def runs(rng: np.random.Generator, chance: np.ndarray, k: int, tau: float = 0.5)
 def contrast(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> Any:
     """What attribution and class changes read of a contrast; arms named a and b."""
     arms = [
-        SimpleNamespace(slug=slug, correct=correct, own=correct[slug], label=None)
+        SimpleNamespace(slug=slug, correct=correct, own=correct[slug], label=None, group=None)
         for slug, correct in (("a", a), ("b", b))
     ]
-    return SimpleNamespace(a=arms[0], b=arms[1], judged=True, group=None)
+    return SimpleNamespace(a=arms[0], b=arms[1], judged=True)
 
 
 def test_training_and_evaluation_add_up_and_have_intervals() -> None:
@@ -147,7 +147,7 @@ def test_effects_count_a_picture_once_and_want_a_judged_contrast() -> None:
     assert all(np.isfinite(one.interval).all() for one in once)
     copies = [{name: array[:, groups] for name, array in arm.items()} for arm in arms]
     known = contrast(*copies)
-    known.group = groups
+    known.a.group = groups
     for one, other in zip(once, attribution.effects(known), strict=True):
         assert (one.points, *one.interval) == pytest.approx((other.points, *other.interval))
     known.judged = False

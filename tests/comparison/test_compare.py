@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +72,14 @@ def test_the_short_runs_on_synthetic_images_go_by_twos(
 ) -> None:
     made = make_plan(("alexnet", "inception"), tiny_records, seeds=2, synthetic=True)
     write_plan(made, tmp_path)
-    monkeypatch.setattr(processes, "cores", lambda: 2)
+    monkeypatch.setattr(processes, "cores", lambda: 6)  # of a machine that has more, or fewer
+    threads, workers = [], arms._workers
+
+    def started(*given: Any) -> Children:
+        threads.append(given[2])
+        return workers(*given)
+
+    monkeypatch.setattr(arms, "_workers", started)
     together = threading.Barrier(2)
 
     def launch(folder: Path, arm: Arm, seed: int) -> int:
@@ -79,6 +87,7 @@ def test_the_short_runs_on_synthetic_images_go_by_twos(
         return made_up(made)(folder, arm, seed)
 
     arms.run_all(made, tmp_path, tiny_records, launch=launch)
+    assert threads == [3]
 
 
 def test_a_demo_goes_on_with_the_images_that_it_began_with(tmp_path: Path) -> None:

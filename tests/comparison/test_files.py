@@ -104,7 +104,7 @@ def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Pa
     (contrast,) = judgement.contrasts
     assert [arm.pictures for arm in judgement.arms] == [2000, 2000]  # alexnet's files are older
     assert (contrast.verdict.near_duplicates, contrast.verdict.images) == (2000, 4000)
-    assert contrast.group is not None and len(np.unique(contrast.group)) == 2000
+    assert contrast.a.group is not None and len(np.unique(contrast.a.group)) == 2000
 
 
 def altered(path: Path, **changes: Any) -> None:

@@ -59,7 +59,7 @@ def class_changes(contrast: Contrast, names: Sequence[str] = ()) -> list[ClassCh
     for label in np.unique(contrast.a.label):
         chosen = contrast.a.label == label
         runs_a, runs_b = 100 * a[:, chosen].mean(axis=1), 100 * b[:, chosen].mean(axis=1)
-        groups = None if contrast.group is None else contrast.group[chosen]
+        groups = None if contrast.a.group is None else contrast.a.group[chosen]
         pictures = chosen.sum() if groups is None else len(np.unique(groups))
         few = min(len(a), len(b), pictures) < 2
         p = 1.0 if few else statistics.difference(a[:, chosen], b[:, chosen], groups).p

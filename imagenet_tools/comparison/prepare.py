@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from imagenet_tools import storage
 from imagenet_tools.comparison.plan import PROFILES, Plan, as_pipeline, make_plan
 from imagenet_tools.pipelines.pipeline import Pipeline
+from imagenet_tools.records.shards import check_sizes
 from imagenet_tools.training import recipes, run_folder, schedule
 
 # The embedded data set, images a class. After 40 steps of 32 alexnet is right on 64 % of five
@@ -66,6 +67,7 @@ def prepare(
     changes = {} if epochs is None else {"epochs": epochs}
     chosen: dict[str, Any] = {"profile": profile, "recipe": recipe, "image_size": image_size}
     plan = make_plan(asked, records, changes=changes, synthetic=synthetic, **chosen, **options)
+    check_sizes(records, "validation")  # which is read when the first run has been trained
     schedule.warn_if_repeated(plan.recipe.batch_size, plan.train_images)
     return Prepared(plan, folder, records)
 

@@ -96,6 +96,9 @@ def test_a_demo_goes_on_with_the_images_that_it_began_with(tmp_path: Path) -> No
     made = records.build(raw.detect(images, labels="folders"), built)
     plan, _, data = prepare.prepare(["alexnet", "inception"], out=tmp_path)
     assert (plan.train_images, plan.data, data) == (32, made.digest, str(built))
+    (built / made.splits["validation"].shards[0].file).unlink()
+    with pytest.raises(DamagedData, match="validation-00000-of-00001: it is missing"):
+        prepare.prepare(["alexnet", "inception"], out=tmp_path)  # before anything is trained
 
 
 def test_the_function(tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ that is asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,12 +169,14 @@ def _choose(
 
 
 def _words(named: classes.Named, present: set[str]) -> dict[str, str]:
-    """The words of classes by their folders' names, or by the numbers that those are.
+    """The words of classes by their folders' names, or by the numbers that those are, 007 too.
 
     Names go first: of a listing of the folders 0..11, the third line is 10.
     """
     by_name = {one.key: one.words for one in named.classes}
-    by_number = {str(at): one.words for at, one in enumerate(named.classes, named.first)}
+    words = {at: one.words for at, one in enumerate(named.classes, named.first)}
+    numbers = sorted((int(name), name) for name in present if re.fullmatch(r"[0-9]{1,7}", name))
+    by_number = {name: words[at] for at, name in numbers if at in words}
     return by_number if present <= by_number.keys() and not present <= by_name.keys() else by_name
 
 

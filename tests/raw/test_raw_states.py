@@ -189,6 +189,15 @@ def test_folders_of_numbers_have_the_words_of_these(text: str, tmp_path: Path) -
     assert "left out: 1 file (.txt 1; first classes.txt)" in found.description
 
 
+def test_numbers_of_folders_may_be_padded(tmp_path: Path) -> None:
+    for number in range(11):
+        put(tmp_path / "train" / f"{number:05d}" / "a.jpg", jpeg(1))
+    put(tmp_path / "classes.txt", "\n".join(f"sign {number}" for number in range(11)))
+    found = raw.detect(tmp_path)
+    assert [one.words for one in found.classes] == [f"sign {number}" for number in range(11)]
+    assert "classes.txt" not in found.description
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

@@ -81,8 +81,8 @@ def slim_operations(pipeline: Any, image: Any, is_training: bool, seed: Any) -> 
         planes = zip(tf.split(pixels, 3, axis=2), MEAN_PIXEL, strict=True)
         return tf.concat([plane - mean for plane, mean in planes], axis=2)
     pixels = rendering.render_plane(image, seen)
-    pixels = pipeline.parts["colour"](pixels, is_training, seed, call={})
-    return pipeline.parts["range"](pixels, call={}, view=seen)
+    pixels = pipeline.parts["colour"](pixels, is_training, seed, keywords={})
+    return pipeline.parts["range"](pixels, keywords={}, view=seen)
 
 
 def own_operations(module: str, is_training: bool) -> Any:

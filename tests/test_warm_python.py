@@ -65,7 +65,8 @@ WAITS = """
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
 print(os.getpid(), flush=True)
-time.sleep(600)
+while True:  # a signal just before a sleep does not end it
+    time.sleep(0.1)
 """
 
 

@@ -45,7 +45,7 @@ def to_bytes(image: np.ndarray, out: np.ndarray) -> None:
     """Float pixels [h, w, 3] of 0..255 as whole levels, rounded half to even."""
     pixels, levels = image.reshape(-1), out.reshape(-1)
     for i in range(pixels.size):
-        levels[i] = np.uint8(min(max(np.rint(pixels[i]), ZERO), MOST))
+        levels[i] = _level(np.rint(pixels[i]))
 
 
 @njit(nogil=True, cache=True)
@@ -107,7 +107,7 @@ def _between(image: np.ndarray, at_y: float, at_x: float, pixel: np.ndarray) -> 
             if 0 <= i < image.shape[0] and 0 <= j < image.shape[1]:
                 part = (right if k % 2 else ONE - right) * (down if k // 2 else ONE - down)
                 total = FLOAT(np.float64(image[i, j, channel]) * part + total)
-        pixel[channel] = np.uint8(min(max(np.rint(total), ZERO), MOST))
+        pixel[channel] = _level(np.rint(total))
 
 
 @njit(nogil=True, cache=True)

@@ -241,16 +241,16 @@ def sample_cubic(
         pixels, origin, crop, plane, window, flip, CUBIC, (height, width)
     )
     low, high = _reach(rows, row_weights.shape[1], source.shape[0])
-    size, lanes = 3 * width, 3 * width + 1
+    size = 3 * width
     same = np.zeros((2, LANES), np.float32)
     for lane in range(LANES):
         same[0, lane] = 1
     row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
-    drawn = np.empty((max(high - low, 0), lanes), np.float32)
+    drawn = np.empty((max(high - low, 0), size + 1), np.float32)
     for y in range(low, high):
-        pixels_of, across = source[y], drawn[y - low]
-        for i in range(pixels_of.size):
-            row[i] = np.float32(pixels_of[i])
+        here, across = source[y], drawn[y - low]
+        for i in range(here.size):
+            row[i] = np.float32(here[i])
         if plain:
             _along_plainly(row, places, weights, same, across)
         else:

@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from imagenet_tools import terminal
+from imagenet_tools.engines import processes
 from imagenet_tools.images import likeness
 from imagenet_tools.records.reader import Record, RecordReader, open_records
 from imagenet_tools.records.shards import shard_paths
@@ -164,7 +165,7 @@ def _compared(reader: RecordReader) -> np.ndarray:
         except ValueError:  # what does not decode is like nothing else
             return likeness.UNKNOWN
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processes.cores()) as pool:
         several = pool.map(hashed, range(len(reader)))
         bar = terminal.bar("near-duplicates", "images", iterable=several, total=len(reader))
         hashes = np.fromiter(bar, np.uint64, len(reader))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from imagenet_tools import images, labels, raw, records, storage
+from imagenet_tools.engines import processes
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.image import RawImage
 from imagenet_tools.raw.intake import Counted
@@ -99,7 +100,7 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
         splits=splits,
         bytes=total,
         free=_free(place),
-        seconds=count / rate / (os.cpu_count() or 1),
+        seconds=count / rate / processes.cores(),
         boxes=raw_set.boxes_source,
         left_out=raw_set.left_out,
     )

@@ -6,6 +6,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 from imagenet_tools.images import jpeg
 from imagenet_tools.images.facts import ImageFacts, bomb
@@ -78,21 +79,29 @@ def _png_problem(data: bytes) -> str | None:
 
     Those that make the picture have a capital first, and what libpng refuses of them is refused.
     """
-    at, palette, pixels, view = len(_PNG), data[25] != _PALETTE, False, memoryview(data)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        crc = at + 8 + length
-        if kind[:1].isupper() and crc + 4 <= len(data):
-            if zlib.crc32(view[at + 4 : crc]).to_bytes(4, "big") != view[crc : crc + 4]:
-                name = kind.decode("ascii", "backslashreplace")
-                return f"the CRC of its {name} chunk does not hold"
-            palette, pixels = palette or kind == b"PLTE", pixels or kind == b"IDAT"
-            if pixels and not palette:
-                return "its pixels are numbers of a palette, which is missing"
-            if kind == b"IEND":
-                return None if pixels else "it holds no pixels"
-        at = crc + 4
+    palette, pixels, view = data[25] != _PALETTE, False, memoryview(data)
+    for kind, start, end in png_chunks(data):
+        if not kind[:1].isupper() or end > len(data):
+            continue
+        if zlib.crc32(view[start + 4 : end - 4]).to_bytes(4, "big") != view[end - 4 : end]:
+            name = kind.decode("ascii", "backslashreplace")
+            return f"the CRC of its {name} chunk does not hold"
+        palette, pixels = palette or kind == b"PLTE", pixels or kind == b"IDAT"
+        if pixels and not palette:
+            return "its pixels are numbers of a palette, which is missing"
+        if kind == b"IEND":
+            return None if pixels else "it holds no pixels"
     return "truncated: no end chunk"
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The kind of each chunk up to the end chunk, where it begins, and where it ends or would."""
+    start, kind = len(_PNG), b""
+    while start + 12 <= len(data) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, start)
+        end = start + 12 + length
+        yield kind, start, end
+        start = end
 
 
 def _by_pillow(data: bytes, name: str) -> ImageFacts:

@@ -10,7 +10,7 @@ import functools
 import struct
 from typing import NamedTuple
 
-from imagenet_tools.images.facts import MAX_PIXELS, ImageFacts, bomb
+from imagenet_tools.images.facts import ImageFacts, bomb
 
 MAX_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION
 _PROGRESSIVE, _LOSSLESS = 0xC2, 0xC3
@@ -90,9 +90,9 @@ def inspect(data: bytes) -> ImageFacts:
     if not problem:
         if bits != 8:
             problem = f"it has {bits} bits a sample; 8 are supported in JPEG"
-        elif not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE or width * height > MAX_PIXELS:
-            problem = _size_problem(width, height)
-        elif data.rfind(b"\xff\xd9", at) < 0:
+        else:
+            problem = size_problem(width, height)
+        if not problem and data.rfind(b"\xff\xd9", at) < 0:
             problem = "truncated: no end marker"
     colorspace = "YCCK" if channels == 4 and adobe == 2 else _COLORSPACES.get(channels, "")
     progressive = frame[0] == _PROGRESSIVE
@@ -103,11 +103,15 @@ def inspect(data: bytes) -> ImageFacts:
     )
 
 
-def _size_problem(width: int, height: int) -> str | None:
+def size_problem(width: int, height: int) -> str | None:
+    """The problem of a size that no JPEG has, or of one that is too large to be decoded."""
     if not width or not height:
         return f"its size is {width} x {height}"
-    sides = f"a side of a JPEG has at most {MAX_SIDE:,} pixels"
-    return bomb(width, height) or f"{width} x {height}: {sides}"
+    if problem := bomb(width, height):
+        return problem
+    if max(width, height) > MAX_SIDE:
+        return f"{width} x {height}: a side of a JPEG has at most {MAX_SIDE:,} pixels"
+    return None
 
 
 @functools.lru_cache(4096)

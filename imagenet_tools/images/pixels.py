@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
 import warnings
 from typing import TYPE_CHECKING
 
 from imagenet_tools.images.facts import ImageFacts
-from imagenet_tools.images.headers import inspect
-from imagenet_tools.images.jpeg import MAX_SIDE
+from imagenet_tools.images.headers import inspect, png_chunks
+from imagenet_tools.images.jpeg import size_problem
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -83,7 +82,8 @@ def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
     from PIL import Image
 
     if facts.format == "PNG":
-        data = _without_texts(data)
+        chunks = [data[at:end] for kind, at, end in png_chunks(data) if kind in _CHUNKS]
+        data = data[:8] + b"".join(chunks)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -100,18 +100,6 @@ def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
-def _without_texts(png: bytes) -> bytes:
-    parts, at = [png[:8]], 8
-    while at + 12 <= len(png):
-        length, kind = struct.unpack_from(">I4s", png, at)
-        if kind in _CHUNKS:
-            parts.append(png[at : at + 12 + length])
-        at += 12 + length
-        if kind == b"IEND":
-            break
-    return b"".join(parts)
-
-
 def to_rgb_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
     """Re-encode any readable image as a JPEG of three channels, chroma halved, as TF-Slim does.
 
@@ -122,9 +110,8 @@ def to_rgb_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
 
 def encode(image: Image.Image, quality: int) -> bytes:
     """Encode as JPEG, chroma halved. Raises ValueError where a side is too long for that."""
-    if max(image.size) > MAX_SIDE:
-        width, height = image.size
-        raise ValueError(f"{width} x {height}: a side of a JPEG has at most {MAX_SIDE:,} pixels")
+    if problem := size_problem(*image.size):
+        raise ValueError(problem)
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=quality, subsampling="4:2:0")
     return encoded.getvalue()

@@ -160,29 +160,7 @@ def read(image: RawImage, keep: bool = False) -> bytes:
     the image, where an archive ends early, and where in its place there is a pipe or a device
     (which is not opened), or more than MOST_BYTES.
     """
-    if image.row >= 0:
-        parquet_file = importlib.import_module("imagenet_tools.raw.parquet_file")
-        return bytes(parquet_file.read_row(image, keep))
-    if image.size > MOST_BYTES:
-        raise DamagedData(f"it has {image.size:,} bytes; {TOO_LARGE}")
-    if storage.is_remote(image.path):
-        data = storage.read(image.path, image.offset, image.size)
-        if image.size < 0:
-            return data
-    elif image.size < 0:
-        return _whole(image.path)[0]
-    else:
-        file = os.open(image.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            data = os.pread(file, image.size, image.offset)
-        finally:
-            os.close(file)
-    if len(data) != image.size:
-        raise DamagedData(
-            f"truncated: {image.size:,} bytes are wanted at {image.offset:,}, and {len(data):,} "
-            "are there"
-        )
-    return data
+    return _fetched(image, keep)[0]
 
 
 def forget() -> None:
@@ -191,7 +169,42 @@ def forget() -> None:
         parquet_file.forget()
 
 
-def _whole(path: str) -> tuple[bytes, os.stat_result]:
+Fetched = tuple[bytes, os.stat_result | None]
+
+
+def reads(images: Sequence[RawImage], keep: bool = False) -> Iterator[Callable[[], Fetched]]:
+    """For each image in turn, what returns its bytes as `read` does, and the state of its file
+    where it is one of its own and here; a store's are asked for ahead, several at one time."""
+    # Rows of a parquet file share an open file, which threads cannot.
+    remote = bool(images) and images[0].row < 0 and storage.is_remote(images[0].path)
+    return storage.ahead(partial(_fetched, keep=keep), images, remote)
+
+
+def _fetched(image: RawImage, keep: bool) -> Fetched:
+    if image.row >= 0:
+        parquet_file = importlib.import_module("imagenet_tools.raw.parquet_file")
+        return bytes(parquet_file.read_row(image, keep)), None
+    if image.size > MOST_BYTES:
+        raise DamagedData(f"it has {image.size:,} bytes; {TOO_LARGE}")
+    if storage.is_remote(image.path):
+        data = storage.read(image.path, image.offset, image.size)
+    elif image.size < 0:
+        return _whole(image.path)
+    else:
+        file = os.open(image.path, os.O_RDONLY)
+        try:
+            data = os.pread(file, image.size, image.offset)
+        finally:
+            os.close(file)
+    if 0 <= image.size != len(data):
+        raise DamagedData(
+            f"truncated: {image.size:,} bytes are wanted at {image.offset:,}, and {len(data):,} "
+            "are there"
+        )
+    return data, None
+
+
+def _whole(path: str) -> Fetched:
     """All of a file, and its state before that: one read of its size, and more only where that was
     not all."""
     status = os.stat(path)
@@ -200,7 +213,7 @@ def _whole(path: str) -> tuple[bytes, os.stat_result]:
         raise DamagedData(f"{kind} and no image")
     if status.st_size > MOST_BYTES:
         raise DamagedData(f"it has {status.st_size:,} bytes; {TOO_LARGE}")
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         data = os.read(file, status.st_size)
         if 0 < status.st_size == len(data):
@@ -213,20 +226,3 @@ def _whole(path: str) -> tuple[bytes, os.stat_result]:
         return b"".join(blocks), status
     finally:
         os.close(file)
-
-
-Fetched = tuple[bytes, os.stat_result | None]
-
-
-def reads(images: Sequence[RawImage], keep: bool = False) -> Iterator[Callable[[], Fetched]]:
-    """For each image in turn, what returns its bytes as `read` does, and the state of its file
-    where it is one of its own and here; a store's are asked for ahead, several at one time."""
-    # Rows of a parquet file share an open file, which threads cannot.
-    remote = bool(images) and images[0].row < 0 and storage.is_remote(images[0].path)
-    return storage.ahead(partial(_fetched, keep=keep, remote=remote), images, remote)
-
-
-def _fetched(image: RawImage, keep: bool, remote: bool) -> Fetched:
-    if image.size < 0 and image.row < 0 and not remote:
-        return _whole(image.path)
-    return read(image, keep), None

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage, terminal
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw import box_files, classes, devkit, intake, listing, validation
+from imagenet_tools.raw import box_files, classes, devkit, intake, listing, tars, validation
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
-from imagenet_tools.raw.tars import is_image, members
+from imagenet_tools.raw.tars import members
 
 if TYPE_CHECKING:
     from imagenet_tools.raw import Options
@@ -39,16 +39,15 @@ def find(place: Path, options: Options) -> RawSet | None:
     present = [name for name in (TRAIN, VALIDATION) if name in names and (root / name).is_file()]
     if not present:
         return None
-    infos, seen = classes.imagenet_classes(), Intake()
-    splits = {}
-    if TRAIN in present:
-        train = options.tars.walk(root / TRAIN, train_entries)
-        seen.take(train.intake)
-        splits["train"] = replace(train.images, name="train", classes=infos)
-    if VALIDATION in present:
-        flat = options.tars.walk(root / VALIDATION, validation_entries)
-        seen.take(flat.intake)
-        splits["validation"] = replace(flat.images, name="validation", classes=infos)
+    numbering, seen, splits = classes.of_imagenet(), Intake(), {}
+    for name, split, entries in (
+        (TRAIN, "train", train_entries),
+        (VALIDATION, "validation", validation_entries),
+    ):
+        if name in present:
+            walk = options.tars.walk(root / name, entries)
+            seen.take(walk.intake)
+            splits[split] = replace(walk.images, name=split, classes=numbering.classes)
     if (root / DEVKIT).is_file():
         devkit.check(root / DEVKIT)
         present.append(DEVKIT)
@@ -61,25 +60,23 @@ def find(place: Path, options: Options) -> RawSet | None:
                 f"{folder.name}/ is not read beside an archive: for both, unpack {archive} into "
                 f"{own}/ and take the archive away"
             )
-    splits, source = box_files.load(options.boxes, root).attached(splits)
     return RawSet.described(
         "official archives",
         f"official archives under {root} ({', '.join(present)})",
-        infos,
-        imagenet.IMAGENET_CONVENTION,
+        numbering,
         splits,
         seen=seen,
-        boxes_source=source,
+        boxes=box_files.load(options.boxes, root),
     )
 
 
 def train_entries(path: Path, seen: Intake) -> Iterator[Entry]:
     """Every image of the tar of tars, with its offset in the outer file."""
     with path.open("rb") as file, terminal.bar("indexing train", "images") as bar:
-        tars = members(file, 0, file.seek(0, io.SEEK_END), str(path), seen)
+        outer = members(file, 0, file.seek(0, io.SEEK_END), str(path), seen)
         # In a store each header is a request: many tars are then walked at one time.
         remote = storage.is_remote(path)
-        for walked in storage.ahead(partial(_inner_entries, path, seen), tars, remote):
+        for walked in storage.ahead(partial(_inner_entries, path, seen), outer, remote):
             entries = walked()
             yield from entries
             bar.update(len(entries))
@@ -98,20 +95,15 @@ def _inner_entries(path: Path, seen: Intake, inner: tarfile.TarInfo) -> list[Ent
         raise DamagedData(f"{path} holds {inner.name}; uncompress it first")
     if synset not in imagenet.label_of():
         raise DamagedData(f"{path} holds {inner.name}; tars named by ImageNet synsets are expected")
-    label, end = imagenet.label_of()[synset], inner.offset_data + inner.size
-    with path.open("rb") as file:
-        return [
-            _entry(path, member, label)
-            for member in members(file, inner.offset_data, end, f"{path}: {inner.name}", seen)
-            if is_image(file, member, seen)
-        ]
+    label = imagenet.label_of()[synset]
+    return [_entry(path, member, label) for member in tars.images(path, seen, inner)]
 
 
 def _loose(path: Path, seen: Intake, member: tarfile.TarInfo, names: list[str]) -> list[Entry]:
     """An image of a tar that was packed again without the tars inside: its folder, or the
     beginning of its name, is its synset."""
     with path.open("rb") as file:
-        if not is_image(file, member, seen):
+        if not tars.is_image(file, member, seen):
             return []
     synset = next((name for name in names if name in imagenet.label_of()), None)
     if synset is None:
@@ -122,23 +114,14 @@ def _loose(path: Path, seen: Intake, member: tarfile.TarInfo, names: list[str]) 
 
 def validation_entries(path: Path, seen: Intake) -> Iterator[Entry]:
     """Every image of the flat tar, labelled from the shipped list."""
-    with path.open("rb") as file:
-        for member in members(file, 0, file.seek(0, io.SEEK_END), str(path), seen):
-            if is_image(file, member, seen):
-                label = validation.shipped_label(_base(member.name), path)
-                folder = _folder(member.name)
-                if imagenet.label_of().get(folder, label) != label:
-                    seen.say("whose folder is another synset than ImageNet's list has", member.name)
-                yield _entry(path, member, label)
+    for member in tars.images(path, seen):
+        *folders, base = member.name.split("/")
+        label = validation.shipped_label(base, path)
+        if folders and imagenet.label_of().get(folders[-1], label) != label:
+            seen.say("whose folder is another synset than ImageNet's list has", member.name)
+        yield _entry(path, member, label)
 
 
 def _entry(path: Path, member: tarfile.TarInfo, label: int) -> Entry:
-    return Entry(str(path), _base(member.name), label, member.offset_data, member.size)
-
-
-def _folder(name: str) -> str:
-    return name.split("/")[-2] if "/" in name else ""
-
-
-def _base(name: str) -> str:
-    return name.rsplit("/", 1)[-1]
+    name = member.name.rsplit("/", 1)[-1]
+    return Entry(str(path), name, label, member.offset_data, member.size)

@@ -30,14 +30,14 @@ def names(asked: str | None, root: Path) -> tuple[str, ...]:
     return USUAL
 
 
-def load(asked: str | None, root: Path) -> Boxes:
+def load(asked: str | None, root: Path, usual: Iterable[str] = USUAL) -> Boxes:
     """Load what was asked for, or what lies at a usual place; none is no error."""
     if asked is not None:
         place = storage.place(asked)
         if not place.exists():
             raise FileNotFoundError(f"--boxes {asked}: no such file or folder")
         return from_xml(place) if place.is_dir() else from_csv(place)
-    for name in USUAL:
+    for name in usual:
         if (root / name).is_dir():
             return from_xml(root / name)
         if (root / name).is_file():
@@ -52,7 +52,7 @@ def from_csv(path: Path) -> Boxes:
     rows = list(_csv_rows(path))
     if rows and [word.strip() for word in rows[0][1]] == KAGGLE:
         return from_solutions([path])
-    at = _columns(rows[0][1]) if rows else None
+    at = _columns(path, *rows[0]) if rows else None
     read = [_row(path, number, row, at) for number, row in rows[at is not None :]]
     pixels = any(abs(side) > RELATIVE for one in read for side in one.box if math.isfinite(side))
     sized = [one for one in read if one.size]
@@ -86,10 +86,16 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield number, row
 
 
-def _columns(heading: list[str]) -> list[int] | None:
+def _columns(path: Path, number: int, heading: list[str]) -> list[int] | None:
     """Where name and sides stand, by a heading, and the size of the image where it is given; None
-    where the row is none."""
+    where the row is none. Raises ValueError for x and y, which of some lists are a corner and of
+    others the middle."""
     words = [word.strip().lower() for word in heading]
+    if {"x", "y"} <= set(words):
+        raise ValueError(
+            f"{path}, line {number}: x and y are a corner of a box, or its middle; give the "
+            f"columns {', '.join(SIDES)}"
+        )
     if not set(SIDES) <= set(words):
         return None
     name = next((words.index(word) for word in NAMES if word in words), 0)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from imagenet_tools.raw.classes import SYNSET
 from imagenet_tools.raw.image import Box
-from imagenet_tools.raw.listing import SPLIT_FOLDERS
+from imagenet_tools.raw.listing import SPLIT_OF
 from imagenet_tools.raw.split import RawSplit
 
 EMPTY, CUT = "empty or outside the image, dropped", "cut to the image"
@@ -77,17 +77,13 @@ class Boxes:
         if not all(map(math.isfinite, row.box)):
             raise ValueError(f"{row.where}: a side of the box of {row.name} is not finite")
         xmin, ymin, xmax, ymax = row.box
-        if xmin > xmax or ymin > ymax:
-            self.odd["sides reversed"] += 1
-            row = row._replace(box=_ordered(row.box))
-        if not isinstance(row.box, PixelBox):
-            kept = cut(row.box, self.odd)
-            if kept is None:
-                return
-            row = row._replace(box=kept)
-        name = row.name.strip().replace("\\", "/").removeprefix("./")
-        self.of[name].append(row.box)
-        self.where.setdefault(name, row.where)
+        ordered = min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax)
+        self.odd["sides reversed"] += ordered != row.box
+        in_pixels = isinstance(row.box, PixelBox)
+        if box := PixelBox(*ordered) if in_pixels else cut(ordered, self.odd):
+            name = row.name.strip().replace("\\", "/").removeprefix("./")
+            self.of[name].append(box)
+            self.where.setdefault(name, row.where)
 
     def attached(self, splits: dict[str, RawSplit]) -> tuple[dict[str, RawSplit], str]:
         """The RawSplits with these boxes on their images; the source in words, with its counts.
@@ -115,7 +111,7 @@ class Boxes:
                 boxes[split][key] = (*boxes[split].get(key, ()), *boxes_of)
         count = sum(map(len, boxes.values()))
         words = [f"{self.source}: boxes of {count:,} images"]
-        words += [f"{times:,} {what}" for what, times in sorted(self.odd.items())]
+        words += [f"{times:,} {what}" for what, times in sorted(self.odd.items()) if times]
         if unused:
             rows = sum(len(self.of[name]) for name in unused)
             words.append(
@@ -124,12 +120,6 @@ class Boxes:
             )
         parts = {split: replace(part, boxes=boxes[split]) for split, part in splits.items()}
         return parts, "; ".join(words)
-
-
-def _ordered(box: Box) -> Box:
-    xmin, ymin, xmax, ymax = box
-    sides = (min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax))
-    return PixelBox(*sides) if isinstance(box, PixelBox) else sides
 
 
 def _stem(name: str) -> str:
@@ -153,12 +143,11 @@ def _owners(name: str, images: list[Owner], classes: frozenset[str], by_class: b
     """The images that a name can mean: of the class and of the split that its folders name, and
     those that agree best with its ending. by_class: folders of other names are classes."""
     *folders, base = filter(None, name.split("/"))
-    of_splits = {one for split, names in SPLIT_FOLDERS.items() for one in names}
-    others = [one for one in folders if one not in of_splits | classes]
+    others = [one for one in folders if one not in SPLIT_OF and one not in classes]
     if named := classes.intersection(folders):
         images = [one for one in images if one[1].split("/")[0] in named]
     elif others and (by_class or SYNSET.fullmatch(others[-1])):
         return []  # of a class that is not here
-    if of_splits.intersection(folders) - named:
-        images = [one for one in images if not {*SPLIT_FOLDERS[one[0]]}.isdisjoint(folders)]
+    if splits := {SPLIT_OF[one] for one in folders if one in SPLIT_OF and one not in named}:
+        images = [one for one in images if one[0] in splits]
     return [one for one in images if one[1].endswith(f"/{base}")] or images

@@ -15,7 +15,7 @@ LISTED = "list them in train.csv and val.csv in {}, a path and a label in a row"
 
 def refuse_nested(folder: Path, names: list[str]) -> None:
     """Refuse train/train: what was unpacked into a folder of its own name has no classes there."""
-    if len(names) != 1 or names[0].lower() not in sum(listing.SPLIT_FOLDERS.values(), ()):
+    if len(names) != 1 or names[0].lower() not in listing.SPLIT_OF:
         return
     if not listing.entries(folder / names[0]).images:
         raise ValueError(

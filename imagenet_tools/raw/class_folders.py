@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,129 +41,157 @@ SYNSET_LABELS = "synset_labels.txt"  # Cloud TPU's: one a line for the images of
 IMAGENETS_LIST = "ImageNet's list"
 
 
+@dataclass(frozen=True)
+class SplitFolder:
+    """A folder of class folders and of tars of a class each.
+
+    images: of both, label i is that of names[i - 1]. beside: what lies there beside the tars.
+    """
+
+    path: Path
+    names: list[str]
+    images: RawSplit
+    beside: listing.Listed
+
+    @property
+    def present(self) -> list[str]:
+        """The names that hold an image."""
+        import numpy as np
+
+        return [self.names[label - 1] for label in np.unique(self.images.labels)]
+
+    def labelled(self, numbering: classes.Numbering) -> RawSplit:
+        labels = [numbering.label_of.get(name, 0) for name in self.names]  # 0: without an image
+        return renumbered(self.images, numbering.classes, labels)
+
+
 def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place` (or the only folder in it) holds class folders."""
     if not place.is_dir():
         return None
-    root = _root(place)
-    if root is None:
-        return _unsplit(place, options)
-    seen = Intake()
-    places = {split: listing.split_folder(root, split) for split in SPLITS}
-    folders = {split: folder for split, folder in places.items() if folder}
-    real = listing.real(root)
-    inside = {split: listing.entries(folder, real) for split, folder in folders.items()}
-    sorted_parts = {}
-    for split, folder in folders.items():
-        sorted_parts[split], inside[split] = _listed(folder, split, inside[split], options, seen)
-    for split, folder in folders.items():
-        class_checks.refuse_nested(folder, inside[split].folders)
-        class_checks.refuse_images(folder, _present(*sorted_parts[split]))
-    numbering = _choose(root, sorted_parts, options, inside, seen)
+    for root in listing.inside(place):
+        paths = {split: listing.split_folder(root, split) for split in SPLITS}
+        if any(paths.values()):
+            return _of_splits(place, root, {s: path for s, path in paths.items() if path}, options)
+    return _unsplit(place, options)
+
+
+def _of_splits(place: Path, root: Path, paths: dict[str, Path], options: Options) -> RawSet:
+    seen, real = Intake(), listing.real(root)
+    listed = {split: listing.entries(path, real) for split, path in paths.items()}
+    folders = {
+        split: _read(path, split, listed[split], listed[split].folders, options, seen)
+        for split, path in paths.items()
+    }
+    for folder in folders.values():
+        class_checks.refuse_nested(folder.path, folder.beside.folders)
+        class_checks.refuse_images(folder.path, folder.present)
+    numbering = _choose(root, folders, options, seen)
     splits, refused = {}, dict[str, str]()
     for split, folder in folders.items():
         try:
-            part = sorted_parts[split]
-            splits[split] = _part(root, folder, split, part, inside[split], numbering, seen)
+            splits[split] = _part(root, split, folder, numbering, seen)
         except validation.UnknownLabel as error:
             if not splits:
                 raise
             refused[split] = str(error)
-    class_checks.say_linked(folders, {split: inside[split].folders for split in folders}, seen)
-    used = {*classes.NAMES_FILES, *box_files.names(options.boxes, root)}
-    used |= {folder.name for folder in folders.values()}
+    class_checks.say_linked(paths, {split: one.folders for split, one in listed.items()}, seen)
     listing.above(root, place, seen)
-    listing.beside(root, {*used, SYNSET_LABELS}, seen, place)
-    splits, source = box_files.load(options.boxes, root).attached(splits)
+    used = {*classes.NAMES_FILES, *box_files.names(options.boxes, root), SYNSET_LABELS}
+    listing.beside(root, {*used, *(path.name for path in paths.values())}, seen, place)
     return RawSet.described(
         "class folders",
         f"class folders under {root}",
-        numbering.classes,
-        numbering.convention,
+        numbering,
         splits,
         seen=seen,
-        boxes_source=source,
+        boxes=box_files.load(options.boxes, root),
         refused=refused,
     )
 
 
+def _read(
+    path: Path, split: str, listed: listing.Listed, names: list[str], options: Options, seen: Intake
+) -> SplitFolder:
+    """What lies in class folders of these names, and in tars of a class each."""
+    part = columns(split, (), listing.class_entries(path, names, seen, split))
+    folders = SplitFolder(path, names, part, listed)
+    tars = class_tars.among(path, listed, folders.present, seen)
+    of_tars = class_tars.images(path, tars, len(names) + 1, options.tars, seen)
+    names = [*names, *map(class_tars.class_of, tars)]
+    return SplitFolder(path, names, joined(part, *of_tars), listed.without(tars))
+
+
 def _part(
-    root: Path,
-    folder: Path,
-    split: str,
-    sorted_part: Listed,
-    inside: listing.Listed,
-    numbering: classes.Numbering,
-    seen: Intake,
+    root: Path, split: str, folder: SplitFolder, numbering: classes.Numbering, seen: Intake
 ) -> RawSplit:
     """A split: what lies in its class folders, and beside them, or flat without any."""
-    part = _labelled(*sorted_part, numbering)
-    flat = split == "validation" and not len(part)
-    if flat and inside.images:
-        _refuse_other_classes(folder, numbering)
-    elif wrong := _disagreement(part, numbering):
-        seen.say(f"{folder.name} has {wrong}")
-    texts = [place / SYNSET_LABELS for place in (root, folder)] if flat else []
-    text = next((path for path in texts if path.exists()), None)
-    if flat:
-        entries = _flat(folder, inside.images, text)
+    part, beside, name = folder.labelled(numbering), folder.beside, folder.path.name
+    if split == "validation" and beside.images and not len(part):
+        part, used = _flat(root, folder, numbering, seen)
+        beside = beside.without([used])
     else:
-        entries = _loose(folder, inside.images, numbering, seen)
-    part = joined(part, columns(split, numbering.classes, entries))
-    if text and (wrong := _disagreement(part, numbering)):
-        raise ValueError(f"{text} gives {wrong}")
-    if flat and inside.images:
-        seen.say(f"validation flat, labelled from {text.name if text else IMAGENETS_LIST}")
-    for link in inside.links:
-        seen.say(intake.LINKED_OUT, f"{folder.name}/{link}")
-    left = [one for one in inside.left_out if not text or one[1] != text.name]
-    seen.leave_all((reason, f"{folder.name}/{name}") for reason, name in left)
+        if wrong := validation.disagreement(part, numbering):
+            seen.say(f"{name} has {wrong}")  # and not refused: folders may hold relabelled images
+        loose = _loose(folder, numbering, seen)
+        part = joined(part, columns(split, numbering.classes, loose))
+    beside.tell(seen, f"{name}/")
     return part
 
 
-Listed = tuple[RawSplit, list[str]]  # label i is that of name i - 1
+def _flat(
+    root: Path, folder: SplitFolder, numbering: classes.Numbering, seen: Intake
+) -> tuple[RawSplit, str]:
+    """Validation images of no class folder, labelled from a text where there is one; its name."""
+    path, names = folder.path, folder.beside.images
+    if not numbering.is_imagenets:
+        raise validation.UnknownLabel(
+            f"{path} is flat, which is labelled from ImageNet's list, and the "
+            "training classes are not numbered as ImageNet's; --labels imagenet, or sort the "
+            "validation images into class folders"
+        )
+    texts = [place / SYNSET_LABELS for place in (root, path)]
+    text = next((one for one in texts if one.exists()), None)
+    if text:
+        label_of = validation.synset_labels(text, names)
+        entries = iter([Entry(str(path), name, label_of[name]) for name in names])
+    else:
+        entries = validation.flat_entries(path, names)
+    part = columns("validation", numbering.classes, entries)
+    if text and (wrong := validation.disagreement(part, numbering)):
+        raise ValueError(f"{text} gives {wrong}")
+    seen.say(f"validation flat, labelled from {text.name if text else IMAGENETS_LIST}")
+    return part, text.name if text else ""
 
 
-def _listed(
-    folder: Path, split: str, inside: listing.Listed, options: Options, seen: Intake
-) -> tuple[Listed, listing.Listed]:
-    """What lies in class folders and in tars of a class each; and the folder without those tars."""
-    names = inside.folders
-    part = columns(split, (), listing.class_entries(folder, names, seen, split))
-    tars = class_tars.among(folder, inside, _present(part, names), seen)
-    entries = class_tars.entries(folder, tars, len(names) + 1, options.tars, seen)
-    names = [*names, *map(class_tars.class_of, tars)]
-    return (joined(part, columns(split, (), entries)), names), inside.without(tars)
-
-
-def _present(part: RawSplit, names: list[str]) -> list[str]:
-    """The names of folders that hold an image."""
-    import numpy as np
-
-    return [names[label - 1] for label in np.unique(part.labels)]
+def _loose(folder: SplitFolder, numbering: classes.Numbering, seen: Intake) -> Iterator[Entry]:
+    """The images beside class folders whose names say their class; the others are counted."""
+    for name in folder.beside.images:
+        label, where = validation.label_by_name(name), f"{folder.path.name}/{name}"
+        if numbering.is_imagenets and label:
+            seen.say("beside the class folders, labelled by their names", where)
+            yield Entry(str(folder.path), name, label)
+        else:
+            seen.leave(intake.OUTSIDE, where)
 
 
 def _choose(
-    root: Path,
-    parts: dict[str, Listed],
-    options: Options,
-    inside: dict[str, listing.Listed],
-    seen: Intake,
+    root: Path, folders: dict[str, SplitFolder], options: Options, seen: Intake
 ) -> classes.Numbering:
-    """inside: what lies in the splits' folders. Raises ValueError where no class is there."""
-    class_checks.refuse_labelled(root, sum(len(part) for part, _ in parts.values()), seen)
+    """The classes that hold an image. Raises ValueError where there is none."""
+    class_checks.refuse_labelled(root, sum(len(one.images) for one in folders.values()), seen)
+    present = {name for folder in folders.values() for name in folder.present}
     named = classes.names_file([root])
-    present = {name for part, names in parts.values() for name in _present(part, names)}
     words = _words(named, present) if named else {}
     if named:
         _say_words(named.file.name, [key for key in words if key in present], seen)
-    if not present and "train" not in parts and inside["validation"].images:
-        present = set(imagenet.synsets())
+    if not present and "train" not in folders and folders["validation"].beside.images:
+        return classes.choose(imagenet.synsets(), options.labels, seen, words)
     if not present:
         outside = Intake()
-        for split, one in inside.items():
-            outside.leave_all((reason, f"{split}/{name}") for reason, name in one.left_out)
-            outside.leave_all((intake.OUTSIDE, f"{split}/{name}") for name in one.images)
+        for split, folder in folders.items():
+            folder.beside._replace(links=[]).tell(outside, f"{split}/")
+            outside.leave_all((intake.OUTSIDE, f"{split}/{one}") for one in folder.beside.images)
         notes = "; ".join([f"{root}: {classes.NO_CLASS}", *outside.notes()])
         raise ValueError(f"{notes}{remedies.remedy(root)}")
     return classes.choose(present, options.labels, seen, words)
@@ -188,100 +217,49 @@ def _say_words(name: str, used: list[str], seen: Intake) -> None:
         seen.say(f"{name} gives words, not numbers: classes are numbered as they sort")
 
 
-def _labelled(part: RawSplit, names: list[str], numbering: classes.Numbering) -> RawSplit:
-    labels = [numbering.label_of.get(name, 0) for name in names]  # 0: a folder without an image
-    return renumbered(part, numbering.classes, labels)
-
-
-def _disagreement(part: RawSplit, numbering: classes.Numbering) -> str:
-    """What is said and not refused: folders may hold relabelled images."""
-    ours = numbering.convention == imagenet.IMAGENET_CONVENTION
-    return validation.disagreement(part) if ours else ""
-
-
-def _root(place: Path) -> Path | None:
-    """The folder that holds a train or validation folder: `place`, or the only one inside it."""
-    candidates = [place, *(place / name for name in _only_folder(place))]
-    for candidate in candidates:
-        if any(listing.split_folder(candidate, split) for split in SPLITS):
-            return candidate
-    return None
-
-
-def _only_folder(place: Path) -> list[str]:
-    names = listing.entries(place).folders
-    return names if len(names) == 1 else []
-
-
-def _refuse_other_classes(folder: Path, numbering: classes.Numbering) -> None:
-    if numbering.convention != imagenet.IMAGENET_CONVENTION:
-        raise validation.UnknownLabel(
-            f"{folder} is flat, which is labelled from ImageNet's list, and the "
-            "training classes are not numbered as ImageNet's; --labels imagenet, or sort the "
-            "validation images into class folders"
-        )
-
-
-def _flat(folder: Path, names: list[str], text: Path | None) -> Iterator[Entry]:
-    if text is None:
-        return validation.flat_entries(folder, names)
-    label = validation.synset_labels(text, names)
-    return iter([Entry(str(folder), name, label[name]) for name in names])
-
-
-def _loose(
-    folder: Path, names: list[str], numbering: classes.Numbering, seen: Intake
-) -> Iterator[Entry]:
-    """The images beside class folders whose names say their class; the others are counted."""
-    ours = numbering.convention == imagenet.IMAGENET_CONVENTION
-    for name in names:
-        label = validation.known_label(name) or imagenet.label_of().get(name.split("_")[0])
-        if ours and label:
-            seen.say("beside the class folders, labelled by their names", f"{folder.name}/{name}")
-            yield Entry(str(folder), name, label)
-        else:
-            seen.leave(intake.OUTSIDE, f"{folder.name}/{name}")
-
-
 def _unsplit(place: Path, options: Options) -> RawSet | None:
     """Class folders without splits: training images, or those of the split that is asked for."""
-    for root in (place, *(place / name for name in _only_folder(place))):
-        inside = listing.entries(root)
-        names = [name for name in inside.folders if listing.entries(root / name).images]
-        tars = class_tars.among(root, inside, names, Intake())
-        if not names and not tars:
-            continue
-        if told := remedies.results((root, *(root / name for name in names))):
-            raise ValueError(f"{root} holds no raw images. {told}")
-        if not tars:
-            class_checks.refuse_splits(root, names)
-        if len(names) == 1 and not tars and names[0] not in imagenet.label_of():
-            raise ValueError(
-                f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "
-                f"single class, if it is one. A class goes into train/{intake.printable(names[0])}"
-                f"{remedies.remedy(root)}"
-            )
-        seen = Intake()
-        (part, names), _ = _listed(root, "train", inside._replace(folders=names), options, seen)
-        numbering = _choose(root, {"train": (part, names)}, options, {}, seen)
-        splits = {"train": _labelled(part, names, numbering)}
-        if wrong := _disagreement(splits["train"], numbering):
-            seen.say(f"it has {wrong}")
-        if unread := list_files.unread(place) or list_files.unread(root):
-            seen.say(f"{unread} is not read: {list_files.UNREAD}")
-        listing.above(root, place, seen)
-        used = {*names, *tars, *box_files.names(options.boxes, root), *classes.NAMES_FILES}
-        listing.beside(root, used, seen, place)
-        splits, source = box_files.load(options.boxes, root).attached(splits)
-        return RawSet.described(
-            "class folders without splits",
-            f"class folders under {root}, no split folders, taken as training images (or as "
-            "validation images by --split validation)",
-            numbering.classes,
-            numbering.convention,
-            splits,
-            seen=seen,
-            boxes_source=source,
-            unsplit=True,
+    for root in listing.inside(place):
+        listed = listing.entries(root)
+        names = [name for name in listed.folders if listing.entries(root / name).images]
+        tars = class_tars.among(root, listed, names, Intake())
+        if names or tars:
+            _refuse_no_classes(root, names, tars)
+            break
+    else:
+        return None
+    seen = Intake()
+    folder = _read(root, "train", listed, names, options, seen)
+    numbering = _choose(root, {"train": folder}, options, seen)
+    part = folder.labelled(numbering)
+    if wrong := validation.disagreement(part, numbering):
+        seen.say(f"it has {wrong}")
+    if unread := list_files.unread(place) or list_files.unread(root):
+        seen.say(f"{unread} is not read: {list_files.UNREAD}")
+    listing.above(root, place, seen)
+    used = {*names, *tars, *box_files.names(options.boxes, root), *classes.NAMES_FILES}
+    listing.beside(root, used, seen, place)
+    return RawSet.described(
+        "class folders without splits",
+        f"class folders under {root}, no split folders, taken as training images (or as "
+        "validation images by --split validation)",
+        numbering,
+        {"train": part},
+        seen=seen,
+        boxes=box_files.load(options.boxes, root),
+        unsplit=True,
+    )
+
+
+def _refuse_no_classes(root: Path, names: list[str], tars: list[str]) -> None:
+    """Refuse folders of images that are results of ours, splits, or one folder of any name."""
+    if told := remedies.results((root, *(root / name for name in names))):
+        raise ValueError(f"{root} holds no raw images. {told}")
+    if not tars:
+        class_checks.refuse_splits(root, names)
+    if len(names) == 1 and not tars and names[0] not in imagenet.label_of():
+        raise ValueError(
+            f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "
+            f"single class, if it is one. A class goes into train/{intake.printable(names[0])}"
+            f"{remedies.remedy(root)}"
         )
-    return None

@@ -33,15 +33,20 @@ class Numbering(NamedTuple):
     convention: str
     label_of: Mapping[str, int]
 
+    @property
+    def is_imagenets(self) -> bool:
+        return self.convention == imagenet.IMAGENET_CONVENTION
+
+
+def of_imagenet(label_of: Mapping[str, int] | None = None) -> Numbering:
+    """ImageNet's 1000 classes in label order. label_of: of what the data have for its synsets."""
+    infos = tuple(ClassInfo(*item) for item in imagenet.words().items())
+    return Numbering(infos, imagenet.IMAGENET_CONVENTION, label_of or imagenet.label_of())
+
 
 def info(key: str, words: str = "") -> ClassInfo:
     """A class whose names fit on a line, whatever bytes its folder's name has."""
     return ClassInfo(intake.printable(key), intake.printable(words or key))
-
-
-def imagenet_classes() -> tuple[ClassInfo, ...]:
-    """ImageNet's 1000 classes in label order."""
-    return tuple(ClassInfo(*item) for item in imagenet.words().items())
 
 
 def choose(
@@ -63,39 +68,42 @@ def choose(
     if not names:
         raise ValueError(NO_CLASS)
     strange = [name for name in names if name not in imagenet.label_of()]
-    if wanted == "imagenet" and strange:
-        if all(re.fullmatch(r"[0-9]{1,3}", name) for name in names):
-            label_of = {name: int(name) + 1 for name in names}
-            return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
+    if not strange and wanted != "folders":
+        return of_imagenet()
+    if wanted == "imagenet" and all(re.fullmatch(r"[0-9]{1,3}", name) for name in names):
+        return of_imagenet({name: int(name) + 1 for name in names})
+    if wanted == "imagenet":
         raise ValueError(
             f"--labels imagenet, but {len(strange)} {kind}s are no ImageNet synsets "
             f"({', '.join(map(intake.printable, strange[:5]))}); --labels folders numbers them by "
             "name"
         )
-    if not strange and wanted != "folders":
-        return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, imagenet.label_of())
     if wanted == "auto":
         _refuse_integers(names, f"class {kind}s")
-        for name in strange if 2 * len(strange) <= len(names) else ():
-            seen.say("not numbered as ImageNet, for classes that are none of its synsets", name)
-        if all(_BEGINS.match(name) and name[:9].lower() in imagenet.label_of() for name in names):
-            seen.say(
-                f"not numbered as ImageNet, for {kind}s that begin with its synsets; called by the "
-                "synset alone they are",
-                names[0],
-            )
+        _say_strange(names, strange, kind, seen)
     key_of = _one_spelling(names, f"class {kind}s")
     words = {**imagenet.words(), **(words or {})}
-    keys = sorted(set(key_of.values()))
-    number = {key: label for label, key in enumerate(keys, 1)}
-    infos = tuple(info(key, words.get(key, key)) for key in keys)
+    number = {key: label for label, key in enumerate(sorted(set(key_of.values())), 1)}
+    infos = tuple(info(key, words.get(key, key)) for key in number)
     _refuse_twice(infos, f"the class {kind}s")
     sorted_by = "folder name" if kind == "folder" else kind
     return Numbering(
         infos,
-        f"{kind}s: 1..{len(keys)} by sorted {sorted_by}, 0 = background",
+        f"{kind}s: 1..{len(infos)} by sorted {sorted_by}, 0 = background",
         {name: number[key] for name, key in key_of.items()},
     )
+
+
+def _say_strange(names: Sequence[str], strange: Sequence[str], kind: str, seen: Intake) -> None:
+    """Say why classes that seem ImageNet's are not numbered as they are."""
+    for name in strange if 2 * len(strange) <= len(names) else ():
+        seen.say("not numbered as ImageNet, for classes that are none of its synsets", name)
+    if all(_BEGINS.match(name) and name[:9].lower() in imagenet.label_of() for name in names):
+        seen.say(
+            f"not numbered as ImageNet, for {kind}s that begin with its synsets; called by the "
+            "synset alone they are",
+            names[0],
+        )
 
 
 def _one_spelling(names: Sequence[str], what: str) -> dict[str, str]:
@@ -117,7 +125,7 @@ def _refuse_integers(names: Sequence[str], what: str) -> None:
     """Refuse classes that are numbers: what they stand for cannot be known."""
     if not all(re.fullmatch(r"[0-9]{1,18}", name) for name in names):
         return
-    numbers = [int(name) for name in names]
+    numbers, first = [int(name) for name in names], f"{', '.join(names[:4])}, ..."
     if sorted(numbers) == list(range(1, 1001)):
         raise ValueError(
             f"the {what} are 1..1000: that is either the devkit's ILSVRC2012_ID, whose order "
@@ -126,18 +134,17 @@ def _refuse_integers(names: Sequence[str], what: str) -> None:
         )
     if len(set(numbers)) < len(numbers):
         raise ValueError(
-            f"the {what} are integers, and two of them are the same number "
-            f"({', '.join(names[:4])}, ...); give them one name, or --labels folders takes them as "
-            "they are"
+            f"the {what} are integers, and two of them are the same number ({first}); give them "
+            "one name, or --labels folders takes them as they are"
         )
     if numbers != sorted(numbers):
         known = ""
         if max(numbers) < imagenet.NUM_CLASSES:
             known = "; --labels imagenet takes them as ImageNet's classes in order, counted from 0"
         raise ValueError(
-            f"the {what} are integers that sort as strings ({', '.join(names[:4])}, ...), "
-            "so class 10 would come before class 2; pad them with zeros, or --labels folders takes "
-            f"them as they sort by name{known}"
+            f"the {what} are integers that sort as strings ({first}), so class 10 would come "
+            "before class 2; pad them with zeros, or --labels folders takes them as they sort by "
+            f"name{known}"
         )
 
 
@@ -162,13 +169,18 @@ def names_file(folders: Iterable[Path]) -> Named | None:
     first = 0
     if any(numbered) and all(numbered[1:]):  # what stands above numbers is a heading
         lines, first = _by_number(path, [one.groups() for one in numbered if one])
-    classes = []
-    for line in lines:
-        key, _, words = line.partition("\t") if "\t" in line else line.partition(" ")
-        classes.append(info(key, words.strip()) if SYNSET.fullmatch(key) else info(line))
+    classes = list(map(_named, lines))
     if imagenet_order(classes) is None:  # ImageNet's words have a crane and a maillot too many
         _refuse_twice(classes, str(path))
     return Named(path, classes, first)
+
+
+def _named(line: str) -> ClassInfo:
+    """The class of a line: a name and, behind a tab, its words; or a synset and words."""
+    key, tab, words = line.partition("\t")
+    if not tab and SYNSET.fullmatch(line.partition(" ")[0]):
+        key, _, words = line.partition(" ")
+    return info(key.strip(), words.strip())
 
 
 def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
@@ -180,13 +192,16 @@ def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
 def _by_number(path: Path, pairs: Sequence[tuple[str, ...]]) -> tuple[list[str], int]:
     """Names in the order of the numbers before them, and the first of these: 0, or 1 where they
     count from it or are TF-Slim's, with 0:background."""
-    names = [name for _, name in sorted((int(number), name) for number, name in pairs)]
-    numbers = sorted(int(number) for number, _ in pairs)
-    if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] > 1:
-        raise ValueError(f"{path} does not number its classes from 0 or 1 without a gap")
-    if numbers[0] == 0 and names[0] == imagenet.BACKGROUND:
-        return names[1:], 1
-    return names, numbers[0]
+    numbers, names = zip(*sorted((int(number), name) for number, name in pairs), strict=True)
+    first = numbers[0]
+    if numbers != tuple(range(first, first + len(numbers))) or first > 1:
+        raise ValueError(
+            f"{path} does not number its classes from 0 or 1 without a gap; where the numbers are "
+            f"part of the names, put the labels before them (0:{pairs[0][0]} {pairs[0][1]})"
+        )
+    if first == 0 and names[0] == imagenet.BACKGROUND:
+        return list(names[1:]), 1
+    return list(names), first
 
 
 def numbered(
@@ -202,23 +217,11 @@ def numbered(
     them; they say whether the numbering is ImageNet's. first: the number of the first class, 0 or
     1. Raises ValueError for a label that no class can have.
     """
-    present = sorted(places)
-    lowest, highest = present[0], present[-1]
+    lowest, highest = min(places), max(places)
     if names is None and wanted == "imagenet":
-        names = imagenet_classes()
+        names = of_imagenet().classes
     if names is None:
-        if highest >= max(imagenet.NUM_CLASSES, SPARSE * len(present)) or highest >= MOST_CLASSES:
-            raise ValueError(
-                f"{places[highest]}: the label {highest:,} is no number of a class: "
-                f"{len(present):,} labels occur, and classes are counted from 0"
-            )
-        names = [info(str(label)) for label in range(highest + 1)]
-        if gaps := highest + 1 - len(present):
-            gap = next(at for at, label in enumerate(present) if at != label)
-            begin = ", as if they counted from 1" if lowest == 1 else ""
-            seen.say(
-                f"{gaps:,} of the labels 0..{highest:,} without an image (first {gap:,}{begin})"
-            )
+        names = _without_names(places, seen)
     elif not first <= lowest <= highest < first + len(names):
         wrong = lowest if lowest < first else highest
         raise ValueError(
@@ -229,8 +232,7 @@ def numbered(
         seen.say("no image has the label 0, as if they counted from 1")
     ours = imagenet_order(names)
     if ours is not None and wanted != "folders":
-        label_of = {str(label): ours[label - first] for label in present}
-        return Numbering(imagenet_classes(), imagenet.IMAGENET_CONVENTION, label_of)
+        return of_imagenet({str(label): ours[label - first] for label in places})
     _refuse_twice(names, places[highest])
     if wanted == "imagenet":
         raise ValueError(
@@ -239,8 +241,23 @@ def numbered(
     return Numbering(
         tuple(names),
         f"as given: {first}..{first + len(names) - 1}{'' if first else ' plus 1'}, 0 = background",
-        {str(label): label - first + 1 for label in present},
+        {str(label): label - first + 1 for label in places},
     )
+
+
+def _without_names(places: Mapping[int, str], seen: Intake) -> list[ClassInfo]:
+    """The classes of labels that nothing names, up to the highest."""
+    lowest, highest = min(places), max(places)
+    if highest >= min(MOST_CLASSES, max(imagenet.NUM_CLASSES, SPARSE * len(places))):
+        raise ValueError(
+            f"{places[highest]}: the label {highest:,} is no number of a class: "
+            f"{len(places):,} labels occur, and classes are counted from 0"
+        )
+    if gaps := highest + 1 - len(places):
+        gap = next(label for label in range(highest) if label not in places)
+        begin = ", as if they counted from 1" if lowest == 1 else ""
+        seen.say(f"{gaps:,} of the labels 0..{highest:,} without an image (first {gap:,}{begin})")
+    return [info(str(label)) for label in range(highest + 1)]
 
 
 def imagenet_order(names: Sequence[ClassInfo]) -> list[int] | None:

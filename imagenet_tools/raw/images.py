@@ -42,12 +42,11 @@ class Images:
     """
 
     split: str
-    places: array[int]  # the containers that occur, by number
-    containers: Texts
+    containers: Texts  # that occur
     present: array[int]  # the labels that occur
     synsets: Texts
     class_words: Texts
-    container: array[int]
+    container: array[int]  # index into containers
     labels: array[int]
     offsets: array[int]
     sizes: array[int]
@@ -60,9 +59,9 @@ class Images:
         return len(self.labels)
 
     def __iter__(self) -> Iterator[RawImage]:
-        places = dict(zip(self.places, self.containers, strict=True))
+        places = list(self.containers)
+        folders = [os.path.join(place, "") for place in places]
         synsets = dict(zip(self.present, self.synsets, strict=True))
-        folders = {number: os.path.join(place, "") for number, place in places.items()}
         boxes = self.boxes or itertools.repeat(())
         columns = (self.container, self.labels, self.offsets, self.sizes, self.rows)
         # Not strict: the boxes that are none have no end.

@@ -59,6 +59,10 @@ class Counted:
     count: int
     first: list[str]
 
+    def __add__(self, other: Counted) -> Counted:
+        names = dict.fromkeys((*self.first, *other.first))
+        return Counted(self.count + other.count, [*names][:FIRST])
+
 
 class Intake:
     """Of one data set: the entries left out, by reason, and what else there is to say of it."""
@@ -69,7 +73,7 @@ class Intake:
 
     def leave(self, reason: str, name: str) -> None:
         """Count an entry that no record will hold."""
-        _count(self._left_out, reason, 1, [_shown(name)])
+        _count(self._left_out, reason, Counted(1, [_shown(name)]))
 
     def leave_all(self, entries: Iterable[tuple[str, str]]) -> None:
         """Count (reason, name) pairs."""
@@ -78,7 +82,7 @@ class Intake:
 
     def say(self, what: str, name: str = "") -> None:
         """Note what a user should know of an entry that is taken, or of the whole."""
-        _count(self._said, what, 1, [_shown(name)])
+        _count(self._said, what, Counted(1, [_shown(name)]))
 
     def content(self) -> dict[str, Any]:
         """All of it, as JSON has it; see `take`."""
@@ -92,7 +96,7 @@ class Intake:
         """Count in what another one saw."""
         for table, other in ((self._left_out, "left_out"), (self._said, "said")):
             for what, (count, names) in content[other].items():
-                _count(table, what, count, names)
+                _count(table, what, Counted(count, names))
 
     @property
     def left_out(self) -> dict[str, Counted]:
@@ -109,9 +113,8 @@ class Intake:
         return [*said, *left_out_words(self.left_out)]
 
 
-def _count(table: dict[str, Counted], what: str, count: int, names: list[str]) -> None:
-    former = table.get(what, Counted(0, []))
-    table[what] = Counted(former.count + count, [*former.first, *names][:FIRST])
+def _count(table: dict[str, Counted], what: str, more: Counted) -> None:
+    table[what] = table.get(what, Counted(0, [])) + more
 
 
 def _shown(name: str) -> str:
@@ -188,7 +191,7 @@ def head_of(path: str, size: int = HEAD) -> bytes:
     """The first bytes of a regular file of at least this size, wherever it is."""
     if storage.is_remote(path):
         return storage.read(path, 0, min(size, HEAD))
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         return os.read(file, HEAD)
     finally:
@@ -197,14 +200,8 @@ def head_of(path: str, size: int = HEAD) -> bytes:
 
 def special(mode: int) -> str | None:
     """What stands in a file's place, by its mode; None for a regular file."""
-    if stat.S_ISREG(mode):
-        return None
-    kinds = (
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISFIFO, "a named pipe"),
-        (stat.S_ISSOCK, "a socket"),
-    )
-    return next((name for test, name in kinds if test(mode)), "a device")
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return None if stat.S_ISREG(mode) else kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def no_tar(head: bytes) -> str | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from imagenet_tools import labels as imagenet
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import box_files, boxes, classes, intake, listing, validation
-from imagenet_tools.raw.image import ClassInfo, Entry
+from imagenet_tools.raw.classes import Numbering
+from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.remedies import KAGGLE as IMAGES
@@ -23,6 +24,7 @@ LOOKED_FOR = "Kaggle's ILSVRC/Data/CLS-LOC/train and val, with LOC_val_solution.
 MAPPING = "LOC_synset_mapping.txt"
 TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
 FILES = (MAPPING, TRAIN_SOLUTION, SOLUTION, "LOC_sample_submission.csv")
+ANNOTATIONS = "ILSVRC/Annotations/CLS-LOC"
 PARTS = ("Data", "Annotations", "ImageSets")
 
 
@@ -35,57 +37,53 @@ def find(place: Path, options: Options) -> RawSet | None:
         return None
     if (root / MAPPING).is_file():
         _check_mapping(root / MAPPING)
-    infos, seen = classes.imagenet_classes(), Intake()
-    train, val = root / IMAGES / "train", root / IMAGES / "val"
+    numbering, seen = classes.of_imagenet(), Intake()
+    train, val, solution = root / IMAGES / "train", root / IMAGES / "val", root / SOLUTION
     splits, refused = {}, dict[str, str]()
     if train.is_dir():
-        splits["train"] = _train(train, infos, seen)
+        splits["train"] = _train(train, numbering, seen)
     if val.is_dir():
-        solution = root / SOLUTION
         source = SOLUTION if solution.exists() else "ImageNet's shipped list"
         seen.say(f"validation labelled from {source}")
         try:
-            splits["validation"] = _validation(val, solution, infos, seen)
+            splits["validation"] = _validation(val, solution, numbering, seen)
         except validation.UnknownLabel as error:
             if not splits:
                 raise
             refused["validation"] = str(error)
     if place == root:
-        used = {"ILSVRC", *FILES, *box_files.names(options.boxes, root)}
-        listing.beside(root, used, seen)
+        listing.beside(root, {"ILSVRC", *FILES, *box_files.names(options.boxes, root)}, seen)
     # ImageSets has but names.
     parts = {"ILSVRC": PARTS, "ILSVRC/Data": {"CLS-LOC"}, IMAGES: {"train", "val"}}
     for folder, inside in parts.items():
         listing.beside(root / folder, inside, seen, root)
-    splits, source = _boxes(root, options).attached(splits)
     return RawSet.described(
         "Kaggle",
         f"Kaggle's CLS-LOC under {root}",
-        infos,
-        imagenet.IMAGENET_CONVENTION,
+        numbering,
         splits,
         seen=seen,
-        boxes_source=source,
+        boxes=_boxes(root, options),
         refused=refused,
     )
 
 
-def _train(folder: Path, infos: tuple[ClassInfo, ...], seen: Intake) -> RawSplit:
+def _train(folder: Path, numbering: Numbering, seen: Intake) -> RawSplit:
     names = listing.entries(folder).folders
     listing.beside(folder, names, seen, folder.parent)
-    part = _sorted(folder, "train", names, infos, seen)
+    part = _sorted(folder, "train", names, numbering, seen)
     for name in names:
-        if name not in imagenet.label_of() and str(folder / name) in part.containers:
+        if name not in numbering.label_of and str(folder / name) in part.containers:
             raise ValueError(f"{folder / name}: its name is no ImageNet synset")
     return part
 
 
 def _sorted(
-    folder: Path, split: str, names: list[str], infos: tuple[ClassInfo, ...], seen: Intake
+    folder: Path, split: str, names: list[str], numbering: Numbering, seen: Intake
 ) -> RawSplit:
     """The images in folders of synsets."""
     part = columns(split, (), listing.class_entries(folder, names, seen, split))
-    return renumbered(part, infos, [imagenet.label_of().get(name, 0) for name in names])
+    return renumbered(part, numbering.classes, [numbering.label_of.get(name, 0) for name in names])
 
 
 def _check_mapping(path: Path) -> None:
@@ -99,15 +97,13 @@ def _check_mapping(path: Path) -> None:
         )
 
 
-def _validation(
-    folder: Path, solution: Path, infos: tuple[ClassInfo, ...], seen: Intake
-) -> RawSplit:
+def _validation(folder: Path, solution: Path, numbering: Numbering, seen: Intake) -> RawSplit:
     """Validation images: flat as they come, and those that were sorted into folders of synsets."""
     listed = listing.entries(folder)
-    flat = columns("validation", infos, _flat(folder, listed.images, solution))
-    synsets = [name for name in listed.folders if name in imagenet.label_of()]
-    part = joined(_sorted(folder, "validation", synsets, infos, seen), flat)
-    if wrong := validation.disagreement(part):
+    flat = columns("validation", numbering.classes, _flat(folder, listed.images, solution))
+    synsets = [name for name in listed.folders if name in numbering.label_of]
+    part = joined(_sorted(folder, "validation", synsets, numbering, seen), flat)
+    if wrong := validation.disagreement(part, numbering):
         seen.say(f"val has {wrong}")
     listing.beside(folder, {*listed.images, *synsets}, seen, folder.parent)
     return part
@@ -143,11 +139,6 @@ def _flat(folder: Path, names: list[str], solution: Path) -> Iterator[Entry]:
 
 def _boxes(root: Path, options: Options) -> boxes.Boxes:
     """The annotations' boxes, which name each image's size; else the csv's, where it is there."""
-    annotations = root / "ILSVRC" / "Annotations" / "CLS-LOC"
-    if options.boxes is None and annotations.is_dir():
-        return box_files.from_xml(annotations)
-    given = box_files.load(options.boxes, root)
-    if given.source:
-        return given
+    given = box_files.load(options.boxes, root, (ANNOTATIONS, *box_files.USUAL))
     paths = [root / name for name in (TRAIN_SOLUTION, SOLUTION)]
-    return box_files.from_solutions(path for path in paths if path.is_file())
+    return given if given.source else box_files.from_solutions(filter(Path.is_file, paths))

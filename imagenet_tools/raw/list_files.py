@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagenet_tools.raw import intake, listing, rows
 from imagenet_tools.raw.intake import Intake
-from imagenet_tools.raw.rows import Row
+from imagenet_tools.raw.rows import ListFile, Row
 from imagenet_tools.raw.split import SPLITS
 
 FORMS = (
@@ -21,17 +20,6 @@ FORMS = (
 OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst")
 UNREAD = "its first two rows have no path and label of an image that is there"
 OF_NO_SPLIT = ("labels.csv", "*.lst")
-
-
-@dataclass(frozen=True)
-class ListFile:
-    """A list, and the folder that its paths are relative to."""
-
-    path: Path
-    folder: str
-    rows: list[Row]
-    numbers: bool  # its labels count from 0
-    names: Mapping[str, str]  # of such labels, where another column has them
 
 
 def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
@@ -64,25 +52,22 @@ class Present:
         way, base = os.path.split(name)
         inside = os.path.join(folder, way) if way else folder
         if inside not in self._listed:
-            self._listed[inside] = self._list(inside)
+            listed = listing.entries_if_there(inside)
+            self._listed[inside] = _by_stem(listed.images if listed else [])
         return [os.path.join(way, one) for one in self._listed[inside].get(base, ())]
 
-    def _list(self, folder: str) -> dict[str, list[str]]:
-        by_stem = defaultdict(list)
-        try:
-            images = listing.entries(folder).images
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        for name in images:
-            by_stem[os.path.splitext(name)[0]].append(name)
-        return {**by_stem, **{name: [name] for name in images}}
+
+def _by_stem(images: list[str]) -> dict[str, list[str]]:
+    """The images that a name means: that of its own, or all that have it before their extension."""
+    by_stem = defaultdict(list)
+    for name in images:
+        by_stem[os.path.splitext(name)[0]].append(name)
+    return {**by_stem, **{name: [name] for name in images}}
 
 
 def unread(place: Path) -> str | None:
     """The name of a list that lies there under a usual name, and is none by its first rows."""
-    forms = [
-        form.format(name) for form in FORMS for name in sum(listing.SPLIT_FOLDERS.values(), ())
-    ]
+    forms = [form.format(name) for form in FORMS for name in listing.SPLIT_OF]
     there = (one for form in (*forms, *OF_NO_SPLIT) for one in sorted(place.glob(form)))
     return next((one.name for one in there if one.is_file()), None)
 
@@ -128,14 +113,10 @@ def _is_path(place: Path, name: str) -> bool:
 
 
 def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> ListFile:
-    content = rows.read(path, str(place))
-    for heading in content.unused:
-        seen.say(f"columns of {path.name} that are not used", heading)
-    if content.heading:
-        seen.say(f"the first line of {path.name} is taken for a heading", content.heading)
-    folder = _image_folder(place, path, split, content.rows, there)
-    named = [_with_ending(row, path, folder, there) for row in content.rows]
-    return ListFile(path, folder, _distinct(named, path, seen), content.numbers, content.names)
+    one = rows.read(path, str(place), seen)
+    folder = _image_folder(place, path, split, one.rows, there)
+    named = [_with_ending(row, path, folder, there) for row in one.rows]
+    return one._replace(folder=folder, rows=_distinct(named, path, seen))
 
 
 def _folders(place: Path, path: Path, split: str) -> list[Path]:
@@ -198,15 +179,11 @@ def _split_of(place: Path, one: ListFile) -> str | None:
     """
     way = one.folder.removeprefix(str(place)).strip("/")
     tops = {f"{way}/{row.name}".lstrip("/").split("/")[0] for row in one.rows}
-    splits = {top: _named_after(top) for top in sorted(tops)}
+    of_images = {top: top.lower().removesuffix("_images") for top in sorted(tops)}
+    splits = {top: listing.SPLIT_OF.get(name) for top, name in of_images.items()}
     if len(set(splits.values())) > 1:
         raise ValueError(
             f"{one.path} lists images of {', '.join(f'{top}/' for top in splits)}: a list for each "
             "split (train.csv and val.csv, say) tells them apart"
         )
     return next(iter(splits.values()))
-
-
-def _named_after(folder: str) -> str | None:
-    name = folder.lower().removesuffix("_images")
-    return next((split for split, names in listing.SPLIT_FOLDERS.items() if name in names), None)

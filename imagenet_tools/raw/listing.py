@@ -18,6 +18,7 @@ SPLIT_FOLDERS = {
     "train": ("train", "training", "ilsvrc2012_img_train"),
     "validation": ("val", "validation", "valid", "ilsvrc2012_img_val"),
 }
+SPLIT_OF = {name: split for split, names in SPLIT_FOLDERS.items() for name in names}
 # train2017, cars_test, val_256, testing: of a folder of images that are of no class yet.
 SPLIT_NAME = re.compile(
     r"(?:.*[_. -])?(train|val|test|dev)(?:ing|id|idation)?"
@@ -42,6 +43,12 @@ class Listed(NamedTuple):
     folders: list[str]
     left_out: list[tuple[str, str]]
     links: list[str]
+
+    def tell(self, seen: Intake, where: str = "") -> None:
+        """Count what is left out, and say which links lead out. where: the way to this folder."""
+        seen.leave_all((reason, f"{where}{name}") for reason, name in self.left_out)
+        for link in self.links:
+            seen.say(intake.LINKED_OUT, f"{where}{link}")
 
     def without(self, names: Iterable[str]) -> Listed:
         """The same but for entries of these names."""
@@ -77,6 +84,14 @@ def entries(folder: str | os.PathLike[str], root: str = "") -> Listed:
     for names in listed:
         names.sort()
     return listed
+
+
+def entries_if_there(folder: str, root: str = "") -> Listed | None:
+    """The same; None where there is no such folder."""
+    try:
+        return entries(folder, root)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _kind(entry: os.DirEntry[str], inside: str) -> str:
@@ -122,6 +137,12 @@ def _leads_out(path: str, inside: str, root: str) -> bool:
     return not f"{target}/".startswith(f"{root}/")
 
 
+def inside(place: Path) -> list[Path]:
+    """Where the root of a data set is looked for: a folder, and the only one in it."""
+    names = entries(place).folders
+    return [place, *(place / name for name in names[:1] if len(names) == 1)]
+
+
 def real(folder: Path) -> str:
     """The folder that links may not leave without a word; "" in a store, which has none."""
     return "" if storage.is_remote(folder) else os.path.realpath(folder)
@@ -133,10 +154,10 @@ def split_folder(root: Path, split: str) -> Path | None:
 
     Raises ValueError where two others are there: which one is meant cannot be known.
     """
-    names = SPLIT_FOLDERS[split]
     if not root.is_dir():
         return None
-    present = sorted(e.name for e in root.iterdir() if e.name.lower() in names and e.is_dir())
+    own = [one for one in root.iterdir() if SPLIT_OF.get(one.name.lower()) == split]
+    present = sorted(one.name for one in own if one.is_dir())
     filled = [name for name in present if any((root / name).iterdir())]
     filled = [name for name in filled if not name.lower().startswith("ilsvrc")] or filled
     if len(filled) > 1:
@@ -159,16 +180,11 @@ def beside(folder: Path, used: Iterable[str], seen: Intake, place: Path | None =
     place: the data set's own folder, which names are said relative to.
     """
     way = "" if place is None or place == folder else f"{folder.relative_to(place)}/"
-    for link in (listed := entries(folder, real(place or folder))).links:
-        seen.say(intake.LINKED_OUT, f"{way}{link}")
-    used = set(used)
-    left = [*listed.left_out, *((intake.OUTSIDE, name) for name in listed.images)]
+    used, listed = set(used), entries(folder, real(place or folder))
+    left = [one for one in listed.left_out if one[1] not in used or one[0] in intake.NO_FILES]
+    left += [(intake.OUTSIDE, name) for name in listed.images if name not in used]
     left += [(intake.OTHER_FOLDERS, f"{name}/") for name in listed.folders if name not in used]
-    seen.leave_all(
-        (reason, f"{way}{name}")
-        for reason, name in left
-        if name not in used or reason in intake.NO_FILES
-    )
+    listed._replace(left_out=left).tell(seen, way)
 
 
 def above(root: Path, place: Path, seen: Intake) -> None:
@@ -205,13 +221,11 @@ def class_entries(folder: Path, names: list[str], seen: Intake, split: str) -> I
         pairs = zip(names, containers, listed, strict=True)
         for number, (name, container, listing) in enumerate(pairs, 1):
             inside = listing()
-            where = f"{os.path.basename(folder)}/{name}"
+            where = f"{os.path.basename(folder)}/{name}/"
             if not inside.images:
-                seen.leave(intake.EMPTY, f"{where}/")
-            seen.leave_all((reason, f"{where}/{entry}") for reason, entry in inside.left_out)
-            for link in inside.links:
-                seen.say(intake.LINKED_OUT, f"{where}/{link}")
+                seen.leave(intake.EMPTY, where)
+            inside.tell(seen, where)
             for image in (one for one in inside.images if "/" in one):
-                seen.say("in subfolders of their class", f"{where}/{image}")
+                seen.say("in subfolders of their class", f"{where}{image}")
             yield from (Entry(container, filename, number) for filename in inside.images)
             bar.update(len(inside.images))

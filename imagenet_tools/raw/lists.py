@@ -18,9 +18,8 @@ from imagenet_tools import storage
 from imagenet_tools.raw import box_files, classes, intake, list_files, listing, validation
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
-from imagenet_tools.raw.list_files import ListFile
 from imagenet_tools.raw.raw_set import RawSet
-from imagenet_tools.raw.rows import Row
+from imagenet_tools.raw.rows import ListFile, Row
 from imagenet_tools.raw.split import columns
 
 if TYPE_CHECKING:
@@ -45,25 +44,21 @@ def find(place: Path, options: Options) -> RawSet | None:
     for split, one in lists.items():
         entries = _entries(one, numbering, seen, left)
         splits[split] = columns(split, numbering.classes, entries)
-        ours = numbering.convention == imagenet.IMAGENET_CONVENTION
-        if ours and (wrong := validation.disagreement(splits[split])):
+        if wrong := validation.disagreement(splits[split], numbering):
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
     _count_left(place, lists, left, options, seen)
     _say_shared(lists, seen)
     _say_folder(place, lists, seen)
-    splits, source = box_files.load(options.boxes, place).attached(splits)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
-    no_split = (
-        ", no split: taken as training images (or as validation images by --split validation)"
-    )
+    taken = "taken as training images (or as validation images by --split validation)"
     return RawSet.described(
         "lists",
-        f"lists of path and label under {place} ({files}){no_split if unsplit else ''}",
-        numbering.classes,
-        numbering.convention,
+        f"lists of path and label under {place} ({files})"
+        + (f", no split: {taken}" if unsplit else ""),
+        numbering,
         splits,
         seen=seen,
-        boxes_source=source,
+        boxes=box_files.load(options.boxes, place),
         unsplit=unsplit,
     )
 
@@ -99,28 +94,23 @@ def _numbering(
     if not all(one.numbers for one in lists.values()):
         words = {one.key: one.words for one in named.classes} if named else {}
         return _by_names(lists, options, words, seen)
-    folders, source = defaultdict[str, set[int]](set), dict[int, str]()
+    pairs, source = set[tuple[str, int]](), dict[int, str]()
     for one in lists.values():
         for row in one.rows:
-            folders[_folder(row.name)].add(label := int(row.label))
+            pairs.add((_folder(row.name), label := int(row.label)))
             source.setdefault(label, f"{one.path}, line {row.line}")
     _refuse_own_numbers(lists, options)
     called = _called(lists)
-    for label, name in called.items():
-        folders[name].add(label)
     if named is not None:
         seen.say(f"classes named by {named.file.name}")
-        names, first = named.classes, named.first
-        return classes.numbered(source, options.labels, names, seen, first)
-    if options.labels != "folders" and _by_synsets(folders) | _by_truth(lists):
-        return classes.numbered(source, options.labels, classes.imagenet_classes(), seen)
+        return classes.numbered(source, options.labels, named.classes, seen, named.first)
+    said = pairs | {(name, label) for label, name in called.items()}
+    if options.labels != "folders" and _by_synsets(said) | _by_truth(lists):
+        return classes.numbered(source, options.labels, classes.of_imagenet().classes, seen)
+    own = {label: name for name, label in pairs}
+    alone = len(own) == len(pairs) == len({name for name, _ in pairs})
     numbering = classes.numbered(source, options.labels, None, seen)
-    if called:
-        return _named(numbering, called)
-    of_label = {label: name for name, labels in folders.items() for label in labels}
-    if all(len(labels) == 1 for labels in folders.values()) and len(of_label) == len(folders):
-        return _named(numbering, of_label)
-    return numbering
+    return _named(numbering, called or (own if alone else {}))
 
 
 def _refuse_own_numbers(lists: dict[str, ListFile], options: Options) -> None:
@@ -180,25 +170,25 @@ def _named(numbering: classes.Numbering, names: dict[int, str]) -> classes.Numbe
         for label, one in enumerate(numbering.classes)
     )
     different = len({one.key for one in infos}) == len(infos)
-    ours = numbering.convention == imagenet.IMAGENET_CONVENTION
-    return numbering if ours or not different else numbering._replace(classes=infos)
+    same = numbering.is_imagenets or not different
+    return numbering if same else numbering._replace(classes=infos)
 
 
-def _by_synsets(folders: dict[str, set[int]]) -> bool:
-    """True where folders are ImageNet's synsets and labels agree with their numbers.
+def _by_synsets(said: set[tuple[str, int]]) -> bool:
+    """True where folders, or another column, are ImageNet's synsets and labels are their numbers.
 
-    Raises ValueError where they do not agree.
+    said: names and the labels that go with them. Raises ValueError where the two do not agree.
     """
-    pairs = [(name, label) for name, labels in folders.items() for label in sorted(labels)]
-    named = sorted((name, label) for name, label in pairs if name in imagenet.label_of())
-    wrong = [(name, label) for name, label in named if imagenet.label_of()[name] != label + 1]
+    label_of = imagenet.label_of()
+    named = sorted(pair for pair in said if pair[0] in label_of)
+    wrong = [(name, label) for name, label in named if label_of[name] != label + 1]
     if wrong:
         name, label = wrong[0]
-        from_one = all(imagenet.label_of()[key] == number for key, number in wrong)
+        from_one = all(label_of[key] == number for key, number in wrong)
         guess = "Do they count from 1?" if from_one else "Another order (Caffe's, the devkit's)?"
         raise ValueError(
             f"the lists give {name} the label {label}; counted from 0 by sorted synset "
-            f"it is {imagenet.label_of()[name] - 1}. {guess} --labels folders takes the lists' own "
+            f"it is {label_of[name] - 1}. {guess} --labels folders takes the lists' own "
             "numbering"
         )
     return bool(named)
@@ -214,10 +204,7 @@ def _by_truth(lists: dict[str, ListFile]) -> bool:
 
 
 def _entries(
-    one: ListFile,
-    numbering: classes.Numbering,
-    seen: Intake,
-    left: dict[str, listing.Listed],
+    one: ListFile, numbering: classes.Numbering, seen: Intake, left: dict[str, listing.Listed]
 ) -> Iterator[Entry]:
     """The images of the rows. A row whose file is not there is taken, and is a damaged image.
 
@@ -230,11 +217,11 @@ def _entries(
     unique = len(bare) == len(one.rows)
     places = [os.path.join(one.folder, name) if name else one.folder for name in folders]
     inside = storage.ahead(
-        partial(_entries_in, root=listing.real(Path(one.folder))),
+        partial(listing.entries_if_there, root=listing.real(Path(one.folder))),
         places,
         storage.is_remote(one.folder),
     )
-    for (folder, those), place, entries in zip(folders.items(), places, inside, strict=True):
+    for those, place, entries in zip(folders.values(), places, inside, strict=True):
         listed = entries()
         if listed is None:
             where = f"{one.path}, line {those[0].line}"
@@ -246,20 +233,9 @@ def _entries(
                 seen.say(intake.LINKED_OUT, row.name)
             if base not in present:
                 seen.say(f"rows of {one.path.name} whose file is not there", row.name)
-            label = numbering.label_of[row.label]
-            if unique or not folder:
-                yield Entry(place, base, label)
-            else:
-                yield Entry(one.folder, row.name, label)
+            container, name = (place, base) if unique else (one.folder, row.name)
+            yield Entry(container, name, numbering.label_of[row.label])
         left[place] = left.get(place, listed).without(os.path.basename(row.name) for row in those)
-
-
-def _entries_in(folder: str, root: str = "") -> listing.Listed | None:
-    """What a folder holds; None where there is none."""
-    try:
-        return listing.entries(folder, root)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def _count_left(
@@ -271,9 +247,9 @@ def _count_left(
 ) -> None:
     """Count what lies in the lists' folders, and on the way there, and no list names."""
     root, paths = str(place), [str(one.path) for one in lists.values()]
-    used = {f"{root}/{name}" for name in box_files.names(options.boxes, place)}
-    used |= {f"{os.path.dirname(one)}/{name}" for one in paths for name in classes.NAMES_FILES}
-    used |= {f"{root}/{name}" for name in classes.NAMES_FILES}
+    texts = {root, *map(os.path.dirname, paths)}
+    used = {f"{folder}/{name}" for folder in texts for name in classes.NAMES_FILES}
+    used |= {f"{root}/{name}" for name in box_files.names(options.boxes, place)}
     ways = {root, *left}
     for path in (*paths, *left):
         used.add(path)

@@ -6,9 +6,8 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.raw import classes, listing, parquet_file, validation
 from imagenet_tools.raw.image import Entry
@@ -59,39 +58,39 @@ def _files(root: Path, split: str) -> list[Path]:
     return next(iter(files_of.values()), [])
 
 
+class Part(NamedTuple):
+    """A file of a split, and the label of each of its rows."""
+
+    split: str
+    path: Path
+    labels: list[Any]
+
+
 def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Options) -> RawSet:
     seen = Intake()
     for paths in files.values():
         _say_missing(paths, seen)
-    labels = {
-        split: [parquet_file.labels(path) for path in paths] for split, paths in files.items()
-    }
-    columns_there = {
-        name for paths in files.values() for path in paths for name in parquet_file.columns(path)
-    }
-    for name in sorted(columns_there - {"image", "label"}):
-        seen.say("columns that are not used", name)
-    present = list({one for by_split in labels.values() for part in by_split for one in set(part)})
-    if not present:
-        raise ValueError(f"{root}: no image in {', '.join(files)}")
-    numbering = _numbering(root, files, present, options, seen)
-    if numbering.convention == imagenet.IMAGENET_CONVENTION:
-        for split, paths in files.items():
-            _refuse_contradicted(paths, labels[split], numbering.label_of)
-    splits = {
-        split: columns(split, numbering.classes, _entries(paths, labels[split], numbering.label_of))
+    parts = [
+        Part(split, path, parquet_file.labels(path))
         for split, paths in files.items()
+        for path in paths
+    ]
+    there = {name for part in parts for name in parquet_file.columns(part.path)}
+    for name in sorted(there - {"image", "label"}):
+        seen.say("columns that are not used", name)
+    numbering = _numbering(root, parts, options, seen)
+    if numbering.is_imagenets:
+        for part in parts:
+            _refuse_contradicted(part, numbering.label_of)
+    splits = {
+        split: columns(split, numbering.classes, _entries(parts, split, numbering.label_of))
+        for split in files
     }
     if folder := listing.other_split(place, splits):
         seen.say(f"{folder.name}/ is not read beside parquet files")
-    _count_beside(place, root, {path for paths in files.values() for path in paths}, seen)
+    _count_beside(place, root, {part.path for part in parts}, seen)
     return RawSet.described(
-        "Hugging Face parquet",
-        f"parquet files under {root}",
-        numbering.classes,
-        numbering.convention,
-        splits,
-        seen=seen,
+        "Hugging Face parquet", f"parquet files under {root}", numbering, splits, seen=seen
     )
 
 
@@ -113,52 +112,46 @@ def _say_missing(paths: list[Path], seen: Intake) -> None:
             seen.say("files of a series that are not there", name)
 
 
-def _numbering(
-    root: Path,
-    files: dict[str, list[Path]],
-    present: list[Any],
-    options: Options,
-    seen: Intake,
-) -> classes.Numbering:
+def _numbering(root: Path, parts: list[Part], options: Options, seen: Intake) -> classes.Numbering:
     """The classes: their names where labels are texts; else as the files' metadata name them."""
-    if any(isinstance(one, str) for one in present):
-        if not all(isinstance(one, str) for one in present):
-            raise ValueError(f"{root}: the labels are numbers in some files and texts in others")
-        return classes.choose([str(one) for one in present], options.labels, seen, kind="name")
-    named = {
-        str(path): parquet_file.class_names(str(path)) for paths in files.values() for path in paths
-    }
-    different = {tuple(names): path for path, names in named.items() if names}
+    present = {label for part in parts for label in set(part.labels)}
+    if not present:
+        raise ValueError(f"{root}: no image in {', '.join({part.split: 0 for part in parts})}")
+    kinds = {isinstance(label, str) for label in present}
+    if len(kinds) > 1:
+        raise ValueError(f"{root}: the labels are numbers in some files and texts in others")
+    if True in kinds:
+        return classes.choose(present, options.labels, seen, kind="name")
+    different = {}
+    for part in parts:
+        if names := parquet_file.class_names(part.path):
+            different[tuple(names)] = str(part.path)
     if len(different) > 1:
         raise ValueError(f"{' and '.join(different.values())} name other classes")
-    names = next(iter(different), None)
-    infos = [classes.info(name) for name in names] if names else None
-    places = {int(one): f"{root}" for one in present}
-    return classes.numbered(places, options.labels, infos, seen)
+    infos = [classes.info(name) for names in different for name in names]
+    return classes.numbered(dict.fromkeys(present, str(root)), options.labels, infos or None, seen)
 
 
-def _refuse_contradicted(
-    paths: list[Path], labels: list[list[Any]], label_of: Mapping[str, int]
-) -> None:
+def _refuse_contradicted(part: Part, label_of: Mapping[str, int]) -> None:
     """Refuse numbers that nothing names, taken for ImageNet's, where the images' own names have
     other synsets."""
-    for path, values in zip(paths, labels, strict=True):
-        if not values or isinstance(values[0], str) or parquet_file.class_names(str(path)):
-            continue
-        for name, label in zip(parquet_file.names(str(path)), values, strict=False):
-            base = os.path.basename(name or "")
-            told = imagenet.label_of().get(base.split("_")[0]) or validation.known_label(base)
-            if told and told != label_of[str(label)]:
-                raise ValueError(
-                    f"{path} has {base} under {label}; counted from 0 by sorted synset it is "
-                    f"{told - 1}. --labels folders takes the labels as they are"
-                )
+    if not part.labels or isinstance(part.labels[0], str) or parquet_file.class_names(part.path):
+        return
+    for name, label in zip(parquet_file.names(part.path), part.labels, strict=False):
+        base = os.path.basename(name or "")
+        told = validation.label_by_name(base)
+        if told and told != label_of[str(label)]:
+            raise ValueError(
+                f"{part.path} has {base} under {label}; counted from 0 by sorted synset it is "
+                f"{told - 1}. --labels folders takes the labels as they are"
+            )
 
 
-def _entries(paths: list[Path], labels: list[Any], label_of: Mapping[str, int]) -> Iterator[Entry]:
-    for path, values in zip(paths, labels, strict=True):
-        for row, label in enumerate(values):
-            yield Entry(str(path), f"{path.stem}_{row:06d}.JPEG", label_of[str(label)], row=row)
+def _entries(parts: list[Part], split: str, label_of: Mapping[str, int]) -> Iterator[Entry]:
+    for part in (one for one in parts if one.split == split):
+        path, stem = str(part.path), part.path.stem
+        for row, label in enumerate(part.labels):
+            yield Entry(path, f"{stem}_{row:06d}.JPEG", label_of[str(label)], row=row)
 
 
 def to_copy(raw_set: RawSet) -> int:

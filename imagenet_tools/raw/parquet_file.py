@@ -17,25 +17,19 @@ from imagenet_tools.raw.image import RawImage
 def _pyarrow() -> Any:
     try:
         import pyarrow.parquet
+        import pyarrow.types
     except ImportError:
         raise ImportError(
             "reading parquet needs pyarrow, which is an extra: pip install 'imgtools[parquet]'"
         ) from None
-    return pyarrow.parquet
-
-
-def _pyarrow_types() -> Any:
-    _pyarrow()
-    import pyarrow.types
-
-    return pyarrow.types
+    return pyarrow
 
 
 @functools.lru_cache(maxsize=4)
 def _open(path: str) -> Any:
     with _readable(path):
         file = storage.place(path).open("rb") if storage.is_remote(path) else path
-        return _pyarrow().ParquetFile(file)
+        return _pyarrow().parquet.ParquetFile(file)
 
 
 def forget() -> None:
@@ -61,28 +55,13 @@ def columns(path: Path) -> list[str]:
 
 def labels(path: Path) -> list[Any]:
     """The label of each row: whole numbers from 0, or texts."""
-    types = _pyarrow_types()
-    schema = _open(str(path)).schema_arrow
+    types, schema = _pyarrow().types, _open(str(path)).schema_arrow
     if any(schema.names.count(name) != 1 for name in ("image", "label")):
         raise ValueError(
             f"{path} has the columns {', '.join(schema.names)}; one called image and one called "
             "label are needed: rename or drop the others"
         )
-    _refuse_images(path, schema.field("image").type)
-    kind = schema.field("label").type
-    kind = kind.value_type if types.is_dictionary(kind) else kind
-    if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
-        raise ValueError(f"{path}: its labels are of type {kind}; whole numbers or texts are read")
-    with _readable(str(path)):
-        values: list[Any] = _open(str(path)).read(columns=["label"])["label"].to_pylist()
-    if any(value is None or value == "" or (value != str(value) and value < 0) for value in values):
-        raise ValueError(f"{path} has images without a label (a test split?)")
-    return values
-
-
-def _refuse_images(path: Path, kind: Any) -> None:
-    """Refuse an image column that holds no bytes."""
-    types = _pyarrow_types()
+    kind = schema.field("image").type
     if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
         kind = kind.field("bytes").type
     if not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_null(kind)):
@@ -90,25 +69,36 @@ def _refuse_images(path: Path, kind: Any) -> None:
             f"{path}: its column image is of type {kind}; bytes, or a struct with a field bytes, "
             "are read"
         )
+    kind = schema.field("label").type
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
+        raise ValueError(f"{path}: its labels are of type {kind}; whole numbers or texts are read")
+    values: list[Any] = _column(path, "label").to_pylist()
+    if any(value is None or value == "" or (value != str(value) and value < 0) for value in values):
+        raise ValueError(f"{path} has images without a label (a test split?)")
+    return values
 
 
-def names(path: str) -> list[str | None]:
+def names(path: Path) -> list[str | None]:
     """The names that files had before they were put into a file; none where none is kept."""
-    kind = _open(path).schema_arrow.field("image").type
-    if not _pyarrow_types().is_struct(kind) or kind.get_field_index("path") < 0:
+    kind = _open(str(path)).schema_arrow.field("image").type
+    if not _pyarrow().types.is_struct(kind) or kind.get_field_index("path") < 0:
         return []
-    with _readable(path):
-        column = _open(path).read(columns=["image.path"])["image"].combine_chunks()
-        names: list[str | None] = column.field("path").to_pylist()
-    return names
+    structs = _column(path, "image", ".path").combine_chunks()
+    kept: list[str | None] = structs.field("path").to_pylist()
+    return kept
 
 
-def class_names(path: str) -> list[str]:
+def _column(path: Path, name: str, field: str = "") -> Any:
+    with _readable(str(path)):
+        return _open(str(path)).read(columns=[name + field])[name]
+
+
+def class_names(path: Path) -> list[str]:
     """The names of Hugging Face's ClassLabel in a file's metadata, in order; none, and it is []."""
-    metadata = _open(path).schema_arrow.metadata or {}
+    metadata = _open(str(path)).schema_arrow.metadata or {}
     try:
-        features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        names = features["label"]["names"]
+        names = json.loads(metadata[b"huggingface"])["info"]["features"]["label"]["names"]
         if isinstance(names, dict):  # number -> name, as in the head of a README
             names = [names[str(number)] for number in range(len(names))]
         return [str(name) for name in names] if isinstance(names, list) else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from imagenet_tools.raw.boxes import Boxes
+from imagenet_tools.raw.classes import Numbering
 from imagenet_tools.raw.image import ClassInfo
 from imagenet_tools.raw.intake import Counted, Intake
 from imagenet_tools.raw.split import RawSplit
@@ -35,26 +37,24 @@ class RawSet:
         cls,
         layout: str,
         place: str,
-        classes: tuple[ClassInfo, ...],
-        label_convention: str,
+        numbering: Numbering,
         splits: dict[str, RawSplit],
         *,
         seen: Intake,
-        boxes_source: str = "",
+        boxes: Boxes | None = None,
         unsplit: bool = False,
         refused: dict[str, str] | None = None,
     ) -> RawSet:
         """The data set with its description: place (what lies where), counts, what was seen."""
+        splits, source = boxes.attached(splits) if boxes else (splits, "")
         counts = ", ".join(f"{len(part):,} {name} images" for name, part in splits.items())
         return cls(
             layout=layout,
-            description="; ".join(
-                filter(None, [f"{place}: {counts}", boxes_source, *seen.notes()])
-            ),
-            label_convention=label_convention,
-            classes=classes,
+            description="; ".join(filter(None, [f"{place}: {counts}", source, *seen.notes()])),
+            label_convention=numbering.convention,
+            classes=numbering.classes,
             splits=splits,
-            boxes_source=boxes_source,
+            boxes_source=source,
             left_out=seen.left_out,
             unsplit=unsplit,
             refused=refused or {},

@@ -40,8 +40,7 @@ RESULTS = {
 }
 KAGGLE = "ILSVRC/Data/CLS-LOC"
 OFFICIAL = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"}
-SPLITS = sum(listing.SPLIT_FOLDERS.values(), ())
-PARQUET = re.compile(rf"(?:{'|'.join(SPLITS)})[-_.].*parquet")
+PARQUET = re.compile(rf"(?:{'|'.join(listing.SPLIT_OF)})[-_.].*parquet")
 # imagenet.tar.gz.aa, data.7z.001, train.tar-part-00: what split makes of an archive.
 PART = re.compile(
     r"(.+?\.(?:tar|tar\.gz|tgz|zip|7z|rar))[-._](?:part[-._]?)?(?:[a-z]{2}|\d{2,5})", re.I
@@ -68,37 +67,44 @@ def _told(place: Path) -> str:
     walked = _walk(place) if place.is_dir() else {place.parent: _Inside([], [place.name])}
     if ours := results(walked):
         return ours
-    if likely := _with_classes(walked):
-        others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
-        return f"{likely[0]}{others} has class folders: give that path"
-    if kaggles := [str(one) for one in walked if (one / KAGGLE).is_dir()]:
-        return f"{kaggles[0]} has Kaggle's download: give that path"
-    official = [str(folder) for folder in walked if OFFICIAL & {*walked[folder].files}]
-    if official:
-        return f"{official[0]} has an official archive: give that path"
+    if below := _layout_below(walked):
+        return f"{below}: give that path"
     if place.is_dir() and (unread := list_files.unread(place)):
         return f"{unread} is not read: {list_files.UNREAD}"
-    files = [name for inside in walked.values() for name in inside.files]
-    if any("\\" in name and intake.by_name(name) for name in files):
+    paths = [folder / name for folder, inside in walked.items() for name in inside.files]
+    names = [path.name for path in paths]
+    if any("\\" in name and intake.by_name(name) for name in names):
         return "Names with \\ are folders of Windows: unpack the archive with what reads them so"
-    if parquet := [str(one) for one in walked if any(map(PARQUET.match, walked[one].files))]:
-        return f"{parquet[0]} has parquet files: give that path"
-    paths = [folder / name for folder in walked for name in walked[folder].files]
-    if archives := [one for one in paths if one.name.lower().endswith(ARCHIVES)]:
+    if archives := [path for path in paths if path.name.lower().endswith(ARCHIVES)]:
         return _unpack(sorted(archives, key=_is_test), next(iter(walked)))
-    if part := next(filter(None, map(PART.fullmatch, files)), None):
+    if part := next(filter(None, map(PART.fullmatch, names)), None):
         return f"{part[0]} is a part of an archive: join the parts to {part[1]}, and unpack that"
-    if any(map(SHARD.fullmatch, files)):
+    if any(map(SHARD.fullmatch, names)):
         return "These are records already: imgtools inspect and verify-tfrecords read them"
-    endings = {os.path.splitext(name)[1].lower() for name in files}
+    endings = {path.suffix.lower() for path in paths}
     if told := next((text for ending, text in OTHERS.items() if ending in endings), None):
         return told
-    if any(map(validation.known_label, files)) and place.name.lower() in SPLITS:
-        return f"Give the folder that {place.name}/ lies in, {place.parent}"
-    if any(map(validation.known_label, files)):
+    if any(map(validation.known_label, names)):
+        if place.name.lower() in listing.SPLIT_OF:
+            return f"Give the folder that {place.name}/ lies in, {place.parent}"
         return "Put ImageNet's validation images into a folder val/"
-    loose = any(map(intake.by_name, files))
+    loose = any(map(intake.by_name, names))
     return "Sort the images into folders, train/<class>/ and val/<class>/" if loose else ""
+
+
+def _layout_below(walked: dict[Path, _Inside]) -> str:
+    """Which folder below has what is read, and what that is; "" where there is none."""
+    if likely := _with_classes(walked):
+        others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
+        return f"{likely[0]}{others} has class folders"
+    for what, fits in (
+        ("Kaggle's download", lambda folder: (folder / KAGGLE).is_dir()),
+        ("an official archive", lambda folder: OFFICIAL & {*walked[folder].files}),
+        ("parquet files", lambda folder: any(map(PARQUET.match, walked[folder].files))),
+    ):
+        if folder := next(filter(fits, walked), None):
+            return f"{folder} has {what}"
+    return ""
 
 
 def _is_test(path: Path) -> bool:
@@ -163,7 +169,7 @@ def _inside(folder: Path) -> _Inside:
 def _with_classes(walked: dict[Path, _Inside]) -> list[Path]:
     """The outermost folders below the first that hold class folders, in split folders or not."""
     classes = [folder for folder in walked if _is_sorted(folder, walked)]
-    roots = {one.parent if one.name.lower() in SPLITS else one: None for one in classes}
+    roots = {one.parent if one.name.lower() in listing.SPLIT_OF else one: None for one in classes}
     place = next(iter(walked))
     return [one for one in roots if one != place and not roots.keys() & set(one.parents)]
 

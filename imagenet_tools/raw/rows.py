@@ -10,10 +10,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from imagenet_tools.raw import intake
+from imagenet_tools.raw.intake import Intake
 
 LONGEST = 4096  # characters of a path, as systems have it
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -44,6 +44,12 @@ _NO_CLASS = re.compile(
     r"text|captions?|prompt|description|title|url|width|height|size|date|md5|sha256", re.IGNORECASE
 )
 _IDS = ("id", "id_code", "image", "image_id", "imageid", "filename", "file_name", "img")
+# Of a label, by whether those above it are numbers.
+_WANTED = {
+    True: "a label from 0",
+    False: "a class's name for a label",
+    None: "a label from 0, or a class's name for one",
+}
 # MXNet's labels: numbers from 0, as C writes floats.
 _WHOLE = re.compile(r"([0-9]+)\.0*", re.ASCII)
 
@@ -58,16 +64,14 @@ class Row(NamedTuple):
 
 class Columns(NamedTuple):
     """How the rows of a text are made: what stands between their fields (None: spaces, mostly),
-    whether the first is a heading, which fields are path and label, the headings of the others,
-    how many fields there are, and all that in words. known: the heading's words say so.
-    split: the field that says which split an image is of; other: that of another label; -1 for
-    none."""
+    whether the first is a heading, which fields are path and label, how many there are, and all
+    that in words. known: the heading's words say so. split: the field that says which split an
+    image is of; other: that of another label; -1 for none."""
 
     separator: str | None
     heading: bool = False
     path: int = 0
     label: int = 1
-    others: tuple[str, ...] = ()
     width: int = 2
     form: str = "path label"
     known: bool = True
@@ -78,19 +82,18 @@ class Columns(NamedTuple):
 LST = Columns("\t", path=2, label=1, width=3, form="index label path")  # MXNet's im2rec
 
 
-class Rows(NamedTuple):
-    """A list as read. numbers: its labels are numbers. unused: headings of other columns.
-    heading: its first line, where that has words that no heading is known by. names: of labels
-    that are numbers, where another column has one for each."""
+class ListFile(NamedTuple):
+    """A list. numbers: its labels are numbers. names: of such labels, where another column has one
+    for each. folder: what its paths are relative to."""
 
+    path: Path
     rows: list[Row]
     numbers: bool
-    unused: tuple[str, ...]
-    heading: str = ""
-    names: Mapping[str, str] = MappingProxyType({})
+    names: Mapping[str, str]
+    folder: str = ""
 
 
-def read(path: Path, root: str) -> Rows:
+def read(path: Path, root: str, seen: Intake) -> ListFile:
     """Read a list. root: the folder that no path may leave; one that begins with it, or with where
     it lies, is below it.
 
@@ -99,10 +102,12 @@ def read(path: Path, root: str) -> Rows:
     """
     lines = list(numbered(intake.text_of(path)))
     columns = columns_of([line for _, line in lines[:2]], path)
-    if columns.heading:
-        _refuse_texts(lines[0][1], columns, path)
+    headings = _fields(lines[0][1], columns.separator) if columns.heading else []
+    if headings:
+        _refuse_texts(headings[columns.label], path)
     roots = tuple(dict.fromkeys((root, os.path.abspath(root), os.path.realpath(root))))
-    rows, numbers, splits, others = list[Row](), True, set[str](), defaultdict[str, set[str]](set)
+    rows, splits, others = list[Row](), set[str](), defaultdict[str, set[str]](set)
+    numbers: bool | None = None
     for number, line in lines[columns.heading :]:
         where = f"{path}, line {number}"
         fields = _fields(line, columns.separator)
@@ -110,14 +115,11 @@ def read(path: Path, root: str) -> Rows:
         if columns is LST and (whole := _WHOLE.fullmatch(label)):
             label = whole[1]
         is_number = NUMBER.fullmatch(label) is not None
-        numbers = numbers if rows else is_number
-        if numbers and is_number:
-            label = str(int(label))
-        elif numbers or is_number or _is_no_label(label):
-            wanted = "a label from 0" if numbers else "a class's name for a label"
-            wanted = wanted if rows else "a label from 0, or a class's name for one"
+        if numbers is not None and is_number != numbers or not is_number and _is_no_label(label):
             shown = intake.printable(line[:80])
-            raise ValueError(f"{where}: {shown!r} is not `{columns.form}` with {wanted}")
+            wanted = f"`{columns.form}` with {_WANTED[numbers]}"
+            raise ValueError(f"{where}: {shown!r} is not {wanted}")
+        numbers, label = is_number, str(int(label)) if is_number else label
         # Few labels for many rows: each is kept once.
         rows.append(Row(_relative(fields[columns.path], roots, where), sys.intern(label), number))
         if columns.split >= 0:
@@ -132,9 +134,12 @@ def read(path: Path, root: str) -> Rows:
             "each (train.csv and val.csv, say) tells them apart"
         )
     names = _names(others) if numbers else {}
-    heading = _fields(lines[0][1], columns.separator)[columns.other] if names else ""
-    unused = tuple(one for one in columns.others if one != heading)
-    return Rows(rows, numbers, unused, "" if columns.known else lines[0][1], names)
+    used = {columns.path, columns.label, columns.other if names else -1}
+    for heading in (one for at, one in enumerate(headings) if one and at not in used):
+        seen.say(f"columns of {path.name} that are not used", heading)
+    if not columns.known:
+        seen.say(f"the first line of {path.name} is taken for a heading", lines[0][1])
+    return ListFile(path, rows, bool(numbers), names)
 
 
 def _names(others: Mapping[str, set[str]]) -> dict[str, str]:
@@ -184,17 +189,20 @@ def columns_of(first: list[str], source: Path) -> Columns:
     path = _first(named, _first(paths, 0))
     words = [at != path and _LABELS.fullmatch(one) for at, one in enumerate(head)]
     label = _first(words, 0 if path == 1 else 1)
-    others = tuple(one for at, one in enumerate(head) if one and at not in (path, label))
-    split = _first([at != path and _SPLIT.fullmatch(one) for at, one in enumerate(head)], -1)
-    other = _first([bool(one) and at != label for at, one in enumerate(words)], -1)
     return Columns(
-        separator, True, path, label, others, len(head), known=known, split=split, other=other
+        separator,
+        heading=True,
+        path=path,
+        label=label,
+        width=len(head),
+        known=known,
+        split=_first([at != path and _SPLIT.fullmatch(one) for at, one in enumerate(head)], -1),
+        other=_first([at != label and one for at, one in enumerate(words)], -1),
     )
 
 
-def _refuse_texts(heading: str, columns: Columns, source: Path) -> None:
+def _refuse_texts(called: str, source: Path) -> None:
     """Refuse a table whose only other column is a caption, say, and no label."""
-    called = _fields(heading, columns.separator)[columns.label]
     if _NO_CLASS.fullmatch(called):
         raise ValueError(
             f"{source}, line 1: {called} is no label, by its name; a column called label, or "

@@ -7,9 +7,10 @@ take some 60 MB, ImageNet-21k's 14.2 million under 1 GB.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagenet_tools.raw import texts
 from imagenet_tools.raw.image import Box, ClassInfo, Entry, RawImage
@@ -21,6 +22,11 @@ if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the t
 
 SPLITS = ("train", "validation")
 BLOCK = 65536  # entries that are lists of Python's at one time
+# Numbers that a split has of each image, in an array each.
+COLUMNS = {
+    **{"container": "int32", "labels": "int32"},
+    **{"offsets": "int64", "sizes": "int64", "rows": "int64", "name_ends": "int64"},
+}
 
 
 @dataclass(frozen=True)
@@ -51,17 +57,16 @@ class RawSplit:
         return f"{self.classes[int(self.labels[index]) - 1].key}/{self.filename(index)}"
 
     def keys(self) -> Iterator[str]:
-        synsets, start = [info.key for info in self.classes], 0
-        for first in range(0, len(self), BLOCK):
-            block = slice(first, first + BLOCK)
-            ends, labels = self.name_ends[block].tolist(), self.labels[block].tolist()
-            for label, end in zip(labels, ends, strict=True):
-                yield f"{synsets[label - 1]}/{self.names[start:end].decode(*UTF8)}"
-                start = end
+        synsets = [info.key for info in self.classes]
+        return (f"{synsets[label - 1]}/{name}" for name, label in self.labelled())
+
+    def labelled(self) -> Iterator[tuple[str, int]]:
+        """The name of each image, and its label."""
+        return zip(self.filenames(), _numbers(self.labels), strict=True)
 
     def filenames(self) -> Iterator[str]:
         start = 0
-        for end in self.name_ends.tolist():
+        for end in _numbers(self.name_ends):
             yield self.names[start:end].decode(*UTF8)
             start = end
 
@@ -73,38 +78,36 @@ class RawSplit:
         import numpy as np
 
         at = np.asarray(indices, np.int64)
-        container, labels = self.container[at], self.labels[at]
-        places, present = np.unique(container), np.unique(labels)
-        images = Images(
+        places, container = np.unique(self.container[at], return_inverse=True)
+        present = np.unique(self.labels[at])
+        folders, synsets, words = self._texts
+        numbers: dict[str, Any] = {
+            name: texts.smallest(getattr(self, name)[at])
+            for name in ("labels", "offsets", "sizes", "rows", "versions")
+            if getattr(self, name) is not None
+        }
+        return Images(
             split=self.name,
-            places=texts.smallest(places),
-            containers=texts.take(*self._places, places),
+            containers=texts.take(*folders, places),
             present=texts.smallest(present),
-            synsets=texts.take(*self._synsets, present - 1),
-            class_words=texts.take(*self._words, present - 1),
+            synsets=texts.take(*synsets, present - 1),
+            class_words=texts.take(*words, present - 1),
             container=texts.smallest(container),
-            labels=texts.smallest(labels),
-            offsets=texts.smallest(self.offsets[at]),
-            sizes=texts.smallest(self.sizes[at]),
-            rows=texts.smallest(self.rows[at]),
             names=texts.take(self.names, self.name_ends, at),
-            versions=() if self.versions is None else texts.smallest(self.versions[at]),
+            boxes=[self.boxes.get(self.key(int(one)), ()) for one in at] if self.boxes else (),
+            **numbers,
         )
-        if not self.boxes:
-            return images
-        return replace(images, boxes=[self.boxes.get(self.key(int(one)), ()) for one in at])
 
     @functools.cached_property
-    def _places(self) -> tuple[bytes, np.ndarray]:
-        return texts.block(self.containers)
+    def _texts(self) -> list[tuple[bytes, np.ndarray]]:
+        """The containers, and the keys and the words of the classes."""
+        keys, words = ([info[at] for info in self.classes] for at in (0, 1))
+        return [texts.block(several) for several in (self.containers, keys, words)]
 
-    @functools.cached_property
-    def _synsets(self) -> tuple[bytes, np.ndarray]:
-        return texts.block(info.key for info in self.classes)
 
-    @functools.cached_property
-    def _words(self) -> tuple[bytes, np.ndarray]:
-        return texts.block(info.words for info in self.classes)
+def _numbers(column: np.ndarray) -> Iterator[int]:
+    blocks = (column[first : first + BLOCK] for first in range(0, len(column), BLOCK))
+    return itertools.chain.from_iterable(block.tolist() for block in blocks)
 
 
 def renumbered(part: RawSplit, classes: tuple[ClassInfo, ...], labels: Sequence[int]) -> RawSplit:
@@ -115,69 +118,55 @@ def renumbered(part: RawSplit, classes: tuple[ClassInfo, ...], labels: Sequence[
     return replace(part, classes=classes, labels=table[part.labels])
 
 
-def joined(first: RawSplit, second: RawSplit) -> RawSplit:
-    """The images of both, which have the same classes."""
+def joined(first: RawSplit, *others: RawSplit) -> RawSplit:
+    """The images of several, which have the same classes."""
     import numpy as np
 
-    if not len(second):
-        return first
-    shift = len(first.containers)
+    parts = [part for part in (first, *others) if len(part)]
+    if len(parts) < 2:
+        return parts[0] if parts else first
+    both: dict[str, Any] = {
+        column: np.concatenate([getattr(part, column) for part in parts]) for column in COLUMNS
+    }
+    # Containers and the bytes of names are counted on from one part to the next.
+    for column, counted in (("container", "containers"), ("name_ends", "names")):
+        before = np.cumsum([0, *(len(getattr(part, counted)) for part in parts[:-1])])
+        both[column] += np.repeat(before, [len(part) for part in parts]).astype(both[column].dtype)
     return replace(
-        first,
-        containers=first.containers + second.containers,
-        container=np.concatenate([first.container, second.container + np.int32(shift)]),
-        labels=np.concatenate([first.labels, second.labels]),
-        offsets=np.concatenate([first.offsets, second.offsets]),
-        sizes=np.concatenate([first.sizes, second.sizes]),
-        rows=np.concatenate([first.rows, second.rows]),
-        names=first.names + second.names,
-        name_ends=np.concatenate([first.name_ends, second.name_ends + len(first.names)]),
+        parts[0],
+        containers=tuple(itertools.chain.from_iterable(part.containers for part in parts)),
+        names=b"".join(part.names for part in parts),
+        **both,
     )
 
 
-def columns(
-    name: str,
-    classes: tuple[ClassInfo, ...],
-    entries: Iterable[Entry],
-) -> RawSplit:
+def columns(name: str, classes: tuple[ClassInfo, ...], entries: Iterable[Entry]) -> RawSplit:
     """Gather a split's entries into columns, in bounded memory beside the columns themselves."""
     import numpy as np
 
     containers: dict[str, int] = {}
     # Each column in blocks of its own type, joined one column at a time: 14 million entries stay
     # under 2 GB on the way.
-    types = (np.int32, np.int32, np.int64, np.int64, np.int64, np.int64)
-    blocks: list[list[np.ndarray]] = [[] for _ in types]
-    rows: list[tuple[int, int, int, int, int, int]] = []
+    blocks: dict[str, list[np.ndarray]] = {column: [] for column in COLUMNS}
+    rows: list[tuple[int, ...]] = []
     names = bytearray()
 
     def store() -> None:
-        table = np.array(rows, np.int64).reshape(-1, len(types))
-        for number, kind in enumerate(types):
-            blocks[number].append(table[:, number].astype(kind))
+        table = np.array(rows, np.int64).reshape(-1, len(COLUMNS))
+        for number, (column, kind) in enumerate(COLUMNS.items()):
+            blocks[column].append(table[:, number].astype(kind))
         rows.clear()
 
     for entry in entries:
-        encoded = entry.filename.encode(*UTF8)
-        names += encoded
+        names += entry.filename.encode(*UTF8)
         number = containers.setdefault(entry.container, len(containers))
         rows.append((number, entry.label, entry.offset, entry.size, entry.row, len(names)))
         if len(rows) == BLOCK:
             store()
     store()
-    joined = []
-    while blocks:
-        joined.append(np.concatenate(blocks.pop(0)))
-    container, label, offset, size, row, name_end = joined
+    arrays: dict[str, Any] = {}
+    for column in COLUMNS:
+        arrays[column] = np.concatenate(blocks.pop(column))
     return RawSplit(
-        name=name,
-        classes=classes,
-        containers=tuple(containers),
-        container=container,
-        labels=label,
-        offsets=offset,
-        sizes=size,
-        rows=row,
-        names=bytes(names),
-        name_ends=name_end,
+        name=name, classes=classes, containers=tuple(containers), names=bytes(names), **arrays
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from imagenet_tools.errors import DamagedData
@@ -71,6 +73,21 @@ def members(
             yield member
         elif not member.isdir():
             seen.leave("no regular files", f"{where}: {member.name}")
+
+
+def images(
+    path: Path, seen: Intake, inner: tarfile.TarInfo | None = None
+) -> Iterator[tarfile.TarInfo]:
+    """The images of a tar, or of a tar inside it; anything else is counted."""
+    with path.open("rb") as file:
+        if inner is None:
+            start, end, where = 0, file.seek(0, io.SEEK_END), str(path)
+        else:
+            start, where = inner.offset_data, f"{path}: {inner.name}"
+            end = start + inner.size
+        for member in members(file, start, end, where, seen):
+            if is_image(file, member, seen):
+                yield member
 
 
 def is_image(file: BinaryIO, member: tarfile.TarInfo, seen: Intake) -> bool:

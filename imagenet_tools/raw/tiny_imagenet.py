@@ -33,38 +33,38 @@ def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place`, or the only folder in it, is Tiny ImageNet's."""
     if not place.is_dir():
         return None
-    folders = listing.entries(place).folders
-    inside = [place / name for name in folders] if len(folders) == 1 else []
-    root = next((one for one in (place, *inside) if _fits(one)), None)
+    root = next(filter(_fits, listing.inside(place)), None)
     if root is None:
         return None
-    seen = Intake()
+    seen, rows = Intake(), list[Row]()
     numbering = _numbering(root, options, seen)
-    rows: list[Row] = []
     splits = {}
-    if (root / "train").is_dir():
-        splits["train"] = columns("train", numbering.classes, _train(root, numbering, rows, seen))
-    if (root / "val").is_dir():
-        entries = _val(root / "val", numbering, rows, seen)
-        splits["validation"] = columns("validation", numbering.classes, entries)
+    for split, folder, entries in (("train", "train", _train), ("validation", "val", _val)):
+        if (root / folder).is_dir():
+            listed = entries(root / folder, numbering, rows, seen)
+            splits[split] = columns(split, numbering.classes, listed)
     listing.above(root, place, seen)
     used = {"train", "val", WNIDS, WORDS, *box_files.names(options.boxes, root)}
     listing.beside(root, used, seen, place)
-    given = box_files.load(options.boxes, root)
-    if not given.source:
-        given = boxes.Boxes("Tiny ImageNet's annotations")
-        for row in rows:
-            given.add(boxes.Row(f"{row.synset}/{row.name}", row.box, row.where))
-    splits, source = given.attached(splits)
     return RawSet.described(
         "Tiny ImageNet",
         f"Tiny ImageNet under {root}",
-        numbering.classes,
-        numbering.convention,
+        numbering,
         splits,
         seen=seen,
-        boxes_source=source,
+        boxes=_boxes(root, rows, options),
     )
+
+
+def _boxes(root: Path, rows: list[Row], options: Options) -> boxes.Boxes:
+    """What is given; else the boxes that stand beside the labels."""
+    given = box_files.load(options.boxes, root)
+    if given.source:
+        return given
+    of_rows = boxes.Boxes("Tiny ImageNet's annotations")
+    for row in rows:
+        of_rows.add(boxes.Row(f"{row.synset}/{row.name}", row.box, row.where))
+    return of_rows
 
 
 def _fits(root: Path) -> bool:
@@ -84,14 +84,14 @@ def _numbering(root: Path, options: Options, seen: Intake) -> classes.Numbering:
 
 
 def _train(
-    root: Path, numbering: classes.Numbering, rows: list[Row], seen: Intake
+    folder: Path, numbering: classes.Numbering, rows: list[Row], seen: Intake
 ) -> Iterator[Entry]:
-    for synset in (synsets := listing.entries(root / "train").folders):
-        text = root / "train" / synset / f"{synset}_boxes.txt"
+    for synset in (synsets := listing.entries(folder).folders):
+        text = folder / synset / f"{synset}_boxes.txt"
         if text.is_file():
             rows.extend(_rows(text, synset))
-        yield from _class(root / "train", synset, numbering, seen, text.name)
-    listing.beside(root / "train", synsets, seen, root)
+        yield from _class(folder, synset, numbering, seen, text.name)
+    listing.beside(folder, synsets, seen, folder.parent)
 
 
 def _class(
@@ -101,8 +101,7 @@ def _class(
     inside = listing.class_images(str(folder / synset))
     if inside.images and synset not in numbering.label_of:
         raise ValueError(f"{folder / synset}: {synset} is not in {WNIDS}")
-    where = f"{folder.name}/{synset}"
-    seen.leave_all((why, f"{where}/{name}") for why, name in inside.left_out if name != text)
+    inside.without([text]).tell(seen, f"{folder.name}/{synset}/")
     for name in inside.images:
         deeper, base = os.path.split(name)
         yield Entry(os.path.join(folder, synset, deeper), base, numbering.label_of[synset])

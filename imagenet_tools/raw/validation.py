@@ -9,6 +9,7 @@ from pathlib import Path
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import intake
+from imagenet_tools.raw.classes import Numbering
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.split import RawSplit
 
@@ -24,12 +25,10 @@ def known_label(filename: str) -> int | None:
     """The label 1..1000 of ILSVRC2012_val_00000001 .. _00050000, from the list shipped with us;
     None for any other name, and for one that names another synset."""
     match = NAME.fullmatch(filename)
-    number = int(match.group(1)) if match else 0
-    if not 1 <= number <= imagenet.VALIDATION_IMAGES:
+    if match is None or not 1 <= int(match[1]) <= imagenet.VALIDATION_IMAGES:
         return None
-    label = imagenet.validation_labels()[number - 1]
-    said = match.group(2) if match else None
-    return label if said in (None, imagenet.synsets()[label - 1]) else None
+    label = imagenet.validation_labels()[int(match[1]) - 1]
+    return label if match[2] in (None, imagenet.synsets()[label - 1]) else None
 
 
 def shipped_label(filename: str, place: Path) -> int:
@@ -49,25 +48,31 @@ def flat_entries(folder: Path, names: Iterable[str]) -> Iterator[Entry]:
     return (Entry(str(folder), name, shipped_label(name, folder)) for name in names)
 
 
-def disagreement(part: RawSplit) -> str:
+def label_by_name(filename: str) -> int | None:
+    """ImageNet's label of an image by its name alone, which begins with a synset or is that of a
+    validation image; None where it says nothing."""
+    return known_label(filename) or imagenet.label_of().get(filename.split("_")[0])
+
+
+def disagreement(part: RawSplit, numbering: Numbering) -> str:
     """Which ILSVRC2012_val images of a split that is numbered as ImageNet have other labels than
     the list shipped with us, in words; "" where none has."""
-    if b"ILSVRC2012_val_" not in part.names:
+    if b"ILSVRC2012_val_" not in part.names or not numbering.is_imagenets:
         return ""
-    pairs = [
+    wrong = [
         (name, label, truth)
-        for name, label in zip(part.filenames(), part.labels.tolist(), strict=True)
+        for name, label in part.labelled()
         if (truth := known_label(name.rsplit("/", 1)[-1])) not in (None, label)
     ]
-    if not pairs:
+    if not wrong:
         return ""
-    name, *labels = pairs[0]
+    name, *labels = wrong[0]
     given, true = (part.classes[one - 1] for one in labels if one)
-    from_one = all(truth and label == truth + 1 for _, label, truth in pairs)
+    from_one = all(truth and label == truth + 1 for _, label, truth in wrong)
     guess = "count from 1" if from_one else "be in another order, the devkit's ILSVRC2012_ID"
     return (
         f"{name} as {given.key} ({given.words}); by ImageNet's ground truth it is {true.key} "
-        f"({true.words}), and {len(pairs):,} validation images in all disagree. The labels seem "
+        f"({true.words}), and {len(wrong):,} validation images in all disagree. The labels seem "
         f"to {guess}"
     )
 
@@ -78,7 +83,7 @@ def elsewhere(part: RawSplit) -> str:
     numbers, synsets = imagenet.label_of(), imagenet.synsets()
     strays = [
         (name, label)
-        for name, label in zip(part.filenames(), part.labels.tolist(), strict=True)
+        for name, label in part.labelled()
         if name[9:10] == "_" and numbers.get(name[:9], label) != label
     ]
     if not strays:

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.intake import FIRST, Counted
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.split import SPLITS
 from imagenet_tools.records import foreign
 from imagenet_tools.records.prepare import Settings
@@ -54,9 +54,7 @@ def counted(several: Iterable[tuple[str, Counted]]) -> dict[str, Counted]:
     """What is to be said -> of how many in all, and the first of their names."""
     together: dict[str, Counted] = {}
     for what, one in several:
-        former = together.get(what, Counted(0, []))
-        names = dict.fromkeys((*former.first, *one.first))
-        together[what] = Counted(former.count + one.count, [*names][:FIRST])
+        together[what] = together.get(what, Counted(0, [])) + one
     return dict(sorted(together.items()))
 
 

@@ -2,11 +2,12 @@
 
     python -m benchmarks.schedule --data imagenette-records --runs runs
 
-Carries out docs/plans/schedule.yaml, in its order: trains what is not finished (a run goes on from
-its last checkpoint), evaluates each run under its own path and under the other arm's, and training
-images beside, and prints the tables of docs/why/findings.md in Markdown. --epochs takes some of the
-schedules alone, --report trains nothing, --figure draws them. A schedule is reported when its six
-runs are whole, and the third arm, one part changed from each of the two, at the longest of these.
+Carries out an experiment of docs/plans/schedule.yaml, the first one unless --experiment names
+another, in its order: trains what is not finished (a run goes on from its last checkpoint),
+evaluates each run under its own path and under the other arm's, and training images beside, and
+prints the tables of docs/why/findings.md in Markdown. --epochs takes some of the schedules alone,
+--report trains nothing, --figure draws them. A schedule is reported when its six runs are whole,
+and in the first experiment the third arm, one part changed from each of the two, at the longest.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.report import drawing
 from imagenet_tools.evaluation import evaluate, trained_net
 from imagenet_tools.pipelines.crosses import evaluated_under
+from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.training import recipes, run_folder
 
 PLAN = Path(__file__).parents[1] / "docs" / "plans" / "schedule.yaml"
@@ -229,12 +231,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--data", required=True, help="records of Imagenette")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--experiment", help="its name in the plan")
     parser.add_argument("--epochs", type=int, nargs="+", help="these schedules alone")
     parser.add_argument("--report", action="store_true", help="train nothing")
     parser.add_argument("--figure", type=Path, help="a PNG of the gap and the accuracies")
     chosen = parser.parse_args()
     plan = yaml.safe_load(PLAN.read_text())
     *arms, third = plan["arms"]
+    first, *others = plan["experiments"]
+    named = [one for one in (first, *others) if one["name"] == (chosen.experiment or first["name"])]
+    if not named:
+        parser.error(f"{PLAN.name} has no experiment {chosen.experiment!r}")
+    (experiment,) = named
+    held = read_manifest(chosen.data).splits["train"].records
+    if held != experiment["images"]:
+        parser.error(f"{chosen.data}: {held} training images; planned: {experiment['images']}")
 
     def whole(epochs: int, arms: Sequence[str]) -> list[Run]:
         """The runs of these arms, trained unless that was not asked for; none unless all are."""
@@ -244,7 +255,7 @@ def main() -> None:
         return declared if all(run.whole for run in declared) else []
 
     schedules = []
-    for epochs in chosen.epochs or plan["experiments"][0]["epochs"]:
+    for epochs in chosen.epochs or experiment["epochs"]:
         if made := whole(epochs, arms):
             schedules.append(judge(made, chosen.data, arms))
     schedules.sort(key=lambda one: one.epochs)
@@ -253,7 +264,8 @@ def main() -> None:
         draw(schedules, arms, chosen.figure)
     for one in schedules:
         print(f"\n{one.epochs} epochs: {one.verdict.sentence}")
-    if schedules and (made := whole(schedules[-1].epochs, [third])):
+    attributed = schedules and experiment is first
+    if attributed and (made := whole(schedules[-1].epochs, [third])):
         made += runs(plan, chosen.runs, schedules[-1].epochs, arms)
         print(f"\n{by_part(made, chosen.data, [arms[0], third, arms[1]])}")
     if len(schedules) > 1:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Before TensorFlow is imported anywhere: its start-up chatter hides what a test prints.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# As imgtools does, which a test may come before: TensorFlow asks once.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # gcsfs would ask Google, and for credentials, what kind of bucket it has before it.
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")

@@ -39,6 +39,9 @@ TOLERANCE = 1e-4
 LOG_TOLERANCE = 1e-3
 RUN_TOLERANCE = 0.2
 
+# What oneDNN chooses its kernels by, the widest first.
+VECTORS = ("avx512_vnni", "avx512f", "avx2")
+
 GOLDEN = ("golden/slim_records/raw.tar", "raw")
 # Name -> the archive in the shared folder, the raw images in it, the options of build-tfrecords.
 BUILDS: dict[str, tuple[str, str, list[str]]] = {
@@ -105,10 +108,13 @@ def stored() -> Found:
 def machine() -> dict[str, str]:
     """What decides the last bits of a float, and the bytes of a JPEG that is written."""
     cpu = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*: (.*)", cpu.read_text()) if cpu.exists() else None
+    told = cpu.read_text() if cpu.exists() else ""
+    named = re.search(r"model name\s*: (.*)", told)
     packages = {name: version(name) for name in ("tensorflow", "numpy", "pillow")}
     return {
         "processor": named[1] if named else os.uname().machine,
+        # Two machines of one name may show their programs other vectors.
+        "vectors": next((name for name in VECTORS if name in told.split()), ""),
         **packages,
     }
 

@@ -277,7 +277,7 @@ class _Signals:
 
 def _report(error: Exception, again: str) -> int:
     from imagenet_tools import storage
-    from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped, Unfinished
+    from imagenet_tools.errors import DamagedData, Missing, PipelineFailed, Stopped, Unfinished
 
     message = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     message = storage.as_asked(message).strip() or "no further message"
@@ -285,7 +285,8 @@ def _report(error: Exception, again: str) -> int:
         _say("Stopped", f"{message}\nTo resume: {again}")
         return 143
     if isinstance(error, Unfinished):
-        _say("Unfinished", f"{message}\nTo resume: {again}")
+        way_on = "Then" if isinstance(error, Missing) else "To resume"
+        _say("Unfinished", f"{message}\n{way_on}: {again}")
         return 4
     if isinstance(error, DamagedData):
         _say("Damaged data", message)

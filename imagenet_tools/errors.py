@@ -15,6 +15,10 @@ class Unfinished(RuntimeError):
     """Part of the work is done and kept; the same call again does only what is missing."""
 
 
+class Missing(Unfinished):
+    """What other calls have to do first is not done; the same call again does not do it."""
+
+
 class Stopped(RuntimeError):
     """The process was told to end (SIGTERM), and has saved what it had; the same call goes on."""
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage, terminal
@@ -14,20 +13,14 @@ from imagenet_tools.comparison import arms, diagnosed, run_files, stored
 from imagenet_tools.comparison.plan import PRECISIONS, Plan
 from imagenet_tools.comparison.plan_file import read_plan, with_margin
 from imagenet_tools.comparison.prepare import prepare
-from imagenet_tools.comparison.report import (
-    content,
-    document,
-    explanations,
-    flips,
-    gallery,
-    provisional,
-)
+from imagenet_tools.comparison.report import content, document, flips, gallery, provisional
 from imagenet_tools.comparison.report.content import Report
+from imagenet_tools.comparison.report.explanations import PREVIEW
 from imagenet_tools.comparison.results import Judgement, judge
 from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.diagnosis import preview
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.errors import DamagedData, Missing
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
 
@@ -76,23 +69,10 @@ def compare_preproc(
     that failed, DamagedData for records or results that are not what they say they are.
     """
     prepared = prepare(
-        pipelines,
-        data,
-        out,
-        profile=profile,
-        recipe=recipe,
-        epochs=epochs,
-        seeds=seeds,
-        first_seed=first_seed,
-        margin=margin,
-        model=model,
-        image_size=image_size,
-        matrix=matrix,
-        ten_crop=ten_crop,
-        match_scale=match_scale,
-        attribute=attribute,
-        precision=precision,
-    )
+        pipelines, data, out, profile=profile, recipe=recipe, epochs=epochs, seeds=seeds,
+        first_seed=first_seed, margin=margin, model=model, image_size=image_size, matrix=matrix,
+        ten_crop=ten_crop, match_scale=match_scale, attribute=attribute, precision=precision,
+    )  # fmt: skip
     with launched(engine, address, prepared.data, jobs, plugins) as how:
         return carry_out(*prepared, command=command, **how)
 
@@ -173,7 +153,7 @@ def finalize(
 ) -> Report:
     """Report on a comparison whose runs were carried out slice by slice.
 
-    data: the records they were trained on. Raises Unfinished naming the runs that are missing,
+    data: the records they were trained on. Raises Missing naming the runs that are missing,
     ValueError where the records are others.
     """
     place = stored.opened(folder)
@@ -186,8 +166,9 @@ def finalize(
         if finished(place, plan, arm, seed) is None
     ]
     if missing:
-        raise Unfinished(
-            f"{len(missing)} of {len(plan.runs())} runs are missing: {', '.join(missing)}"
+        raise Missing(
+            f"{len(missing)} of {len(plan.runs())} runs are missing: {', '.join(missing)}; the "
+            "compare-preproc command of the comparison, or of its slices, carries them out"
         )
     return _report(judge(plan, place), folder, data, command)
 
@@ -239,18 +220,9 @@ def _report(
     names = flips.class_names(data, plan.labels_offset)
     if main := next((one for one in judgement.contrasts if one.judged), None):
         gallery.write(main, data, names, place)
-    _write_preview(plan, data, place)
-    report = content.make(
-        judgement,
-        command=command,
-        diagnosis=diagnosed.measured(plan, place, data),
-        class_names=names,
-    )
+    specs, photographs = [arm.spec for arm in plan.judged], preview.from_records(data, 3)
+    preview.write(preview.sheet(specs, photographs, size=plan.image_size), [], place / PREVIEW)
+    diagnosis = diagnosed.measured(plan, place, data)
+    report = content.make(judgement, command=command, diagnosis=diagnosis, class_names=names)
     document.write(report, place)
     return stored.keep_report(folder, report)
-
-
-def _write_preview(plan: Plan, data: str | os.PathLike[str], place: Path) -> None:
-    specs = [arm.spec for arm in plan.judged]
-    page = preview.sheet(specs, preview.from_records(data, 3), size=plan.image_size)
-    preview.write(page, [], place / explanations.PREVIEW)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.errors import DamagedData, Missing
 from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import copies, schema, sources, tfrecord
 from imagenet_tools.records.journal import (
@@ -44,7 +44,7 @@ NAMED = 10  # missing shards that are listed
 def finalize(folder: str | os.PathLike[str]) -> Manifest:
     """Write the manifest of a folder whose shards were written slice by slice.
 
-    Raises Unfinished naming the shards that are missing and the slices they are in, ValueError
+    Raises Missing naming the shards that are missing and the slices they are in, ValueError
     where the folder holds no build. A folder that is complete already is returned as it is.
     """
     place = storage.place(folder)
@@ -64,7 +64,7 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
         results = {file: result for file, parsed in done if (result := parsed()) is not None}
         missing = [file for file in files if file not in results]
         if missing:
-            raise Unfinished(_gaps(journal, missing, files))
+            raise Missing(_gaps(journal, missing, files))
         return finish(place, outline, results)
 
 

@@ -169,4 +169,6 @@ def test_runs_of_a_comparison_in_slices(
     assert cli_main.run(["finalize", str(tmp_path / "runs")]) == 2
     assert "--data RECORDS" in capsys.readouterr().err
     assert cli_main.run(["finalize", str(tmp_path / "runs"), "--data", str(tiny_records)]) == 4
+    said = capsys.readouterr().err  # it does not do what slices have to do
+    assert "To resume" not in said and said.splitlines()[-1].startswith("Then: imgtools finalize ")
     assert cli_main.run(["compare-preproc", "alexnet", "inception", "--run-slice", "0/2"]) == 2

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison import prediction_file, run_files
 from imagenet_tools.comparison.plan import Arm, Plan
+from imagenet_tools.comparison.prediction_file import PredictionFile
 from imagenet_tools.comparison.run_files import run_folder
 from imagenet_tools.comparison.run_result import RunResult, required
 from imagenet_tools.evaluation import guessing, scores
@@ -19,22 +19,15 @@ from imagenet_tools.evaluation.metrics import METRICS
 if TYPE_CHECKING:
     from imagenet_tools.evaluation.evaluate import EvalResult
 
-# What a run without a net to judge says of no images.
-_NOTHING = scores.Predictions(
-    *(np.zeros(shape, kind) for shape, kind in (
-        (0, str), (0, np.int32), ((0, 5), np.int32), ((0, 5), np.float32), (0, np.float32),
-        (0, np.int32),
-    ))
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class ArmResults:
     """The runs of one arm: seeds in order; those without a net to judge have no part in means.
 
     failures: why, of each that diverged. Where all did, everything but these two is empty.
-    correct: evaluation path -> bool [seeds, images]; the arm's own under its slug. group: int
-    [images], one number for images that show one picture; None where that is not known.
+    correct: evaluation path -> bool [seeds, images]; the arm's own under its slug. predictions: of
+    each seed, under that path. group: int [images], one number for images that show one picture;
+    None where that is not known.
     """
 
     arm: Arm
@@ -43,11 +36,7 @@ class ArmResults:
     failures: tuple[str, ...]
     runs: tuple[RunResult, ...]
     correct: dict[str, np.ndarray]
-    key: np.ndarray
-    label: np.ndarray
-    top1: np.ndarray  # int32 [seeds, images], the class predicted under its own path
-    chance: np.ndarray  # float32 [seeds, images], of that class
-    true_chance: np.ndarray  # float32 [seeds, images], of the true class
+    predictions: tuple[scores.Predictions, ...]
     group: np.ndarray | None = None
 
     @property
@@ -57,6 +46,19 @@ class ArmResults:
     @property
     def slug(self) -> str:
         return self.arm.slug
+
+    @property
+    def key(self) -> np.ndarray:
+        return self.predictions[0].key if self.predictions else np.zeros(0, str)
+
+    @property
+    def label(self) -> np.ndarray:
+        return self.predictions[0].label if self.predictions else np.zeros(0, np.int32)
+
+    @property
+    def top1(self) -> np.ndarray:
+        """int32 [seeds, images]: the class that each run says, under its own path."""
+        return np.stack([one.top5[:, 0] for one in self.predictions])
 
     @property
     def own(self) -> np.ndarray:
@@ -94,14 +96,14 @@ class ArmResults:
 def read_arms(plan: Plan, folder: Path, seeds: tuple[int, ...]) -> tuple[ArmResults, ...]:
     """The runs of these seeds, of every arm. ValueError where one is missing, is there twice, or is
     of other data or images."""
-    read: list[Read] = []
+    read: list[PredictionFile] = []
     arms = [_read_arm(plan, folder, arm, seeds, read) for arm in plan.arms]
     group = next((one.group for one in arms if one.group is not None), None)  # of the same images
     return tuple(replace(one, group=group) for one in arms)
 
 
 def _read_arm(
-    plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...], read: list[Read]
+    plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...], read: list[PredictionFile]
 ) -> ArmResults:
     """read: runs of this comparison, to which this arm's are added."""
     runs: list[RunResult] = []
@@ -111,8 +113,7 @@ def _read_arm(
     for seed in wanted:
         result, place = required(folder, plan, arm, seed), run_folder(folder, arm.slug, seed)
         if result.failure:
-            for path, told in result.evaluations.items():  # a sound run may be said to have failed
-                _predictions(plan, told, place / run_files.predictions_file(path))
+            _refuse_sound(plan, result, place)
             failures[seed] = result.failure
             continue
         if result.training.steps != plan.steps:
@@ -129,13 +130,11 @@ def _read_arm(
         runs.append(result)
         for path, told in result.evaluations.items():
             file = place / run_files.predictions_file(path)
-            predictions, weights = _predictions(plan, told, file)
+            predictions, meta = _predictions(plan, told, file)
             correct.setdefault(path, []).append(predictions.correct)
             if path == arm.slug:
-                own.append(predictions)
-                read.append(Read(file, _images(predictions), (arm.fingerprint, weights)))
-                _refuse_another(*read)
-    shown = own or [_NOTHING]
+                run = PredictionFile(file, predictions, {"fingerprint": arm.fingerprint, **meta})
+                own.append(_added(run, arm, read))
     return ArmResults(
         arm=arm,
         seeds=tuple(run.seed for run in runs),
@@ -144,18 +143,50 @@ def _read_arm(
         runs=tuple(runs),
         correct={path: np.stack(seeds) for path, seeds in correct.items()}
         or {arm.slug: np.zeros((0, plan.validation_images), bool)},
-        key=shown[0].key,
-        label=shown[0].label,
-        top1=np.stack([one.top5[:, 0] for one in shown])[: len(own)],
-        chance=np.stack([one.probability[:, 0] for one in shown])[: len(own)],
-        true_chance=np.stack([one.true_probability for one in shown])[: len(own)],
+        predictions=tuple(own),
         group=next((one.group for one in own if one.group is not None), None),
     )
 
 
-def _predictions(plan: Plan, told: EvalResult, file: Path) -> tuple[scores.Predictions, str]:
-    """What a run said, and the digest of its weights. ValueError where that is of other data, or
-    not what its result says."""
+def _added(run: PredictionFile, arm: Arm, read: list[PredictionFile]) -> scores.Predictions:
+    """The predictions of a run, which is added to those that were read. ValueError where it is of
+    another pipeline or other images, or there already."""
+    if (made := run.meta["fingerprint"]) != arm.fingerprint:
+        raise ValueError(
+            f"{run.file} is of another pipeline ({made}; this arm's is {arm.fingerprint}). Remove "
+            "the result beside it, and the same compare-preproc command evaluates again"
+        )
+    if read:
+        prediction_file.refuse_other_images(run, read[0])
+        # The keys of many images are larger than all the rest, and kept once.
+        run = replace(run, predictions=replace(run.predictions, key=read[0].predictions.key))
+    for other in read:
+        if other.meta["fingerprint"] == made:  # two pipelines may do the same, and give one net
+            prediction_file.refuse_copy(run, other)
+    read.append(run)
+    return run.predictions
+
+
+def _refuse_sound(plan: Plan, result: RunResult, place: Path) -> None:
+    """ValueError where a run that is said to have failed, which leaves it out, has not."""
+    for path, told in result.evaluations.items():
+        _predictions(plan, told, place / run_files.predictions_file(path))
+    file = place / run_files.predictions_file(result.arm)
+    if result.training.diverged and file.exists():
+        predictions, _ = scores.read_predictions(file)
+        if not predictions.unranked.any():
+            raise ValueError(
+                f"{place / run_files.RESULT} says that the run diverged, {file.name} beside it has "
+                "scores of every image: one of them was altered. Remove both, and the same "
+                "compare-preproc command evaluates again"
+            )
+
+
+def _predictions(
+    plan: Plan, told: EvalResult, file: Path
+) -> tuple[scores.Predictions, dict[str, Any]]:
+    """What a run said, and what that is of. ValueError where it is of other data, or not what its
+    result says."""
     predictions, meta = scores.read_predictions(file)
     if (there := meta.get("data")) != plan.data:
         raise ValueError(
@@ -165,6 +196,8 @@ def _predictions(plan: Plan, told: EvalResult, file: Path) -> tuple[scores.Predi
     figures = {"n": len(predictions.key), "not_finite": int(np.sum(predictions.unranked))}
     # Files from before there was a loss have less of it than their results.
     names = ("top1", "top5") if predictions.loss is None else ("top1", "top5", "loss")
+    if predictions.group is not None and told.near_duplicates is not None:
+        figures["near_duplicates"] = len(predictions.key) - len(np.unique(predictions.group))
     for name, value in (figures | {one: METRICS[one].of(predictions) for one in names}).items():
         if not np.isclose(value, getattr(told, name), rtol=1e-7, equal_nan=True):
             raise ValueError(
@@ -172,31 +205,4 @@ def _predictions(plan: Plan, told: EvalResult, file: Path) -> tuple[scores.Predi
                 f"{getattr(told, name):.7g}: one of them was altered. Remove the result, and the "
                 "same compare-preproc command evaluates again"
             )
-    return predictions, str(meta.get("weights", file))
-
-
-class Read(NamedTuple):
-    """A run's predictions under its own path; net: its pipeline's fingerprint, and its weights."""
-
-    file: Path
-    images: str
-    net: tuple[str, str]
-
-
-def _images(predictions: scores.Predictions) -> str:
-    """A digest of images and labels in their order."""
-    words = "\n".join(map(str, [*predictions.key, *predictions.label]))
-    return hashlib.sha256(words.encode()).hexdigest()
-
-
-def _refuse_another(*read: Read) -> None:
-    """ValueError where the last one is of other images, or of a net that is there already."""
-    *others, one = read
-    for other in others:
-        if one.net == other.net:
-            raise ValueError(
-                f"{one.file} and {other.file} are of one run (weights {one.net[1][:12]}); a copy "
-                "is no second seed"
-            )
-        if one.images != other.images:
-            raise ValueError(f"{one.file} is of other images, or labels, than {other.file}")
+    return predictions, meta

@@ -5,37 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from imagenet_tools.comparison import class_names
+from imagenet_tools.comparison import class_names, prediction_file
 from imagenet_tools.comparison.judged import Verdict
-from imagenet_tools.comparison.verdicts import unless_guessed, verdict
+from imagenet_tools.comparison.prediction_file import Path, PredictionFile
+from imagenet_tools.comparison.verdicts import of_given
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
-
-Path = str | os.PathLike[str]
-ROUNDED = 0.01  # of the losses' standard deviation, and of the images; two seeds differ by more
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's prediction file: the predictions and its identity (`meta`)."""
-
-    file: Path
-    predictions: scores.Predictions
-    meta: dict[str, Any]
-
-    @property
-    def arm(self) -> str:
-        return str(self.meta["preprocessing"])
-
-    def named(self, classes: np.ndarray | None = None) -> dict[str, str]:
-        """The class of each image by its key, as text; by default the true one."""
-        known = self.predictions.label if classes is None else classes
-        return dict(zip(self.predictions.key, map(str, known), strict=True))
 
 
 def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Verdict:
@@ -55,57 +33,51 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
             _refuse_another_arm(arm[0], run)
     runs = [run for arm in arms for run in arm]
     for run in runs[1:]:
-        if different := _different(runs[0], run):
-            raise ValueError(f"{run.file} is of other {different} than {runs[0].file}")
+        prediction_file.refuse_other_images(run, runs[0])
     for run in runs:
         predicted = run.named(run.predictions.top5[:, 0])
         class_names.check_order(os.fspath(run.file), predicted, run.named())
     for one, other in itertools.combinations(runs, 2):
-        if same := _same(one, other):
-            raise ValueError(
-                f"{one.file} and {other.file} are of one run ({same}); a copy is no second seed"
-            )
+        prediction_file.refuse_copy(one, other)
     names = [arm[0].arm for arm in arms]
     if names[0] == names[1]:
         names = [f"{names[0]} (a)", f"{names[1]} (b)"]
-    correct = [np.stack([run.predictions.correct for run in arm]) for arm in arms]
-    groups = next(
-        (run.predictions.group for run in runs if run.predictions.group is not None), None
-    )
-    named = names[0], names[1]
     of_a, of_b = ([run.meta.get("seed", run.file) for run in arm] for arm in arms)
-    judged = verdict(
-        *(correct[0], correct[1], margin),
-        names=named, seeds=(of_a, of_b), distinct=True, groups=groups,
-    )  # fmt: skip
-    labels = runs[0].predictions.label
-    judged = unless_guessed(judged, np.concatenate(correct), labels, named)
+    known = (run.predictions.group for run in runs)
+    right_a, right_b = (np.stack([run.predictions.correct for run in arm]) for arm in arms)
+    judged = of_given(
+        (right_a, right_b),
+        runs[0].predictions.label,
+        margin,
+        names=(names[0], names[1]),
+        seeds=(of_a, of_b),
+        groups=next((group for group in known if group is not None), None),
+    )
     said = [*_doubts(runs), *_unequal(arms[0][0], arms[1][0])]
     if any(run.meta.get("split") == "train" for run in runs):
         said.append("These are images of the training split, which nets know by heart")
-    return replace(judged, sentence=". ".join([judged.sentence, *said]))
+    return judged.doubted(*said)
 
 
-def _read(file: Path) -> Run:
+def _read(file: Path) -> PredictionFile:
     predictions, meta = scores.read_predictions(file)
     if missing := [name for name in ("preprocessing", "fingerprint") if name not in meta]:
         raise DamagedData(f"{file} does not say its {missing[0]}; evaluate again")
     if not len(predictions.key):
         raise ValueError(f"{file} has no images")
-    finite = np.isfinite(predictions.probability).all(axis=1) & np.isfinite(
-        predictions.true_probability
+    scored = np.column_stack(
+        [predictions.probability, predictions.true_probability, predictions.losses]
     )
-    finite &= np.isfinite(predictions.losses) & ~predictions.unranked
-    if not finite.all():
-        bad = np.flatnonzero(~finite)
+    bad = np.flatnonzero(predictions.unranked | ~np.isfinite(scored).all(axis=1))
+    if len(bad):
         raise ValueError(
-            f"{file}: the net's outputs for {len(bad):,} of {len(finite):,} images are not finite "
+            f"{file}: the net's outputs for {len(bad):,} of {len(scored):,} images are not finite "
             f"(first: {predictions.key[bad[0]]}); such a run diverged and has no accuracy"
         )
-    return Run(file, predictions, meta)
+    return PredictionFile(file, predictions, meta)
 
 
-def _refuse_another_arm(one: Run, other: Run) -> None:
+def _refuse_another_arm(one: PredictionFile, other: PredictionFile) -> None:
     """ValueError where two runs are no two seeds of one arm."""
     if one.meta["fingerprint"] != other.meta["fingerprint"]:
         raise ValueError(
@@ -117,7 +89,7 @@ def _refuse_another_arm(one: Run, other: Run) -> None:
         raise ValueError(f"{unequal[0]}: they are no seeds of one arm")
 
 
-def _unequal(one: Run, other: Run) -> Iterator[str]:
+def _unequal(one: PredictionFile, other: PredictionFile) -> Iterator[str]:
     """In what training differed but in the pipeline and the seed, as far as the files say."""
     for name in ("model", "step", "image_size", "averaged"):
         first, second = (run.meta.get(name) for run in (one, other))
@@ -130,7 +102,7 @@ def _unequal(one: Run, other: Run) -> Iterator[str]:
         yield f"{one.file} and {other.file} were trained by other recipes ({', '.join(unequal)})"
 
 
-def _doubts(runs: Sequence[Run]) -> Iterator[str]:
+def _doubts(runs: Sequence[PredictionFile]) -> Iterator[str]:
     """What speaks against single files."""
     for run in runs:
         yield from (f"{run.file}: {doubt}" for doubt in scores.doubts(run.predictions))
@@ -139,67 +111,3 @@ def _doubts(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{run.file} is of a net that was trained under another pipeline ({trained})"
         if absent := [name for name in ("data", "weights") if run.meta.get(name) is None]:
             yield f"{run.file} does not say of which {' and '.join(absent)} it is"
-
-
-def _different(one: Run, other: Run) -> str | None:
-    """What two files must have in common and have not; None where they fit together."""
-    keys, others = one.predictions.key, other.predictions.key
-    if not np.array_equal(keys, others):
-        if len(keys) != len(others):
-            return f"images ({len(others):,}, not {len(keys):,})"
-        alike = np.array_equal(np.sort(keys), np.sort(others))
-        return "images" + alike * " (the same in another order; sort them by key)"
-    if (apart := np.unique(other.predictions.label - one.predictions.label)).any():
-        offset = f" (all by {apart[0]:+d}, as under another --labels-offset)"
-        return "labels" + offset * (len(apart) == 1)
-    for name, words in (("data", "data"), ("split", "data"), ("ten_crop", "crops")):
-        known = one.meta.get(name), other.meta.get(name)
-        if None not in known and known[0] != known[1]:
-            return f"{words} ({name} {known[1]}, not {known[0]})"
-    return None
-
-
-def _same(one: Run, other: Run) -> str | None:
-    """What shows that two files are of one run; None where they are not.
-
-    The runs of one arm never share weights, nor a seed; one checkpoint evaluated under two
-    pipelines may stand in both arms. Files without an identity are told by their predictions,
-    except those of nets that give every image the same answer.
-    """
-    if os.fspath(one.file) == os.fspath(other.file):
-        return "one file"
-    same_arm = one.meta["fingerprint"] == other.meta["fingerprint"]
-    if same_arm:
-        weights = one.meta.get("weights")
-        if weights is not None and weights == other.meta.get("weights"):
-            return f"weights {weights[:12]}"
-        seed = one.meta.get("seed")
-        if seed is not None and seed == other.meta.get("seed"):
-            return f"seed {seed}"
-    names = ("top5", "probability", "true_probability", "rank")
-    first, second = one.predictions, other.predictions
-    equal = all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
-    if equal and not _blind(one):
-        return "equal predictions throughout"
-    if same_arm and _rounded(first, second) and not _blind(one):
-        return "equal predictions but for rounding"
-    return None
-
-
-def _rounded(one: scores.Predictions, other: scores.Predictions) -> bool:
-    """True for predictions of one net, evaluated twice, whose losses were rounded otherwise.
-
-    By how much is measured by how far images differ: those of nets that guess hardly do.
-    """
-    apart = np.abs(one.losses - other.losses).max()
-    as_right = np.mean(one.correct != other.correct) < ROUNDED
-    return bool(as_right and apart < ROUNDED * np.std(one.losses))
-
-
-def _blind(run: Run) -> bool:
-    """True for a net that gives every image the same answer, so that two such may be alike."""
-    predictions = run.predictions
-    if np.ptp(predictions.top5, axis=0).any() or np.ptp(predictions.probability, axis=0).any():
-        return False
-    ranks = np.unique(np.stack([predictions.label, predictions.rank]), axis=1)
-    return bool(ranks.shape[1] == len(np.unique(predictions.label)))

@@ -12,8 +12,9 @@ import numpy as np
 from imagenet_tools.comparison import power, results, run_files, statistics
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_result import finished
-from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
+
+Right = tuple[np.ndarray, np.ndarray | None]  # which images a run got right, and their groups
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,16 @@ def forecasts(plan: Plan, folder: Path) -> tuple[Forecast, ...]:
     found = []
     for a, b in plan.contrasts:
         runs_a, runs_b = ([run for run in ended[slug] if run is not None] for slug in (a, b))
-        if min(len(runs_a), len(runs_b)) < 2:
-            continue
         try:
-            (first, groups), (second, _) = (
-                (np.stack([correct for correct, _ in runs]), runs[0][1])
-                for runs in (runs_a, runs_b)
-            )
-            one = statistics.difference(first, second, groups)
-        except ValueError:
-            continue  # runs of other images, or of one: said when they are judged
+            first, second = (np.stack([right for right, _ in runs]) for runs in (runs_a, runs_b))
+            one = statistics.difference(first, second, runs_a[0][1])
+        except (ValueError, IndexError):
+            continue  # one run, or runs of other images: said when they are judged
         more = power.more_seeds(one, plan.margin, whole, levels)
         found.append(
             Forecast(
-                *(plan.arm(a).spec, plan.arm(b).spec, (len(first), len(second)), one.value),
-                deviation=math.sqrt((one.sd_a**2 + one.sd_b**2) / 2),
+                *(plan.arm(a).spec, plan.arm(b).spec, (len(runs_a), len(runs_b)), one.value),
+                deviation=one.run_deviation,
                 wanted=None if more is None else whole + more,
             )
         )
@@ -78,10 +74,10 @@ def last(found: tuple[Forecast, ...]) -> Forecast | None:
     return max(found, key=lambda one: one.wanted or math.inf, default=None)
 
 
-def _ended(plan: Plan, folder: Path, arm: Arm) -> list[tuple[np.ndarray, np.ndarray | None] | None]:
-    """Of each run of the first seeds, up to one that is not done, which images it got right, and
-    their groups; None for one that diverged."""
-    runs: list[tuple[np.ndarray, np.ndarray | None] | None] = []
+def _ended(plan: Plan, folder: Path, arm: Arm) -> list[Right | None]:
+    """What is right of each run of the first seeds, up to one that is not done; None for one that
+    diverged."""
+    runs: list[Right | None] = []
     for seed in plan.seeds:
         try:
             result = finished(folder, plan, arm, seed)
@@ -94,13 +90,13 @@ def _ended(plan: Plan, folder: Path, arm: Arm) -> list[tuple[np.ndarray, np.ndar
             file = place / run_files.predictions_file(arm.slug)
             stamp = file.stat()
             runs.append(_correct(file, stamp.st_mtime_ns, stamp.st_size))
-        except (DamagedData, OSError):
+        except (ValueError, OSError):
             break  # said when it is judged
     return runs
 
 
 @functools.lru_cache(maxsize=256)
-def _correct(file: Path, changed: int, size: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Which images a run got right, and their groups; read once for the terminal and the page."""
+def _correct(file: Path, changed: int, size: int) -> Right:
+    """Read once for the terminal and the page."""
     predicted, _ = scores.read_predictions(file)
     return predicted.correct, predicted.group

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagenet_tools import storage
 from imagenet_tools.comparison import diagnosed, stored
-from imagenet_tools.comparison.plan import Arm, join_plans
+from imagenet_tools.comparison.plan import Arm, Plan, join_plans
 from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_plan
 from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.report.content import Report
@@ -48,7 +48,24 @@ def join(
                 f"{folder} cannot be joined with {folders[0]}: they differ in "
                 f"{', '.join(different)}"
             )
-    joined = join_plans(plans)
+    joined, arms = join_plans(plans), _arms(places, plans)
+    write_plan(joined, joint)
+    for arm, folder in arms:
+        for seed in joined.seeds:
+            required(folder, joined, arm, seed)
+            if finished(joint, joined, arm, seed) is None:
+                _bring(run_folder(folder, arm.slug, seed), run_folder(joint, arm.slug, seed))
+    joined, changed = with_margin(joined, margin)
+    report = content.make(
+        judge(joined, joint), command=command, changed=changed,
+        diagnosis=diagnosed.joined(places), class_names=_class_names(places),
+    )  # fmt: skip
+    document.write(report, joint)
+    return stored.keep_report(out, report)
+
+
+def _arms(places: Sequence[Path], plans: Sequence[Plan]) -> Iterable[tuple[Arm, Path]]:
+    """Every arm, and the first folder that has it."""
     arms: dict[str, tuple[Arm, Path]] = {}
     for place, plan in zip(places, plans, strict=True):
         for arm in plan.arms:
@@ -58,27 +75,16 @@ def join(
                     f"{arm.slug} is {arm.spec} ({arm.fingerprint}) in {place}, and {there.spec} "
                     f"({there.fingerprint}) in {where}; arms of one name are one pipeline"
                 )
-    write_plan(joined, joint)
-    for arm, folder in arms.values():
-        for seed in joined.seeds:
-            required(folder, joined, arm, seed)
-            target = run_folder(joint, arm.slug, seed)
-            if finished(joint, joined, arm, seed) is None:
-                part = target.with_name(f".part-{target.name}")
-                shutil.rmtree(part, ignore_errors=True)  # of a join that was interrupted
-                shutil.copytree(run_folder(folder, arm.slug, seed), part, copy_function=_link)
-                shutil.rmtree(target, ignore_errors=True)
-                part.rename(target)
-    joined, changed = with_margin(joined, margin)
-    report = content.make(
-        judge(joined, joint),
-        command=command,
-        changed=changed,
-        diagnosis=diagnosed.joined(places),
-        class_names=_class_names(places),
-    )
-    document.write(report, joint)
-    return stored.keep_report(out, report)
+    return arms.values()
+
+
+def _bring(run: Path, target: Path) -> None:
+    """Put a run's files in place all at once."""
+    part = target.with_name(f".part-{target.name}")
+    shutil.rmtree(part, ignore_errors=True)  # of a join that was interrupted
+    shutil.copytree(run, part, copy_function=_link)
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
 
 
 def _class_names(folders: Sequence[Path]) -> tuple[str, ...]:

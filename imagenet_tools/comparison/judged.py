@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagenet_tools.comparison.statistics import FEWEST_IMAGES, Difference
 
@@ -64,6 +64,10 @@ class Verdict:
         """Images, near-duplicates counted once."""
         return self.images - self.near_duplicates
 
+    def doubted(self, *said: str) -> Verdict:
+        """The verdict with what speaks against it."""
+        return replace(self, sentence=". ".join([self.sentence, *said]))
+
 
 def leading(judged: Verdict, names: tuple[str, str]) -> tuple[str, str, float, float, float]:
     """(first, second, first less second, its interval): the winner is the first, else A is."""
@@ -79,23 +83,24 @@ def say(judged: Verdict, names: tuple[str, str]) -> str:
     from_what = f"{judged.seeds[0]} + {judged.seeds[1]} seeds, {judged.images:,} images"
     if judged.near_duplicates:
         from_what += f", near-duplicates counted once: {judged.pictures:,}"
-    span = f"95 % interval {low:+.2f} to {high:+.2f}; {from_what}"
+    known = f"95 % interval {span(low, high)}; {from_what}"
     if judged.winner:
         beats = judged.chance_a_beats_b if judged.winner == "A" else 1 - judged.chance_a_beats_b
         return (
-            f"{first} is better than {second} by {value:.2f} points of top-1 ({span}). A fresh "
+            f"{first} is better than {second} by {value:.2f} points of top-1 ({known}). A fresh "
             f"{first} run beats a fresh {second} run with probability {chance(beats)}"
         )
     if judged.kind == "equivalent":
         return (
             f"{first} and {second} are equivalent within {judged.margin:g} points of top-1 "
-            f"(difference {value:+.2f}, {span})"
+            f"(difference {value:+.2f}, {known})"
         )
     advice = _advice(judged)
     if not low <= 0 <= high and judged.pictures >= FEWEST_IMAGES:
         # One comparison looked at once would have a winner.
         advice = f"p = {judged.p:.2g} is not below the level of {judged.alpha:g} here; {advice}"
-    return f"Inconclusive: {first} less {second} is {value:+.2f} points of top-1 ({span}); {advice}"
+    stated = f"{first} less {second} is {value:+.2f} points of top-1"
+    return f"Inconclusive: {stated} ({known}); {advice}"
 
 
 def _advice(judged: Verdict) -> str:
@@ -111,6 +116,11 @@ def _advice(judged: Verdict) -> str:
     if more is None:
         return "more than 200 more seeds would be needed"
     return f"about {more} more seed{'s' if more > 1 else ''} an arm would probably settle it"
+
+
+def span(low: float, high: float) -> str:
+    """An interval in points; a dash for one without bounds."""
+    return f"{low:+.2f} to {high:+.2f}" if math.isfinite(low) else "–"
 
 
 def chance(value: float) -> str:

@@ -203,16 +203,9 @@ def make_plan(
         if split not in manifest.splits:
             raise ValueError(f"{data} has no {split} split; a comparison needs both")
     asked = [as_pipeline(one) for one in pipelines]
-    if attribute and len(asked) != 2:
-        raise ValueError(f"--attribute takes two pipelines, not {len(asked)}")
-    crosses: Sequence[Pipeline] = ()
-    if attribute:
-        from imagenet_tools.pipelines.crosses import combinations  # loads TensorFlow
-
-        crosses = list(combinations(*asked))
-    arms = _arms([*asked, *crosses])
+    arms = _arms([*asked, *(_crosses(asked) if attribute else ())])
     count = seeds or chosen.seeds
-    planned = tuple(look for look in chosen.looks if look <= count) if seeds is None else ()
+    planned = chosen.looks if seeds is None else ()
     return Plan(
         arms=arms,
         recipe=used,
@@ -235,6 +228,15 @@ def make_plan(
         precision=precision,
         first=count if count in looks.EXTENDABLE and not planned else None,
     )
+
+
+def _crosses(asked: Sequence[Pipeline]) -> Sequence[Pipeline]:
+    """Every combination of two pipelines' parts."""
+    from imagenet_tools.pipelines.crosses import combinations  # loads TensorFlow
+
+    if len(asked) != 2:
+        raise ValueError(f"--attribute takes two pipelines, not {len(asked)}")
+    return list(combinations(*asked))
 
 
 def join_plans(plans: Sequence[Plan]) -> Plan:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from imagenet_tools.comparison import degrees, statistics
 from imagenet_tools.comparison.judged import Verdict
@@ -52,22 +52,18 @@ def seeds_needed(
     wanted: float = POWER,
 ) -> int | None:
     """Seeds an arm for that power; None where no number up to 200 reaches it."""
-    for seeds in range(2, MOST_SEEDS + 1):
-        if power(difference, seeds, seed_sd, image_sd, alpha) >= wanted:
-            return seeds
-    return None
+    known = seed_sd, image_sd, alpha
+    counts = range(2, MOST_SEEDS + 1)
+    return next((one for one in counts if power(difference, one, *known) >= wanted), None)
 
 
 def detectable(seeds: int, seed_sd: float, image_sd: float = 0.0, alpha: float = 0.05) -> float:
     """The smallest difference (points) that `seeds` seeds find with 80 % power."""
-    low, high = 0.0, 100.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        if power(middle, seeds, seed_sd, image_sd, alpha) < POWER:
-            low = middle
-        else:
-            high = middle
-    return high
+
+    def lacking(difference: float) -> float:
+        return POWER - power(difference, seeds, seed_sd, image_sd, alpha)
+
+    return float(optimize.bisect(lacking, 0.0, 100.0)) if lacking(100.0) < 0 else 100.0
 
 
 def more_seeds(
@@ -78,12 +74,11 @@ def more_seeds(
     levels: with one, two, ... seeds more, the last of them with any more. None where it takes more
     than 200 seeds in all.
     """
-    seed_sd = ((estimate.sd_a**2 + estimate.sd_b**2) / 2) ** 0.5
-    target = max(abs(estimate.value), margin)
-    known = round(seed_sd, 3), round(estimate.image_variance**0.5, 3)
+    target = round(max(abs(estimate.value), margin), 3)
+    known = round(estimate.run_deviation, 3), round(estimate.image_variance**0.5, 3)
     for more in range(1, MOST_SEEDS - seeds + 1):
         level = levels[min(more, len(levels)) - 1]
-        if power(round(target, 3), seeds + more, *known, level) >= POWER:
+        if power(target, seeds + more, *known, level) >= POWER:
             return more
     return None
 

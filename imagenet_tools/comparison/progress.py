@@ -24,7 +24,6 @@ from imagenet_tools.comparison.forecast import Forecast
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import LOCK, METRICS, run_folder
 from imagenet_tools.comparison.run_result import finished
-from imagenet_tools.errors import DamagedData
 
 REDRAWN, LOGGED = 1.0, 60.0  # seconds between two frames on a terminal, two lines in a log
 IDLE = 3  # looks without any run under way, after which a comparison stands still
@@ -72,7 +71,7 @@ def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
     place = run_folder(folder, arm.slug, seed)
     try:
         result = finished(folder, plan, arm, seed)
-    except DamagedData:
+    except ValueError:
         result = None  # said when it is judged
     if result is not None:
         top1 = math.nan if result.failure else result.evaluations[arm.slug].top1

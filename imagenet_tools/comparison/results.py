@@ -12,12 +12,7 @@ from imagenet_tools.comparison import looks, power, run_files, statistics
 from imagenet_tools.comparison.arm_results import ArmResults, read_arms
 from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.comparison.verdicts import (
-    all_diverged,
-    concluded,
-    nothing_learned,
-    verdict,
-)
+from imagenet_tools.comparison.verdicts import all_diverged, concluded, nothing_learned, verdict
 
 # A chance of being decided below which more seeds are not worth their cost. Simulated: with looks
 # at 3, 5 and 8 seeds it costs one point of power, and where there is no difference a comparison
@@ -38,6 +33,10 @@ class Contrast:
     def names(self) -> tuple[str, str]:
         """The specs of both."""
         return self.a.spec, self.b.spec
+
+    @property
+    def title(self) -> str:
+        return " − ".join(self.names)
 
     @property
     def judged(self) -> bool:
@@ -169,13 +168,17 @@ def _contrast(plan: Plan, a: ArmResults, b: ArmResults, judged: Verdict) -> Cont
         if one.diverged and one.seeds
     )
     if lost:
-        sentence = f"{judged.sentence}. {lost}; the means are of the others"
-        judged = replace(judged, sentence=sentence)
+        judged = judged.doubted(f"{lost}; the means are of the others")
     return Contrast(a, b, judged, unlearned)
 
 
 def level(plan: Plan, seeds: int) -> float:
-    """The level at which a difference counts once this many seeds an arm are done."""
+    """The level at which a difference counts once this many seeds an arm are done.
+
+    Of comparisons that were joined the lowest: each was looked at, or may be extended, by its own.
+    """
+    if plan.joined:
+        return min(level(one, seeds) for one in plan.joined)
     return looks.LOOKS[seeds] if seeds in plan.looks else looks.level(seeds, plan.first)
 
 

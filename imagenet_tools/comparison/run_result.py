@@ -23,8 +23,8 @@ VERSION = 2
 _REMEDY = "remove it, and the same compare-preproc command makes it again, without training"
 
 
-class OldResult(ValueError):
-    """A result that another version of imgtools wrote, which is not mixed with those of this."""
+class NotDone(ValueError):
+    """A run is (again) to be done: what is there is none, or not of this plan, data or imgtools."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def write_result(folder: Path, result: RunResult) -> None:
 def read_result(folder: Path) -> RunResult:
     """Read result.json of a run's folder.
 
-    Raises FileNotFoundError where the run is not done, OldResult for another version's, DamagedData
-    where the file is not what write_result wrote.
+    Raises FileNotFoundError where the run is not done, NotDone for another version's result,
+    DamagedData where the file is not what write_result wrote.
     """
     from imagenet_tools.training.run_folder import TrainResult
 
@@ -97,7 +97,7 @@ def read_result(folder: Path) -> RunResult:
     content = json_file.read(path, _REMEDY)
     version = content.get("version", 1)
     if version != VERSION:
-        raise OldResult(
+        raise NotDone(
             f"{path} was written by another imgtools (results of version {version}, here "
             f"{VERSION}), which evaluated runs otherwise: such results are not mixed. The same "
             "compare-preproc command evaluates its checkpoint again, without training"
@@ -112,8 +112,10 @@ def read_result(folder: Path) -> RunResult:
             versions=dict(content["versions"]),
             plan=content.get("plan"),
         )
-        if not isinstance(result.plan, dict | None):
-            raise ValueError(f"plan is {str(result.plan)[:40]!r}")
+        made = result.plan
+        whole = isinstance(made, dict) and isinstance(made.get("former"), list)
+        if made is not None and not whole:
+            raise ValueError(f"plan is {str(made)[:40]!r}")  # which nothing could be held to
         if result.training.diverged == bool(result.evaluations):
             raise ValueError("a run that diverged has no evaluations, and any other has some")
         if result.evaluations:
@@ -133,47 +135,38 @@ def _evaluated(content: Mapping[str, Any]) -> EvalResult:
 
 
 def finished(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult | None:
-    """The result of a run that is done and is of this plan; None where it is (again) to be done, as
-    where a file of its predictions is gone."""
-    place = run_folder(folder, arm.slug, seed)
+    """The result of a run that is done, as `required`; None where it is (again) to be done."""
     try:
-        result = read_result(place)
-    except (FileNotFoundError, OldResult):
+        return required(folder, plan, arm, seed)
+    except NotDone:
         return None
-    fits = result.fingerprint == arm.fingerprint and result.data == plan.data
-    return result if fits and not _gone(place, result) else None
-
-
-def _gone(place: Path, result: RunResult) -> list[str]:
-    """The files of a run's predictions that are not there."""
-    files = map(predictions_file, result.evaluations)
-    return [file for file in files if not (place / file).exists()]
 
 
 def required(folder: Path, plan: Plan, arm: Arm, seed: int) -> RunResult:
-    """The result of a run. Raises ValueError where it is not done, is not of this plan, or its
-    predictions are gone."""
+    """The result of a run. Raises NotDone, and ValueError for a result that was put there from
+    another run of this plan, which nothing but its owner can mend."""
     place = run_folder(folder, arm.slug, seed)
     try:
         result = read_result(place)
     except FileNotFoundError:
-        raise ValueError(
+        raise NotDone(
             f"{place} holds no {RESULT}: {arm.slug} seed {seed} is not finished; run the same "
             "compare-preproc command again"
         ) from None
-    for what, there, wanted in (
-        ("arm", result.arm, arm.slug),
-        ("seed", result.seed, seed),
-        ("pipeline", result.fingerprint, arm.fingerprint),
-        ("data", result.data, plan.data),
+    for kind, what, there, wanted in (
+        (ValueError, "arm", result.arm, arm.slug),
+        (ValueError, "seed", result.seed, seed),
+        (NotDone, "pipeline", result.fingerprint, arm.fingerprint),
+        (NotDone, "data", result.data, plan.data),
     ):
         if there != wanted:
-            raise ValueError(
+            raise kind(
                 f"{place / RESULT} is of another {what} ({there}; this comparison's is {wanted})"
             )
-    if gone := _gone(place, result):
-        raise ValueError(
-            f"{place / gone[0]} is gone; the same compare-preproc command makes it again, without "
-            "training"
-        )
+    for file in map(predictions_file, result.evaluations):
+        if not (place / file).exists():
+            raise NotDone(
+                f"{place / file} is gone; the same compare-preproc command makes it again, "
+                "without training"
+            )
     return result

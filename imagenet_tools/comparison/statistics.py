@@ -57,6 +57,11 @@ class Difference:
     def se(self) -> float:
         return math.sqrt(self.seed_variance + self.image_variance)
 
+    @property
+    def run_deviation(self) -> float:
+        """Standard deviation of a run of either arm."""
+        return math.sqrt((self.sd_a**2 + self.sd_b**2) / 2)
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Two-sided interval of the difference, in points."""
         half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
@@ -257,8 +262,7 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, flo
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values, in the order given."""
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = highest
-    return adjusted
+    adjusted, order = np.array(p_values, float), np.argsort(p_values, kind="stable")
+    stepped = np.arange(len(order), 0, -1) * adjusted[order]
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(stepped))
+    return [float(p) for p in adjusted]

@@ -12,7 +12,6 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,11 +21,7 @@ from scipy import stats
 from imagenet_tools import storage
 from imagenet_tools.comparison import class_names, copies, statistics
 from imagenet_tools.comparison.judged import Verdict
-from imagenet_tools.comparison.verdicts import (
-    estimated,
-    unless_guessed,
-    verdict,
-)
+from imagenet_tools.comparison.verdicts import estimated, of_given
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.intake import composed, readable, spelling, text_of
 
@@ -168,30 +163,39 @@ def _by_image(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     a, b = (np.array([right[run] for run in runs if run[0] == name]) for name in names)
     of_a, of_b = ([seed for arm, seed in runs if arm == name] for name in names)
     copies.refuse(a, b, names, ROUNDED)
-    judged = verdict(a, b, margin, names=names, seeds=(of_a, of_b), distinct=True)
     known = np.array([*labels.values()])
-    judged = unless_guessed(judged, np.concatenate([a, b]), known, names)
-    said = [
-        *copies.doubted((a, b), names),
-        *_in_a_row({run: float(np.mean(one)) for run, one in right.items()}),
-    ]
+    judged = of_given((a, b), known, margin, names=names, seeds=(of_a, of_b))
+    accuracy = {run: 100 * float(np.mean(one)) for run, one in right.items()}
+    said = [*copies.doubted((a, b), names), *_too_good(accuracy), *_in_a_row(accuracy)]
     named = {prediction for seen in runs.values() for prediction in seen.values()}
     if len({*known}) == 1 and len(named) > 2:
         said.append(
             f"All images have the label {known[0]}, as those of a split whose labels are not known"
         )
-    return _with(judged, said)
+    return judged.doubted(*said)
 
 
-def _with(judged: Verdict, said: Sequence[str]) -> Verdict:
-    """The verdict, and what speaks against it."""
-    return replace(judged, sentence=". ".join([judged.sentence, *said]))
+def _by_arm(accuracy: Mapping[Run, float]) -> dict[str, dict[str, float]]:
+    """Arm -> seed -> accuracy."""
+    arms: dict[str, dict[str, float]] = defaultdict(dict)
+    for (arm, seed), one in accuracy.items():
+        arms[arm][seed] = one
+    return arms
+
+
+def _too_good(accuracy: Mapping[Run, float]) -> Iterator[str]:
+    """Arms that are right on every image in every run."""
+    for arm, of_arm in _by_arm(accuracy).items():
+        if min(of_arm.values()) == 100:
+            yield (
+                f"Every run of {arm} has every image right, as where labels are written down as "
+                "predictions"
+            )
 
 
 def _in_a_row(accuracy: Mapping[Run, float]) -> Iterator[str]:
     """Arms whose accuracy follows the number of the seed."""
-    for arm in dict.fromkeys(arm for arm, _ in accuracy):
-        of_arm = {seed: one for (name, seed), one in accuracy.items() if name == arm}
+    for arm, of_arm in _by_arm(accuracy).items():
         if len(of_arm) < 2 or not all(map(_WHOLE.fullmatch, of_arm)):
             continue
         in_order = [of_arm[seed] for seed in sorted(of_arm, key=int)]
@@ -231,20 +235,23 @@ def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
     if len(counts) > 1 or min(counts) < 2:
         said = ", ".join(f"{n:,}" for n in sorted(counts))
         raise ValueError(f"n is {said}; all runs see the same images, 2 or more")
-    if max(accuracy.values()) <= 1:
-        raise ValueError(
-            f"the highest accuracy is {max(accuracy.values()):g} %; a share of 0..1 is given "
-            "times 100"
-        )
-    a, b = (np.array([v for (arm, _), v in accuracy.items() if arm == name]) for name in names)
     least, most = min(accuracy.values()), max(accuracy.values())
+    if most <= 1:
+        raise ValueError(f"the highest accuracy is {most:g} %; a share of 0..1 is given times 100")
     if least <= 1 and most > SHARE:
         raise ValueError(
             f"there are runs of {least:g} % and {most:g} %; a share of 0..1 is given times 100, "
             "and a run that diverged is left out and named"
         )
+    a, b = (np.array([v for (arm, _), v in accuracy.items() if arm == name]) for name in names)
     judged = _coarse(a, b, counts.pop(), margin, names)
-    return _with(judged, [*filter(None, [broken]), *_in_a_row(accuracy)])
+    doubts = [*filter(None, [broken]), *_too_good(accuracy), *_in_a_row(accuracy)]
+    one, other = _by_arm(accuracy).values()
+    if one == other:
+        doubts.append(
+            "Both arms have one accuracy at every seed; a copy of an arm is no second one"
+        )
+    return judged.doubted(*doubts)
 
 
 def _whole(text: str, accuracy: float, n: float) -> bool:
@@ -283,9 +290,10 @@ def _coarse(
     )
     estimate = statistics.of_accuracies(a, b, of_images, images, known=images)
     judged = estimated(judged, estimate, names)
-    said = [
-        f"the {len(arm)} runs of {name} have one accuracy; copies of a run are no seeds"
-        for name, arm in zip(names, (a, b), strict=True)
-        if np.ptp(arm) == 0 and 0 < arm[0] < 100
-    ]
-    return _with(judged, said)
+    return judged.doubted(
+        *(
+            f"the {len(arm)} runs of {name} have one accuracy; copies of a run are no seeds"
+            for name, arm in zip(names, (a, b), strict=True)
+            if np.ptp(arm) == 0 and 0 < arm[0] < 100
+        )
+    )

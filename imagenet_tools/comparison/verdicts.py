@@ -137,21 +137,29 @@ def all_diverged(
     )  # fmt: skip
 
 
-def unless_guessed(
-    judged: Verdict, correct: np.ndarray, labels: np.ndarray, names: tuple[str, str]
+def of_given(
+    arms: tuple[np.ndarray, np.ndarray],
+    labels: np.ndarray,
+    margin: float,
+    *,
+    names: tuple[str, str],
+    seeds: tuple[Sequence[Hashable], Sequence[Hashable]],
+    groups: np.ndarray | None = None,
 ) -> Verdict:
-    """The verdict, with how many runs only guess; where all do, that nothing was learned.
+    """The verdict on two arms of runs that are there, known to be no copies, and how many of them
+    only guess; where all do, that nothing was learned.
 
-    correct: bool [runs of both, images]. Of images of one class it cannot be known.
+    arms: bool [seeds, images]; labels: of the images. Of one class guessing cannot be known.
     """
-    classes = len(np.unique(labels))
+    correct, classes = np.concatenate(arms), len(np.unique(labels))
+    judged = verdict(*arms, margin, names=names, seeds=seeds, distinct=True, groups=groups)
     stuck = guessing.guesses(correct, labels, classes) if classes > 1 else 0
     if stuck == len(correct):
         return nothing_learned(judged, names, classes)
     if not stuck:
         return judged
-    said = f"{stuck} of {len(correct)} runs guess among {classes:,} classes, they learned nothing"
-    return replace(judged, sentence=f"{judged.sentence}. {said}")
+    who = f"{stuck} of {len(correct)} runs guess"
+    return judged.doubted(f"{who} among {classes:,} classes, they learned nothing")
 
 
 def nothing_learned(judged: Verdict, names: tuple[str, str], classes: int) -> Verdict:

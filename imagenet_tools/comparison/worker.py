@@ -68,25 +68,18 @@ def execute(
             "or start another comparison"
         )
     trained = run.train(
-        data,
-        place,
-        preprocessing=arm.spec,
-        model=plan.model,
-        recipe=plan.recipe,
-        image_size=plan.image_size,
-        seed=run_seed(plan, arm, seed),
-        labels_offset=plan.labels_offset,
-        mixed_precision=plan.mixed_precision,
-        keep=1,
-        saved=saved,
-    )
-    if not trained.diverged and checkpoints.not_finite(
+        data, place, preprocessing=arm.spec, model=plan.model, recipe=plan.recipe,
+        image_size=plan.image_size, seed=run_seed(plan, arm, seed),
+        labels_offset=plan.labels_offset, mixed_precision=plan.mixed_precision,
+        keep=1, saved=saved,
+    )  # fmt: skip
+    # Of a run that 0.1.0 trained, which saved what its last update made overflow, too.
+    diverged = trained.diverged or checkpoints.not_finite(
         checkpoints.read(trained.checkpoint).tensors
-    ):
-        # Of a run that 0.1.0 trained, which saved what its last update made overflow.
-        trained = dataclasses.replace(trained, diverged=True)
+    )
+    trained = dataclasses.replace(trained, diverged=bool(diverged))
     evaluations, on_training = {}, None
-    if not trained.diverged:
+    if not diverged:
         net = trained_net.load(place, preprocessing=arm.spec)
         evaluations = _evaluate(plan, arm, net, place, data)
         _shown(place, trained.steps, evaluations[slug])
@@ -95,16 +88,9 @@ def execute(
         count = min(plan.train_images, plan.validation_images)
         on_training = evaluate.figures(net, data, split="train", images=count)
     result = RunResult(
-        arm=slug,
-        fingerprint=arm.fingerprint,
-        data=plan.data,
-        seed=seed,
-        training=trained,
-        evaluations=evaluations,
-        on_training=on_training,
-        versions=run_folder.versions(),
-        plan=to_dict(plan),
-    )
+        slug, arm.fingerprint, plan.data, seed, trained, evaluations, on_training,
+        versions=run_folder.versions(), plan=to_dict(plan),
+    )  # fmt: skip
     write_result(place, result)
 
 

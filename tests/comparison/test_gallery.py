@@ -17,6 +17,7 @@ from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.results import Contrast
 from imagenet_tools.comparison.verdicts import verdict
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.evaluation.scores import Predictions
 from imagenet_tools.pages import blocks
 from imagenet_tools.pages import page as html_page
 from imagenet_tools.records import schema, tfrecord
@@ -37,10 +38,13 @@ def keys_of(data: Path) -> list[str]:
 def arm_results(arm: Arm, keys: list[str], top1: np.ndarray) -> ArmResults:
     label = np.ones(len(keys), np.int32)
     correct = {arm.slug: top1 == label}
-    chance = np.full(top1.shape, 0.75, np.float32)
-    true_chance = np.where(top1 == label, chance, np.float32(0.125))
-    names = np.array(keys)
-    return ArmResults(arm, (1, 2, 3), (), (), (), correct, names, label, top1, chance, true_chance)
+    true_chance = np.where(top1 == label, 0.75, 0.125).astype(np.float32)
+    chance, names = np.full((len(keys), 5), 0.75, np.float32), np.array(keys)
+    said = tuple(
+        Predictions(names, label, np.tile(run[:, np.newaxis], 5), chance, true, run - label)
+        for run, true in zip(top1, true_chance, strict=True)
+    )
+    return ArmResults(arm, (1, 2, 3), (), (), (), correct, said)
 
 
 def test_what_each_arm_says_of_an_image(tiny_records: Path, tmp_path: Path) -> None:

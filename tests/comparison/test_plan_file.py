@@ -15,7 +15,7 @@ from imagenet_tools.comparison import arms, compare, join
 from imagenet_tools.comparison.plan import join_plans, make_plan
 from imagenet_tools.comparison.plan_file import changes, read_plan, write_plan
 from imagenet_tools.comparison.report import document
-from imagenet_tools.comparison.results import judge
+from imagenet_tools.comparison.results import judge, level
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage.write import write_json
 
@@ -146,3 +146,23 @@ def test_results_that_do_not_say_their_plan_are_judged_and_it_is_said(
         "imgtools: that plan.json is as it was then is not checked",
     )
     assert report.kinds == ("A better",)
+
+
+def test_a_plan_of_a_result_that_says_too_little_is_refused(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    """Without its former stages it would be passed over, and plan.json be held to nothing."""
+    compared(tmp_path, tiny_records)
+    edit(tmp_path / "alexnet/seed-1/result.json", lambda content: content["plan"].pop("former"))
+    with pytest.raises(DamagedData, match=r"alexnet/seed-1/result.json is not as it was written"):
+        judge(read_plan(tmp_path), tmp_path)
+
+
+def test_joined_comparisons_keep_the_level_of_their_looks(tiny_records: Path) -> None:
+    looked, plain = (
+        make_plan(("alexnet", other), tiny_records, profile=profile, seeds=seeds)
+        for other, profile, seeds in (("inception", "verdict", None), ("vgg", "screen", 8))
+    )
+    assert [level(one, 8) for one in (looked, plain)] == [0.042, 0.05]
+    assert level(join_plans([looked, looked]), 8) == level(join_plans([plain, looked]), 8) == 0.042
+    assert level(join_plans([plain, plain]), 8) == 0.05

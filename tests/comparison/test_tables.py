@@ -377,3 +377,24 @@ def test_labels_of_one_class_are_doubted(tmp_path: Path) -> None:
                 for arm in "xy" for seed in (1, 2) for at in range(N)]  # fmt: skip
         said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
         assert ("All images have the label 1, as those of a split" in said) == doubted
+
+
+def test_an_arm_that_is_right_throughout_is_doubted(tmp_path: Path) -> None:
+    """As where the labels were written into the column of predictions."""
+    sure, other = np.ones((3, N), bool), runs(0.4, start=1)
+    by_run = [(arm, seed, 100 * one.mean(), N) for arm, every in (("old", sure), ("new", other))
+              for seed, one in enumerate(every)]  # fmt: skip
+    for columns, rows in ((BY_IMAGE, by_image(sure, other)), (BY_RUN, by_run)):
+        said = judge_tables([table(tmp_path / "runs.csv", columns, rows)]).sentence
+        assert "Every run of old has every image right, as where labels are" in said
+        assert "run of new has" not in said
+
+
+def test_an_arm_that_is_a_copy_of_the_other_is_doubted(tmp_path: Path) -> None:
+    """Of accuracies alone a copy under another name looks equivalent."""
+    for last, doubted in ((61.5, True), (61.6, False)):
+        rows = [(arm, seed, one, 50_000) for arm, third in (("x", 61.5), ("y", last))
+                for seed, one in enumerate((61.2, 61.3, third))]  # fmt: skip
+        judged = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)], margin=2.0)
+        assert judged.kind == "equivalent"
+        assert ("Both arms have one accuracy at every seed" in judged.sentence) == doubted

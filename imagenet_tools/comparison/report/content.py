@@ -120,6 +120,7 @@ def make(
     """
     plan, arms = judgement.plan, judgement.arms
     attributed = plan.attribute and all(arm.seeds for arm in arms)
+    a, b = (arm.spec for arm in plan.arms[:2])
     return Report(
         folder=judgement.folder,
         command=command,
@@ -127,9 +128,7 @@ def make(
         look=_look(judgement),
         deviations=(*changes(plan), *changed, *_deviations(plan, arms)),
         warnings=tuple(_warnings(plan, arms)),
-        attribution=tuple(
-            attribution.shares(plan.arms[0].spec, plan.arms[1].spec, arms) if attributed else ()
-        ),
+        attribution=tuple(attribution.shares(a, b, arms) if attributed else ()),
         effects=tuple(tuple(attribution.effects(one)) for one in judgement.contrasts),
         ranking=ranking.ranking(judgement),
         turned=tuple(flips.turned(one, class_names) for one in judgement.contrasts),
@@ -212,7 +211,6 @@ def mean_sd(values: np.ndarray, digits: int = 2, between: str = " ± ") -> str:
 
 
 def _arm_as_json(arm: ArmResults) -> dict[str, Any]:
-    training = [run.training for run in arm.runs]
     return {
         "slug": arm.slug,
         "spec": arm.spec,
@@ -223,8 +221,8 @@ def _arm_as_json(arm: ArmResults) -> dict[str, Any]:
         "top1": arm.accuracy().tolist(),
         **{name: arm.metric(name).tolist() for name in ("top5", "loss", "ece")},
         "training_images": {name: arm.on_training(name).tolist() for name in ("n", "top1", "loss")},
-        "images_per_second": [one.images_per_second for one in training],
-        "training_seconds": [one.seconds for one in training],
+        "images_per_second": [run.training.images_per_second for run in arm.runs],
+        "training_seconds": [run.training.seconds for run in arm.runs],
         "evaluation_seconds": [run.evaluation_seconds for run in arm.runs],
         "description": arm.arm.pipeline.describe(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from imagenet_tools.comparison.report import gallery
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.report.curves import MOST_BESIDE, validation_images
+from imagenet_tools.comparison.report.flips import Turned
 from imagenet_tools.comparison.report.gallery import Flip, Said
 from imagenet_tools.comparison.report.matrices import shades
 from imagenet_tools.diagnosis import passport
@@ -39,34 +41,8 @@ def class_blocks(report: Report, folder: Path, drawn: dict[str, str]) -> list[Bl
         alt = "Top-1 of classes under both arms; the table below has every figure."
         blocks.append(Picture("classes.png", caption, alt, drawn["classes"], measure="accuracy"))
     for contrast, turned in zip(report.judgement.contrasts, report.turned, strict=True):
-        a, b = contrast.names
-        if not turned.changes:
-            continue
-        rows = [
-            [one.name.partition(",")[0] or str(one.label), str(one.images),
-             f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
-            for one in turned.changes
-        ]  # fmt: skip
-        head = ["class", "images", f"{a}, top-1 %", f"{b}, top-1 %", "points", "p (Holm)"]
-        measures: dict[str, Measure] = {head[2]: "accuracy", head[3]: "accuracy"}
-        measures["points"] = "difference"
-        heat = shades([[one.a - one.b] for one in turned.changes])
-        heat = [[0, 0, 0, *row, 0] for row in heat]
-        table = Table(f"Classes, {a} and {b}", head, rows, sortable=True, heat=heat,
-                      measures=measures)  # fmt: skip
-        first = dataclasses.replace(table, rows=rows[:CLASSES_SHOWN], heat=heat[:CLASSES_SHOWN])
-        blocks.append(first)
-        if len(rows) > CLASSES_SHOWN:
-            every = dataclasses.replace(table, name=f"Every class, {a} and {b}")
-            blocks.append(Fold(f"All {len(rows):,} classes", [every]))
-        blocks.append(
-            Text(
-                f"Top-1 of each class, the largest changes first; p is adjusted for the "
-                f"{len(turned.changes)} classes. {len(turned.only_a)} images are right in "
-                f"every run of {a} and in none of {b}; {len(turned.only_b)} the reverse.",
-                "note",
-            )
-        )
+        if turned.changes:
+            blocks += _classes(contrast.names, turned)
     if (folder / gallery.SHEET).exists():
         caption = (
             "The first of these images, of the first difference. Each opens, and says what every "
@@ -74,17 +50,36 @@ def class_blocks(report: Report, folder: Path, drawn: dict[str, str]) -> list[Bl
         )
         alt = "Photographs that every run of one arm has right and no run of the other."
         cards = tuple(
-            Card(
-                one.image,
-                f"{one.truth}, by {one.right}",
-                f"{one.wrong}: {one.told}",
-                one.key,
-                _each_run(one),
-            )
+            Card(one.image, f"{one.truth}, by {one.right}", f"{one.wrong}: {one.told}", one.key,
+                 _each_run(one))
             for one in gallery.read(folder)
-        )
+        )  # fmt: skip
         blocks.append(Gallery(gallery.SHEET, caption, alt, cards))
     return blocks
+
+
+def _classes(names: tuple[str, str], turned: Turned) -> list[Block | Fold]:
+    """The classes that change most, all of them folded away, and the images that turn."""
+    a, b = names
+    rows = [
+        [one.name.partition(",")[0] or str(one.label), str(one.images),
+         f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
+        for one in turned.changes
+    ]  # fmt: skip
+    head = ["class", "images", f"{a}, top-1 %", f"{b}, top-1 %", "points", "p (Holm)"]
+    measures: dict[str, Measure] = {head[2]: "accuracy", head[3]: "accuracy"}
+    measures["points"] = "difference"
+    heat = [[0, 0, 0, *row, 0] for row in shades([[one.a - one.b] for one in turned.changes])]
+    table = partial(Table, head=head, sortable=True, measures=measures)
+    first = table(f"Classes, {a} and {b}", rows=rows[:CLASSES_SHOWN], heat=heat[:CLASSES_SHOWN])
+    every = table(f"Every class, {a} and {b}", rows=rows, heat=heat)
+    folded = [Fold(f"All {len(rows):,} classes", [every])] if len(rows) > CLASSES_SHOWN else []
+    note = (
+        f"Top-1 of each class, the largest changes first; p is adjusted for the "
+        f"{len(turned.changes)} classes. {len(turned.only_a)} images are right in "
+        f"every run of {a} and in none of {b}; {len(turned.only_b)} the reverse."
+    )
+    return [first, *folded, Text(note, "note")]
 
 
 def _each_run(flip: Flip) -> Table:
@@ -127,18 +122,15 @@ def training_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fold]
         f"{', and validation top-1' if along else ' at the end'}.",
         drawn["curves"],
     )
-    rows = [
-        [
-            arm.spec,
-            *(
-                f"{arm.on_training(name).mean():.{digits}f} / {arm.metric(name).mean():.{digits}f}"
-                for name, digits in (("top1", 2), ("loss", 3))
-            ),
-            f"{arm.metric('loss').mean() - arm.on_training('loss').mean():+.3f}",
-        ]
-        for arm in report.judgement.arms
-        if arm.seeds and np.isfinite(arm.on_training("loss")).all()
-    ]
+    rows = []
+    for arm in report.judgement.arms:
+        if not arm.seeds or not np.isfinite(arm.on_training("loss")).all():
+            continue
+        (seen1, top1), (seen, loss) = (
+            (arm.on_training(name).mean(), arm.metric(name).mean()) for name in ("top1", "loss")
+        )
+        cells = [f"{seen1:.2f} / {top1:.2f}", f"{seen:.3f} / {loss:.3f}", f"{loss - seen:+.3f}"]
+        rows.append([arm.spec, *cells])
     if not rows:
         return [curves]
     head = ["arm", "top-1 %, training / validation", "loss, training / validation", "loss, gap"]
@@ -167,18 +159,15 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         each = passport.rows(report.diagnosis.passports)
         titles = dict.fromkeys(title for known in each.values() for title in known)
         rows = [[title, *(known.get(title, "–") for known in each.values())] for title in titles]
-        table = Table("What was measured of each arm", ["measured", *each], rows)
-        blocks.append(Fold("What was measured of each arm", [table]))
+        name = "What was measured of each arm"
+        blocks.append(Fold(name, [Table(name, ["measured", *each], rows)]))
     if (folder / PREVIEW).exists():
-        blocks.append(
-            Picture(
-                PREVIEW,
-                "Left: photographs with the windows that each arm looks at, thick at evaluation. "
-                "Then, arm by arm, three draws of training and the evaluation.",
-                "Photographs as each arm sees them.",
-                wide=True,
-            )
+        caption = (
+            "Left: photographs with the windows that each arm looks at, thick at evaluation. "
+            "Then, arm by arm, three draws of training and the evaluation."
         )
+        alt = "Photographs as each arm sees them."
+        blocks.append(Picture(PREVIEW, caption, alt, wide=True))
     return blocks
 
 

@@ -64,7 +64,7 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
     names = []
     for row, contrast in enumerate(reversed(contrasts)):
         a, b, verdict = contrast.a, contrast.b, contrast.verdict
-        names.append(" − ".join(contrast.names))
+        names.append(contrast.title)
         for seed in contrast.shared_seeds:
             single = a.accuracy()[a.seeds.index(seed)] - b.accuracy()[b.seeds.index(seed)]
             told = tips(f"{names[-1]}, seed {seed}: {single:+.2f} points")

@@ -100,18 +100,17 @@ def read(folder: Path) -> list[Flip]:
         return []
     content = json_file.read(path, _REMEDY)
     with json_file.as_written(path, _REMEDY):
-        return [
-            Flip(**{**one, "runs": tuple(Said(**run) for run in one["runs"])})
-            for one in content["flips"]
-        ]
+        flips: list[Flip] = json_file.as_type(content["flips"], list[Flip])
+        return flips
 
 
 def _said(arm: ArmResults, index: int, names: Sequence[str]) -> list[Said]:
-    columns = (one[:, index] for one in (arm.top1, arm.chance, arm.true_chance))
-    return [
-        Said(arm.spec, seed, _word(names, int(label)), float(chance), float(true_chance))
-        for seed, label, chance, true_chance in zip(arm.seeds, *columns, strict=True)
-    ]
+    said = []
+    for seed, one in zip(arm.seeds, arm.predictions, strict=True):
+        word = _word(names, int(one.top5[index, 0]))
+        chances = float(one.probability[index, 0]), float(one.true_probability[index])
+        said.append(Said(arm.spec, seed, word, *chances))
+    return said
 
 
 def _word(names: Sequence[str], label: int) -> str:

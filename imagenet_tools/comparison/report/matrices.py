@@ -9,10 +9,20 @@ import numpy as np
 
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.cost import duration
+from imagenet_tools.comparison.judged import span
 from imagenet_tools.comparison.ranking import Ranking
 from imagenet_tools.comparison.report.content import Report, mean_sd
 from imagenet_tools.comparison.run_files import COMMON
 from imagenet_tools.pages.blocks import Block, Fold, Table, Text
+
+MATRIX_NOTE = (
+    "Mean top-1 of the seeds, in percent. An arm under another's path takes that arm's geometry "
+    "and keeps its own colours and value range. Common: shorter side 256/224 of the output, "
+    "antialiased, aspect kept, central crop. Training: the first arm's runs less the second's, "
+    "averaged over both paths; evaluation: the first's path less the second's, averaged over both "
+    "arms' runs; interaction: the rest. Intervals: over seeds and other images; each effect on its "
+    "own."
+)
 
 
 def matrix_blocks(report: Report) -> list[Block | Fold]:
@@ -22,10 +32,8 @@ def matrix_blocks(report: Report) -> list[Block | Fold]:
     seen = dict.fromkeys([*table, *(path for row in table.values() for path in row)])
     paths = sorted(seen, key=lambda path: path == COMMON)  # in the arms' order, common last
     values = [[row.get(path, math.nan) for path in paths] for row in table.values()]
-    rows = [
-        [name, *("–" if math.isnan(one) else f"{one:.2f}" for one in row)]
-        for name, row in zip(table, values, strict=True)
-    ]
+    shown = [["–" if math.isnan(one) else f"{one:.2f}" for one in row] for row in values]
+    rows = [[name, *row] for name, row in zip(table, shown, strict=True)]
     head = ["trained under", *(f"eval: {p}" for p in paths)]
     low = np.nanmin(values) if values else 0.0
     heat = shades([[one - low for one in row] for row in values])
@@ -38,18 +46,7 @@ def matrix_blocks(report: Report) -> list[Block | Fold]:
             named = " less ".join(contrast.names)
             whole = f"of {contrast.verdict.difference:+.2f} points"
             blocks.append(_shares_table(f"{named}, by effect", whole, effects))
-    blocks.append(
-        Text(
-            "Mean top-1 of the seeds, in percent. An arm under another's path takes that arm's "
-            "geometry and keeps its own colours and value range. Common: shorter side 256/224 of "
-            "the output, antialiased, aspect kept, central crop. Training: the first arm's runs "
-            "less the second's, averaged over both paths; evaluation: the first's path less the "
-            "second's, averaged over both arms' runs; interaction: the rest. Intervals: over "
-            "seeds and other images; each effect on its own.",
-            "note",
-        )
-    )
-    return blocks
+    return [*blocks, Text(MATRIX_NOTE, "note")]
 
 
 def attribution_blocks(report: Report) -> list[Block | Fold]:
@@ -66,11 +63,7 @@ def attribution_blocks(report: Report) -> list[Block | Fold]:
 
 def _shares_table(name: str, head: str, shares: Sequence[Share]) -> Table:
     """What each of several parts has of a difference."""
-    rows = []
-    for share in shares:
-        low, high = share.interval
-        span = f"{low:+.2f} to {high:+.2f}" if math.isfinite(low) else "–"
-        rows.append([share.part, f"{share.points:+.2f}", span])
+    rows = [[share.part, f"{share.points:+.2f}", span(*share.interval)] for share in shares]
     heat = [[*row, 0.0] for row in shades([[share.points] for share in shares])]
     return Table(name, [head, "points", "95 % interval"], rows, heat=heat,
                  measures={"points": "difference", "95 % interval": "difference"})  # fmt: skip
@@ -118,10 +111,8 @@ def _lead(ranking: Ranking, a: str, b: str) -> tuple[float, str]:
     if a == b:
         return 0.0, "–"
     pair, sign = ranking.pair(a, b)
-    low, high = sorted(sign * end for end in pair.interval)
-    star = " *" if pair.apart else ""
-    value = sign * pair.difference
-    return value, f"{value:+.2f}{star}\n{low:+.2f} to {high:+.2f}"
+    value, interval = sign * pair.difference, sorted(sign * end for end in pair.interval)
+    return value, f"{value:+.2f}{' *' if pair.apart else ''}\n{span(*interval)}"
 
 
 def shades(values: Sequence[Sequence[float]]) -> list[list[float]]:

@@ -9,7 +9,7 @@ import shlex
 import numpy as np
 
 from imagenet_tools.comparison import looks
-from imagenet_tools.comparison.judged import leading
+from imagenet_tools.comparison.judged import leading, span
 from imagenet_tools.comparison.report import reproduce
 from imagenet_tools.comparison.report.content import Report
 from imagenet_tools.comparison.results import Contrast
@@ -53,11 +53,8 @@ def headline(contrast: Contrast) -> Headline:
     elif not verdict.winner:
         badge, tone = verdict.kind, "open" if verdict.kind == "inconclusive" else "equivalent"
     number = f"{value:+.2f} points" if math.isfinite(value) else "no difference to state"
-    bounds = (
-        f"top-1, {first} less {second}; 95 % interval {low:+.2f} to {high:+.2f}"
-        if math.isfinite(low)
-        else f"top-1, {first} less {second}; no interval"
-    )
+    interval = f"95 % interval {span(low, high)}" if math.isfinite(low) else "no interval"
+    bounds = f"top-1, {first} less {second}; {interval}"
     return Headline(badge, number, bounds, f"{verdict.sentence}.", tone)
 
 
@@ -103,10 +100,8 @@ def next_step(report: Report) -> tuple[str, str | None]:
     guessing, runs = sum(arm.guessing(plan) for arm in arms), sum(len(arm.seeds) for arm in arms)
     if not all(one.judged for one in contrasts) or (open_ones and 2 * guessing > runs):
         at = "" if plan.synthetic else f" --data {shlex.quote(records_of(report))}"
-        return (
-            "find out why so little was learned (often it is too few steps) before more is run.",
-            (f"imgtools diagnose {specs}{at}"),
-        )
+        words = "find out why so little was learned (often it is too few steps) before more is run."
+        return words, f"imgtools diagnose {specs}{at}"
     if open_ones:
         if any(one.images_more for one in open_ones):
             return "compare on more validation images; no number of seeds makes up for them.", None
@@ -126,9 +121,8 @@ def next_step(report: Report) -> tuple[str, str | None]:
             "seeds added here, after this result was seen, would err more often than 5 %.)"
         ), _again(report, *new)
     if plan.synthetic:
-        return "compare on your own images.", (
-            f"imgtools compare-preproc {specs} --data RECORDS --out NEW-FOLDER"
-        )
+        anew = f"imgtools compare-preproc {specs} --data RECORDS --out NEW-FOLDER"
+        return "compare on your own images.", anew
     if plan.image_size < SMALLEST:
         return "this is a proxy; the net at its own size, looked at after 3, 5 and 8 seeds:", (
             f"imgtools compare-preproc {specs} --data {shlex.quote(records_of(report))} "
@@ -136,9 +130,8 @@ def next_step(report: Report) -> tuple[str, str | None]:
         )
     parted = len(plan.judged) == 2 and not any(arm.pipeline.plain for arm in plan.judged)
     if contrasts[0].verdict.winner and parted and not plan.attribute:
-        return "which part makes the difference?", (
-            _again(report, "--attribute", "--out", "NEW-FOLDER")
-        )
+        attribute = _again(report, "--attribute", "--out", "NEW-FOLDER")
+        return "which part makes the difference?", attribute
     return "nothing is open.", None
 
 
@@ -170,17 +163,14 @@ def _warnings(report: Report) -> list[Block | Fold]:
     """What a reader must know beside the verdict."""
     shown: list[Block | Fold] = []
     if report.plan.synthetic:
-        shown.append(
-            Text(
-                "The images are synthetic, made by imgtools to try its machinery: this says "
-                "nothing about photographs. Give --data to compare on your own records.",
-                "warning",
-            )
+        made = (
+            "The images are synthetic, made by imgtools to try its machinery: this says nothing "
+            "about photographs. Give --data to compare on your own records."
         )
+        shown.append(Text(made, "warning"))
     if report.deviations:
-        shown.append(
-            Items("Deviations from the plan:", [f"{t}." for t in report.deviations], "warning")
-        )
+        deviations = [f"{text}." for text in report.deviations]
+        shown.append(Items("Deviations from the plan:", deviations, "warning"))
     shown += [Text(f"{text}.", "warning") for text in report.warnings]
     told = [
         f"{one.code} {one.title}. {one.consequence}"
@@ -188,7 +178,8 @@ def _warnings(report: Report) -> list[Block | Fold]:
         if one.severity in ("fail", "warning")
     ]
     if told:
-        items = Items("What the diagnosis found before training:", told, "warning")
-        many = f"What the diagnosis found before training: {len(told)} warnings"
-        shown.append(items if len(told) <= MOST_WARNINGS else Fold(many, [items]))
+        title = "What the diagnosis found before training:"
+        items = Items(title, told, "warning")
+        few = len(told) <= MOST_WARNINGS
+        shown.append(items if few else Fold(f"{title} {len(told)} warnings", [items]))
     return shown

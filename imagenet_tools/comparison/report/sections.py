@@ -10,7 +10,7 @@ import numpy as np
 from imagenet_tools.comparison import run_files, statistics
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.cost import duration
-from imagenet_tools.comparison.judged import chance
+from imagenet_tools.comparison.judged import chance, span
 from imagenet_tools.comparison.report import explanations, matrices, opening, reproduce
 from imagenet_tools.comparison.report.content import Report, mean_sd
 from imagenet_tools.comparison.results import Contrast
@@ -153,19 +153,15 @@ def _difference_blocks(report: Report, drawn: dict[str, str]) -> list[Block | Fo
     """The differences with their intervals, where the uncertainty comes from, and single pairs."""
     contrasts, margin = report.judgement.contrasts, report.plan.margin
     told = "; ".join(
-        f"{' − '.join(one.names)} {one.verdict.difference:+.2f} points"
-        for one in contrasts
-        if one.judged
+        f"{one.title} {one.verdict.difference:+.2f} points" for one in contrasts if one.judged
     )
-    picture = Picture(
-        "difference.png",
+    caption = (
         "Right of zero the first arm is better. Diamond and line: mean and 95 % interval; dots: "
         f"runs of the same seed. Inside the grey band, the margin of ±{margin:g} points, a "
-        "difference does not count.",
-        f"Differences with their intervals: {told or 'none'}.",
-        drawn["difference"],
-        measure="difference",
+        "difference does not count."
     )
+    alt = f"Differences with their intervals: {told or 'none'}."
+    picture = Picture("difference.png", caption, alt, drawn["difference"], measure="difference")
     together = [text for one in contrasts if (text := _together(one))]
     return [picture, *_estimate_table(contrasts), *together, *_checkpoints(contrasts)]
 
@@ -175,7 +171,7 @@ def _together(contrast: Contrast) -> Text | None:
     correlation, seeds = contrast.verdict.seed_correlation, len(contrast.shared_seeds)
     if correlation is None or statistics.correlation_p(correlation, seeds) >= 0.05:
         return None
-    who = f"{' − '.join(contrast.names)}: runs of one seed are good"
+    who = f"{contrast.title}: runs of one seed are good"
     over = f"(correlation {correlation:+.2f} over {seeds} seeds). The interval"
     if correlation > 0:
         words = f"{who} or bad together {over} does not use that, and is wider than it need be."
@@ -193,23 +189,14 @@ def _estimate_table(contrasts: Sequence[Contrast]) -> list[Block | Fold]:
         verdict, estimate = contrast.verdict, contrast.verdict.estimate
         if estimate is None:
             continue
-        correlation = verdict.seed_correlation
+        spans = [span(*verdict.interval), span(*verdict.bootstrap)]
+        errors = [f"{estimate.seed_variance**0.5:.2f}", f"{estimate.image_variance**0.5:.2f}"]
+        r = verdict.seed_correlation
+        tests = [f"{verdict.p:.3g}", f"{verdict.equivalence_p:.3g}"]
         rows.append(
-            [
-                " − ".join(contrast.names),
-                f"{verdict.difference:+.2f}",
-                *(
-                    f"{low:+.2f} to {high:+.2f}"
-                    for low, high in (verdict.interval, verdict.bootstrap)
-                ),
-                f"{estimate.seed_variance**0.5:.2f}",
-                f"{estimate.image_variance**0.5:.2f}",
-                "–" if correlation is None else f"{correlation:+.2f}",
-                f"{verdict.p:.3g}",
-                f"{verdict.equivalence_p:.3g}",
-                chance(verdict.chance_a_beats_b),
-            ]
-        )
+            [contrast.title, f"{verdict.difference:+.2f}", *spans, *errors,
+             "–" if r is None else f"{r:+.2f}", *tests, chance(verdict.chance_a_beats_b)]
+        )  # fmt: skip
     if not rows:
         return []
     head = [
@@ -270,12 +257,6 @@ def _reproduce_blocks(report: Report) -> list[Block | Fold]:
     versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
     prints = ", ".join(f"{arm.spec} {arm.fingerprint}" for arm in plan.arms)
     typed = [Fold("As it was typed", [Code(report.command)])] if report.command else []
-    return [
-        Code("\n".join(reproduce.commands(plan, opening.records_of(report)))),
-        *typed,
-        Text(
-            f"recipe.yaml holds every field of the recipe. Data digest {plan.data}. Fingerprints: "
-            f"{prints}. {versions}.",
-            "note",
-        ),
-    ]
+    held = f"recipe.yaml holds every field of the recipe. Data digest {plan.data}."
+    again = Code("\n".join(reproduce.commands(plan, opening.records_of(report))))
+    return [again, *typed, Text(f"{held} Fingerprints: {prints}. {versions}.", "note")]

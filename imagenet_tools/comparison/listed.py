@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from imagenet_tools import terminal
 from imagenet_tools.comparison.plan_file import PLAN
-from imagenet_tools.comparison.run_files import PAGE, REPORT, RESULT
+from imagenet_tools.comparison.run_files import METHODS, PAGE, REPORT, RESULT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import page
 from imagenet_tools.pages.blocks import Section, Table
@@ -23,8 +23,8 @@ from imagenet_tools.storage.write import write_text
 class Listed:
     """A comparison: when it was planned or reported last (seconds since 1970), and what it says.
 
-    runs: done, and planned at most. verdicts: the sentences of its report, none before there is
-    one.
+    runs: done, and planned at most. verdicts: the sentences of its report, as they are read there;
+    none before there is one.
     """
 
     folder: str
@@ -40,8 +40,8 @@ class Listed:
 
 
 def comparisons(folder: Path) -> list[Listed]:
-    """The comparisons in a folder and below, the latest first. Nothing is judged or read anew; a
-    plan.json that is no comparison's is named in a warning."""
+    """The comparisons in a folder and below, the latest first. Nothing is judged anew, but a report
+    that was altered gives no verdict; a plan.json that is no comparison's is named in a warning."""
     listing = [_listed(path) for path in _plans(folder)]
     return sorted((one for one in listing if one is not None), key=lambda one: -one.when)
 
@@ -81,15 +81,24 @@ def _listed(path: Path) -> Listed | None:
         why = str(error) if isinstance(error, DamagedData) else f"{path} is no comparison's plan"
         terminal.warn(f"left out: {why}")
         return None
-    folder = path.parent
-    verdicts: tuple[str, ...] = ()
-    when = path.stat().st_mtime
-    report = folder / REPORT
-    try:
-        content = json_file.read(report)
-        verdicts = tuple(str(one["sentence"]) for one in content["contrasts"])
-        when = report.stat().st_mtime
-    except (OSError, *json_file.SURPRISES):
-        pass
+    folder, report = path.parent, path.with_name(REPORT)
+    verdicts, when = _verdicts(folder), (report if report.exists() else path).stat().st_mtime
     done = sum(1 for _ in folder.glob(f"*/seed-*/{RESULT}"))
     return Listed(str(folder), when, arms, data, (done, planned), verdicts)
+
+
+def _verdicts(folder: Path) -> tuple[str, ...]:
+    """The sentences of a report, where those of the methods beside it are the same."""
+    try:
+        content = json_file.read(folder / REPORT)
+        sentences = tuple(str(one["sentence"]) for one in content["contrasts"])
+    except (OSError, *json_file.SURPRISES):
+        return ()
+    methods = folder / METHODS
+    lines = methods.read_text(errors="replace").splitlines() if methods.is_file() else None
+    if lines is None or all(f"{one}." in lines for one in sentences):
+        return sentences
+    return (
+        f"{REPORT} and {METHODS} say unlike things, so that one of them was altered: "
+        f"`imgtools compare-runs {folder}` judges the runs",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-REPORT, PAGE = "report.json", "report.html"
+REPORT, PAGE, METHODS = "report.json", "report.html", "methods.txt"
 RESULT = "result.json"  # of a run
 LOG = "run.log"
 METRICS = "metrics.jsonl"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from made_up_runs import edit, made_up, reported, scored, without_plan
 
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison import arms, join
+from imagenet_tools.comparison import arms, join, listed
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import read_plan, write_plan
+from imagenet_tools.comparison.results import judge
 from imagenet_tools.evaluation import scores
 
 
@@ -93,3 +95,52 @@ def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "a table is given by itself: imgtools compare-runs" in capsys.readouterr().err
     assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 2
     assert "never mix" in capsys.readouterr().err
+
+
+def test_results_that_were_altered_are_named(tiny_records: Path, tmp_path: Path) -> None:
+    """A run is said to have diverged, its files are another arm's, its images are more than one."""
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    own = tmp_path / "alexnet/seed-1"
+    whole, predictions = (own / "result.json").read_text(), own / "predictions-alexnet.npz"
+    sound, meta = scores.read_predictions(predictions)
+
+    def left_out(content: dict[str, Any]) -> None:
+        content["training"].update(diverged=True)
+        content.update(evaluations={}, on_training=None)
+
+    edit(own / "result.json", left_out)
+    with pytest.raises(ValueError, match=r"says that the run diverged, predictions-alexnet.npz"):
+        judge(made, tmp_path)
+    predictions.unlink()  # as a run that diverged leaves none
+    assert judge(made, tmp_path).arms[0].diverged == (1,)
+
+    (own / "result.json").write_text(whole)
+    scores.write_predictions(predictions, sound, {**meta, "fingerprint": "inception's"})
+    with pytest.raises(ValueError, match=r"alexnet.npz is of another pipeline \(inception's; this"):
+        judge(made, tmp_path)
+
+    edit(own / "result.json", lambda content: content["evaluations"]["alexnet"].update(
+        near_duplicates=0))  # fmt: skip
+    scores.write_predictions(predictions, replace(sound, group=np.arange(4000) // 2), meta)
+    with pytest.raises(ValueError, match=r"near_duplicates of 2000, result.json beside it says 0"):
+        judge(made, tmp_path)
+
+
+def test_a_report_that_was_altered_is_no_verdict_in_a_list(
+    tiny_records: Path, tmp_path: Path
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+    write_plan(made, tmp_path)
+    arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
+    report = reported(made, tmp_path)
+    (listing,) = listed.comparisons(tmp_path)
+    assert listing.verdicts == report.sentences
+    said = report.sentences[0].replace("is better", "is far better")
+    edit(tmp_path / "report.json", lambda content: content["contrasts"][0].update(sentence=said))
+    (listing,) = listed.comparisons(tmp_path)
+    (said,) = listing.verdicts
+    assert said.startswith("report.json and methods.txt say unlike things")
+    assert f"`imgtools compare-runs {tmp_path}` judges the runs" in said
+    (tmp_path / "methods.txt").unlink()  # which former reports have not
+    assert "far better" in listed.comparisons(tmp_path)[0].verdicts[0]

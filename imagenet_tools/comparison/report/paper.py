@@ -13,10 +13,11 @@ import numpy as np
 
 from imagenet_tools.comparison.plan import run_seed
 from imagenet_tools.comparison.report.content import Report, mean_sd
+from imagenet_tools.comparison.run_files import METHODS
 from imagenet_tools.storage.write import write_text
 
 RESULTS, PREDICTIONS = "results.csv", "predictions.csv"
-TABLE, TABLE_MARKDOWN, METHODS = "table.tex", "table.md", "methods.txt"
+TABLE, TABLE_MARKDOWN = "table.tex", "table.md"
 FIGURES = ("top1", "top5", "loss", "ece")
 HEAD = ("preprocessing", "top-1 (%)", "top-5 (%)", "loss (nats)", "runs")  # of the tables
 SHOWN = (("top1", 2), ("top5", 2), ("loss", 3))  # in them, with their digits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,12 +23,13 @@ RELATIVE = 2.0  # a side above this is in pixels: parts of an image reach a litt
 
 
 def names(asked: str | None, root: Path) -> tuple[str, ...]:
-    """The names in a data set's folder that boxes may be read from."""
-    if asked is not None:
-        own = storage.place(asked)
-        if {str(own.parent), real(own.parent)} & {str(root), real(root)} - {""}:
-            return (*USUAL, own.name)
-    return USUAL
+    """The names in a data set's folder that boxes are read from, or that what is asked for is read
+    in place of."""
+    if asked is None:
+        return tuple(_first(root, USUAL))
+    own = storage.place(asked)
+    inside = {str(own.parent), real(own.parent)} & {str(root), real(root)} - {""}
+    return (*USUAL, own.name) if inside else USUAL
 
 
 def load(asked: str | None, root: Path, usual: Iterable[str] = USUAL) -> Boxes:
@@ -37,12 +39,15 @@ def load(asked: str | None, root: Path, usual: Iterable[str] = USUAL) -> Boxes:
         if not place.exists():
             raise FileNotFoundError(f"--boxes {asked}: no such file or folder")
         return from_xml(place) if place.is_dir() else from_csv(place)
-    for name in usual:
-        if (root / name).is_dir():
-            return from_xml(root / name)
-        if (root / name).is_file():
-            return from_csv(root / name)
+    for name in _first(root, usual):
+        return from_xml(root / name) if (root / name).is_dir() else from_csv(root / name)
     return Boxes()
+
+
+def _first(root: Path, names: Iterable[str]) -> list[str]:
+    """The first of these names that is there."""
+    there = (name for name in names if (root / name).is_dir() or (root / name).is_file())
+    return [*itertools.islice(there, 1)]
 
 
 def from_csv(path: Path) -> Boxes:
@@ -53,6 +58,8 @@ def from_csv(path: Path) -> Boxes:
     if rows and [word.strip() for word in rows[0][1]] == KAGGLE:
         return from_solutions([path])
     at = _columns(path, *rows[0]) if rows else None
+    if at and (unused := [word for n, word in enumerate(rows[0][1]) if word and n not in at]):
+        boxes.odd[f"columns not used ({', '.join(unused)})"] = len(unused)
     read = [_row(path, number, row, at) for number, row in rows[at is not None :]]
     pixels = any(abs(side) > RELATIVE for one in read for side in one.box if math.isfinite(side))
     sized = [one for one in read if one.size]
@@ -91,7 +98,7 @@ def _columns(path: Path, number: int, heading: list[str]) -> list[int] | None:
     where the row is none. Raises ValueError for x and y, which of some lists are a corner and of
     others the middle."""
     words = [word.strip().lower() for word in heading]
-    if {"x", "y"} <= set(words):
+    if {"x", "y"} <= set(words) and not set(SIDES) <= set(words):
         raise ValueError(
             f"{path}, line {number}: x and y are a corner of a box, or its middle; give the "
             f"columns {', '.join(SIDES)}"

@@ -10,6 +10,8 @@ from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.split import SPLITS, RawSplit
 
 ALL_IMAGES = ("images", "image", "imgs", "img", "jpegimages", "data")
+# What data sets of detection and segmentation have beside them.
+OF_IMAGES = ("mask", "masks", "label", "labels", "annotations", "segmentation", "segmentations")
 LISTED = "list them in train.csv and val.csv in {}, a path and a label in a row"
 
 
@@ -45,13 +47,19 @@ def refuse_splits(root: Path, names: list[str]) -> None:
         )
 
 
-def refuse_images(folder: Path, names: list[str]) -> None:
-    """Refuse train/images as the only class: its images are of no class yet."""
-    if len(names) == 1 and names[0].lower() in ALL_IMAGES:
-        raise ValueError(
-            f"{folder} holds one folder of images, {names[0]}, which is no class by its name. Sort "
-            f"the images into {folder.name}/<class>/, or {LISTED.format(folder.parent)}"
-        )
+def refuse_images(folder: Path, names: list[str], root: Path) -> None:
+    """Refuse train/images as the only class, or beside train/masks: its images are of no class
+    yet."""
+    lower = {name.lower() for name in names}
+    if lower.isdisjoint(ALL_IMAGES) or not lower <= {*ALL_IMAGES, *OF_IMAGES}:
+        return
+    what, are = f"one folder of images, {names[0]}", "is no class by its name"
+    if len(names) > 1:
+        what, are = f"folders of images, {' and '.join(names)}", "are no classes by their names"
+    raise ValueError(
+        f"{folder} holds {what}, which {are}. Sort the images into {folder.name}/<class>/, or "
+        f"{LISTED.format(root)}"
+    )
 
 
 def say_linked(folders: dict[str, Path], names: dict[str, list[str]], seen: Intake) -> None:

@@ -8,7 +8,6 @@ that is asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from imagenet_tools.raw import (
     intake,
     list_files,
     listing,
+    names_files,
     remedies,
     validation,
 )
@@ -60,6 +60,11 @@ class SplitFolder:
 
         return [self.names[label - 1] for label in np.unique(self.images.labels)]
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether images lie there, and none in class folders."""
+        return bool(self.beside.images) and not len(self.images)
+
     def labelled(self, numbering: classes.Numbering) -> RawSplit:
         labels = [numbering.label_of.get(name, 0) for name in self.names]  # 0: without an image
         return renumbered(self.images, numbering.classes, labels)
@@ -85,7 +90,7 @@ def _of_splits(place: Path, root: Path, paths: dict[str, Path], options: Options
     }
     for folder in folders.values():
         class_checks.refuse_nested(folder.path, folder.beside.folders)
-        class_checks.refuse_images(folder.path, folder.present)
+        class_checks.refuse_images(folder.path, folder.present, root)
     numbering = _choose(root, folders, options, seen)
     splits, refused = {}, dict[str, str]()
     for split, folder in folders.items():
@@ -97,8 +102,11 @@ def _of_splits(place: Path, root: Path, paths: dict[str, Path], options: Options
             refused[split] = str(error)
     class_checks.say_linked(paths, {split: one.folders for split, one in listed.items()}, seen)
     listing.above(root, place, seen)
-    used = {*classes.NAMES_FILES, *box_files.names(options.boxes, root), SYNSET_LABELS}
-    listing.beside(root, {*used, *(path.name for path in paths.values())}, seen, place)
+    used = {*names_files.FILES, *box_files.names(options.boxes, root)}
+    used |= {path.name for path in paths.values()}
+    if (validated := folders.get("validation")) and validated.is_flat:
+        used.add(SYNSET_LABELS)
+    listing.beside(root, used, seen, place)
     return RawSet.described(
         "class folders",
         f"class folders under {root}",
@@ -127,7 +135,7 @@ def _part(
 ) -> RawSplit:
     """A split: what lies in its class folders, and beside them, or flat without any."""
     part, beside, name = folder.labelled(numbering), folder.beside, folder.path.name
-    if split == "validation" and beside.images and not len(part):
+    if split == "validation" and folder.is_flat:
         part, used = _flat(root, folder, numbering, seen)
         beside = beside.without([used])
     else:
@@ -181,10 +189,8 @@ def _choose(
     """The classes that hold an image. Raises ValueError where there is none."""
     class_checks.refuse_labelled(root, sum(len(one.images) for one in folders.values()), seen)
     present = {name for folder in folders.values() for name in folder.present}
-    named = classes.names_file([root])
-    words = _words(named, present) if named else {}
-    if named:
-        _say_words(named.file.name, [key for key in words if key in present], seen)
+    named = names_files.read([root], seen)
+    words = named.words(present, seen) if named else {}
     if not present and "train" not in folders and folders["validation"].beside.images:
         return classes.choose(imagenet.synsets(), options.labels, seen, words)
     if not present:
@@ -195,26 +201,6 @@ def _choose(
         notes = "; ".join([f"{root}: {classes.NO_CLASS}", *outside.notes()])
         raise ValueError(f"{notes}{remedies.remedy(root)}")
     return classes.choose(present, options.labels, seen, words)
-
-
-def _words(named: classes.Named, present: set[str]) -> dict[str, str]:
-    """The words of classes by their folders' names, or by the numbers that those are, 007 too.
-
-    Names go first: of a listing of the folders 0..11, the third line is 10.
-    """
-    by_name = {one.key: one.words for one in named.classes}
-    words = {at: one.words for at, one in enumerate(named.classes, named.first)}
-    numbers = sorted((int(name), name) for name in present if re.fullmatch(r"[0-9]{1,7}", name))
-    by_number = {name: words[at] for at, name in numbers if at in words}
-    return by_number if present <= by_number.keys() and not present <= by_name.keys() else by_name
-
-
-def _say_words(name: str, used: list[str], seen: Intake) -> None:
-    """What a file of classes is not used for. used: the classes that are there, in its order."""
-    if not used:
-        seen.leave(intake.reason(name), name)
-    elif used != sorted(used):
-        seen.say(f"{name} gives words, not numbers: classes are numbered as they sort")
 
 
 def _unsplit(place: Path, options: Options) -> RawSet | None:
@@ -237,7 +223,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
     if unread := list_files.unread(place) or list_files.unread(root):
         seen.say(f"{unread} is not read: {list_files.UNREAD}")
     listing.above(root, place, seen)
-    used = {*names, *tars, *box_files.names(options.boxes, root), *classes.NAMES_FILES}
+    used = {*names, *tars, *box_files.names(options.boxes, root), *names_files.FILES}
     listing.beside(root, used, seen, place)
     return RawSet.described(
         "class folders without splits",
@@ -255,11 +241,12 @@ def _refuse_no_classes(root: Path, names: list[str], tars: list[str]) -> None:
     """Refuse folders of images that are results of ours, splits, or one folder of any name."""
     if told := remedies.results((root, *(root / name for name in names))):
         raise ValueError(f"{root} holds no raw images. {told}")
-    if not tars:
-        class_checks.refuse_splits(root, names)
     if len(names) == 1 and not tars and names[0] not in imagenet.label_of():
         raise ValueError(
             f"{root} holds one folder of images, {intake.printable(names[0])}: no split, and a "
             f"single class, if it is one. A class goes into train/{intake.printable(names[0])}"
             f"{remedies.remedy(root)}"
         )
+    if not tars:
+        class_checks.refuse_splits(root, names)
+        class_checks.refuse_images(root, names, root)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from imagenet_tools import labels as imagenet
@@ -15,11 +14,6 @@ from imagenet_tools.raw.intake import Intake
 
 SYNSET = re.compile(r"n\d{8}")
 _BEGINS = re.compile(SYNSET.pattern + "(?![0-9])", re.IGNORECASE)  # n01440764_tench, N01440764
-# Files that name classes, one a line: `name`, `synset words` or `label:name`.
-NAMES_FILES = (
-    *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
-    "LOC_synset_mapping.txt",
-)
 NO_CLASS = "no class folder holds an image; a class is a folder of images"
 MOST_CLASSES = 1_000_000
 SPARSE = 100  # a highest label above so many times the labels that occur is no class's number
@@ -85,7 +79,7 @@ def choose(
     words = {**imagenet.words(), **(words or {})}
     number = {key: label for label, key in enumerate(sorted(set(key_of.values())), 1)}
     infos = tuple(info(key, words.get(key, key)) for key in number)
-    _refuse_twice(infos, f"the class {kind}s")
+    refuse_twice(infos, f"the class {kind}s")
     sorted_by = "folder name" if kind == "folder" else kind
     return Numbering(
         infos,
@@ -148,60 +142,11 @@ def _refuse_integers(names: Sequence[str], what: str) -> None:
         )
 
 
-class Named(NamedTuple):
-    """The classes that a file names, in its order. first: the number that it gives to the first of
-    them; 0 where it has no numbers."""
-
-    file: Path
-    classes: list[ClassInfo]
-    first: int
-
-
-def names_file(folders: Iterable[Path]) -> Named | None:
-    """The classes that a file beside the data names; None where there is none."""
-    places = [folder / name for folder in folders for name in NAMES_FILES]
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        return None
-    lines = [line.strip() for line in intake.text_of(path).splitlines()]
-    lines = [line for line in lines if line and not line.startswith("# ")]
-    numbered = [re.fullmatch(r"([0-9]{1,7})\s*[:,\t ]\s*(.+)", line) for line in lines]
-    first = 0
-    if any(numbered) and all(numbered[1:]):  # what stands above numbers is a heading
-        lines, first = _by_number(path, [one.groups() for one in numbered if one])
-    classes = list(map(_named, lines))
-    if imagenet_order(classes) is None:  # ImageNet's words have a crane and a maillot too many
-        _refuse_twice(classes, str(path))
-    return Named(path, classes, first)
-
-
-def _named(line: str) -> ClassInfo:
-    """The class of a line: a name and, behind a tab, its words; or a synset and words."""
-    key, tab, words = line.partition("\t")
-    if not tab and SYNSET.fullmatch(line.partition(" ")[0]):
-        key, _, words = line.partition(" ")
-    return info(key.strip(), words.strip())
-
-
-def _refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
+def refuse_twice(infos: Sequence[ClassInfo], source: str) -> None:
+    """Raise ValueError for two classes of one name. source: where they stand."""
     key, count = max(Counter(one.key for one in infos).items(), key=lambda item: item[1])
     if count > 1:
         raise ValueError(f"{source}: {count} classes have the name {key!r}")
-
-
-def _by_number(path: Path, pairs: Sequence[tuple[str, ...]]) -> tuple[list[str], int]:
-    """Names in the order of the numbers before them, and the first of these: 0, or 1 where they
-    count from it or are TF-Slim's, with 0:background."""
-    numbers, names = zip(*sorted((int(number), name) for number, name in pairs), strict=True)
-    first = numbers[0]
-    if numbers != tuple(range(first, first + len(numbers))) or first > 1:
-        raise ValueError(
-            f"{path} does not number its classes from 0 or 1 without a gap; where the numbers are "
-            f"part of the names, put the labels before them (0:{pairs[0][0]} {pairs[0][1]})"
-        )
-    if first == 0 and names[0] == imagenet.BACKGROUND:
-        return list(names[1:]), 1
-    return list(names), first
 
 
 def numbered(
@@ -233,7 +178,7 @@ def numbered(
     ours = imagenet_order(names)
     if ours is not None and wanted != "folders":
         return of_imagenet({str(label): ours[label - first] for label in places})
-    _refuse_twice(names, places[highest])
+    refuse_twice(names, places[highest])
     if wanted == "imagenet":
         raise ValueError(
             f"--labels imagenet, but the classes of {places[highest]} are not ImageNet's"

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
-from imagenet_tools.raw import box_files, classes, intake, list_files, listing, validation
+from imagenet_tools.raw import (
+    box_files,
+    classes,
+    intake,
+    list_files,
+    listing,
+    names_files,
+    validation,
+)
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
@@ -87,13 +95,12 @@ def _numbering(
 ) -> classes.Numbering:
     """The classes: as labels name them; else as a file does, else ImageNet's where paths or names
     say so, else another column's names, else the folders that the labels go with, else numbers."""
-    named = classes.names_file([place, *{one.path.parent: None for one in lists.values()}])
+    named = names_files.read([place, *(one.path.parent for one in lists.values())], seen)
     if len({one.numbers for one in lists.values()}) > 1:
         both = " and ".join(one.path.name for one in lists.values())
         raise ValueError(f"{place}: of {both} one has numbers for labels, the other names")
     if not all(one.numbers for one in lists.values()):
-        words = {one.key: one.words for one in named.classes} if named else {}
-        return _by_names(lists, options, words, seen)
+        return _by_names(lists, options, named, seen)
     pairs, source = set[tuple[str, int]](), dict[int, str]()
     for one in lists.values():
         for row in one.rows:
@@ -147,7 +154,7 @@ def _called(lists: dict[str, ListFile]) -> dict[int, str]:
 
 
 def _by_names(
-    lists: dict[str, ListFile], options: Options, words: dict[str, str], seen: Intake
+    lists: dict[str, ListFile], options: Options, named: names_files.Named | None, seen: Intake
 ) -> classes.Numbering:
     """The classes whose names the labels are: ImageNet's where all are its synsets."""
     given = [row for one in lists.values() for row in one.rows]
@@ -156,6 +163,7 @@ def _by_names(
     for row in given:
         if (folder := _folder(row.name)) in known and folder != row.label:
             seen.say("rows whose label is not the name of their folder", row.name)
+    words = named.words(names, seen) if named else {}
     return classes.choose(names, options.labels, seen, words, kind="name")
 
 
@@ -248,7 +256,7 @@ def _count_left(
     """Count what lies in the lists' folders, and on the way there, and no list names."""
     root, paths = str(place), [str(one.path) for one in lists.values()]
     texts = {root, *map(os.path.dirname, paths)}
-    used = {f"{folder}/{name}" for folder in texts for name in classes.NAMES_FILES}
+    used = {f"{folder}/{name}" for folder in texts for name in names_files.FILES}
     used |= {f"{root}/{name}" for name in box_files.names(options.boxes, place)}
     ways = {root, *left}
     for path in (*paths, *left):

@@ -17,13 +17,12 @@ from imagenet_tools.raw.intake import Intake
 
 LONGEST = 4096  # characters of a path, as systems have it
 NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-# Of a number that no class can have, or of several: -1, 1.0, 3 4.
-_NO_LABEL = re.compile(r"[-+.0-9][-+.,;\s0-9eE]*", re.ASCII)
+# Of a number that no class can have, or of several: -1, 1.0, 3 4; or what pandas has for none.
+_NO_LABEL = re.compile(r"[-+.0-9][-+.,;\s0-9eE]*|[Nn]a[Nn]", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _SEPARATORS = ("\t", ",", ";")
 _IMAGE = "(?:" + "|".join(map(re.escape, intake.IMAGE_NAMES)) + ")"
-_QUOTED = re.compile(r"""("[^"]*"|'[^']*')\s*[\s,;]\s*(.+)""")
-_NAMED = re.compile(rf"(.*{_IMAGE})[\s,;]+(.+)", re.IGNORECASE)
+_NAMED = re.compile(rf"(.*{_IMAGE}[\"']?)[\s,;]+(.+)", re.IGNORECASE)
 _WORD = re.compile(r"[^\s,;]+")
 _MORE = re.compile(r"[0-9]+\s+\S")  # a label and something else: `3 cat`, `3 # a cat`
 # Headings of columns: `class_name`, `image_id`.
@@ -256,7 +255,7 @@ def _split(line: str, separator: str) -> list[str]:
 
 def _fields(line: str, separator: str | None) -> list[str]:
     if separator is None:
-        match = _QUOTED.fullmatch(line) or _NAMED.fullmatch(line)
+        match = _NAMED.fullmatch(line)
         fields = list(match.groups()) if match else _before_last(line)
         fields = [line] if _MORE.match(fields[-1]) else fields
     else:

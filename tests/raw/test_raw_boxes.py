@@ -143,6 +143,7 @@ def test_boxes_are_read_and_counted(text: str, box: tuple, words: str, tmp_path:
         ("a.jpg,nan,0,1,1\n", "line 1: a side of the box of a.jpg is not finite"),
         ("a.jpg,0,0,inf,1\n", "line 1: a side of the box of a.jpg is not finite"),
         ("a.jpg,3,0,6,9\na.jpg,0.5,0.1,0.7,0.8\n", "line 2: parts of an image, among boxes in"),
+        ("width,height,y,x,file\n5,5,1,1,a.jpg\n", "line 1: x and y are a corner of a box, or its"),
         ("a.jpg,0,0,1\n", "line 1: 'a.jpg,0,0,1' is not `file name, xmin"),
         ("same.jpg,0,0,1,1\n", "line 1: 2 images are called same.jpg .*name the class folder too"),
     ],
@@ -150,6 +151,16 @@ def test_boxes_are_read_and_counted(text: str, box: tuple, words: str, tmp_path:
 def test_boxes_that_cannot_be_right_are_named(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"bbox\.csv, {message}"):
         boxed(tmp_path, text)
+
+
+def test_what_boxes_are_not_read_from_is_said(tmp_path: Path) -> None:
+    boxed(tmp_path, "ant/same.jpg,0,0,1,1\n")
+    found = boxed(
+        tmp_path, "file,label,xmin,ymin,xmax,ymax\na.jpg,cow,0,0,1,1\n", "bounding_boxes.csv"
+    )
+    assert found.splits["train"].boxes == {"ant/a.jpg": ((0, 0, 1, 1),)}
+    assert found.boxes_source.endswith("boxes of 1 images; 1 columns not used (label)")
+    assert found.left_out == {".csv": Counted(1, ["bbox.csv"])}
 
 
 def test_a_box_belongs_to_class_and_file(tmp_path: Path) -> None:

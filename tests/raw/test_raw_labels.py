@@ -151,6 +151,53 @@ def test_numbers_in_a_file_of_classes_are_those_of_the_labels(text: str, tmp_pat
         raw.detect(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("bird\t1\nfish\t0\n", ["fish", "bird"]),
+        ("name,id\nbird,1\nfish,0\n", ["fish", "bird"]),
+        ("bird 2\nfish 1\n", ["fish", "bird"]),
+        ("model 2012\nmodel 2011\n", ["model 2012", "model 2011"]),
+        ("digit 1\ndigit 0\n", ["digit 1", "digit 0"]),
+        ("0:5 Euro\n1:10 Euro\n", ["5 Euro", "10 Euro"]),
+    ],
+)
+def test_numbers_behind_names_are_labels_where_they_count(
+    text: str, keys: list, tmp_path: Path
+) -> None:
+    put(tmp_path / "classes.txt", text)
+    first = int(text == "bird 2\nfish 1\n")
+    rows = f"im/0.jpg {first}\nim/1.jpg {first + 1}\n"
+    found = listed(tmp_path, rows)
+    assert [info.key for info in found.classes] == keys
+    assert label_of(found) == {"0.jpg": 1, "1.jpg": 2}
+
+
+def test_words_stand_behind_a_tab(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "bird\twith wings\nfish\tan animal\n")
+    found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")
+    assert list(found.classes) == [("bird", "with wings"), ("fish", "an animal")]
+    put(tmp_path / "train.txt", "im/0.jpg fish\nim/1.jpg bird\n")
+    assert list(raw.detect(tmp_path).classes) == [("bird", "with wings"), ("fish", "an animal")]
+
+
+def test_numbers_that_are_part_of_names_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "5 Euro\n10 Euro\n")
+    with pytest.raises(ValueError, match=r"put the labels before them \(0:5 Euro\)"):
+        listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")
+
+
+def test_files_of_classes_that_are_not_used_are_counted(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "cow\nfish\nbird\n")
+    put(tmp_path / "labels.txt", "bird\nfish\n")
+    found = listed(tmp_path, "im/0.jpg bird\nim/1.jpg fish\n", images=2)
+    assert "classes.txt gives words, not numbers" in found.description
+    assert found.left_out == {".txt": Counted(1, ["labels.txt"])}
+    put(tmp_path / "classes.txt", "cow\n")
+    counted = Counted(2, ["labels.txt", "classes.txt"])
+    assert raw.detect(tmp_path).left_out == {".txt": counted}
+
+
 def test_names_without_numbers_count_from_0(tmp_path: Path) -> None:
     put(tmp_path / "classes.txt", "# of the zoo\nbird\nfish\nemu\n")
     found = listed(tmp_path, "im/0.jpg 2\nim/1.jpg 1\n")

@@ -25,6 +25,7 @@ from tiny_layouts import (
 
 from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.intake import Counted
 
 
 def test_a_layout_is_one_file_and_one_registration() -> None:
@@ -213,6 +214,13 @@ def test_tpu_validation_labels(tmp_path: Path) -> None:
         path.rename(path.with_name(f"{number}.JPEG"))
     part = raw.detect(tmp_path).splits["validation"]
     assert [part[i].synset for i in range(2)] == ["n01440764", "n03888257"]
+
+
+def test_tpu_labels_of_no_flat_folder_are_counted(tmp_path: Path) -> None:
+    write_folders(tmp_path)
+    shutil.rmtree(tmp_path / "val")
+    (tmp_path / "synset_labels.txt").write_text("n01440764\nn03888257\n")
+    assert raw.detect(tmp_path).left_out == {".txt": Counted(1, ["synset_labels.txt"])}
 
 
 def test_a_missing_split_is_said(tmp_path: Path) -> None:

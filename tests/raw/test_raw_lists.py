@@ -195,6 +195,7 @@ def test_a_row_that_cannot_be_meant_is_refused(second: str, message: str, tmp_pa
     ("text", "message"),
     [
         ("im/a.jpg,ant,3\n", "train.csv, line 1: 3 columns and no heading"),
+        ("image,label\nim/a.jpg,ant\nim/b.jpg,NaN\n", "train.csv, line 3: .* with a class's name"),
         ("image,label\nim/a.jpg,ant,3\n", "train.csv, line 2: 'im/a.jpg,ant,3' is not"),
         ('image,label\nim/a.jpg,ant\n"im/b.jpg"c,ant\n', "train.csv, line 3: .* is not"),
         ("file_name,text\nim/a.jpg,an ant\n", "train.csv, line 1: text is no label, by its name"),

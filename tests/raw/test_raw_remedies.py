@@ -176,6 +176,15 @@ def test_a_folder_of_all_images_is_no_class(split: str, tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
+@pytest.mark.parametrize("where", ["train/", ""])
+def test_folders_of_images_and_of_masks_are_no_classes(where: str, tmp_path: Path) -> None:
+    put(tmp_path, f"{where}images/a.jpg", f"{where}Masks/a.jpg")
+    with pytest.raises(ValueError, match="holds folders of images, .*are no classes by their"):
+        raw.detect(tmp_path)
+    put(tmp_path, f"{where}faces/a.jpg")
+    assert raw.detect(tmp_path).num_classes == 3
+
+
 def test_classes_that_validation_alone_has_are_said(tmp_path: Path) -> None:
     tree(tmp_path, "train")
     tree(tmp_path, "val", classes=("bee", "cow"))

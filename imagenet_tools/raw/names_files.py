@@ -1,0 +1,111 @@
+"""Files beside raw data that name its classes, one a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from imagenet_tools import labels as imagenet
+from imagenet_tools.raw import classes, intake
+from imagenet_tools.raw.image import ClassInfo
+from imagenet_tools.raw.intake import Intake
+
+# `name`, `name<TAB>words`, `synset words`, `label:name` or `name,label` a line.
+FILES = (
+    *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
+    "LOC_synset_mapping.txt",
+)
+_BEFORE = re.compile(r"(?P<number>[0-9]{1,7})\s*[:,\t ]\s*(?P<name>.+)")
+_BEHIND = re.compile(r"(?P<name>.+?)\s*[:,\t ]\s*(?P<number>[0-9]{1,7})")
+
+
+class Named(NamedTuple):
+    """The classes that a file names, in its order. first: the number that it gives to the first of
+    them; 0 where it has no numbers."""
+
+    file: Path
+    classes: list[ClassInfo]
+    first: int
+
+    def words(self, names: set[str], seen: Intake) -> dict[str, str]:
+        """The words of classes by their names, or by the numbers that those are, 007 too.
+
+        Names go first: of a listing of the folders 0..11, the third line is 10. What the file is
+        not used for is said.
+        """
+        by_name = {one.key: one.words for one in self.classes}
+        words = {at: one.words for at, one in enumerate(self.classes, self.first)}
+        numbers = sorted((int(name), name) for name in names if re.fullmatch("[0-9]{1,7}", name))
+        by_number = {name: words[at] for at, name in numbers if at in words}
+        if names <= by_number.keys() and not names <= by_name.keys():
+            by_name = by_number
+        used = [name for name in by_name if name in names]
+        if not used:
+            seen.leave(intake.reason(self.file.name), self.file.name)
+        elif used != sorted(used):
+            seen.say(
+                f"{self.file.name} gives words, not numbers: classes are numbered as they sort"
+            )
+        return by_name
+
+
+def read(folders: Iterable[Path], seen: Intake) -> Named | None:
+    """The classes that a file beside the data names; None where there is none."""
+    places = [folder / name for folder in dict.fromkeys(folders) for name in FILES]
+    there = [place for place in places if place.is_file()]
+    if not there:
+        return None
+    path, *others = there
+    seen.leave_all((intake.reason(other.name), other.name) for other in others)
+    lines = [line.strip() for line in intake.text_of(path).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("# ")]
+    pairs, first = _numbers(lines, _BEFORE), 0
+    if not pairs and _count_up(behind := _numbers(lines, _BEHIND)):
+        pairs = behind
+    if pairs:
+        lines, first = _by_number(path, pairs)
+    infos = list(map(_class_of, lines))
+    # ImageNet's words have a crane and a maillot too many.
+    if classes.imagenet_order(infos) is None:
+        classes.refuse_twice(infos, str(path))
+    return Named(path, infos, first)
+
+
+def _class_of(line: str) -> ClassInfo:
+    """The class of a line: a name and, behind a tab, its words; or a synset and words."""
+    key, tab, words = line.partition("\t")
+    if not tab and classes.SYNSET.fullmatch(line.partition(" ")[0]):
+        key, _, words = line.partition(" ")
+    return classes.info(key.strip(), words.strip())
+
+
+def _numbers(lines: Sequence[str], form: re.Pattern[str]) -> list[tuple[int, str]]:
+    """Numbers and names in the order of the numbers, where all lines have one; what stands above
+    them is a heading."""
+    matches = [form.fullmatch(line) for line in lines]
+    if not any(matches) or not all(matches[1:]):
+        return []
+    return sorted((int(one["number"]), one["name"]) for one in matches if one)
+
+
+def _count_up(pairs: Sequence[tuple[int, str]]) -> bool:
+    """Whether numbers behind names are those of the classes, and no part of the names."""
+    numbers = [number for number, _ in pairs]
+    counted = any(numbers == list(range(first, first + len(pairs))) for first in (0, 1))
+    return counted and len(pairs) == len({name for _, name in pairs}) > 1
+
+
+def _by_number(path: Path, pairs: Sequence[tuple[int, str]]) -> tuple[list[str], int]:
+    """Names in the order of their numbers, and the first of these: 0, or 1 where they count from it
+    or are TF-Slim's, with 0:background."""
+    first, names = pairs[0][0], [name for _, name in pairs]
+    if [number for number, _ in pairs] != list(range(first, first + len(pairs))) or first > 1:
+        raise ValueError(
+            f"{path} does not number its classes from 0 or 1 without a gap; where the numbers are "
+            f"part of the names, put the labels before them (0:{first} {names[0]})"
+        )
+    if first == 0 and names[0] == imagenet.BACKGROUND:
+        return names[1:], 1
+    return names, first

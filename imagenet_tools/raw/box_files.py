@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ def names(asked: str | None, root: Path) -> tuple[str, ...]:
     """The names in a data set's folder that boxes are read from, or that what is asked for is read
     in place of."""
     if asked is None:
-        return tuple(_first(root, USUAL))
+        return tuple(filter(None, [_first(root, USUAL)]))
     own = storage.place(asked)
     inside = {str(own.parent), real(own.parent)} & {str(root), real(root)} - {""}
     return (*USUAL, own.name) if inside else USUAL
@@ -39,15 +38,15 @@ def load(asked: str | None, root: Path, usual: Iterable[str] = USUAL) -> Boxes:
         if not place.exists():
             raise FileNotFoundError(f"--boxes {asked}: no such file or folder")
         return from_xml(place) if place.is_dir() else from_csv(place)
-    for name in _first(root, usual):
+    if name := _first(root, usual):
         return from_xml(root / name) if (root / name).is_dir() else from_csv(root / name)
     return Boxes()
 
 
-def _first(root: Path, names: Iterable[str]) -> list[str]:
-    """The first of these names that is there."""
+def _first(root: Path, names: Iterable[str]) -> str:
+    """The first of these names that is there; "" for none."""
     there = (name for name in names if (root / name).is_dir() or (root / name).is_file())
-    return [*itertools.islice(there, 1)]
+    return next(there, "")
 
 
 def from_csv(path: Path) -> Boxes:
@@ -98,16 +97,16 @@ def _columns(path: Path, number: int, heading: list[str]) -> list[int] | None:
     where the row is none. Raises ValueError for x and y, which of some lists are a corner and of
     others the middle."""
     words = [word.strip().lower() for word in heading]
-    if {"x", "y"} <= set(words) and not set(SIDES) <= set(words):
+    if set(SIDES) <= set(words):
+        name = next((words.index(word) for word in NAMES if word in words), 0)
+        size = SIZE if set(SIZE) <= set(words) else ()
+        return [name, *(words.index(word) for word in (*SIDES, *size))]
+    if {"x", "y"} <= set(words):
         raise ValueError(
             f"{path}, line {number}: x and y are a corner of a box, or its middle; give the "
             f"columns {', '.join(SIDES)}"
         )
-    if not set(SIDES) <= set(words):
-        return None
-    name = next((words.index(word) for word in NAMES if word in words), 0)
-    size = SIZE if set(SIZE) <= set(words) else ()
-    return [name, *(words.index(word) for word in (*SIDES, *size))]
+    return None
 
 
 def _row(path: Path, number: int, cells: list[str], at: list[int] | None) -> Row:

@@ -78,7 +78,8 @@ class Boxes:
             raise ValueError(f"{row.where}: a side of the box of {row.name} is not finite")
         xmin, ymin, xmax, ymax = row.box
         ordered = min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax)
-        self.odd["sides reversed"] += ordered != row.box
+        if ordered != row.box:
+            self.odd["sides reversed"] += 1
         in_pixels = isinstance(row.box, PixelBox)
         if box := PixelBox(*ordered) if in_pixels else cut(ordered, self.odd):
             name = row.name.strip().replace("\\", "/").removeprefix("./")
@@ -111,7 +112,7 @@ class Boxes:
                 boxes[split][key] = (*boxes[split].get(key, ()), *boxes_of)
         count = sum(map(len, boxes.values()))
         words = [f"{self.source}: boxes of {count:,} images"]
-        words += [f"{times:,} {what}" for what, times in sorted(self.odd.items()) if times]
+        words += [f"{times:,} {what}" for what, times in sorted(self.odd.items())]
         if unused:
             rows = sum(len(self.of[name]) for name in unused)
             words.append(

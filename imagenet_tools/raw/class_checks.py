@@ -16,14 +16,20 @@ LISTED = "list them in train.csv and val.csv in {}, a path and a label in a row"
 
 
 def refuse_nested(folder: Path, names: list[str]) -> None:
-    """Refuse train/train: what was unpacked into a folder of its own name has no classes there."""
-    if len(names) != 1 or names[0].lower() not in listing.SPLIT_OF:
-        return
-    if not listing.entries(folder / names[0]).images:
-        raise ValueError(
-            f"{folder} holds the folder {names[0]} alone, and no image lies directly in that: "
-            f"unpacked into a folder of its own name? Move what is in {folder / names[0]} up"
-        )
+    """Refuse train/train, which was unpacked into a folder of its own name, and train/val among the
+    classes that it has itself: neither is a class."""
+    for name in (one for one in names if one.lower() in listing.SPLIT_OF):
+        inside = listing.entries(folder / name)
+        if len(names) == 1 and not inside.images:
+            raise ValueError(
+                f"{folder} holds the folder {name} alone, and no image lies directly in that: "
+                f"unpacked into a folder of its own name? Move what is in {folder / name} up"
+            )
+        if not inside.images and not {*inside.folders}.isdisjoint(names):
+            raise ValueError(
+                f"{folder} holds the folder {name}, which has the same classes: a split in "
+                f"another? Move {folder / name} out of it"
+            )
 
 
 def refuse_labelled(folder: Path, images: int, seen: Intake) -> None:

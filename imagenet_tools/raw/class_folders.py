@@ -74,7 +74,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place` (or the only folder in it) holds class folders."""
     if not place.is_dir():
         return None
-    for root in listing.inside(place):
+    for root in listing.roots(place):
         paths = {split: listing.split_folder(root, split) for split in SPLITS}
         if any(paths.values()):
             return _of_splits(place, root, {s: path for s, path in paths.items() if path}, options)
@@ -205,7 +205,7 @@ def _choose(
 
 def _unsplit(place: Path, options: Options) -> RawSet | None:
     """Class folders without splits: training images, or those of the split that is asked for."""
-    for root in listing.inside(place):
+    for root in listing.roots(place):
         listed = listing.entries(root)
         names = [name for name in listed.folders if listing.entries(root / name).images]
         tars = class_tars.among(root, listed, names, Intake())

@@ -92,7 +92,8 @@ def _found(
         if len(paths) != 1 or not paths[0].is_file():
             continue
         first = _first_paths(path := paths[0])
-        if usual and any(intake.by_name(one) or _is_path(place, one) for one in first):
+        below = ("/" in one and (place / one).is_file() for one in first)
+        if usual and (any(map(intake.by_name, first)) or any(below)):
             return path
         folders = _folders(place, path, split) if path.suffix != ".txt" else ()
         if any(there.called(str(folder), one) for one in first for folder in folders):
@@ -106,10 +107,6 @@ def _first_paths(path: Path) -> list[str]:
         text = intake.decoded(file.read(8192), "replace")
     first = [line for _, line in rows.numbered(text)][:2]
     return [name for name in (rows.paths_of(first, path) if first else ()) if "\0" not in name]
-
-
-def _is_path(place: Path, name: str) -> bool:
-    return "/" in name and (place / name).is_file()
 
 
 def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> ListFile:

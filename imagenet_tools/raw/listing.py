@@ -137,8 +137,8 @@ def _leads_out(path: str, inside: str, root: str) -> bool:
     return not f"{target}/".startswith(f"{root}/")
 
 
-def inside(place: Path) -> list[Path]:
-    """Where the root of a data set is looked for: a folder, and the only one in it."""
+def roots(place: Path) -> list[Path]:
+    """Where a data set is looked for: in a folder, and in the only one in it."""
     names = entries(place).folders
     return [place, *(place / name for name in names[:1] if len(names) == 1)]
 

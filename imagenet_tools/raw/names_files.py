@@ -66,14 +66,14 @@ def read(folders: Iterable[Path], seen: Intake) -> Named | None:
         pairs = behind
     if pairs:
         lines, first = _by_number(path, pairs)
-    infos = list(map(_class_of, lines))
+    infos = list(map(class_of, lines))
     # ImageNet's words have a crane and a maillot too many.
     if classes.imagenet_order(infos) is None:
         classes.refuse_twice(infos, str(path))
     return Named(path, infos, first)
 
 
-def _class_of(line: str) -> ClassInfo:
+def class_of(line: str) -> ClassInfo:
     """The class of a line: a name and, behind a tab, its words; or a synset and words."""
     key, tab, words = line.partition("\t")
     if not tab and classes.SYNSET.fullmatch(line.partition(" ")[0]):

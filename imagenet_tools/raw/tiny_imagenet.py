@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from imagenet_tools.raw import box_files, boxes, classes, intake, listing
+from imagenet_tools.raw import box_files, boxes, classes, intake, listing, names_files
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.raw_set import RawSet
@@ -33,7 +33,7 @@ def find(place: Path, options: Options) -> RawSet | None:
     """Return the data set where `place`, or the only folder in it, is Tiny ImageNet's."""
     if not place.is_dir():
         return None
-    root = next(filter(_fits, listing.inside(place)), None)
+    root = next(filter(_fits, listing.roots(place)), None)
     if root is None:
         return None
     seen, rows = Intake(), list[Row]()
@@ -76,10 +76,8 @@ def _fits(root: Path) -> bool:
 def _numbering(root: Path, options: Options, seen: Intake) -> classes.Numbering:
     """The classes of wnids.txt; ImageNet's numbers where all are its own."""
     names = intake.text_of(root / WNIDS).split()
-    words: dict[str, str] = {}
-    if (root / WORDS).is_file():
-        pairs = (line.partition("\t") for line in intake.text_of(root / WORDS).splitlines())
-        words = {key: text.strip() for key, _, text in pairs if key in set(names)}
+    text = intake.text_of(root / WORDS) if (root / WORDS).is_file() else ""
+    words = dict(map(names_files.class_of, text.splitlines()))
     return classes.choose(names, options.labels, seen, words)
 
 

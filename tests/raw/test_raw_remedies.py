@@ -185,6 +185,14 @@ def test_folders_of_images_and_of_masks_are_no_classes(where: str, tmp_path: Pat
     assert raw.detect(tmp_path).num_classes == 3
 
 
+def test_a_split_among_the_classes_of_another_is_refused(tmp_path: Path) -> None:
+    tree(tmp_path, "train", "train/val")
+    with pytest.raises(ValueError, match="holds the folder val, which has the same classes"):
+        raw.detect(tmp_path)
+    put(tmp_path, "train/val/direct.jpg")
+    assert raw.detect(tmp_path).num_classes == 3
+
+
 def test_classes_that_validation_alone_has_are_said(tmp_path: Path) -> None:
     tree(tmp_path, "train")
     tree(tmp_path, "val", classes=("bee", "cow"))

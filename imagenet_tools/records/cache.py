@@ -5,9 +5,6 @@ A folder a data set, named by its digest, below storage.cache_folder(); processe
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -35,12 +32,12 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
     Raises OSError where the disk has no room, DamagedData for a shard that is not the manifest's.
     """
     shards, copies = manifest.splits[split].shards, folder_of(manifest, folder)
-    missing = [shard for shard in shards if not _there(copies, shard)]
+    missing = [shard for shard in shards if not kept.is_there(copies / shard.file, shard.bytes)]
     total = sum(shard.bytes for shard in missing)
     if missing:
         kept.refuse_full_disk(copies, total, "records")
     with terminal.bar(f"fetching {split}", "bytes", total=total, unit_scale=True) as bar:
-        done = storage.ahead(partial(fetch_shard, folder, copies), missing, True, AT_ONCE)
+        done = storage.ahead(partial(_fetch_shard, folder, copies), missing, True, AT_ONCE)
         for shard, fetched in zip(missing, done, strict=True):
             fetched()
             bar.update(shard.bytes)
@@ -50,44 +47,24 @@ def fetch(folder: str, manifest: Manifest, split: str) -> list[str]:
 def fetch_each(folder: str, manifest: Manifest, split: str) -> Iterator[str]:
     """The paths of a split's shards, each fetched when it is asked for."""
     copies = folder_of(manifest, folder)
-    return (fetch_shard(folder, copies, shard) for shard in manifest.splits[split].shards)
+    return (_fetch_shard(folder, copies, shard) for shard in manifest.splits[split].shards)
 
 
-def fetch_shard(folder: str, copies: Path, shard: Shard) -> str:
-    """Bring one shard here, unless it is; it gets its name when its digest is the manifest's."""
-    target = copies / shard.file
-    if _there(copies, shard):
-        return str(target)
-    copies.mkdir(parents=True, exist_ok=True)
-    with open(copies / f".lock-{shard.file}", "a", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it: then it is waited for
-        if not _there(copies, shard):
-            for leftover in copies.glob(f".tmp-*{shard.file}.*"):
-                leftover.unlink()
-            temporary = copies / f".tmp-{shard.file}.{secrets.token_hex(4)}"
-            _download(f"{folder}/{shard.file}", temporary, shard)
-            os.replace(temporary, target)
-    return str(target)
+def _fetch_shard(folder: str, copies: Path, shard: Shard) -> str:
+    bring = partial(_download, f"{folder}/{shard.file}", shard)
+    return kept.once(copies / shard.file, shard.bytes, bring)
 
 
-def _there(copies: Path, shard: Shard) -> bool:
-    try:
-        return (copies / shard.file).stat().st_size == shard.bytes
-    except FileNotFoundError:
-        return False
-
-
-def _download(url: str, target: Path, shard: Shard) -> None:
+def _download(url: str, shard: Shard, target: str) -> None:
     """Twice, if need be: what came may be wrong on the way, or where it is kept."""
     try:
         for _ in range(2):
-            stores.download(url, str(target))
+            stores.download(url, target)
             problem = tfrecord.mismatch(target, shard.records, shard.digest)
             if problem is None:
                 return
     except FileNotFoundError:
         problem = "it is missing"
-    target.unlink(missing_ok=True)
     raise DamagedData(
         f"{url}: {problem}; to write it again: imgtools repair-tfrecords "
         f"{url.rpartition('/')[0]} --raw RAW"

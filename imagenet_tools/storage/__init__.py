@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
+from imagenet_tools.storage import delivery, snapshot, stores
+from imagenet_tools.storage.remote_path import RemotePath
 from imagenet_tools.storage.urls import AnyPath as AnyPath
 from imagenet_tools.storage.urls import is_remote as is_remote
 from imagenet_tools.storage.urls import normal as normal
@@ -46,26 +48,17 @@ def place(path: AnyPath) -> Path:
     For a URL it is a RemotePath, which has what this project uses of pathlib.Path.
     """
     text = normal(path)
-    if not is_remote(text):
-        return Path(text)
-    from imagenet_tools.storage.remote_path import RemotePath
-
-    return cast(Path, RemotePath(text))
+    return cast(Path, RemotePath(text)) if is_remote(text) else Path(text)
 
 
 def snapshot_of(path: AnyPath) -> contextlib.AbstractContextManager[None]:
     """Within it this thread sees one state of a folder in a store, for few requests."""
-    if not is_remote(path):
-        return contextlib.nullcontext()
-    from imagenet_tools.storage import snapshot
-
-    return snapshot.of(normal(path))
+    return snapshot.of(normal(path)) if is_remote(path) else contextlib.nullcontext()
 
 
 def cache_folder() -> Path:
     """Where working copies and cached records live: $IMGTOOLS_CACHE, else the user's cache."""
-    chosen = os.environ.get(CACHE)
-    if chosen:
+    if chosen := os.environ.get(CACHE):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgtools"
 
@@ -102,8 +95,6 @@ def publish(local: AnyPath, final: AnyPath) -> None:
     if not is_remote(final):
         os.replace(local, final)
         return
-    from imagenet_tools.storage import delivery
-
     delivery.upload(os.fspath(local), str(final))
     os.unlink(local)
 
@@ -115,8 +106,6 @@ def local_copy(path: AnyPath) -> Iterator[str]:
     if not is_remote(text):
         yield text
         return
-    from imagenet_tools.storage import stores
-
     with tempfile.TemporaryDirectory(prefix="imgtools-") as folder:
         copy = os.path.join(folder, text.rpartition("/")[2])
         stores.download(text, copy)
@@ -125,8 +114,6 @@ def local_copy(path: AnyPath) -> Iterator[str]:
 
 def read(path: str, offset: int = 0, size: int = -1) -> bytes:
     """Bytes of an object, fewer than `size` only where it ends; all of it without a size."""
-    from imagenet_tools.storage import stores
-
     return stores.read(path) if size < 0 else stores.read(path, offset, offset + size)
 
 
@@ -159,25 +146,17 @@ def sizes(folder: Path) -> dict[str, int]:
 def versions(folder: str) -> dict[str, int]:
     """File name -> a number that is another one when the object is, of a folder in a store; empty
     where it may be read and not listed."""
-    from imagenet_tools.storage import stores
-
     try:
         listed = stores.listing(folder)
     except PermissionError:
         return {}
-    return {
-        one["name"].rstrip("/").rpartition("/")[2]: stores.version(one)
-        for one in listed
-        if one.get("type") == "file"
-    }
+    return {stores.name(one): stores.version(one) for one in listed if one.get("type") == "file"}
 
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder and all in it, where it is there."""
     if is_remote(folder):
-        from imagenet_tools.storage import stores
-
-        stores.remove(str(folder))
+        stores.remove(str(folder), below=True)
     else:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -7,11 +7,11 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from imagenet_tools.storage.stores import PIECE, Mismatch, ask, filesystem, fresh, protocols
+from imagenet_tools.storage.write import temporary_name
 
 # S3 takes up to 5 GB in one request, which then has an MD5 as its ETag. A part is held in memory.
 PART = 128 * 2**20
@@ -44,7 +44,7 @@ def _deliver(url: str, send: Callable[[str], object], size: int, md5: str, etag:
     # A commit to a Hub is whole or not at all, and each costs a second: no detour there.
     direct = "hf" in protocols(fs)
     folder, _, name = path.rpartition("/")
-    first = path if direct else f"{folder}/.tmp-{name}.{secrets.token_hex(4)}"
+    first = path if direct else f"{folder}/{temporary_name(name)}"
 
     def arrive() -> None:
         send(first)

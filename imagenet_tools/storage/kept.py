@@ -1,21 +1,48 @@
-"""Objects of a store that are copied whole into this machine's cache, once for all processes."""
+"""What is fetched from a store into this machine's cache, once for all its processes."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage import delivery, stores
+from imagenet_tools.storage.write import arriving
+
+
+def once(target: Path, size: int, bring: Callable[[str], object]) -> str:
+    """The path of a file of the cache, which `bring` writes where it is not there.
+
+    Whichever process asks first does, the others wait. It gets its name when it is whole.
+    """
+    if not is_there(target, size):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target.parent / f".lock-{target.name}", "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_there(target, size):
+                for leftover in target.parent.glob(".tmp-*"):
+                    if target.name in leftover.name:
+                        leftover.unlink()
+                with arriving(target) as temporary:
+                    bring(temporary)
+    return str(target)
+
+
+def is_there(target: Path, size: int) -> bool:
+    """Whether a file of the cache is there, whole."""
+    try:
+        return target.stat().st_size == size
+    except FileNotFoundError:
+        return False
 
 
 def copy(url: str) -> str:
-    """The local copy of an object; made by whichever process asks first, the others wait.
+    """The local copy of an object; see `once`.
 
     Checked in size, and by the digest that the store tells; an object that has changed in the
     store since is copied again. Raises OSError where the disk has no room, DamagedData for a copy
@@ -23,27 +50,20 @@ def copy(url: str) -> str:
     """
     facts = stores.info(url, all_of_it=True)
     target = _target(url, facts)
-    place = target.parent
-    if target.exists():  # it gets its name when it is whole
-        return str(target)
-    place.mkdir(parents=True, exist_ok=True)
-    with open(place / ".lock", "a", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.exists():
-            for leftover in place.glob(".tmp-*"):
-                leftover.unlink()
-            refuse_full_disk(place, facts["size"], "copies")
-            arriving = place / ".tmp-whole"
-            stores.download(url, str(arriving))
-            _check(arriving, url, facts)
-            os.replace(arriving, target)
-    return str(target)
+
+    def bring(temporary: str) -> None:
+        refuse_full_disk(target.parent, facts["size"], "copies")
+        stores.download(url, temporary)
+        _check(Path(temporary), url, facts)
+
+    return once(target, facts["size"], bring)
 
 
 def missing(url: str) -> int:
     """Bytes that `copy` would bring; 0 where the copy is here."""
     facts = stores.info(url, all_of_it=True)
-    return 0 if _target(url, facts).exists() else int(facts["size"])
+    size = int(facts["size"])
+    return 0 if is_there(_target(url, facts), size) else size
 
 
 def _target(url: str, facts: dict[str, Any]) -> Path:
@@ -72,7 +92,6 @@ def _check(path: Path, url: str, facts: dict[str, Any]) -> None:
         problem = "what came is not what the store's digest is of"
     else:
         return
-    path.unlink()
     raise DamagedData(f"{url}: {problem}")
 
 

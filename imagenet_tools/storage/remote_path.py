@@ -91,8 +91,7 @@ class RemotePath:
 
     def iterdir(self) -> Iterator[RemotePath]:
         for one in snapshot.listing(self.url):
-            name = one["name"].rstrip("/").rpartition("/")[2]
-            yield RemotePath(f"{self.url}/{name}", one)
+            yield RemotePath(f"{self.url}/{stores.name(one)}", one)
 
     def glob(self, pattern: str) -> Iterator[RemotePath]:
         """Entries of this folder alone: patterns without a slash."""
@@ -139,7 +138,7 @@ class RemotePath:
         """Nothing: a folder is there when an object in it is."""
 
     def unlink(self, missing_ok: bool = False) -> None:
-        stores.remove_file(self.url)
+        stores.remove(self.url)
 
 
 class _Ranges(io.RawIOBase):

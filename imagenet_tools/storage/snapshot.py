@@ -46,8 +46,7 @@ class _Snapshot:
             entries = stores.listing(url)
             # A name may be an object's and a folder's: the store itself then tells of the object.
             objects_last = sorted(entries, key=lambda one: one["type"] == "file")
-            named = {one["name"].rstrip("/").rpartition("/")[2]: one for one in objects_last}
-            self.folders[url] = entries, named
+            self.folders[url] = entries, {stores.name(one): one for one in objects_last}
         return self.folders[url][0]
 
 

@@ -8,14 +8,15 @@ import functools
 import hashlib
 import os
 import random
-import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from imagenet_tools.errors import Unfinished
 from imagenet_tools.storage.urls import redact
+from imagenet_tools.storage.write import arriving
 
 Result = TypeVar("Result")
 
@@ -112,17 +113,14 @@ def ask(what: str, call: Callable[[], Result]) -> Result:
 
 
 def _reason(error: Exception) -> str:
-    text = _one_line(redact(str(error)))
-    if isinstance(error, Mismatch):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _one_line(text: str) -> str:
-    """What a server said, fit for a message: a line of bounded length, nothing in it that a
-    terminal would obey."""
-    line = "".join(one if one.isprintable() else " " for one in " ".join(text.split()))
-    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]} ..."
+    """What a server or its library said, fit for a message: a line of bounded length, nothing in
+    it that a terminal would obey."""
+    said = " ".join(redact(str(error)).split())
+    text = "".join(one if one.isprintable() else " " for one in said)
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[:LONGEST_TEXT]} ..."
+    kind = "" if isinstance(error, Mismatch) else type(error).__name__
+    return ": ".join(filter(None, (kind, text)))
 
 
 def info(url: str, all_of_it: bool = False) -> dict[str, Any]:
@@ -147,6 +145,11 @@ def listing(url: str) -> list[dict[str, Any]]:
         return []
     itself = path.strip("/")
     return [one for one in entries if one["name"].strip("/") != itself]
+
+
+def name(facts: dict[str, Any]) -> str:
+    """The name within its folder of what a listing or `info` tells of."""
+    return str(facts["name"]).rstrip("/").rpartition("/")[2]
 
 
 def find(url: str) -> dict[str, dict[str, Any]]:
@@ -188,22 +191,15 @@ def read(url: str, start: int | None = None, end: int | None = None) -> bytes:
 def download(url: str, target: str) -> None:
     """Write an object into a local file, which gets its name when it is whole."""
     size = info(url)["size"]
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".tmp-{name}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "wb") as file:
-            for start in range(0, size, PIECE):
-                end = min(start + PIECE, size)
-                data = read(url, start, end)
-                if len(data) != end - start:
-                    raise Unfinished(f"{url} became shorter while it was read")
-                file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    with arriving(target) as temporary, open(temporary, "wb") as file:
+        for start in range(0, size, PIECE):
+            end = min(start + PIECE, size)
+            data = read(url, start, end)
+            if len(data) != end - start:
+                raise Unfinished(f"{url} became shorter while it was read")
+            file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def version(facts: dict[str, Any]) -> int:
@@ -227,15 +223,9 @@ def fresh(fs: Any) -> dict[str, bool]:
     return {"refresh": True} if "hf" in protocols(fs) else {}
 
 
-def remove(url: str) -> None:
-    """Remove an object, or all below a folder, where it is there."""
+def remove(url: str, *, below: bool = False) -> None:
+    """Remove an object, or it and all below a folder; what is not there is no error."""
     fs, path = filesystem(url)
+    call = partial(fs.rm, path, recursive=True) if below else partial(fs.rm_file, path)
     with contextlib.suppress(FileNotFoundError):
-        ask(f"{url} cannot be removed", lambda: fs.rm(path, recursive=True))
-
-
-def remove_file(url: str) -> None:
-    """Remove an object; one that is not there is none."""
-    fs, path = filesystem(url)
-    with contextlib.suppress(FileNotFoundError):
-        ask(f"{url} cannot be removed", lambda: fs.rm_file(path))
+        ask(f"{url} cannot be removed", call)

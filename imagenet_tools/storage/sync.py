@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def push(
     _each(send, names, last)
     for name in there:
         if drop is not None and drop(name):
-            stores.remove_file(f"{url}/{name}")
+            stores.remove(f"{url}/{name}")
 
 
 def find(folder: AnyPath) -> dict[str, dict[str, Any]]:
@@ -76,15 +77,14 @@ def find(folder: AnyPath) -> dict[str, dict[str, Any]]:
 
 def _each(action: Callable[[str], None], names: list[str], last: Sequence[str]) -> None:
     """Do it for every file, some at a time; for each of `last` after all others."""
-    for turn in ("", *last):
-        names_now = [name for name in names if _turn(name, last) == turn]
-        for done in storage.ahead(action, names_now, True, AT_ONCE):
+
+    def turn(name: str) -> int:
+        base = os.path.basename(name)
+        return last.index(base) if base in last else -1
+
+    for _, now in itertools.groupby(sorted(names, key=turn), turn):
+        for done in storage.ahead(action, now, True, AT_ONCE):
             done()
-
-
-def _turn(name: str, last: Sequence[str]) -> str:
-    base = os.path.basename(name)
-    return base if base in last else ""
 
 
 def _counts(name: str) -> bool:

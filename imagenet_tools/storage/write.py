@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from imagenet_tools import storage
+from imagenet_tools.storage.urls import AnyPath, is_remote
+
+
+def temporary_name(name: str) -> str:
+    """What a file is called until it is whole. A name of its own each time: two machines may write
+    one file at the same time."""
+    return f".tmp-{name}.{secrets.token_hex(4)}"
+
+
+@contextlib.contextmanager
+def arriving(path: AnyPath) -> Iterator[str]:
+    """A file beside `path` to be written within the block, and renamed to it at the end; nothing of
+    it is left where the block fails."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, temporary_name(name))
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -35,19 +56,15 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Raises OSError naming the file, of which nothing is left then, as where the disk is full.
     """
-    if storage.is_remote(path):
+    if is_remote(path):
         path.write_bytes(data)
         return
-    # A name of its own: array tasks may write the same file at the same time.
-    temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
     try:
-        with open(temporary, "wb") as file:
+        with arriving(path) as temporary, open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from None
     # The names of this folder too, so that a finished one survives a power cut whole.
     folder = os.open(path.parent, os.O_RDONLY)

@@ -71,31 +71,30 @@ def parse(data: bytes, name: str) -> Document:
     return Document(name, fields, lines)
 
 
+_NUMBERS = tuple("-+.0123456789")
+# YAML 1.2's words for values: what they may begin with ("" for none at all), and all that they are.
+_VALUES = {
+    "int": (_NUMBERS, r"[-+]?(0|[1-9][0-9]{0,999})$"),
+    "float": (
+        _NUMBERS,
+        r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$"
+        r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$",
+    ),
+    "bool": (tuple("tTfF"), r"(true|True|TRUE|false|False|FALSE)$"),
+    "null": (("n", "N", "~", ""), r"(null|Null|NULL|~|)$"),
+}
+
+
 class _Strict(yaml.SafeLoader):
     """YAML 1.2's numbers and truth values; no anchors, no key twice."""
 
     yaml_implicit_resolvers = {
-        **{
-            first: [
-                ("tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]{0,999})$")),
-                (
-                    "tag:yaml.org,2002:float",
-                    re.compile(
-                        r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$"
-                        r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
-                    ),
-                ),
-            ]
-            for first in "-+.0123456789"
-        },
-        **{
-            first: [("tag:yaml.org,2002:bool", re.compile(r"(true|True|TRUE|false|False|FALSE)$"))]
-            for first in "tTfF"
-        },
-        **{
-            first: [("tag:yaml.org,2002:null", re.compile(r"(null|Null|NULL|~|)$"))]
-            for first in ("n", "N", "~", "")
-        },
+        first: [
+            (f"tag:yaml.org,2002:{kind}", re.compile(pattern))
+            for kind, (begins, pattern) in _VALUES.items()
+            if first in begins
+        ]
+        for first in (*_NUMBERS, *"tTfFnN~", "")
     }
 
     def compose_node(self, parent: Any, index: Any) -> Any:

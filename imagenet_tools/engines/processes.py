@@ -57,6 +57,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def workers(asked: int | None, tasks: int) -> int:
+    """How many processes to run so many tasks in: those asked for, or one a core."""
+    return min(asked or cores(), tasks)
+
+
 def python(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of ours as this process would import it, in any folder."""
     return [sys.executable, "-c", _RUN, module, *arguments]

@@ -133,7 +133,7 @@ def groups(folder: str | os.PathLike[str], split: str) -> np.ndarray:
         return _read(kept, reader)
     group = _compared(reader)
     with contextlib.suppress(OSError):  # a folder that is only read
-        several = [np.flatnonzero(group == one).tolist() for one in _repeated(group)]
+        several = [np.flatnonzero(group == one).tolist() for one in repeated(group)]
         write_json(kept, {"version": VERSION, "data": reader.digest, "groups": several})
     return group
 
@@ -153,7 +153,7 @@ def _read(path: Path, reader: RecordReader) -> np.ndarray:
     return group
 
 
-def _repeated(group: np.ndarray) -> np.ndarray:
+def repeated(group: np.ndarray) -> np.ndarray:
     """The numbers of the groups of several images."""
     return np.flatnonzero(np.bincount(group) > 1)
 

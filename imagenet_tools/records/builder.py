@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,8 @@ from imagenet_tools.errors import Unfinished
 from imagenet_tools.raw import tar_index
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.split import SPLITS
-from imagenet_tools.records import finish, sources
-from imagenet_tools.records.job import Job, plan, refuse_raw_folder, shard_contents
-from imagenet_tools.records.journal import (
-    locked,
-    note_path,
-    once,
-    open_journal,
-    remove,
-    remove_leftovers,
-    taken_over,
-)
+from imagenet_tools.records import finish, journal, replaced
+from imagenet_tools.records.job import Job, plan, refuse_raw_folder
 from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.outline import described
 from imagenet_tools.records.prepare import Settings
@@ -40,8 +30,6 @@ from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 from imagenet_tools.records.shards import check_sizes
 from imagenet_tools.records.shuffle import estimate_bytes
 
-NAMED = 10  # changed images that are listed
-FEW = 20_000  # images that are compared sooner than another process starts
 # What runs build_shard over tasks in so many processes: processes.run, or ray_cluster.run.
 Engine = Callable[..., Iterator[tuple[ShardTask, Callable[[], ShardResult]]]]
 
@@ -81,15 +69,14 @@ def build(
         settings=settings,
         index=index,
     )
-    with locked(folder):
+    with journal.locked(folder):
         if (folder / NAME).exists():
             manifest = _finished(job, workers)
             if job.outline.index:
                 finish.write_indexes(folder, manifest, again=False)
-            remove(folder)
+            journal.remove(folder)
             return manifest
-        results = _held(job, _write_missing(job, workers, engine), workers)
-        return finish.finish(folder, job.outline, results)
+        return finish.finish(folder, job.outline, _write_missing(job, workers, engine))
 
 
 def build_tfrecords(
@@ -132,19 +119,12 @@ def build_slice(
     """
     folder = storage.place(out)
     job = plan(raw_set, folder, **planned)
-    with locked(folder, part):
+    with journal.locked(folder, part):
         if (folder / NAME).exists():
             _finished(job, workers)
-            return len(_own(job, part))
-        results = _held(job, _write_missing(job, workers, engine, part), workers)
-        finish.refuse_damaged(results)
-        return len(results)
-
-
-def _own(job: Job, part: Slice | None) -> list[str]:
-    """The shards of a slice: dealt out in turn, so that slices weigh the same."""
-    files = job.outline.files()
-    return [file for at, file in enumerate(files) if part is None or part.takes(at)]
+        else:
+            finish.refuse_damaged(_write_missing(job, workers, engine, part))
+    return len(job.files(part))
 
 
 def _finished(job: Job, workers: int | None) -> Manifest:
@@ -167,131 +147,65 @@ def _finished(job: Job, workers: int | None) -> Manifest:
         )
     for split in manifest.splits:
         check_sizes(folder, split)
-    _refuse_changed(job, workers)
+    replaced.refuse_since(job, workers)
     return manifest
-
-
-def _refuse_changed(job: Job, workers: int | None) -> None:
-    """Compare the raw files with those that finished shards were made of."""
-    kept = sources.read_stamps(job.folder)
-    # A shard without one (a copy that left hidden files behind) is compared by content.
-    noted = {file: kept.get(file, sources.LOST) for file in job.outline.files()}
-    stamps, changed = _compared(job, job.raw_set, noted, workers)
-    if changed:
-        raise ValueError(
-            f"{job.folder} is complete, but {changed} no longer those it was built from; to build "
-            "it again choose another --out, or remove the folder"
-        )
-    if stamps != kept:
-        sources.write_stamps(job.folder, stamps)
-
-
-def _held(job: Job, results: dict[str, ShardResult], workers: int | None) -> dict[str, ShardResult]:
-    """The results, after the raw files were compared with those that the shards were made of: what
-    was replaced while the build ran stands in some shard as it was.
-
-    Raises Unfinished with the names of the images.
-    """
-    noted = {file: one.sources for file, one in results.items() if one.shard and one.sources}
-    few = sum(map(len, job.raw_set.splits.values())) < FEW
-    raw_set = sources.versioned(job.raw_set)
-    stamps, changed = _compared(job, raw_set, noted, 1 if few else workers)
-    if changed:
-        raise Unfinished(
-            f"{job.folder}: {changed} no longer those that were read; the same command builds "
-            "their shards anew"
-        )
-    return {file: replace(one, sources=stamps.get(file, "")) for file, one in results.items()}
-
-
-def _compared(
-    job: Job, raw_set: RawSet, noted: dict[str, str], workers: int | None
-) -> tuple[dict[str, str], str]:
-    """Of shards that are there: the stamps of now, and in words the images that are others than
-    when they were made."""
-    shards = (
-        sources.Made(str(job.folder / file), images, job.settings, noted[file])
-        for file, images in shard_contents(raw_set, job.plans, noted)
-    )
-    counted = processes.Counted(shards, len(noted))
-    stamps, keys = sources.compared(counted, _workers(workers, len(noted)))
-    first = ", ".join(keys[:NAMED]) + (", ..." if len(keys) > NAMED else "")
-    return stamps, f"{len(keys):,} raw image(s) ({first}) are" if keys else ""
-
-
-def _workers(asked: int | None, tasks: int) -> int:
-    return min(asked or processes.cores(), tasks)
 
 
 def _write_missing(
     job: Job, workers: int | None, engine: Engine, part: Slice | None = None
 ) -> dict[str, ShardResult]:
     """Write the shards that no former run finished; return the results of all of the slice."""
-    folder = job.folder
-    journal = open_journal(folder, job.outline, part)
+    folder, files = job.folder, dict.fromkeys(job.files(part))
+    notes = journal.open_journal(folder, job.outline, part)
     if job.outline.index:
         (folder / finish.INDEX).mkdir(exist_ok=True)
-    files = dict.fromkeys(_own(job, part))
-    remove_leftovers(folder, files)
-    results = _taken_over(job, journal, files, workers)
+    journal.remove_leftovers(folder, files)
+    results = _taken_over(job, notes, files, workers)
     missing = [file for file in files if file not in results]
-    settings = job.settings
-    if settings.store == "original" and settings.max_side is None and not storage.is_remote(folder):
-        _refuse_full_disk(job.raw_set, folder, len(missing) / len(job.outline.files()))
-    total = sum(
-        len(plan.members(shard))
-        for plan in job.plans
-        for shard in range(plan.shards)
-        if plan.file(shard) in files
-    )
+    _refuse_full_disk(job, missing)
     kept = sum(result.shard.records for result in results.values() if result.shard)
     try:
-        with terminal.bar("writing records", "images", total=total, initial=kept) as bar:
-            tasks = _tasks(job, journal, missing)
+        with terminal.bar("writing records", "images", total=job.count(files), initial=kept) as bar:
+            tasks = _tasks(job, notes, missing)
             for task, result in run_tasks(tasks, workers, len(missing), engine):
-                results[os.path.basename(task.path)] = result
+                results[task.file] = result
                 bar.update(len(task.images))
     finally:
-        remove_leftovers(folder, files)
-    return results
+        journal.remove_leftovers(folder, files)
+    return replaced.refuse_meanwhile(job, results, workers)
 
 
-def _tasks(job: Job, journal: Path, files: Collection[str]) -> Iterator[ShardTask]:
-    for file, images in shard_contents(job.raw_set, job.plans, files):
+def _tasks(job: Job, notes: Path, files: Collection[str]) -> Iterator[ShardTask]:
+    for file, images in job.contents(files):
         yield ShardTask(
             path=str(job.folder / file),
             images=images,
             words=images.words,
             settings=job.settings,
-            note_path=str(note_path(journal, file)),
+            note_path=str(journal.note_path(notes, file)),
             index_path=finish.index_path(job.folder, file) if job.outline.index else None,
         )
 
 
 def _taken_over(
-    job: Job, journal: Path, files: Collection[str], workers: int | None
+    job: Job, notes: Path, files: Collection[str], workers: int | None
 ) -> dict[str, ShardResult]:
     """The results of the shards that a former run finished."""
     there = [file for file in storage.sizes(job.folder) if file in files]
-    tasks = _tasks(job, journal, there)
-    results = {}
+    tasks, results = _tasks(job, notes, there), {}
+    several: Iterable[tuple[ShardTask, Callable[[], ShardResult | None]]]
+    if storage.is_remote(job.folder):  # which many threads may ask at one time
+        listed = list(tasks)
+        several = zip(listed, storage.ahead(journal.taken_over, listed, True), strict=True)
+    else:
+        count = processes.workers(workers, len(there))
+        several = processes.run(journal.taken_over, tasks, count)
     with terminal.bar("reading what is there", "shards", total=len(there)) as bar:
-        for task, outcome in _each(taken_over, tasks, job.folder, _workers(workers, len(there))):
+        for task, outcome in several:
             if (result := outcome()) is not None:
-                results[os.path.basename(task.path)] = result
+                results[task.file] = result
             bar.update()
     return results
-
-
-def _each(
-    function: Callable[[ShardTask], Any], tasks: Iterable[ShardTask], folder: Path, workers: int
-) -> Iterator[tuple[ShardTask, Callable[[], Any]]]:
-    """In processes where a disk is read, in threads where a store is asked."""
-    if not storage.is_remote(folder):
-        yield from processes.run(function, tasks, workers)
-        return
-    listed = list(tasks)
-    yield from zip(listed, storage.ahead(function, listed, True), strict=True)
 
 
 def run_tasks(
@@ -299,9 +213,10 @@ def run_tasks(
 ) -> Iterator[tuple[ShardTask, ShardResult]]:
     """Build the shards in processes; what befalls one becomes an error that names it."""
     counted, name = processes.Counted(tasks, count), "the first shard"
+    build_once = partial(journal.once, build_shard)
     try:
-        for task, outcome in engine(partial(once, build_shard), counted, _workers(workers, count)):
-            name = os.path.basename(task.path)
+        for task, outcome in engine(build_once, counted, processes.workers(workers, count)):
+            name = task.file
             try:
                 result = outcome()
             except OSError as error:
@@ -313,9 +228,13 @@ def run_tasks(
         ) from error
 
 
-def _refuse_full_disk(raw_set: RawSet, folder: Path, share: float) -> None:
+def _refuse_full_disk(job: Job, missing: Collection[str]) -> None:
     """Refuse a build that cannot fit before hours are spent on it (10 % left for the estimate)."""
-    needed = share * sum(estimate_bytes(part) for part in raw_set.splits.values())
+    settings, folder = job.settings, job.folder
+    if settings.store != "original" or settings.max_side is not None or storage.is_remote(folder):
+        return  # not to be estimated from the raw images, or on no disk
+    share = len(missing) / len(job.files())
+    needed = share * sum(estimate_bytes(part) for part in job.raw_set.splits.values())
     free = shutil.disk_usage(folder).free
     if 0.9 * needed > free:
         raise OSError(

@@ -34,7 +34,6 @@ _CONTEXT = {
     **{term: f"cr:{term}" for term in _TERMS},
 }
 _TYPES = {int: "sc:Integer", bytes: "sc:Text"}
-_SIDES = (schema.XMIN, schema.YMIN, schema.XMAX, schema.YMAX)
 
 
 def content(manifest: Manifest, about: str, digests: Mapping[str, str]) -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _images(split: str) -> dict[str, Any]:
     types = {key: _TYPES[kind] for key, kind in schema.SINGLE.items()}
     types[schema.ENCODED] = "sc:ImageObject"
     fields = [_field(split, key, of) for key, of in types.items()]
-    fields += [{**_field(split, key, "sc:Float"), "repeated": True} for key in _SIDES]
+    fields += [{**_field(split, key, "sc:Float"), "repeated": True} for key in schema.SIDES]
     for field in fields:
         if field["name"] == schema.LABEL:
             field["references"] = {"field": {"@id": "classes/label"}}

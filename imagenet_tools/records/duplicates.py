@@ -42,7 +42,7 @@ def repeated(place: Path, facts: Mapping[str, ShardFacts]) -> Iterator[Repeated]
         return {at: thumbnail(example) for at, _, example in read(numbers)}
 
     group = alike.grouped(np.concatenate([hashes, others]), thumbnails, count)
-    several = np.flatnonzero(np.bincount(group) > 1)
+    several = alike.repeated(group)
     members = np.flatnonzero(np.isin(group, several)).tolist()
     where = {at: place for at, place, _ in read(members)}
     for one in several:

@@ -16,11 +16,7 @@ from imagenet_tools.records import schema
 Boxes = tuple[tuple[float, float, float, float], ...]
 
 HEAD = 1024  # bytes of a record that hold its head, unless its words or its boxes are many
-_SINGLE = (
-    *(schema.HEIGHT, schema.WIDTH, schema.FORMAT),
-    *(schema.LABEL, schema.SYNSET, schema.TEXT, schema.FILENAME),
-)
-_SIDES = (schema.XMIN, schema.YMIN, schema.XMAX, schema.YMAX)
+_FACTS = (schema.HEIGHT, schema.WIDTH, schema.FORMAT, schema.LABEL, schema.TEXT)
 _OF_A_CLASS = _OF_BOXES = 6  # entries, image/colorspace to image/class/text; image/object/...
 _PROBE = 200  # bytes by which classes are told apart: the first five of their entries
 _CLASSES = 4096  # classes whose part is kept
@@ -47,12 +43,11 @@ def decode(record: bytes) -> tuple[Features, bytes]:
     Raises ValueError where it is no tf.train.Example, or has not one value of a key.
     """
     example = schema.decode_example(record)
-    for key in (*_SINGLE, schema.ENCODED):
+    for key in (*_FACTS, schema.SYNSET, schema.FILENAME, schema.ENCODED):
         if len(example.get(key, ())) != 1 or not isinstance(example[key][0], schema.SINGLE[key]):
             raise ValueError(f"{key} must be one {schema.SINGLE[key].__name__}")
-    height, width, image_format, label, synset, words, name = (example[key][0] for key in _SINGLE)
-    key = f"{_text(synset)}/{_text(name)}"
-    boxes = _boxes(example)
+    height, width, image_format, label, words = (example[key][0] for key in _FACTS)
+    key, boxes = schema.key_of(example), _boxes(example)
     features = Features(height, width, _text(image_format), label, _text(words), key, boxes)
     return features, example[schema.ENCODED][0]
 
@@ -148,7 +143,7 @@ def _entries(head: bytes, at: int, count: int) -> tuple[dict[str, list[Any]], in
 
 
 def _boxes(example: dict[str, list[Any]]) -> Boxes:
-    return tuple(zip(*(example.get(key, ()) for key in _SIDES), strict=True))
+    return tuple(zip(*(example.get(key, ()) for key in schema.SIDES), strict=True))
 
 
 def _text(data: bytes) -> str:

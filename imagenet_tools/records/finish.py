@@ -33,7 +33,7 @@ from imagenet_tools.records.manifest import (
     write_manifest,
 )
 from imagenet_tools.records.outline import Outline
-from imagenet_tools.records.shard import Note, ShardResult, ShardTask, write_index
+from imagenet_tools.records.shard import Note, ShardResult, ShardTask, index_text
 from imagenet_tools.storage.write import write_text
 
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`
@@ -178,11 +178,11 @@ def labels_txt(manifest: Manifest) -> str:
 def write_indexes(folder: Path, manifest: Manifest, *, again: bool = True) -> None:
     """Write the index files from the shards; again=False: only those that are missing."""
     (folder / INDEX).mkdir(exist_ok=True)
-    for shard in (shard for split in manifest.splits.values() for shard in split.shards):
-        path = index_path(folder, shard.file)
-        if again or not storage.place(path).exists():
-            with storage.local_copy(folder / shard.file) as shard_file:
-                write_index(path, list(tfrecord.sizes(shard_file)))
+    for file in manifest.shards:
+        index = storage.place(index_path(folder, file))
+        if again or not index.exists():
+            with storage.local_copy(folder / file) as shard_file:
+                write_text(index, index_text(list(tfrecord.sizes(shard_file))))
 
 
 def index_path(folder: Path, file: str) -> str:

@@ -6,8 +6,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
+from imagenet_tools.engines.slices import Slice
 from imagenet_tools.raw.images import Images
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.split import SPLITS
@@ -15,6 +17,9 @@ from imagenet_tools.records import sources
 from imagenet_tools.records.outline import Outline, outline_of
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shuffle import SplitPlan, fingerprint, plan_split, shard_count
+
+if TYPE_CHECKING:
+    import numpy as np
 
 INDEXES = ("dali",)
 
@@ -26,8 +31,33 @@ class Job:
     raw_set: RawSet
     folder: Path
     plans: list[SplitPlan]
-    settings: Settings
     outline: Outline
+
+    @property
+    def settings(self) -> Settings:
+        return self.outline.settings
+
+    def files(self, part: Slice | None = None) -> list[str]:
+        """The names of the shards, or of a slice's: dealt out in turn, so that slices weigh the
+        same."""
+        files = self.outline.files()
+        return [file for at, file in enumerate(files) if part is None or part.takes(at)]
+
+    def contents(self, files: Collection[str]) -> Iterator[tuple[str, Images]]:
+        """For each of the files, in the order of the shards: its name, and its images in order."""
+        for plan, file, members in self._members(files):
+            yield file, self.raw_set.splits[plan.split].take(members)
+
+    def count(self, files: Collection[str]) -> int:
+        """How many images go into these files."""
+        return sum(len(members) for _, _, members in self._members(files))
+
+    def _members(self, files: Collection[str]) -> Iterator[tuple[SplitPlan, str, np.ndarray]]:
+        wanted = set(files)
+        for plan in self.plans:
+            for shard in range(plan.shards):
+                if plan.file(shard) in wanted:
+                    yield plan, plan.file(shard), plan.members(shard)
 
 
 def plan(
@@ -46,10 +76,21 @@ def plan(
     if index is not None and index not in INDEXES:
         raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
     asked = {"train": train_shards, "validation": validation_shards}
-    plans = make_plans(raw_set, asked, seed)
-    wanted = plan_id(raw_set, plans, seed, settings)
-    outline = outline_of(raw_set, plans, seed, wanted, settings, index is not None)
-    return Job(raw_set, folder, plans, settings, outline)
+    plans = [
+        plan_split(part, shard_count(name, len(part), asked[name]), seed)
+        for name, part in sorted(raw_set.splits.items())
+    ]
+    identity = fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
+    outline = outline_of(raw_set, plans, seed, identity, settings, index is not None)
+    return Job(raw_set, folder, plans, outline)
+
+
+def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:
+    try:
+        return raw_set.only(splits)
+    except ValueError as error:
+        remedies = " or ".join(f"--split {name}" for name in raw_set.splits)
+        raise ValueError(f"{error}. To build from what is there alone: {remedies}") from None
 
 
 def refuse_raw_folder(
@@ -69,35 +110,3 @@ def refuse_raw_folder(
         raise ValueError(
             f"{out} is a folder of the raw images, which are only read; choose another --out"
         )
-
-
-def _wanted(raw_set: RawSet, splits: Iterable[str]) -> RawSet:
-    try:
-        return raw_set.only(splits)
-    except ValueError as error:
-        remedies = " or ".join(f"--split {name}" for name in raw_set.splits)
-        raise ValueError(f"{error}. To build from what is there alone: {remedies}") from None
-
-
-def make_plans(raw_set: RawSet, shards: dict[str, int | None], seed: int) -> list[SplitPlan]:
-    """Plan each split; shards[split] None leaves its number of shards to its size."""
-    return [
-        plan_split(part, shard_count(name, len(part), shards.get(name)), seed)
-        for name, part in sorted(raw_set.splits.items())
-    ]
-
-
-def plan_id(raw_set: RawSet, plans: list[SplitPlan], seed: int, settings: Settings) -> str:
-    return fingerprint(raw_set, plans, {"seed": seed, **settings.output()})
-
-
-def shard_contents(
-    raw_set: RawSet, plans: list[SplitPlan], files: Collection[str]
-) -> Iterator[tuple[str, Images]]:
-    """For each of the files: its name, and its images in order."""
-    wanted = set(files)
-    for plan in plans:
-        part = raw_set.splits[plan.split]
-        for shard in range(plan.shards):
-            if plan.file(shard) in wanted:
-                yield plan.file(shard), part.take(plan.members(shard))

@@ -123,15 +123,11 @@ def _refuse_strangers(folder: Path, stamp: Path) -> None:
 
 def remove_leftovers(folder: Path, files: Container[str] | None = None) -> None:
     """Remove what a killed run left half-written of these files (None: of any), in one listing."""
-    for leftover in (one for place in _both(folder) for one in place.glob(".tmp-*")):
-        file = leftover.name.removeprefix(".tmp-").rpartition(".")[0]
-        if files is None or file in files:
-            leftover.unlink(missing_ok=True)
-
-
-def _both(folder: Path) -> set[Path]:
-    """A folder, and where what is on its way there is written."""
-    return {folder, storage.staging(folder)}
+    for place in {folder, storage.staging(folder)}:
+        for leftover in place.glob(".tmp-*"):
+            file = leftover.name.removeprefix(".tmp-").rpartition(".")[0]
+            if files is None or file in files:
+                leftover.unlink(missing_ok=True)
 
 
 def note_path(journal: Path, file: str) -> Path:
@@ -177,12 +173,12 @@ def taken_over(task: ShardTask) -> ShardResult | None:
     runs stand together.
     """
     result = finished(task)
-    if result and result.shard and not storage.is_remote(task.path):
+    if result and result.shard:
+        if storage.is_remote(task.path):
+            return result
         with contextlib.suppress(OSError):
             if mismatch(task.path, result.shard.records, result.shard.digest) is None:
                 return result
-    elif result:
-        return result
     storage.place(task.path).unlink(missing_ok=True)
     return None
 

@@ -89,6 +89,11 @@ class Manifest:
         return settings
 
     @property
+    def shards(self) -> dict[str, Shard]:
+        """The shards of all splits, by their files' names."""
+        return {one.file: one for split in self.splits.values() for one in split.shards}
+
+    @property
     def num_classes(self) -> int:
         """Number of classes without background."""
         return len(self.classes)

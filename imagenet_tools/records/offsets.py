@@ -10,20 +10,17 @@ import contextlib
 import hashlib
 import mmap
 import os
-import secrets
-import struct
 import sys
 from array import array
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import google_crc32c
-
 from imagenet_tools import storage, terminal
 from imagenet_tools.records.manifest import Shard
 from imagenet_tools.records.shards import damaged
-from imagenet_tools.records.tfrecord import OVERHEAD, masked
+from imagenet_tools.records.tfrecord import BEFORE, OVERHEAD, length_in
+from imagenet_tools.storage.write import write_bytes
 
 _DIGEST = hashlib.sha256().digest_size
 
@@ -66,14 +63,7 @@ def _read(path: Path, shards: Sequence[Shard]) -> memoryview:
 
 
 def _write(path: Path, shards: Sequence[Shard], ends_at: array[int]) -> None:
-    temporary = path.with_name(f".tmp-{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(_digest(shards, memoryview(ends_at)))
-            file.write(ends_at)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, _digest(shards, memoryview(ends_at)) + ends_at.tobytes())
 
 
 def _digest(shards: Sequence[Shard], numbers: memoryview) -> bytes:
@@ -89,14 +79,13 @@ def _ends_of(folder: str, shard: Shard) -> array[int]:
     path, ends_at, at = os.path.join(folder, shard.file), array("Q"), 0
     with open(path, "rb", buffering=0) as file:
         while at < shard.bytes:
-            before = os.pread(file.fileno(), 12, at)
-            length, crc = struct.unpack("<QI", before.ljust(12))
-            if masked(google_crc32c.value(before[:8])) != crc:
-                raise damaged(path, "the CRC of its length does not hold", record=len(ends_at))
-            at += length + OVERHEAD
-            if at > shard.bytes:
-                reason = f"it has {length:,} bytes, more than are there"
-                raise damaged(path, reason, record=len(ends_at))
+            try:
+                length = length_in(os.pread(file.fileno(), BEFORE, at))
+                at += length + OVERHEAD
+                if at > shard.bytes:
+                    raise ValueError(f"it has {length:,} bytes, more than are there")
+            except ValueError as error:
+                raise damaged(path, str(error), record=len(ends_at)) from error
             ends_at.append(at)
     if at != shard.bytes or len(ends_at) != shard.records:
         reason = f"{len(ends_at):,} records where the manifest says {shard.records:,}"

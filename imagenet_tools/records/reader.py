@@ -14,7 +14,6 @@ import mmap
 import operator
 import os
 import resource
-import struct
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,9 +29,7 @@ from imagenet_tools.records import features, offsets, order
 from imagenet_tools.records.decoding import stored_pixels
 from imagenet_tools.records.manifest import Manifest, read_manifest
 from imagenet_tools.records.shards import check_size, damaged, shard_paths
-from imagenet_tools.records.tfrecord import OVERHEAD, masked
-
-_BEFORE = 12  # bytes before a record's data: its length and the length's CRC
+from imagenet_tools.records.tfrecord import BEFORE, OVERHEAD, length_in, masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ class RecordReader(Sequence[Record]):
             error.filename = path  # which a read of an open file does not say
             raise
         except ValueError as error:
-            name = _name(os.pread(file.fd, size, start + _BEFORE))
+            name = _name(os.pread(file.fd, size, start + BEFORE))
             raise damaged(path, str(error), record=number, name=name) from error
         height, width, image_format, label, words, key, boxes = fields
         label -= self.labels_offset
@@ -224,13 +221,10 @@ def _read(fd: int, start: int, size: int) -> tuple[features.Features, bytes]:
     First its head alone, so that the image is copied once, into the bytes that are returned.
     Raises ValueError saying what is wrong.
     """
-    before = os.pread(fd, _BEFORE + min(size, features.HEAD), start)
-    length, crc = struct.unpack_from("<QI", before.ljust(_BEFORE))
-    if masked(google_crc32c.value(before[:8])) != crc:
-        raise ValueError("the CRC of its length does not hold")
-    if length != size:
+    before = os.pread(fd, BEFORE + min(size, features.HEAD), start)
+    if (length := length_in(before)) != size:
         raise ValueError(f"it has {length:,} bytes, {size:,} when the shard was indexed")
-    head, data = before[_BEFORE:], start + _BEFORE
+    head, data = before[BEFORE:], start + BEFORE
     parsed = features.parse_head(head, size)
     first = parsed[1] if parsed else 0  # of the bytes that are still to be read
     rest = os.pread(fd, size - first, data + first)

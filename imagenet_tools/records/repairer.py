@@ -11,7 +11,7 @@ from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import run_tasks
 from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
-from imagenet_tools.records.job import make_plans, plan_id, shard_contents
+from imagenet_tools.records.job import plan
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.records.shard import ShardTask
 from imagenet_tools.records.verifier import Verification, verify
@@ -59,13 +59,17 @@ def repair(
     """
     place = storage.place(folder)
     manifest = read_manifest(place)
-    settings = manifest.settings
-    counts: dict[str, int | None] = {
-        name: len(split.shards) for name, split in manifest.splits.items()
-    }
-    raw_set = raw_set.only(manifest.splits)
-    plans = make_plans(raw_set, counts, manifest.seed)
-    if plan_id(raw_set, plans, manifest.seed, settings) != manifest.plan:
+    counts = {name: len(split.shards) for name, split in manifest.splits.items()}
+    job = plan(
+        raw_set.only(manifest.splits),
+        place,
+        splits=manifest.splits,
+        train_shards=counts.get("train"),
+        validation_shards=counts.get("validation"),
+        seed=manifest.seed,
+        settings=manifest.settings,
+    )
+    if job.outline.plan != manifest.plan:
         raise ValueError(
             f"{place} was built from other raw data, --labels or --boxes than these "
             f"({raw_set.description}); nothing was changed"
@@ -76,18 +80,16 @@ def repair(
             return Repair((), before, before)
         if folders := [file for file in before.broken if (place / file).is_dir()]:
             raise ValueError(f"{place / folders[0]} is a folder; move it away, then repair again")
-        digests = {
-            shard.file: shard.digest for split in manifest.splits.values() for shard in split.shards
-        }
+        shards = manifest.shards
         tasks = (
             ShardTask(
                 path=str(place / file),
                 images=images,
                 words=images.words,
-                settings=settings,
-                digest=digests[file],
+                settings=job.settings,
+                digest=shards[file].digest,
             )
-            for file, images in shard_contents(raw_set, plans, before.broken)
+            for file, images in job.contents(before.broken)
         )
         with terminal.bar("repairing", "shards", total=len(before.broken)) as bar:
             for _ in run_tasks(tasks, workers, len(before.broken)):

@@ -24,12 +24,14 @@ BOX_LABEL = "image/object/bbox/label"
 OBJECT_LABEL = "image/object/class/label"
 FORMAT, FILENAME, ENCODED = "image/format", "image/filename", "image/encoded"
 
+SIDES = (XMIN, YMIN, XMAX, YMAX)
+
 # What every record has exactly one of, and the lists that are as long as its boxes are many.
 SINGLE = {
     **dict.fromkeys((HEIGHT, WIDTH, CHANNELS, LABEL), int),
     **dict.fromkeys((COLORSPACE, SYNSET, TEXT, FORMAT, FILENAME, ENCODED), bytes),
 }
-BOXES = (XMIN, YMIN, XMAX, YMAX, BOX_LABEL)
+BOXES = (*SIDES, BOX_LABEL)
 
 BYTES, FLOAT, INT64 = b"\x0a", b"\x12", b"\x1a"  # tags of Feature's three lists
 
@@ -90,16 +92,8 @@ def _class_entries(channels: int, image_format: bytes, label: int, synset: str, 
 @functools.lru_cache(64)
 def _box_entries(label: int, boxes: tuple[tuple[float, float, float, float], ...]) -> bytes:
     labels = [label] * len(boxes)
-    return b"".join(
-        (
-            _float_entry(XMIN, [box[0] for box in boxes]),
-            _float_entry(YMIN, [box[1] for box in boxes]),
-            _float_entry(XMAX, [box[2] for box in boxes]),
-            _float_entry(YMAX, [box[3] for box in boxes]),
-            _int64_entry(BOX_LABEL, *labels),
-            _int64_entry(OBJECT_LABEL, *labels),
-        )
-    )
+    sides = (_float_entry(key, [box[at] for box in boxes]) for at, key in enumerate(SIDES))
+    return b"".join((*sides, _int64_entry(BOX_LABEL, *labels), _int64_entry(OBJECT_LABEL, *labels)))
 
 
 NO_BOXES = _box_entries(0, ())
@@ -175,10 +169,21 @@ def decode_example(record: bytes) -> dict[str, list[Any]]:
         raise ValueError(f"not a tf.train.Example ({error})") from error
 
 
+def first(example: dict[str, list[Any]], key: str, default: Any) -> Any:
+    """The first value of one of the SINGLE keys; the default where there is none of its kind."""
+    values = example.get(key, ())[:1]
+    return values[0] if values and isinstance(values[0], SINGLE[key]) else default
+
+
 def text(example: dict[str, list[Any]], key: str) -> str:
     """A text of a decoded example; "" where it has none."""
-    value = example.get(key, [b""])[:1]
-    return value[0].decode(errors="replace") if value and isinstance(value[0], bytes) else ""
+    return str(first(example, key, b"").decode(errors="replace"))
+
+
+def key_of(example: dict[str, list[Any]]) -> str:
+    """The key of a decoded example's image, class/filename, as it was written."""
+    names = (first(example, one, b"") for one in (SYNSET, FILENAME))
+    return b"/".join(names).decode("utf-8", "surrogateescape")
 
 
 def decode_entry(entry: memoryview) -> tuple[str, list[Any]]:

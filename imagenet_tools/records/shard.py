@@ -8,7 +8,6 @@ import errno
 import hashlib
 import itertools
 import os
-import secrets
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import schema, sources, tfrecord
 from imagenet_tools.records.manifest import Shard, counted
 from imagenet_tools.records.prepare import Prepared, Settings, prepare
-from imagenet_tools.storage.write import write_json
+from imagenet_tools.storage.write import temporary_name, write_json, write_text
 
 NOTES = ("damaged", "skipped", "repaired", "converted")
 _IMPOSSIBLE = (
@@ -51,6 +50,10 @@ class ShardTask:
     note_path: str | None = None
     index_path: str | None = None
     digest: str | None = None
+
+    @property
+    def file(self) -> str:
+        return os.path.basename(self.path)
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,9 @@ def build_shard(task: ShardTask) -> ShardResult:
     shard is not what the task says it must be; nothing then stands under the final name.
     """
     folder, name = os.path.split(task.path)
-    # A name of its own: where a task is given out twice, two machines may write the same shard.
-    temporary = os.path.join(storage.staging(folder), f".tmp-{name}.{secrets.token_hex(4)}")
+    temporary = os.path.join(storage.staging(folder), temporary_name(name))
     try:
-        result, sizes = _write(temporary, name, task)
+        result, sizes = _write(temporary, task)
         if result.shard is None:
             return result
         if task.digest is not None and result.shard.digest != task.digest:
@@ -95,7 +97,7 @@ def build_shard(task: ShardTask) -> ShardResult:
                 f"{name} cannot be made again: the raw images are no longer those it was built from"
             )
         if task.index_path:
-            write_index(task.index_path, sizes)
+            write_text(storage.place(task.index_path), index_text(sizes))
         if task.note_path:
             write_note(task.note_path, result, task.settings)
         storage.publish(temporary, task.path)
@@ -110,7 +112,7 @@ def write_note(path: str, result: ShardResult, settings: Settings) -> None:
     write_json(storage.place(path), {**asdict(result), "settings": asdict(settings)})
 
 
-def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int]]:
+def _write(path: str, task: ShardTask) -> tuple[ShardResult, list[int]]:
     """Write and sync the records; return the result and the bytes of each record."""
     notes: dict[str, list[Note]] = {kind: [] for kind in NOTES}
     present, odd = set[str](), list[tuple[str, Counted]]()
@@ -139,7 +141,7 @@ def _write(path: str, name: str, task: ShardTask) -> tuple[ShardResult, list[int
         os.fsync(out)
     finally:
         os.close(out)
-    shard = Shard(name, len(sizes), sum(sizes), digest.hexdigest(), len(present))
+    shard = Shard(task.file, len(sizes), sum(sizes), digest.hexdigest(), len(present))
     hashes = base64.b64encode(contents.tobytes()).decode("ascii")
     return ShardResult(shard, notes, saved, stamp.text(), counted(odd), hashes), sizes
 
@@ -251,11 +253,3 @@ def index_text(sizes: list[int]) -> str:
     """DALI's index: offset and size of each record, one a line (tfrecord2idx's format)."""
     starts = itertools.accumulate(sizes, initial=0)
     return "".join(f"{start} {size}\n" for start, size in zip(starts, sizes, strict=False))
-
-
-def write_index(path: str, sizes: list[int]) -> None:
-    """Write DALI's index."""
-    folder, name = os.path.split(path)
-    temporary = storage.staging(folder) / f".tmp-{name}.{secrets.token_hex(4)}"
-    temporary.write_text(index_text(sizes), encoding="ascii")
-    storage.publish(temporary, path)

@@ -24,9 +24,9 @@ class RecordProblem(NamedTuple):
     """Something wrong. record is its number in the file (-1: the file); name the raw image's."""
 
     file: str
-    record: int
-    name: str
     reason: str
+    record: int = -1
+    name: str = ""
 
     def __str__(self) -> str:
         where = f": record {self.record}" if self.record >= 0 else ""
@@ -65,6 +65,11 @@ class ShardFacts:
     contents: array[int] = field(default_factory=lambda: array("Q"))
     pictures: array[int] = field(default_factory=lambda: array("Q"))
 
+    def refuse(self, name: str, reason: str) -> None:
+        """Note that the shard is not what was once written."""
+        self.problems.append(RecordProblem(name, reason))
+        self.intact = False
+
 
 def check_shard(check: ShardCheck) -> ShardFacts:
     """Read one shard through and return what it holds and what is wrong with it."""
@@ -78,56 +83,52 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                 sizes.append(len(framed.data) + tfrecord.OVERHEAD)
                 example, reasons, picture = _examine(framed, check)
                 source = schema.text(example, schema.FILENAME)
+                facts.problems += [RecordProblem(name, one, number, source) for one in reasons]
                 if framed.problem:
                     facts.intact = False
-                facts.problems += [
-                    RecordProblem(name, number, source, reason) for reason in reasons
-                ]
-                if not framed.problem:
+                else:
                     facts.synsets[_label(example), schema.text(example, schema.SYNSET)] += 1
                 facts.contents.append(_content(example))
                 facts.pictures.append(picture)
-                keys.append(_key(example))
+                keys.append(schema.key_of(example))
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
-        facts.problems.append(RecordProblem(name, -1, "", reason))
-        facts.intact = False
         # Nothing of it can be read again.
-        facts.contents = facts.pictures = array("Q")
-        return facts
-    expected = check.expected
-    if expected is not None and (len(sizes), digest.hexdigest()) != (
-        expected.records,
-        expected.digest,
-    ):
-        reason = (
-            f"{len(sizes):,} records where the manifest says {expected.records:,}"
-            if len(sizes) != expected.records
-            else "its records are not those that the manifest's digest was taken of"
-        )
-        facts.problems.append(RecordProblem(name, -1, "", reason))
-        facts.intact = False
-    elif expected is not None and sum(sizes) != expected.bytes:
-        reason = f"{sum(sizes):,} bytes where the manifest says {expected.bytes:,}"
-        facts.problems.append(RecordProblem(name, -1, "", reason))
+        return ShardFacts([*facts.problems, RecordProblem(name, reason)], False, facts.synsets)
+    if expected := check.expected:
+        if len(sizes) != expected.records:
+            facts.refuse(name, _told(len(sizes), "records", expected.records))
+        elif digest.hexdigest() != expected.digest:
+            facts.refuse(name, tfrecord.OTHERS)
+        elif sum(sizes) != expected.bytes:
+            reason = _told(sum(sizes), "bytes", expected.bytes)
+            facts.problems.append(RecordProblem(name, reason))
     if check.seed is not None and facts.intact and not _shuffled(keys, check.seed):
         reason = f"its records are not in the order of the manifest's seed, {check.seed}"
-        facts.problems.append(RecordProblem(name, -1, "", reason))
-    if check.index_path and facts.intact:
-        facts.problems += _index_problems(name, check.index_path, sizes)
+        facts.problems.append(RecordProblem(name, reason))
+    if check.index_path and facts.intact and not _is_index(check.index_path, sizes):
+        facts.problems.append(RecordProblem(name, f"{check.index_path} is no index of it"))
     return facts
 
 
-def _key(example: dict[str, list[Any]]) -> str:
-    parts = (example.get(key, [b""])[:1] for key in (schema.SYNSET, schema.FILENAME))
-    names = (part[0] if part and isinstance(part[0], bytes) else b"" for part in parts)
-    return b"/".join(names).decode("utf-8", "surrogateescape")
+def _told(count: int, what: str, told: int) -> str:
+    return f"{count:,} {what} where the manifest says {told:,}"
 
 
 def _shuffled(keys: list[str], seed: int) -> bool:
     hashes = list(hashes_of(keys, seed))
     return hashes == sorted(hashes)
+
+
+def _is_index(path: str, sizes: list[int]) -> bool:
+    """Whether a file is DALI's index of records of these sizes."""
+    try:
+        if not storage.is_remote(path):
+            storage.size(path)
+        return storage.place(path).read_text(encoding="ascii") == index_text(sizes)
+    except (OSError, ValueError):
+        return False
 
 
 def _examine(
@@ -167,17 +168,12 @@ def thumbnail(example: dict[str, list[Any]], strict: bool = False) -> np.ndarray
 
 
 def _label(example: dict[str, list[Any]]) -> int:
-    for value in example.get(schema.LABEL, ())[:1]:
-        if isinstance(value, int):
-            return value
-    return -1
+    return int(schema.first(example, schema.LABEL, -1))
 
 
 def _content(example: dict[str, list[Any]]) -> int:
-    encoded = example.get(schema.ENCODED, [b""])[:1]
-    if not encoded or not isinstance(encoded[0], bytes) or not encoded[0]:
-        return 0
-    return content_hash(encoded[0], (example.get(schema.FORMAT) or [b""])[0])
+    encoded = schema.first(example, schema.ENCODED, b"")
+    return content_hash(encoded, schema.first(example, schema.FORMAT, b"")) if encoded else 0
 
 
 def _record_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator[str]:
@@ -226,17 +222,3 @@ def _image_reasons(example: dict[str, list[Any]], check: ShardCheck) -> Iterator
         yield f"height x width is {height} x {width}, its image's {facts.height} x {facts.width}"
     elif facts.channels != channels and not (check.slim_constants and channels == 3):
         yield f"channels is {channels}, its image's {facts.channels}"
-
-
-def _index_problems(name: str, path: str, sizes: list[int]) -> list[RecordProblem]:
-    try:
-        if not storage.is_remote(path):
-            storage.size(path)
-        held = storage.place(path).read_text(encoding="ascii")
-    except (OSError, ValueError):
-        held = ""
-    return (
-        []
-        if held == index_text(sizes)
-        else [RecordProblem(name, -1, "", f"{path} is no index of it")]
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
@@ -37,30 +37,19 @@ def check_sizes(folder: str | os.PathLike[str], split: str) -> None:
     Raises DamagedData naming the first that is wrong and what mends it.
     """
     place = storage.place(folder)
-    shards = _with_split(folder, split).splits[split].shards
-    if storage.is_remote(place):
-        sizes = storage.sizes(place)
-        for shard in shards:
-            _compare_size(f"{place}/{shard.file}", shard, sizes.get(shard.file))
-        return
-    for shard in shards:
-        check_size(str(place / shard.file), shard)
+    listed = storage.sizes(place) if storage.is_remote(place) else None
+    for shard in _with_split(folder, split).splits[split].shards:
+        check_size(str(place / shard.file), shard, listed)
 
 
-def check_size(path: str, shard: Shard) -> None:
-    """As check_sizes, of one shard here."""
+def check_size(path: str, shard: Shard, listed: Mapping[str, int] | None = None) -> None:
+    """As check_sizes, of one shard. listed: sizes of a store's files, from one listing."""
     try:
-        size = storage.size(path)
-    except FileNotFoundError:
-        size = None
+        size = storage.size(path) if listed is None else listed[shard.file]
+    except (FileNotFoundError, KeyError):
+        raise damaged(path, "it is missing") from None
     except OSError as error:
         raise damaged(path, error.strerror or str(error)) from error
-    _compare_size(path, shard, size)
-
-
-def _compare_size(path: str, shard: Shard, size: int | None) -> None:
-    if size is None:
-        raise damaged(path, "it is missing")
     if size != shard.bytes:
         raise damaged(path, f"it has {size:,} bytes where the manifest says {shard.bytes:,}")
 

@@ -1,5 +1,4 @@
-"""Whether the raw files are still those that shards were made of: by size and times, which costs
-no reading, and by content where those differ."""
+"""Stamps of the raw files that shards are made of, by which a replaced one is known unread."""
 
 from __future__ import annotations
 
@@ -7,17 +6,12 @@ import hashlib
 import itertools
 import os
 import struct
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-import google_crc32c
-
-from imagenet_tools import raw, storage, terminal
-from imagenet_tools.engines import processes
+from imagenet_tools import raw, storage
 from imagenet_tools.raw.raw_set import RawSet
-from imagenet_tools.records import schema, tfrecord
-from imagenet_tools.records.prepare import Settings, prepare
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
@@ -127,56 +121,3 @@ def write_stamps(folder: Path, stamps: dict[str, str]) -> None:
     if not stamps:
         return
     write_json(folder / NAME, dict(sorted(stamps.items())))
-
-
-@dataclass(frozen=True)
-class Made:
-    """A shard that is there, what it was made of, and the stamp of then."""
-
-    path: str
-    images: raw.Images
-    settings: Settings
-    noted: str
-
-
-def compared(shards: processes.Counted[Made], workers: int) -> tuple[dict[str, str], list[str]]:
-    """The stamps of now of all the shards, and the keys that `compare` finds."""
-    stamps, changed = dict[str, str](), list[str]()
-    with terminal.bar("comparing raw files", "shards", total=len(shards)) as bar:
-        for made, outcome in processes.run(compare, shards, workers):
-            stamps[os.path.basename(made.path)], keys = outcome()
-            changed += keys
-            bar.update()
-    return stamps, sorted(changed)
-
-
-def compare(made: Made) -> tuple[str, list[str]]:
-    """Return the stamp of now, and the keys of the images that no longer come to what the shard
-    holds of them: looked for where the stamp is another."""
-    now = stamp(made.images)
-    if not made.noted or now in ("", made.noted):
-        return now, []
-    raw.forget()
-    held = {}
-    with storage.local_copy(made.path) as path:
-        for _, data in tfrecord.read(path):
-            example = schema.decode_example(data)
-            key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0]))
-            held[key] = _content(example[schema.ENCODED][0])
-    images = tuple(made.images)
-    return now, [
-        image.key
-        for image, fetch in zip(images, raw.reads(images), strict=True)
-        if held.get(image.key.encode("utf-8", "surrogateescape")) != _now(fetch, made.settings)
-    ]
-
-
-def _now(fetch: Callable[[], raw.Fetched], settings: Settings) -> tuple[int, int] | None:
-    try:
-        return _content(prepare(fetch()[0], settings).data)
-    except (OSError, ValueError):
-        return None
-
-
-def _content(data: bytes) -> tuple[int, int]:
-    return len(data), google_crc32c.value(data)

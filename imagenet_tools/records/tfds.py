@@ -15,7 +15,6 @@ from imagenet_tools.records.manifest import Manifest
 
 NAME = "imgtools_records"  # TFDS's names are lower case with underscores
 _FEATURES = "tensorflow_datasets.core.features"
-_FLOATS = (schema.XMIN, schema.YMIN, schema.XMAX, schema.YMAX)
 _INTEGERS = (schema.BOX_LABEL, schema.OBJECT_LABEL)
 
 
@@ -38,7 +37,7 @@ def _features(manifest: Manifest) -> dict[str, Any]:
     kinds = {
         key: _scalar("int64" if kind is int else "string") for key, kind in schema.SINGLE.items()
     }
-    kinds |= {key: _list(_scalar("float32")) for key in _FLOATS}
+    kinds |= {key: _list(_scalar("float32")) for key in schema.SIDES}
     kinds |= {key: _list(_scalar("int64")) for key in _INTEGERS}
     kinds[schema.LABEL] = _feature(
         "class_label_feature.ClassLabel",

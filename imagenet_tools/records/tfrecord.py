@@ -13,7 +13,9 @@ import google_crc32c
 from imagenet_tools.errors import DamagedData
 
 GZIP = "the file is compressed by gzip; uncompress it first"
-OVERHEAD = 16  # bytes a record costs beside its data
+OTHERS = "its records are not those that the manifest's digest was taken of"
+BEFORE = 12  # bytes before a record's data: its length and the length's CRC
+OVERHEAD = 16  # bytes a record costs beside its data: these, and the data's CRC behind it
 _MASK = 0xA282EAD8  # TensorFlow's (core/lib/hash/crc32c.h)
 _LENGTH, _CRC = struct.Struct("<Q").pack, struct.Struct("<I").pack
 
@@ -28,6 +30,15 @@ def frame(head: bytes, data: bytes = b"") -> tuple[bytes, bytes]:
     length = _LENGTH(len(head) + len(data))
     crc = google_crc32c.extend(google_crc32c.value(head), data)
     return length + _CRC(masked(google_crc32c.value(length))), _CRC(masked(crc))
+
+
+def length_in(before: bytes) -> int:
+    """The length that the first BEFORE bytes of a record tell. Raises ValueError where its CRC is
+    not there, or does not hold."""
+    length, crc = struct.unpack_from("<QI", before.ljust(BEFORE))
+    if masked(google_crc32c.value(before[:8])) != crc:
+        raise ValueError("the CRC of its length does not hold")
+    return int(length)
 
 
 class Framed(NamedTuple):
@@ -47,15 +58,15 @@ def scan(path: str | os.PathLike[str]) -> Iterator[Framed]:
     offset = 0
     with open(path, "rb") as file:
         left = os.fstat(file.fileno()).st_size
-        while before := file.read(12):
-            if len(before) < 12:
+        while before := file.read(BEFORE):
+            if len(before) < BEFORE:
                 yield Framed(offset, b"", before, "truncated in its header")
                 return
-            length, crc = struct.unpack("<QI", before)
-            if masked(google_crc32c.value(before[:8])) != crc:
+            try:
+                length = length_in(before)
+            except ValueError as error:
                 packed = offset == 0 and before.startswith(b"\x1f\x8b")
-                wrong = "the CRC of its length does not hold"
-                yield Framed(offset, b"", before, GZIP if packed else wrong)
+                yield Framed(offset, b"", before, GZIP if packed else str(error))
                 return
             # Never asked for more than the file has: a length with a valid CRC may still lie.
             data = file.read(min(length, left))
@@ -64,7 +75,7 @@ def scan(path: str | os.PathLike[str]) -> Iterator[Framed]:
                 cut = f"truncated: {length:,} bytes wanted, {len(data):,} are there"
                 yield Framed(offset, data, before + after, cut)
                 return
-            holds = masked(google_crc32c.value(data)) == struct.unpack("<I", after)[0]
+            holds = _CRC(masked(google_crc32c.value(data))) == after
             problem = None if holds else "the CRC of its data does not hold"
             yield Framed(offset, data, before + after, problem)
             offset += length + OVERHEAD
@@ -89,7 +100,7 @@ def read_at(path: str | os.PathLike[str], numbers: Iterable[int]) -> Iterator[by
     with open(path, "rb") as file:
         for number, size in enumerate(sizes(path) if wanted else ()):
             if number in wanted:
-                file.seek(offset + 12)
+                file.seek(offset + BEFORE)
                 yield file.read(size - OVERHEAD)
                 wanted.remove(number)
                 if not wanted:  # what follows may be damaged
@@ -105,7 +116,7 @@ def mismatch(path: str | os.PathLike[str], records: int, digest: str) -> str | N
             return f"record {count - 1} at byte {record.offset:,}: {record.problem}"
         total.update(record.frame)
     if (count, total.hexdigest()) != (records, digest):
-        return "its records are not those that the manifest's digest was taken of"
+        return OTHERS
     return None
 
 

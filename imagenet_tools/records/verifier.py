@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,14 +64,14 @@ def verify(
     checked = dict(_check_all(place, manifest, names, decode, workers))
     facts = {name: checked[name] for name in names}  # they come as they end
     problems = [problem for name in names for problem in facts[name].problems]
-    problems += _folder_problems(place, manifest, names)
+    problems += _folder_problems(place, manifest, facts)
     if manifest:
         problems += _count_problems(manifest, facts)
     else:
-        problems += _label_problems({name: facts[name] for name in names if _is_ours(name)})
+        problems += _label_problems([facts[name] for name in names if _is_ours(name)])
     both = copies.copies(place, {name: one.contents for name, one in facts.items()})
     problems += [
-        RecordProblem(one.file, one.record, one.name, f"the same image as {other}")
+        RecordProblem(one.file, f"the same image as {other}", one.record, one.name)
         for one, other in both
     ]
     totals: Counter[str] = Counter()
@@ -90,7 +90,7 @@ def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
     """The shards that should be there: the manifest's, or all that the names speak of; those of
     another tool as they are."""
     if manifest is not None:
-        return [shard.file for split in manifest.splits.values() for shard in split.shards]
+        return list(manifest.shards)
     journal.refuse_unfinished(place)
     names = foreign.shards(place) if place.is_dir() else []
     if not names:
@@ -102,78 +102,59 @@ def _expected_files(place: Path, manifest: Manifest | None) -> list[str]:
 
 
 def _check_all(
-    place: Path,
-    manifest: Manifest | None,
-    names: list[str],
-    decode: bool,
-    workers: int | None,
+    place: Path, manifest: Manifest | None, names: list[str], decode: bool, workers: int | None
 ) -> Iterator[tuple[str, ShardFacts]]:
-    expected = {
-        shard.file: shard
-        for split in (manifest.splits.values() if manifest else ())
-        for shard in split.shards
-    }
-    indexed = (place / INDEX).is_dir() and manifest is not None
+    expected = manifest.shards if manifest else {}
+    indexed = manifest is not None and (place / INDEX).is_dir()
+    classes = tuple(key for key, _ in manifest.classes) if manifest else ()
+    slim_constants = manifest is None or manifest.settings.slim_compat
     checks = (
         ShardCheck(
             path=str(place / name),
             expected=expected.get(name),
-            classes=tuple(key for key, _ in manifest.classes) if manifest else (),
+            classes=classes,
             index_path=index_path(place, name) if indexed else None,
             decode=decode,
             seed=manifest.seed if manifest else None,
-            slim_constants=manifest is None or manifest.options["slim_compat"],
+            slim_constants=slim_constants,
             ours=_is_ours(name),
         )
         for name in names
     )
     total = sum(shard.records for shard in expected.values()) or None
-    bar = terminal.bar("verifying records", "records", total=total)
-    with bar:
-        for check, outcome in processes.run(
-            check_shard, checks, min(workers or processes.cores(), len(names))
-        ):
+    with terminal.bar("verifying records", "records", total=total) as bar:
+        count = processes.workers(workers, len(names))
+        for check, outcome in processes.run(check_shard, checks, count):
             facts = outcome()
             bar.update(sum(facts.synsets.values()))
             yield os.path.basename(check.path), facts
 
 
 def _folder_problems(
-    place: Path, manifest: Manifest | None, names: list[str]
-) -> list[RecordProblem]:
-    """Files that a reader's glob would take for records, and labels.txt."""
-    known = set(names)
-    problems = [
-        RecordProblem(
-            path.name, -1, "", "a reader's glob takes it for a shard of this set, which it is not"
-        )
-        for split in SPLITS
-        for path in sorted(place.glob(f"{split}-*"))
-        if path.name not in known
-    ]
+    place: Path, manifest: Manifest | None, known: Collection[str]
+) -> Iterator[RecordProblem]:
+    """Files that a reader's glob would take for records, gaps, and labels.txt."""
+    for split in SPLITS:
+        for path in sorted(place.glob(f"{split}-*")):
+            if path.name not in known:
+                reason = "a reader's glob takes it for a shard of this set, which it is not"
+                yield RecordProblem(path.name, reason)
     by_split = defaultdict(list)
-    for name in names:
+    for name in known:
         by_split[foreign.split_of(name)].append(name)
-    problems += [
-        RecordProblem(split, -1, "", reason)
-        for split, those in by_split.items()
-        for reason in foreign.missing(those)
-    ]
+    for split, those in by_split.items():
+        yield from (RecordProblem(split, reason) for reason in foreign.missing(those))
     if manifest is not None:
         try:
-            same = (place / LABELS).read_text(encoding="utf-8") == labels_txt(manifest)
+            held = (place / LABELS).read_text(encoding="utf-8")
         except (OSError, ValueError):
-            same = False
-        if not same:
-            problems.append(
-                RecordProblem(LABELS, -1, "", "is missing or not what the manifest says")
-            )
-    return problems
+            held = None
+        if held != labels_txt(manifest):
+            yield RecordProblem(LABELS, "is missing or not what the manifest says")
 
 
-def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> list[RecordProblem]:
+def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> Iterator[RecordProblem]:
     """Classes whose records are not as many as the manifest says, in splits that are whole."""
-    problems = []
     for split, part in manifest.splits.items():
         held = [facts[shard.file] for shard in part.shards]
         if not all(one.intact for one in held):
@@ -182,24 +163,18 @@ def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> list[Re
         for one in held:
             for (_, synset), count in one.synsets.items():
                 counts[synset] += count
-        for key in sorted(set(counts) | set(part.class_counts)):
+        for key in sorted({*counts, *part.class_counts}):
             told, count = part.class_counts.get(key, 0), counts[key]
             if told != count:
                 reason = f"class {key} has {count:,} records; the manifest says {told:,}"
-                problems.append(RecordProblem(NAME, -1, split, reason))
-    return problems
+                yield RecordProblem(NAME, reason, name=split)
 
 
-def _label_problems(facts: dict[str, ShardFacts]) -> list[RecordProblem]:
+def _label_problems(facts: list[ShardFacts]) -> Iterator[RecordProblem]:
     """Without a manifest: a synset must have one label everywhere, and a label one synset."""
-    pairs = sorted({pair for one in facts.values() for pair in one.synsets})
-    problems = []
+    pairs = sorted({pair for one in facts for pair in one.synsets})
     for at, what in ((0, "label"), (1, "synset")):
-        seen = Counter(pair[at] for pair in pairs)
-        for value, count in seen.items():
+        for value, count in Counter(pair[at] for pair in pairs).items():
             if count > 1:
                 others = [pair[1 - at] for pair in pairs if pair[at] == value]
-                problems.append(
-                    RecordProblem("all shards", -1, "", f"{what} {value} means {others[:5]}")
-                )
-    return problems
+                yield RecordProblem("all shards", f"{what} {value} means {others[:5]}")

@@ -22,7 +22,7 @@ def once(target: Path, size: int, bring: Callable[[str], object]) -> str:
     """
     if not is_there(target, size):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target.parent / f".lock-{target.name}", "a", encoding="ascii") as lock:
+        with open(target.parent / f".lock-{target.stem}", "a", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not is_there(target, size):
                 for leftover in target.parent.glob(".tmp-*"):

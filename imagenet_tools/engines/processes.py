@@ -17,7 +17,7 @@ from multiprocessing import forkserver, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -97,27 +97,15 @@ def run(
         return
     works = workers <= MANY
     children = workers - 1 if works else workers
-    _check_limit(children)
-    warm(function.func.__module__ if isinstance(function, partial) else function.__module__)
-    pool = ProcessPoolExecutor(
-        children,
-        mp_context=get_context("forkserver"),
-        initializer=_begin,
-        initargs=(dict(os.environ),),
-    )
     running: dict[Future[Result], Task] = {}
     ended: SimpleQueue[Future[Result]] = SimpleQueue()
-    started = pool._processes  # pid -> process, which the pool itself forgets at its end
+    with _pool(function, children) as pool, _interrupted(pool, pool._processes):
+        started = pool._processes  # pid -> process, which the pool itself forgets at its end
 
-    def outcome(future: Future[Result]) -> Result:
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            if _interrupted(pool, started):
-                raise KeyboardInterrupt from None
-            raise
+        def outcome(future: Future[Result]) -> Result:
+            with _interrupted(pool, started):
+                return future.result()
 
-    try:
         while True:
             with _starting():
                 for task in itertools.islice(waiting, 2 * children - len(running)):
@@ -133,10 +121,21 @@ def run(
             for _ in range(ended.qsize() if here else max(1, ended.qsize())):
                 future = ended.get()
                 yield running.pop(future), partial(outcome, future)
-    except BrokenProcessPool:  # found at the next submission
-        if _interrupted(pool, started):
-            raise KeyboardInterrupt from None
-        raise
+
+
+@contextlib.contextmanager
+def _pool(function: Callable[[Any], Any], workers: int) -> Iterator[ProcessPoolExecutor]:
+    """So many processes that have imported what they are to run."""
+    _check_limit(workers)
+    warm(function.func.__module__ if isinstance(function, partial) else function.__module__)
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=get_context("forkserver"),
+        initializer=_begin,
+        initargs=(dict(os.environ),),
+    )
+    try:
+        yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -152,11 +151,17 @@ def _check_limit(workers: int) -> None:
         )
 
 
-def _interrupted(pool: ProcessPoolExecutor, started: Mapping[int, BaseProcess]) -> bool:
-    """Whether a pool broke since a worker died of Ctrl-C: this process is told of it at the same
-    time, but may come to know it later."""
-    pool.shutdown(wait=True)  # until the exit codes are known
-    return any(process.exitcode == -signal.SIGINT for process in started.values())
+@contextlib.contextmanager
+def _interrupted(pool: ProcessPoolExecutor, started: Mapping[int, BaseProcess]) -> Iterator[None]:
+    """Tell a pool that broke since a worker died of Ctrl-C from one that broke otherwise: this
+    process is told of it at the same time, but may come to know it later."""
+    try:
+        yield
+    except BrokenProcessPool:
+        pool.shutdown(wait=True)  # until the exit codes are known
+        if any(process.exitcode == -signal.SIGINT for process in started.values()):
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
 
@@ -24,8 +23,6 @@ from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.shard import ShardResult, ShardTask, write_note
 
 STEP = "write shards"
-# What a note that cannot be used raises, or one that is not there.
-NO_NOTE = (OSError, ValueError)
 
 
 def pipeline_options(text: str = "") -> Any:
@@ -99,7 +96,7 @@ def _outcome(task: ShardTask) -> ShardResult:
         result, _ = journal.read_note(str(task.note_path))
         if result.shard is not None:
             storage.size(task.path)
-    except NO_NOTE:
+    except (OSError, ValueError):  # it is not there, or no note
         raise Unfinished(
             f"the Beam pipeline ended and {task.path} is not there; do its workers see this folder?"
         ) from None
@@ -108,13 +105,12 @@ def _outcome(task: ShardTask) -> ShardResult:
 
 def _store(task: ShardTask) -> str:
     """Write a task beside where its note will be; return the path."""
-    content = {one.name: getattr(task, one.name) for one in fields(task)}
     rows = [
         [*image[:-1], [(isinstance(box, PixelBox), box) for box in image.boxes]]
         for image in task.images
     ]
-    content |= {"images": rows, "words": dict(task.words)}
-    content["settings"] = asdict(task.settings)
+    content = {**vars(task), "images": rows, "words": dict(task.words)}
+    content["settings"] = vars(task.settings)
     path = f"{str(task.note_path).removesuffix('.json')}.task"
     storage.place(path).write_text(json.dumps(content), encoding="ascii")
     return path

@@ -6,7 +6,7 @@ record; the records themselves are TFRecords, which Croissant's own reader does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imagenet_tools.records import schema
@@ -42,27 +42,29 @@ def content(manifest: Manifest, about: str, digests: Mapping[str, str]) -> dict[
     about: a sentence. digests: SHA-256 of small files beside the shards, by their names; the
     digests of the shards are in the manifest, which is one of them.
     """
-    files: list[dict[str, Any]] = [
-        {
-            "@type": "cr:FileObject",
-            "@id": name,
-            "name": name,
-            "contentUrl": name,
-            "encodingFormat": "application/json" if name.endswith(".json") else "text/plain",
-            "sha256": digest,
-        }
+    files = [
+        _node(
+            "FileObject",
+            name,
+            contentUrl=name,
+            encodingFormat="application/json" if name.endswith(".json") else "text/plain",
+            sha256=digest,
+        )
         for name, digest in digests.items()
     ]
-    for name, split in manifest.splits.items():
-        files.append(
-            {
-                "@type": "cr:FileSet",
-                "@id": f"{name}-shards",
-                "name": f"{name}-shards",
-                "encodingFormat": "application/x-tfrecord",
-                "includes": f"{name}-*-of-{len(split.shards):05d}",
-            }
+    files += [
+        _node(
+            "FileSet",
+            f"{name}-shards",
+            encodingFormat="application/x-tfrecord",
+            includes=f"{name}-*-of-{len(split.shards):05d}",
         )
+        for name, split in manifest.splits.items()
+    ]
+    labelled = [(label, key, words) for label, (key, words) in enumerate(manifest.classes, 1)]
+    sizes = [(name, split.records) for name, split in manifest.splits.items()]
+    classes = {"label": "sc:Integer", "key": "sc:Text", "words": "sc:Text"}
+    splits = {"name": "sc:Text", "records": "sc:Integer"}
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -71,63 +73,48 @@ def content(manifest: Manifest, about: str, digests: Mapping[str, str]) -> dict[
         "conformsTo": VERSION,
         "version": "1.0.0",
         "distribution": files,
-        "recordSet": [_classes(manifest), _splits(manifest), *map(_images, manifest.splits)],
+        "recordSet": [
+            _table("classes", "sc:Enumeration", classes, labelled),
+            _table("splits", "cr:Split", splits, sizes),
+            *map(_images, manifest.splits),
+        ],
     }
 
 
-def _classes(manifest: Manifest) -> dict[str, Any]:
-    rows = [
-        {"classes/label": label, "classes/key": key, "classes/words": words}
-        for label, (key, words) in enumerate(manifest.classes, 1)
-    ]
-    fields = {"label": "sc:Integer", "key": "sc:Text", "words": "sc:Text"}
-    return _table("classes", "sc:Enumeration", "label", fields, rows)
-
-
-def _splits(manifest: Manifest) -> dict[str, Any]:
-    rows = [
-        {"splits/name": name, "splits/records": split.records}
-        for name, split in manifest.splits.items()
-    ]
-    return _table("splits", "cr:Split", "name", {"name": "sc:Text", "records": "sc:Integer"}, rows)
+def _node(kind: str, place: str, name: str | None = None, **more: Any) -> dict[str, Any]:
+    """Something that has a place in the description, and a name, which may be shorter."""
+    return {"@type": f"cr:{kind}", "@id": place, "name": name or place, **more}
 
 
 def _table(
-    name: str, kind: str, key: str, fields: Mapping[str, str], rows: list[dict[str, Any]]
+    name: str, kind: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]
 ) -> dict[str, Any]:
-    """A record set whose rows stand in the description itself."""
-    return {
-        "@type": "cr:RecordSet",
-        "@id": name,
-        "name": name,
-        "dataType": kind,
-        "key": {"@id": f"{name}/{key}"},
-        "field": [
-            {"@type": "cr:Field", "@id": f"{name}/{field}", "name": field, "dataType": of}
-            for field, of in fields.items()
+    """A record set whose rows stand in the description itself; its key is the first column."""
+    places = [f"{name}/{column}" for column in columns]
+    return _node(
+        "RecordSet",
+        name,
+        dataType=kind,
+        key={"@id": places[0]},
+        field=[
+            _node("Field", place, column, dataType=of)
+            for place, (column, of) in zip(places, columns.items(), strict=True)
         ],
-        "data": rows,
-    }
+        data=[dict(zip(places, row, strict=True)) for row in rows],
+    )
 
 
 def _images(split: str) -> dict[str, Any]:
     """The fields of a record, in the shards of a split."""
     types = {key: _TYPES[kind] for key, kind in schema.SINGLE.items()}
-    types[schema.ENCODED] = "sc:ImageObject"
-    fields = [_field(split, key, of) for key, of in types.items()]
-    fields += [{**_field(split, key, "sc:Float"), "repeated": True} for key in schema.SIDES]
-    for field in fields:
-        if field["name"] == schema.LABEL:
+    types |= {schema.ENCODED: "sc:ImageObject", **dict.fromkeys(schema.SIDES, "sc:Float")}
+    fields = []
+    for key, of in types.items():
+        source = {"fileSet": {"@id": f"{split}-shards"}, "extract": {"column": key}}
+        field = _node("Field", f"{split}/{key}", key, dataType=of, source=source)
+        if key in schema.SIDES:
+            field["repeated"] = True
+        if key == schema.LABEL:
             field["references"] = {"field": {"@id": "classes/label"}}
-    return {"@type": "cr:RecordSet", "@id": split, "name": split, "field": fields}
-
-
-def _field(split: str, key: str, of: str) -> dict[str, Any]:
-    source = {"fileSet": {"@id": f"{split}-shards"}, "extract": {"column": key}}
-    return {
-        "@type": "cr:Field",
-        "@id": f"{split}/{key}",
-        "name": key,
-        "dataType": of,
-        "source": source,
-    }
+        fields.append(field)
+    return _node("RecordSet", split, field=fields)

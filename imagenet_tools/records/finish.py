@@ -12,18 +12,7 @@ from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Missing
 from imagenet_tools.raw.intake import Counted
-from imagenet_tools.records import copies, schema, sources, tfrecord
-from imagenet_tools.records.journal import (
-    FOLDER,
-    OUTLINE,
-    finished,
-    locked,
-    note_path,
-    read_outline,
-    remove,
-    remove_leftovers,
-    slice_counts,
-)
+from imagenet_tools.records import copies, journal, schema, sources, tfrecord
 from imagenet_tools.records.manifest import (
     NAME,
     Manifest,
@@ -48,36 +37,40 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
     where the folder holds no build. A folder that is complete already is returned as it is.
     """
     place = storage.place(folder)
-    journal = place / FOLDER
-    if not (journal / OUTLINE).exists():
+    notes = place / journal.FOLDER
+    if not (notes / journal.OUTLINE).exists():
         if (place / NAME).exists():
             return read_manifest(place)
         raise ValueError(f"{place} holds neither a build nor finished records")
-    with locked(place):
-        outline = read_outline(journal)
+    with journal.locked(place):
+        outline = journal.read_outline(notes)
         files = outline.files()
         tasks = [
-            ShardTask(str(place / file), (), {}, outline.settings, str(note_path(journal, file)))
+            ShardTask(
+                str(place / file), (), {}, outline.settings, str(journal.note_path(notes, file))
+            )
             for file in files
         ]
-        done = zip(files, storage.ahead(finished, tasks, storage.is_remote(place)), strict=True)
-        results = {file: result for file, parsed in done if (result := parsed()) is not None}
-        missing = [file for file in files if file not in results]
-        if missing:
-            raise Missing(_gaps(journal, missing, files))
+        noted = storage.ahead(journal.finished, tasks, storage.is_remote(place))
+        done = zip(files, (result() for result in noted), strict=True)
+        results = {file: result for file, result in done if result is not None}
+        if missing := [file for file in files if file not in results]:
+            raise Missing(_gaps(notes, missing, files))
         return finish(place, outline, results)
 
 
-def _gaps(journal: Path, missing: list[str], files: list[str]) -> str:
-    named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
-    text = f"{len(missing)} of {len(files)} shards are missing: {named}"
-    counts = slice_counts(journal)
+def _gaps(notes: Path, missing: list[str], files: list[str]) -> str:
+    text = f"{len(missing)} of {len(files)} shards are missing: {_first(missing)}"
+    counts = journal.slice_counts(notes)
     if len(counts) != 1:
         return text
     numbers = sorted({files.index(file) % counts[0] for file in missing})
-    slices = ", ".join(str(Slice(number, counts[0])) for number in numbers[:NAMED])
-    more = ", ..." if len(numbers) > NAMED else ""
-    return f"{text}; slices to run again: {slices}{more}"
+    slices = _first([str(Slice(number, counts[0])) for number in numbers])
+    return f"{text}; slices to run again: {slices}"
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
@@ -91,16 +84,12 @@ def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -
     write_manifest(folder, manifest)
     if outline.index:
         write_indexes(folder, manifest, again=False)
-        remove_leftovers(folder / INDEX)
-    remove(folder)
+        journal.remove_leftovers(folder / INDEX)
+    journal.remove(folder)
     return manifest
 
 
 def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
-    def notes(kind: str) -> tuple[Note, ...]:
-        collected = [note for result in results.values() for note in result.notes[kind]]
-        return tuple(sorted(collected, key=lambda note: note["key"]))
-
     from imagenet_tools import __version__
 
     refuse_damaged(results)
@@ -124,28 +113,32 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         plan=outline.plan,
         tool=__version__,
         schema=schema.SCHEMA_VERSION,
-        skipped=notes("skipped"),
-        repaired=notes("repaired"),
-        converted=notes("converted"),
+        skipped=_noted(results, "skipped"),
+        repaired=_noted(results, "repaired"),
+        converted=_noted(results, "converted"),
         saved=sum(result.saved for result in results.values()),
         options=outline.options,
         left_out=outline.left_out,
     )
 
 
+def _noted(results: Mapping[str, ShardResult], kind: str) -> tuple[Note, ...]:
+    """The notes of this kind, in whichever order the shards were ready."""
+    notes = (note for result in results.values() for note in result.notes[kind])
+    return tuple(sorted(notes, key=lambda note: note["key"]))
+
+
 def _odd(folder: Path, results: Mapping[str, ShardResult]) -> dict[str, Counted]:
     """What is to be said of images that are in records, whichever shard was ready first."""
-    in_order = sorted(results.items())
-    hashes = {file: one.hashes for file, one in in_order}
-    of_shards = (item for _, one in in_order for item in one.odd.items())
+    hashes = {file: results[file].hashes for file in sorted(results)}
+    of_shards = (item for file in hashes for item in results[file].odd.items())
     return counted([*of_shards, *copies.noticed(folder, hashes)])
 
 
 def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
     """Raise DamagedData where damaged images left a shard unwritten, or left it empty."""
-    damaged = [note for result in results.values() for note in result.notes["damaged"]]
-    if damaged:
-        raise DamagedData(_list_damaged(sorted(damaged, key=lambda note: note["key"])))
+    if damaged := _noted(results, "damaged"):
+        raise DamagedData(_list_damaged(damaged))
     empty = sorted(file for file, result in results.items() if result.shard is None)
     if empty:
         split = empty[0].split("-")[0]
@@ -154,7 +147,7 @@ def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
         raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}")
 
 
-def _list_damaged(damaged: list[Note]) -> str:
+def _list_damaged(damaged: tuple[Note, ...]) -> str:
     lines = []
     for note in damaged:
         inside = note["path"].endswith(note["key"].rsplit("/", 1)[-1])
@@ -169,10 +162,9 @@ def _list_damaged(damaged: list[Note]) -> str:
 
 def labels_txt(manifest: Manifest) -> str:
     """TF-Slim's labels.txt: `0:background`, then a line a class."""
-    lines = ["0:background"]
-    words = (" ".join(words.split()) for _, words in manifest.classes)  # no line of its own
-    lines += [f"{label}:{one}" for label, one in enumerate(words, 1)]
-    return "\n".join(lines) + "\n"
+    names = ["background", *(words for _, words in manifest.classes)]
+    lines = (f"{label}:{' '.join(words.split())}\n" for label, words in enumerate(names))
+    return "".join(lines)  # words may hold line breaks, a line must not
 
 
 def write_indexes(folder: Path, manifest: Manifest, *, again: bool = True) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from imagenet_tools.engines import processes
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.image import RawImage
 from imagenet_tools.raw.intake import Counted
+from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.split import RawSplit
 from imagenet_tools.records import foreign, journal, shuffle
 from imagenet_tools.records.manifest import NAME
@@ -78,27 +81,26 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     journal.refuse_unfinished(place)
     if not storage.is_remote(place) and (other := foreign.find(place)):
         return _foreign(place, other)
-    raw_set = raw.detect(place, labels=labels_as)
+    return _raw(place, raw.detect(place, labels=labels_as))
+
+
+def _raw(place: Path, raw_set: RawSet) -> Facts:
     for part in raw_set.splits.values():
         shuffle.refuse_twice(part)
     started = time.perf_counter()
-    splits = {
-        name: _raw_split(part, raw_set.classes, raw_set.label_convention)
-        for name, part in raw_set.splits.items()
-    }
+    splits = {name: _raw_split(part, raw_set) for name, part in raw_set.splits.items()}
     sampled = sum(min(SAMPLE, len(part)) for part in raw_set.splits.values())
     rate = sampled / max(time.perf_counter() - started, 1e-9)
-    total = sum(int(f.images * (f.mean_bytes + RECORD_OVERHEAD)) for f in splits.values())
     count = sum(facts.images for facts in splits.values())
     return Facts(
-        path=str(path),
+        path=str(place),
         kind="raw",
         layout=raw_set.layout,
         description=raw_set.description,
         label_convention=raw_set.label_convention,
         num_classes=raw_set.num_classes,
         splits=splits,
-        bytes=total,
+        bytes=sum(int(f.images * (f.mean_bytes + RECORD_OVERHEAD)) for f in splits.values()),
         free=_free(place),
         seconds=count / rate / processes.cores(),
         boxes=raw_set.boxes_source,
@@ -106,38 +108,45 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     )
 
 
-def _raw_split(part: RawSplit, classes: tuple[raw.ClassInfo, ...], convention: str) -> SplitFacts:
-    counts = np.bincount(part.labels, minlength=len(classes) + 1)[1:]
+def _raw_split(part: RawSplit, raw_set: RawSet) -> SplitFacts:
+    counts = np.bincount(part.labels, minlength=raw_set.num_classes + 1)[1:].tolist()
     step = max(1, len(part) // SAMPLE)
     sample = [part[index] for index in range(0, len(part), step)][:SAMPLE]
-    sizes, formats, problems, amount = [], dict[str, int](), list[str](), 0
+    sizes, formats, problems, amount = [], Counter[str](), list[str](), 0
     for image, read in zip(sample, raw.reads(sample), strict=True):
         data = _bytes(image, read, problems)
         if data is None:
             continue
         amount += len(data)
         facts = images.inspect(data)
-        name = f"{facts.format or 'unknown'} {facts.colorspace}".strip()
-        formats[name] = formats.get(name, 0) + 1
+        formats[f"{facts.format or 'unknown'} {facts.colorspace}".strip()] += 1
         if facts.problem:
             problems.append(f"{image.where}: {facts.problem}")
         else:
             sizes.append((facts.width, facts.height))
-    middle = np.median(np.array(sizes or [(0, 0)]), axis=0)
-    imagenet = convention == labels.IMAGENET_CONVENTION
+    width, height = np.median(np.array(sizes or [(0, 0)]), axis=0).astype(int).tolist()
+    keys = (info.key for info in raw_set.classes)
     return SplitFacts(
         images=len(part),
-        classes=int((counts > 0).sum()),
-        missing=tuple(info.key for info, n in zip(classes, counts, strict=True) if not n),
-        expected=EXPECTED[part.name] if imagenet else None,
-        fewest=int(counts[counts > 0].min()),
-        most=int(counts.max()),
+        **_of_classes(part.name, raw_set.label_convention, dict(zip(keys, counts, strict=True))),
         mean_bytes=amount / max(len(sample), 1),
-        width=int(middle[0]),
-        height=int(middle[1]),
+        width=width,
+        height=height,
         formats=dict(sorted(formats.items())),
         problems=tuple(problems),
     )
+
+
+def _of_classes(split: str, convention: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    """What SplitFacts says of the classes. counts: the images of each class of the numbering."""
+    there = [count for count in counts.values() if count]
+    return {
+        "classes": len(there),
+        "missing": tuple(key for key, count in counts.items() if not count),
+        "expected": EXPECTED[split] if convention == labels.IMAGENET_CONVENTION else None,
+        "fewest": min(there, default=0),
+        "most": max(there, default=0),
+    }
 
 
 def _free(place: Path) -> int:
@@ -164,15 +173,10 @@ def _records(place: Path) -> Facts:
     manifest = records.read_manifest(place)
     splits = {}
     for name, part in manifest.splits.items():
-        counts = part.class_counts
-        imagenet = manifest.label_convention == labels.IMAGENET_CONVENTION
+        counts = {key: part.class_counts.get(key, 0) for key, _ in manifest.classes}
         splits[name] = SplitFacts(
             images=part.records,
-            classes=len(counts),
-            missing=tuple(key for key, _ in manifest.classes if key not in counts),
-            expected=EXPECTED[name] if imagenet else None,
-            fewest=min(counts.values()),
-            most=max(counts.values()),
+            **_of_classes(name, manifest.label_convention, counts),
             mean_bytes=part.bytes / max(part.records, 1),
             formats={manifest.store: part.records},
             problems=_wrong_sizes(place, name),

@@ -68,18 +68,16 @@ def open_journal(folder: Path, outline: Outline, part: Slice | None = None) -> P
     Raises ValueError where `folder` holds records of another plan, or of another hand.
     """
     journal = folder / FOLDER
-    stamp = journal / "plan.json"
-    if stamp.exists():
-        if json_file.read(stamp).get("plan") != outline.plan:
-            former = read_outline(journal)
+    if (journal / OUTLINE).exists():
+        former = read_outline(journal)
+        if former.plan != outline.plan:
             raise ValueError(
                 f"{folder} holds an unfinished build of other data or settings: "
                 f"{former.difference(outline)}; choose another --out, or remove the folder"
             )
     else:
-        _refuse_strangers(folder, stamp)
+        _refuse_strangers(folder)
         journal.mkdir(exist_ok=True)
-        write_json(stamp, {"plan": outline.plan})
     write_json(journal / OUTLINE, vars(outline))
     if part:
         (journal / f"{SLICES}{part.count}").touch()
@@ -110,11 +108,10 @@ def refuse_unfinished(folder: Path) -> None:
         )
 
 
-def _refuse_strangers(folder: Path, stamp: Path) -> None:
-    strangers = [
-        entry.name for entry in folder.iterdir() if entry.name.startswith(("train-", "validation-"))
-    ]
-    if strangers and not stamp.exists():  # else another slice began meanwhile
+def _refuse_strangers(folder: Path) -> None:
+    names = [entry.name for entry in folder.iterdir()]
+    strangers = [name for name in names if name.startswith(("train-", "validation-"))]
+    if strangers and not (folder / FOLDER / OUTLINE).exists():  # else a slice began meanwhile
         raise ValueError(
             f"{folder} holds {len(strangers)} files such as {min(strangers)} that no manifest "
             "describes; choose another --out"

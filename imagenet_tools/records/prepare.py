@@ -92,11 +92,10 @@ def _prepare(data: bytes, settings: Settings) -> Prepared:
     max_side = settings.max_side
     shrink = max_side is not None and min(facts.width, facts.height) > max_side
     pixels = settings.store == "raw"
-    if settings.verify == "decode" and not (convert or shrink or pixels):
-        problem = images.decode(data)
+    if not (convert or shrink or pixels):
+        problem = images.decode(data) if settings.verify == "decode" else None
         if problem is not None:
             raise ValueError(problem)
-    if not (convert or shrink or pixels):
         return Prepared(data, facts)
     kind = f"{facts.format} {facts.colorspace}"
     kind += f" ({facts.coding})" if facts.coding != "Huffman" else ""

@@ -24,10 +24,10 @@ def shard_paths(folder: str | os.PathLike[str], split: str) -> list[str]:
 
 def each_shard(folder: str | os.PathLike[str], split: str) -> Iterator[str]:
     """Yield the paths of a split's shards, in order: for who may need the first of them only."""
-    if not storage.is_remote(folder):
+    if storage.is_remote(folder):
+        yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
+    else:
         yield from shard_paths(folder, split)
-        return
-    yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
 
 
 def check_sizes(folder: str | os.PathLike[str], split: str) -> None:

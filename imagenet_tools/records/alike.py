@@ -149,6 +149,8 @@ def _read(path: Path, reader: RecordReader) -> np.ndarray:
         raise ValueError(f"{path} is of other records")
     group = np.arange(len(reader), dtype=np.int32)
     for members in content["groups"]:
+        if members[0] < 0 or members != sorted(set(members)):
+            raise ValueError(f"{path} holds a group that is none")
         group[members] = members[0]
     return group
 

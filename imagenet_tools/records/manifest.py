@@ -156,7 +156,8 @@ def _without(place: Path) -> str:
 
 def _check(manifest: Manifest) -> None:
     """Shards have the names that builds give them, never a path that leads elsewhere; what stands
-    in two places is the same."""
+    in two places is the same. No digest is taken over these."""
+    classes = {key for key, _ in manifest.classes}
     for name in ("store", "max_side"):
         told, asked = getattr(manifest, name), getattr(manifest.settings, name)
         if told != asked:
@@ -164,6 +165,10 @@ def _check(manifest: Manifest) -> None:
     for name, split in manifest.splits.items():
         if name not in SPLITS:
             raise ValueError(f"there is no split {name[:40]!r}")
+        if not split.shards:
+            raise ValueError(f"{name} has no shards")
+        if strangers := sorted(set(split.class_counts) - classes):
+            raise ValueError(f"{name} counts records of {strangers[0][:40]!r}, which is no class")
         for at, shard in enumerate(split.shards):
             if shard.file != shard_name(name, at, len(split.shards)):
                 raise ValueError(f"shard {at} of {name} is called {shard.file[:80]!r}")

@@ -24,9 +24,13 @@ class RecordProblem(NamedTuple):
     """Something wrong. record is its number in the file (-1: the file); name the raw image's."""
 
     file: str
+    record: int
+    name: str
     reason: str
-    record: int = -1
-    name: str = ""
+
+    @classmethod
+    def of_file(cls, file: str, reason: str) -> RecordProblem:
+        return cls(file, -1, "", reason)
 
     def __str__(self) -> str:
         where = f": record {self.record}" if self.record >= 0 else ""
@@ -55,20 +59,17 @@ class ShardCheck:
 class ShardFacts:
     """What a shard turned out to hold.
 
-    Of each record: contents, a hash of the image's bytes (0 for none); pictures, one of what it
-    shows (likeness.UNKNOWN where nothing was decoded).
+    synsets: of each (label, class key) how many records. words: of each class key, those that its
+    records carry. Of each record: contents, a hash of the image's bytes (0 for none); pictures, one
+    of what it shows (likeness.UNKNOWN where nothing was decoded).
     """
 
     problems: list[RecordProblem] = field(default_factory=list)
     intact: bool = True
     synsets: Counter[tuple[int, str]] = field(default_factory=Counter)
+    words: set[tuple[str, str]] = field(default_factory=set)
     contents: array[int] = field(default_factory=lambda: array("Q"))
     pictures: array[int] = field(default_factory=lambda: array("Q"))
-
-    def refuse(self, name: str, reason: str) -> None:
-        """Note that the shard is not what was once written."""
-        self.problems.append(RecordProblem(name, reason))
-        self.intact = False
 
 
 def check_shard(check: ShardCheck) -> ShardFacts:
@@ -83,11 +84,13 @@ def check_shard(check: ShardCheck) -> ShardFacts:
                 sizes.append(len(framed.data) + tfrecord.OVERHEAD)
                 example, reasons, picture = _examine(framed, check)
                 source = schema.text(example, schema.FILENAME)
-                facts.problems += [RecordProblem(name, one, number, source) for one in reasons]
+                facts.problems += [RecordProblem(name, number, source, one) for one in reasons]
                 if framed.problem:
                     facts.intact = False
                 else:
-                    facts.synsets[_label(example), schema.text(example, schema.SYNSET)] += 1
+                    synset = schema.text(example, schema.SYNSET)
+                    facts.synsets[_label(example), synset] += 1
+                    facts.words.add((synset, schema.text(example, schema.TEXT)))
                 facts.contents.append(_content(example))
                 facts.pictures.append(picture)
                 keys.append(schema.key_of(example))
@@ -95,21 +98,34 @@ def check_shard(check: ShardCheck) -> ShardFacts:
         missing = isinstance(error, FileNotFoundError)
         reason = "it is missing" if missing else f"it cannot be read ({error.strerror})"
         # Nothing of it can be read again.
-        return ShardFacts([*facts.problems, RecordProblem(name, reason)], False, facts.synsets)
-    if expected := check.expected:
-        if len(sizes) != expected.records:
-            facts.refuse(name, _told(len(sizes), "records", expected.records))
-        elif digest.hexdigest() != expected.digest:
-            facts.refuse(name, tfrecord.OTHERS)
-        elif sum(sizes) != expected.bytes:
-            reason = _told(sum(sizes), "bytes", expected.bytes)
-            facts.problems.append(RecordProblem(name, reason))
-    if check.seed is not None and facts.intact and not _shuffled(keys, check.seed):
-        reason = f"its records are not in the order of the manifest's seed, {check.seed}"
-        facts.problems.append(RecordProblem(name, reason))
-    if check.index_path and facts.intact and not _is_index(check.index_path, sizes):
-        facts.problems.append(RecordProblem(name, f"{check.index_path} is no index of it"))
+        problems = [*facts.problems, RecordProblem.of_file(name, reason)]
+        return ShardFacts(problems, False, facts.synsets, facts.words)
+    expected = check.expected
+    if expected and (len(sizes), digest.hexdigest()) != (expected.records, expected.digest):
+        other = len(sizes) != expected.records
+        reason = _told(len(sizes), "records", expected.records) if other else tfrecord.OTHERS
+        facts.problems.append(RecordProblem.of_file(name, reason))
+        facts.intact = False
+    if facts.intact:
+        for reason in _shard_reasons(check, facts, sizes, keys):
+            facts.problems.append(RecordProblem.of_file(name, reason))
     return facts
+
+
+def _shard_reasons(
+    check: ShardCheck, facts: ShardFacts, sizes: list[int], keys: list[str]
+) -> Iterator[str]:
+    """What else is said of a shard, by the manifest or an index, that does not hold."""
+    if expected := check.expected:
+        classes = len({synset for _, synset in facts.synsets})
+        if sum(sizes) != expected.bytes:
+            yield _told(sum(sizes), "bytes", expected.bytes)
+        if expected.classes not in (0, classes):  # 0: a former version did not count them
+            yield _told(classes, "classes", expected.classes)
+    if check.seed is not None and not _shuffled(keys, check.seed):
+        yield f"its records are not in the order of the manifest's seed, {check.seed}"
+    if check.index_path and not _is_index(check.index_path, sizes):
+        yield f"{check.index_path} is no index of it"
 
 
 def _told(count: int, what: str, told: int) -> str:

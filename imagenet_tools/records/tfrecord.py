@@ -125,6 +125,6 @@ def sizes(path: str | os.PathLike[str]) -> Iterator[int]:
     with open(path, "rb", buffering=0) as file:
         end, offset = os.fstat(file.fileno()).st_size, 0
         while offset < end:
-            (length,) = struct.unpack("<Q", os.pread(file.fileno(), 8, offset))
+            length = int.from_bytes(os.pread(file.fileno(), 8, offset), "little")
             yield length + OVERHEAD
             offset += length + OVERHEAD

@@ -66,12 +66,12 @@ def verify(
     problems = [problem for name in names for problem in facts[name].problems]
     problems += _folder_problems(place, manifest, facts)
     if manifest:
-        problems += _count_problems(manifest, facts)
+        problems += [*_count_problems(manifest, facts), *_name_problems(manifest, facts)]
     else:
         problems += _label_problems([facts[name] for name in names if _is_ours(name)])
     both = copies.copies(place, {name: one.contents for name, one in facts.items()})
     problems += [
-        RecordProblem(one.file, f"the same image as {other}", one.record, one.name)
+        RecordProblem(one.file, one.record, one.name, f"the same image as {other}")
         for one, other in both
     ]
     totals: Counter[str] = Counter()
@@ -138,19 +138,19 @@ def _folder_problems(
         for path in sorted(place.glob(f"{split}-*")):
             if path.name not in known:
                 reason = "a reader's glob takes it for a shard of this set, which it is not"
-                yield RecordProblem(path.name, reason)
+                yield RecordProblem.of_file(path.name, reason)
     by_split = defaultdict(list)
     for name in known:
         by_split[foreign.split_of(name)].append(name)
     for split, those in by_split.items():
-        yield from (RecordProblem(split, reason) for reason in foreign.missing(those))
+        yield from (RecordProblem.of_file(split, reason) for reason in foreign.missing(those))
     if manifest is not None:
         try:
             held = (place / LABELS).read_text(encoding="utf-8")
         except (OSError, ValueError):
             held = None
         if held != labels_txt(manifest):
-            yield RecordProblem(LABELS, "is missing or not what the manifest says")
+            yield RecordProblem.of_file(LABELS, "is missing or not what the manifest says")
 
 
 def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> Iterator[RecordProblem]:
@@ -167,7 +167,18 @@ def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> Iterato
             told, count = part.class_counts.get(key, 0), counts[key]
             if told != count:
                 reason = f"class {key} has {count:,} records; the manifest says {told:,}"
-                yield RecordProblem(NAME, reason, name=split)
+                yield RecordProblem(NAME, -1, split, reason)
+
+
+def _name_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> Iterator[RecordProblem]:
+    """Classes that the manifest calls something else than their records do: no digest is taken
+    over its names."""
+    held = {pair for one in facts.values() for pair in one.words}
+    told = dict(manifest.classes)
+    for key, words in sorted(held):
+        if told.get(key, words) != words:
+            reason = f"class {key} is called {told[key]!r}; its records call it {words!r}"
+            yield RecordProblem.of_file(NAME, reason)
 
 
 def _label_problems(facts: list[ShardFacts]) -> Iterator[RecordProblem]:
@@ -177,4 +188,4 @@ def _label_problems(facts: list[ShardFacts]) -> Iterator[RecordProblem]:
         for value, count in Counter(pair[at] for pair in pairs).items():
             if count > 1:
                 others = [pair[1 - at] for pair in pairs if pair[at] == value]
-                yield RecordProblem("all shards", f"{what} {value} means {others[:5]}")
+                yield RecordProblem.of_file("all shards", f"{what} {value} means {others[:5]}")

@@ -110,7 +110,8 @@ def test_what_is_kept_of_other_records_is_not_used(built: Path) -> None:
     alike.groups(built, "validation")
     path = built / alike.file_name("validation")
     sound = json.loads(path.read_text())
-    for other in ("{", json.dumps({**sound, "data": "0" * 64}), json.dumps({**sound, "groups": 3})):
+    others = ({"data": "0" * 64}, {"groups": 3}, {"groups": [[-1, 0]]}, {"groups": [[1, 0]]})
+    for other in ("{", *(json.dumps(sound | one) for one in others)):
         path.write_text(other)
         assert names(built, alike.groups(built, "validation")) == [["0", "0b", "0c"], ["3", "3b"]]
         assert json.loads(path.read_text()) == sound

@@ -153,6 +153,12 @@ def test_records_without_a_manifest_are_told(
     )
     assert facts["splits"]["validation"]["images"] == 4
     assert facts["splits"]["train"]["problems"] == []
+    shard = out / "train-00000-of-00002"
+    whole = shard.read_bytes()
+    for tail in (b"\x07", whole[:-9]):
+        shard.write_bytes(whole + tail)
+        (problem,) = inspected(out, capsys)["splits"]["train"]["problems"]
+        assert problem == f"{shard}: it ends within a record"
     (out / "train-00001-of-00002").unlink()
     assert cli_main.run(["inspect", str(out)]) == 0
     assert "1 of 2 shards are missing (00001 ...)" in capsys.readouterr().out

@@ -213,6 +213,20 @@ def test_a_seed_and_sizes_that_are_not_the_records_are_named(folder: Path) -> No
     tamper(folder, lambda content: (content.update(seed=0), first(content).update(bytes=7)))
     (finding,) = check(folder).problems
     assert "bytes where the manifest says 7" in finding.reason
+    name = "train-00000-of-00003"
+    size = (folder / name).stat().st_size
+    tamper(folder, lambda content: first(content).update(bytes=size, classes=1))
+    assert [str(one) for one in check(folder).problems] == [
+        f"{name}: 2 classes where the manifest says 1"
+    ]
+
+
+def test_a_class_whose_name_in_the_manifest_is_not_the_records_is_named(folder: Path) -> None:
+    tamper(folder, lambda content: content["classes"].__setitem__(1, ["bee", "wasp"]))
+    labels_txt = folder / "labels.txt"
+    labels_txt.write_text(labels_txt.read_text().replace("2:bee", "2:wasp"))
+    (finding,) = check(folder).problems
+    assert str(finding) == f"{records.NAME}: class bee is called 'wasp'; its records call it 'bee'"
 
 
 def test_records_compressed_by_gzip_are_called_that(folder: Path) -> None:
@@ -357,6 +371,8 @@ def first(content: dict[str, Any]) -> dict[str, Any]:
         (lambda content: first(content).update(records="8"), "records is '8'"),
         (lambda content: first(content).update(more=1), "a field 'more'"),
         (lambda content: content.update(splits={"../x": content["splits"]["train"]}), "no split"),
+        (lambda content: content["splits"]["train"].update(shards=[]), "train has no shards"),
+        (lambda content: content.update(classes=[]), "records of 'ant', which is no class"),
         (lambda content: content.update(skipped={}), "skipped is"),
         (lambda content: content.update(classes=[["ant"]]), r"classes\[0\]"),
         (lambda content: content.update(store="raw"), "store is 'raw'"),

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage, terminal
@@ -220,9 +221,13 @@ def _report(
     names = flips.class_names(data, plan.labels_offset)
     if main := next((one for one in judgement.contrasts if one.judged), None):
         gallery.write(main, data, names, place)
-    specs, photographs = [arm.spec for arm in plan.judged], preview.from_records(data, 3)
-    preview.write(preview.sheet(specs, photographs, size=plan.image_size), [], place / PREVIEW)
+    _write_preview(plan, data, place)
     diagnosis = diagnosed.measured(plan, place, data)
     report = content.make(judgement, command=command, diagnosis=diagnosis, class_names=names)
     document.write(report, place)
     return stored.keep_report(folder, report)
+
+
+def _write_preview(plan: Plan, data: str | os.PathLike[str], place: Path) -> None:
+    specs, photographs = [arm.spec for arm in plan.judged], preview.from_records(data, 3)
+    preview.write(preview.sheet(specs, photographs, size=plan.image_size), [], place / PREVIEW)

@@ -216,7 +216,7 @@ def test_arms_that_go_together_get_a_word(
 ) -> None:
     verdict = SimpleNamespace(seed_correlation=correlation)
     contrast: Any = SimpleNamespace(
-        names=("alexnet", "vgg"), verdict=verdict, shared_seeds=range(seeds)
+        title="alexnet − vgg", verdict=verdict, shared_seeds=range(seeds)
     )
     found = sections_._together(contrast)
     assert (found is None) if words is None else words in found.text

@@ -49,19 +49,17 @@ if TYPE_CHECKING:
     help="Default: 128 for ImageNet, fewer for less (some 390 images each).",
 )
 @workers_option
-@click.option("--seed", type=Whole(0), default=0, show_default=True, help="Of the shuffle.")
+@click.option("--seed", type=Whole(0), default=0, help="Of the shuffle.")
 @click.option(
     "--on-damaged",
     type=click.Choice(("fail", "skip", "repair")),
     default="fail",
-    show_default=True,
     help="List them and write no manifest; leave them out; or keep what still decodes.",
 )
 @click.option(
     "--verify",
     type=click.Choice(("structure", "decode")),
     default="structure",
-    show_default=True,
     help="Walk each JPEG's structure, or decode every pixel too.",
 )
 @click.option(
@@ -74,7 +72,6 @@ if TYPE_CHECKING:
     "--store",
     type=click.Choice(("original", "raw")),
     default="original",
-    show_default=True,
     help="The files' own bytes, or decoded uint8 pixels (large; quick to read).",
 )
 @click.option("--index", type=click.Choice(("dali",)), help="Write DALI's index files too.")

@@ -24,9 +24,7 @@ MARKS = {"passed": "ok  ", "failed": "FAIL", "warned": "warn", "noted": "note"}
 @plugin_option
 @json_option
 @needs_tensorflow
-def command(
-    name: str, size: int, mute: tuple[str, ...], plugins: tuple[str, ...], as_json: bool
-) -> int:
+def command(name: str, size: int, mute: tuple[str, ...], as_json: bool) -> int:
     """Check that a pipeline keeps what every pipeline promises, and has no fault that `diagnose`
     finds without training; exit code 1 where one check fails.
 

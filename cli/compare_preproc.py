@@ -11,8 +11,9 @@ from imagenet_tools.cli.options import (
     check_engine,
     engine_options,
     json_option,
-    plugin_option,
+    plugins_option,
     precision_option,
+    undecided_option,
 )
 from imagenet_tools.cli.types import (
     File,
@@ -23,8 +24,8 @@ from imagenet_tools.cli.types import (
     Records,
     SliceType,
     Whole,
-    nearest,
 )
+from imagenet_tools.errors import did_you_mean, near
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.prepare import Prepared
@@ -50,9 +51,9 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
     for field, value in document.fields.items():
         name = field.replace("-", "_")
         if name not in known:
-            near = nearest(name, list(typed))
+            hint = did_you_mean(near(name, typed))
             raise click.UsageError(
-                f"{document.at(field)}unknown option {field}.{near} It may hold {', '.join(typed)}"
+                f"{document.at(field)}unknown option {field}.{hint} It may hold {', '.join(typed)}"
             )
         try:
             _check_type(known[name], value)
@@ -100,7 +101,6 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     "--profile",
     type=click.Choice(PROFILES),
     default="quick",
-    show_default=True,
     help="Recipe and seeds by one name: a look, a screening, a verdict, or TF-Slim's own training.",
 )
 @click.option(
@@ -112,14 +112,12 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     "--first-seed",
     type=Whole(1),
     default=1,
-    show_default=True,
     help="Seeds are counted from it: a new comparison after another takes new ones.",
 )
 @click.option(
     "--margin",
     type=Finite(0, min_open=True),
     default=0.5,
-    show_default=True,
     help="Points of top-1 within which a difference does not count.",
 )
 @click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
@@ -162,8 +160,8 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     help="Carry out every N-th run from the i-th on: a task of an array job, on the --data and "
     "--out of the others. `imgtools finalize` reports.",
 )
-@click.option("--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison.")
-@plugin_option
+@undecided_option
+@plugins_option
 @json_option
 def command(
     pipelines: tuple[str, ...],

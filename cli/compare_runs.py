@@ -7,7 +7,7 @@ import os
 import click
 
 from imagenet_tools.cli import text
-from imagenet_tools.cli.options import json_option, plugin_option
+from imagenet_tools.cli.options import json_option, plugin_option, undecided_option
 from imagenet_tools.cli.types import Finite, Place
 
 FILE = Place(exists=True, dir_okay=False)
@@ -25,7 +25,7 @@ FILE = Place(exists=True, dir_okay=False)
 @click.option(
     "--margin", type=Finite(0, min_open=True), help="Points; default: the plan's, else 0.5."
 )
-@click.option("--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison.")
+@undecided_option
 @plugin_option
 @json_option
 def command(
@@ -35,7 +35,6 @@ def command(
     files_b: tuple[str, ...],
     margin: float | None,
     fail_if_undecided: bool,
-    plugins: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Judge finished runs: a comparison's folder, or runs of two arms, whatever trained them.

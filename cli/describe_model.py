@@ -15,7 +15,6 @@ from imagenet_tools.cli.types import ModelName, Whole
     "--num-classes",
     type=Whole(2),
     default=1001,
-    show_default=True,
     help="Logits, background included.",
 )
 @click.option("--image-size", type=Whole(1), help="Default: what the net was made for.")

@@ -23,7 +23,7 @@ LEAST = 24  # of a column
 @click.argument("names", nargs=-1, required=True, type=PreprocessingName())
 @plugin_option
 @json_option
-def command(names: tuple[str, ...], plugins: tuple[str, ...], as_json: bool) -> None:
+def command(names: tuple[str, ...], as_json: bool) -> None:
     """Describe a pipeline, a variant or a cross: steps, parameters, range, source, fingerprint.
 
     Of several, what differs is shown side by side, and what they do alike below it.

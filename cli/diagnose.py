@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,15 +37,7 @@ if TYPE_CHECKING:
 @json_option
 @needs_tensorflow
 def command(
-    pipelines: tuple[str, ...],
-    data: str | None,
-    recipe: str,
-    image_size: int | None,
-    static: bool,
-    mute: tuple[str, ...],
-    out: str | None,
-    plugins: tuple[str, ...],
-    as_json: bool,
+    pipelines: tuple[str, ...], static: bool, out: str | None, as_json: bool, **settings: Any
 ) -> None:
     """Measure pipelines, alone and against each other, and say what is wrong in plain words.
 
@@ -62,9 +54,7 @@ def command(
     from imagenet_tools import diagnosis
     from imagenet_tools.diagnosis import shown
 
-    told = diagnosis.diagnose(
-        pipelines, data, recipe=recipe, image_size=image_size, train=not static, mute=mute
-    )
+    told = diagnosis.diagnose(pipelines, train=not static, **settings)
     if out is not None:
         shown.write(told, out)
     if as_json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from imagenet_tools.cli.options import (
@@ -39,13 +41,10 @@ def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
     "--dataset-split-name",
     "split",
     default="validation",
-    show_default=True,
     callback=_split,
     help="The split whose images are evaluated.",
 )
-@click.option(
-    "--batch-size", type=Whole(1), default=100, show_default=True, help="Images at a time."
-)
+@click.option("--batch-size", type=Whole(1), default=100, help="Images at a time.")
 @click.option(
     "--labels-offset",
     type=Whole(0, 1),
@@ -60,21 +59,7 @@ def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
 @plugin_option
 @json_option
 @needs_tensorflow
-def command(
-    data: str,
-    checkpoint: str,
-    preprocessing: str | None,
-    model: str | None,
-    split: str,
-    image_size: int | None,
-    batch_size: int,
-    labels_offset: int | None,
-    ten_crop: bool,
-    moving_average: bool | None,
-    predictions: str | None,
-    plugins: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def command(data: str, checkpoint: str, split: str, as_json: bool, **settings: Any) -> None:
     """Evaluate a checkpoint: top-1, top-5, loss and calibration, every image exactly once.
 
     \b
@@ -84,19 +69,7 @@ def command(
     """
     from imagenet_tools.evaluation import evaluate, metrics
 
-    result = evaluate.evaluate(
-        data,
-        checkpoint,
-        preprocessing=preprocessing,
-        model=model,
-        split=split,
-        image_size=image_size,
-        batch_size=batch_size,
-        labels_offset=labels_offset,
-        ten_crop=ten_crop,
-        moving_average=moving_average,
-        predictions=predictions,
-    )
+    result = evaluate.evaluate(data, checkpoint, split=split, **settings)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}.", err=True)
     if as_json:

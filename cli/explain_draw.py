@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import json_option, needs_tensorflow, plugin_option, size_option
+from imagenet_tools.cli.options import (
+    json_option,
+    needs_tensorflow,
+    plugin_option,
+    seed_option,
+    size_option,
+)
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
+from imagenet_tools.cli.types import File, PreprocessingName, Whole
 
 
 @click.command()
@@ -14,8 +20,8 @@ from imagenet_tools.cli.types import SEED, File, PreprocessingName, Whole
 @click.option(
     "--image", required=True, type=File(exists=True, dir_okay=False), help="The image file."
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the run.")
-@click.option("--epoch", type=Whole(0), default=0, show_default=True, help="From 0 on.")
+@seed_option("Of the run.")
+@click.option("--epoch", type=Whole(0), default=0, help="From 0 on.")
 @click.option("--step", type=Whole(0), help="Of the batch, where batches are mixed. Default: 0.")
 @click.option("--key", help="Of the record: class/filename. Without: the file's name.")
 @size_option(224)
@@ -30,7 +36,6 @@ def command(
     step: int | None,
     key: str | None,
     size: int,
-    plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Say what a pipeline draws for an image in training: the crop, and every draw by its name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import click
 
@@ -27,17 +28,7 @@ from imagenet_tools.cli.types import Records
 @plugin_option
 @json_option
 @needs_tensorflow
-def command(
-    checkpoint: str,
-    preprocessing: str | None,
-    model: str | None,
-    image_size: int | None,
-    moving_average: bool | None,
-    out: str,
-    data: str | None,
-    plugins: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def command(checkpoint: str, out: str, as_json: bool, **settings: Any) -> None:
     """Write a SavedModel with the preprocessing inside: JPEG bytes in, top-5 classes out.
 
     Its second signature, pixels, takes a decoded image and gives logits; tf2onnx converts it. It is
@@ -49,15 +40,7 @@ def command(
     """
     from imagenet_tools.evaluation import saved_model
 
-    written = saved_model.export(
-        checkpoint,
-        out,
-        data=data,
-        preprocessing=preprocessing,
-        model=model,
-        image_size=image_size,
-        moving_average=moving_average,
-    )
+    written = saved_model.export(checkpoint, out, **settings)
     if as_json:
         print_json(dataclasses.asdict(written))
         return

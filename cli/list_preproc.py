@@ -11,7 +11,7 @@ from imagenet_tools.cli.text import print_json
 @click.command()
 @plugin_option
 @json_option
-def command(plugins: tuple[str, ...], as_json: bool) -> None:
+def command(as_json: bool) -> None:
     """List the preprocessing pipelines: built-in, installed, and of --plugin files.
 
     \b

@@ -10,15 +10,14 @@ import importlib
 import os
 import pkgutil
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from imagenet_tools.cli.types import nearest
+from imagenet_tools.cli.signals import Signals
+from imagenet_tools.errors import did_you_mean, near
 
 # How --help orders the commands; a test says where one is in no group.
 GROUPS = {
@@ -38,7 +37,7 @@ Where to begin:
   imgtools build-tfrecords --raw PATH --out records
   imgtools compare-preproc alexnet inception --data records
 """
-NOT_COMMANDS = {"main", "options", "text", "types"}
+NOT_COMMANDS = {"main", "options", "signals", "text", "types"}
 EXIT_CODES = """\b
 Exit codes:
   0    done
@@ -73,7 +72,7 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         known = self.list_commands(ctx)
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f"No such command {args[0]!r}.{nearest(args[0], known)}")
+            ctx.fail(f"No such command {args[0]!r}.{did_you_mean(near(args[0], known))}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -103,18 +102,12 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
         ctx.exit()
 
 
-def _quiet(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
-    from imagenet_tools import terminal
+def _setting(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
+    from imagenet_tools import tensorflow_version, terminal
 
+    variables = {"quiet": (terminal.QUIET, "1"), "verbose": (tensorflow_version.LOG_LEVEL, "0")}
     if given:
-        ctx.find_root().with_resource(_environment(terminal.QUIET, "1"))
-
-
-def _verbose(ctx: click.Context, parameter: click.Parameter, given: bool) -> None:
-    from imagenet_tools import tensorflow_version
-
-    if given:
-        ctx.find_root().with_resource(_environment(tensorflow_version.LOG_LEVEL, "0"))
+        ctx.find_root().with_resource(_environment(*variables[str(parameter.name)]))
 
 
 @contextlib.contextmanager
@@ -134,11 +127,10 @@ def _everywhere() -> list[click.Parameter]:
     """The options that stand before a command as well as behind it."""
     kind: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False}
     quiet = "No progress: results, warnings and errors alone."
+    verbose = "TensorFlow's own log, too."
     return [
-        click.Option(["-q", "--quiet"], callback=_quiet, help=quiet, **kind),
-        click.Option(
-            ["-v", "--verbose"], callback=_verbose, help="TensorFlow's own log, too.", **kind
-        ),
+        click.Option(["-q", "--quiet"], callback=_setting, help=quiet, **kind),
+        click.Option(["-v", "--verbose"], callback=_setting, help=verbose, **kind),
         click.Option(["--debug"], help="Show the traceback of an error.", **kind),
     ]
 
@@ -157,6 +149,7 @@ def _dashes(name: str) -> str:
         "help_option_names": ["-h", "--help"],
         "auto_envvar_prefix": "IMGTOOLS",
         "max_content_width": 100,
+        "show_default": True,
         "token_normalize_func": _dashes,
     },
 )
@@ -185,10 +178,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; errors become one line on stderr."""
-    from imagenet_tools import storage
+    from imagenet_tools import storage, terminal
 
     again = storage.redact(shlex.join(["imgtools", *arguments]))
-    signals = _Signals()
+    signals = Signals()
     try:
         with signals:
             result = program.main(args=arguments, prog_name="imgtools", standalone_mode=False)
@@ -208,8 +201,8 @@ def run(arguments: list[str]) -> int:
         cause = error.__cause__ if isinstance(error, click.Abort) else error
         # A library that is interrupted while it is imported raises what it likes.
         if signals.seen or not isinstance(cause, Exception):
-            ended = signals.seen == signal.SIGTERM
-            what = "Told to end (SIGTERM)" if ended else "Interrupted"
+            ended = signals.seen in terminal.TO_END
+            what = f"Told to end ({signals.name})" if ended else "Interrupted"
             click.echo(f"{what}. To resume: {again}", err=True)
             return 143 if ended else 130
         if "--debug" in arguments:
@@ -221,7 +214,8 @@ def _words(error: click.ClickException) -> str:
     """What click says, in a line; of options, the near ones as of commands."""
     if isinstance(error, click.NoSuchOption):
         known = [name.removeprefix("--") for name in error.possibilities or ()]
-        hint = _of_recipe(error) or nearest(error.option_name.lstrip("-"), known, "--")
+        like = [f"--{name}" for name in near(error.option_name.lstrip("-"), known)]
+        hint = _of_recipe(error) or did_you_mean(like)
         return f"No such option '{error.option_name}'.{hint}"
     return " ".join(error.format_message().split())
 
@@ -235,44 +229,6 @@ def _of_recipe(error: click.NoSuchOption) -> str:
     if "recipe" not in taken or field not in recipes.FIELDS:
         return ""
     return " It is a field of a recipe: --recipe FILE (`imgtools train --print-recipe` writes one)."
-
-
-class _Signals:
-    """Notes a signal to end: within it the first Ctrl-C or SIGTERM raises KeyboardInterrupt."""
-
-    def __init__(self) -> None:
-        self.seen = 0
-        self._former: dict[int, Any] = {}
-        self._again = threading.Timer(0, lambda: None)
-
-    def __enter__(self) -> None:
-        self._hook, sys.unraisablehook = sys.unraisablehook, self._lost
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._former[number] = signal.signal(number, self._note)
-
-    def __exit__(self, *_: object) -> None:
-        sys.unraisablehook = self._hook
-        self._again.cancel()
-        for number, former in self._former.items():
-            signal.signal(number, former)
-        if self.seen:
-            # A KeyboardInterrupt inside an exec(), of a dataclass that is made, say, has Python
-            # end by SIGINT in place of the exit code; the next exec() takes that back.
-            exec("")
-
-    def _note(self, number: int, frame: Any) -> None:
-        self.seen = number
-        raise KeyboardInterrupt
-
-    def _lost(self, ignored: Any) -> None:
-        """An interrupt inside a weak reference's callback, which Python ignores, comes again."""
-        if not (self.seen and issubclass(ignored.exc_type, KeyboardInterrupt)):
-            self._hook(ignored)
-            return
-        main = threading.main_thread().ident or 0
-        self._again = threading.Timer(0.01, signal.pthread_kill, (main, self.seen))
-        self._again.start()
 
 
 def _report(error: Exception, again: str) -> int:

@@ -14,7 +14,6 @@ import click
     "--out",
     type=click.Path(file_okay=False, exists=True),
     default=".",
-    show_default=True,
     help="The folder that the two files are written to.",
 )
 def command(name: str, out: str) -> None:

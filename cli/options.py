@@ -8,8 +8,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from imagenet_tools.cli.text import for_json_alone
+from imagenet_tools.cli.text import STDOUT, results_alone
 from imagenet_tools.cli.types import (
+    SEED,
     CheckpointPlace,
     File,
     ModelName,
@@ -24,9 +25,14 @@ from imagenet_tools.cli.types import (
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]:
+    """Several options as one decorator; the help has them in this order."""
+    return lambda function: functools.reduce(lambda made, one: one(made), options[::-1], function)
+
+
 def _for_json(ctx: click.Context, parameter: click.Parameter, given: bool) -> bool:
     if given:
-        ctx.with_resource(for_json_alone(ctx))
+        ctx.meta[STDOUT] = ctx.with_resource(results_alone())
     return given
 
 
@@ -38,16 +44,12 @@ json_option = click.option(
     callback=_for_json,
     help="Print the result as JSON on stdout.",
 )
-
 recipe_option = click.option(
     "--recipe",
     type=RecipeName(),
     default="quick",
-    show_default=True,
     help="A recipe's name (`imgtools list-recipes`) or YAML file.",
 )
-
-
 mute_option = click.option(
     "--mute",
     multiple=True,
@@ -55,28 +57,29 @@ mute_option = click.option(
     metavar="CODE",
     help="A rule whose findings are set aside, by code or name; may be given several times.",
 )
-
+undecided_option = click.option(
+    "--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison."
+)
 
 PRECISIONS = ("float32", "bfloat16")
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default=PRECISIONS[0],
-    show_default=True,
     help="What training multiplies in; bfloat16 is faster where the processor or GPU has it.",
 )
 
 
+def seed_option(of: str) -> Callable[[Decorated], Decorated]:
+    """--seed, of these draws."""
+    return click.option("--seed", type=SEED, default=0, help=of)
+
+
 def size_option(default: int) -> Callable[[Decorated], Decorated]:
     """--image-size of what one pipeline makes, with a default of its own in pixels."""
+    words = "Output size in pixels."
     return click.option(
-        "--image-size",
-        "--size",
-        "size",
-        type=Whole(1),
-        default=default,
-        show_default=True,
-        help="Output size in pixels.",
+        "--image-size", "--size", "size", type=Whole(1), default=default, help=words
     )
 
 
@@ -98,64 +101,65 @@ def _load_plugins(ctx: click.Context, parameter: click.Parameter, paths: tuple[s
         from imagenet_tools import registry, tensorflow_version
 
         tensorflow_version.later()
-        for path in paths:
-            registry.load_plugin(path)
+        with results_alone():
+            for path in paths:
+                registry.load_plugin(path)
     return paths
 
 
-plugin_option = click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    metavar="FILE.py",
-    is_eager=True,
-    type=File(exists=True, dir_okay=False),
-    callback=_load_plugins,
-    help="A file that registers preprocessing pipelines; may be given several times.",
+def _plugins(expose: bool) -> Callable[[Decorated], Decorated]:
+    return click.option(
+        "--plugin",
+        "plugins",
+        multiple=True,
+        metavar="FILE.py",
+        is_eager=True,
+        expose_value=expose,
+        type=File(exists=True, dir_okay=False),
+        callback=_load_plugins,
+        help="A file that registers preprocessing pipelines; may be given several times.",
+    )
+
+
+plugin_option = _plugins(expose=False)
+plugins_option = _plugins(expose=True)  # where processes that are started load them, too
+
+checkpoint_options = together(  # what trained_net.load takes: which net is used, and how
+    click.option(
+        "--checkpoint",
+        "--checkpoint-path",
+        "checkpoint",
+        required=True,
+        type=CheckpointPlace(),
+        help="A folder, a prefix, an .index file, or the zip it is distributed in.",
+    ),
+    click.option(
+        "--preprocessing",
+        "--preprocessing-name",
+        "preprocessing",
+        type=PreprocessingName(),
+        help="Default: that of training, from run.json beside the checkpoint.",
+    ),
+    click.option(
+        "--model",
+        "--model-name",
+        "model",
+        type=ModelName(),
+        help="Default: that of training, else alexnet_v2.",
+    ),
+    click.option(
+        "--image-size",
+        "--eval-image-size",
+        "image_size",
+        type=Whole(1),
+        help="Default: that of training, else the net's.",
+    ),
+    click.option(
+        "--moving-average/--no-moving-average",
+        default=None,
+        help="Use the averages of the weights. Default: where its recipe kept them.",
+    ),
 )
-
-
-def checkpoint_options(function: Decorated) -> Decorated:
-    """What says which trained net is used, and how: the arguments of trained_net.load."""
-    for option in (
-        click.option(
-            "--moving-average/--no-moving-average",
-            default=None,
-            help="Use the averages of the weights. Default: where its recipe kept them.",
-        ),
-        click.option(
-            "--image-size",
-            "--eval-image-size",
-            "image_size",
-            type=Whole(1),
-            help="Default: that of training, else the net's.",
-        ),
-        click.option(
-            "--model",
-            "--model-name",
-            "model",
-            type=ModelName(),
-            help="Default: that of training, else alexnet_v2.",
-        ),
-        click.option(
-            "--preprocessing",
-            "--preprocessing-name",
-            "preprocessing",
-            type=PreprocessingName(),
-            help="Default: that of training, from run.json beside the checkpoint.",
-        ),
-        click.option(
-            "--checkpoint",
-            "--checkpoint-path",
-            "checkpoint",
-            required=True,
-            type=CheckpointPlace(),
-            help="A folder, a prefix, an .index file, or the zip it is distributed in.",
-        ),
-    ):
-        function = option(function)
-    return function
-
 
 ENGINES = {
     "local": "processes of this machine",
@@ -169,20 +173,17 @@ def engine_options(*engines: str) -> Callable[[Decorated], Decorated]:
     *first, last = (ENGINES[name] for name in engines)
     words = f"{', '.join(first)} or {last}"
     extras = ", ".join(f"imgtools[{name}]" for name in engines[1:])
-
-    def add(function: Decorated) -> Decorated:
-        function = click.option(
-            "--address", help="Of a running Ray cluster. Default: a local one, for this command."
-        )(function)
-        return click.option(
+    return together(
+        click.option(
             "--engine",
             type=click.Choice(engines),
             default="local",
-            show_default=True,
             help=f"{words[0].upper()}{words[1:]} (extra: {extras}).",
-        )(function)
-
-    return add
+        ),
+        click.option(
+            "--address", help="Of a running Ray cluster. Default: a local one, for this command."
+        ),
+    )
 
 
 def check_engine(engine: str, address: str | None) -> None:
@@ -194,30 +195,23 @@ labels_option = click.option(
     "--labels",
     type=click.Choice(("auto", "imagenet", "folders")),
     default="auto",
-    show_default=True,
     help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
 )
 workers_option = click.option("--workers", type=Whole(1), help="Processes. Default: one a core.")
-
-
-def raw_options(function: Decorated) -> Decorated:
-    """Which raw images are meant: the arguments of raw.detect."""
-    for option in (
-        click.option(
-            "--boxes",
-            type=Place(),
-            metavar="PATH",
-            help="Bounding boxes: a CSV file or a folder of XML.",
-        ),
-        labels_option,
-        click.option(
-            "--raw",
-            "raw_path",
-            required=True,
-            type=Place(),
-            metavar="PATH",
-            help="The raw images; read only.",
-        ),
-    ):
-        function = option(function)
-    return function
+raw_options = together(  # what raw.detect takes: which images are meant
+    click.option(
+        "--raw",
+        "raw_path",
+        required=True,
+        type=Place(),
+        metavar="PATH",
+        help="The raw images; read only.",
+    ),
+    labels_option,
+    click.option(
+        "--boxes",
+        type=Place(),
+        metavar="PATH",
+        help="Bounding boxes: a CSV file or a folder of XML.",
+    ),
+)

@@ -22,17 +22,13 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     "--seed-sd",
     type=Finite(0),
     default=0.2,
-    show_default=True,
     help="Standard deviation of top-1 between seeds, points.",
 )
-@click.option(
-    "--images", type=Whole(1), default=50_000, show_default=True, help="Validation images."
-)
+@click.option("--images", type=Whole(1), default=50_000, help="Validation images.")
 @click.option(
     "--image-variance",
     type=Finite(0),
     default=0.0,
-    show_default=True,
     help="Variance of the arms' difference in the chance of an image; 0 where the "
     "verdict is about these validation images alone, some 0.02 where about new ones.",
 )
@@ -40,14 +36,12 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     "--train-images",
     type=Whole(1),
     default=1_281_167,
-    show_default=True,
     help="Images that a run trains on, for the hours.",
 )
 @click.option(
     "--epochs",
     type=Finite(0),
     default=90.0,
-    show_default=True,
     help="Passes over them, for the hours.",
 )
 @click.option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import click
 
@@ -31,24 +32,11 @@ from imagenet_tools.cli.types import File, Records, Whole
     type=Records(),
     help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
 )
-@click.option(
-    "--top", type=Whole(1), default=5, show_default=True, help="Classes shown of an image."
-)
+@click.option("--top", type=Whole(1), default=5, help="Classes shown of an image.")
 @plugin_option
 @json_option
 @needs_tensorflow
-def command(
-    paths: tuple[str, ...],
-    checkpoint: str,
-    preprocessing: str | None,
-    model: str | None,
-    image_size: int | None,
-    moving_average: bool | None,
-    data: str | None,
-    top: int,
-    plugins: tuple[str, ...],
-    as_json: bool,
-) -> int:
+def command(paths: tuple[str, ...], checkpoint: str, as_json: bool, **settings: Any) -> int:
     """Print the likeliest classes of each image: files, folders, or - for stdin.
 
     stdin holds one image, or a list of paths, one a line. With --json a line an image. A file
@@ -64,16 +52,7 @@ def command(
     from imagenet_tools.evaluation import prediction
 
     damaged = False
-    for predicted in prediction.predict(
-        checkpoint,
-        paths,
-        preprocessing=preprocessing,
-        model=model,
-        image_size=image_size,
-        moving_average=moving_average,
-        data=data,
-        top=top,
-    ):
+    for predicted in prediction.predict(checkpoint, paths, **settings):
         damaged = damaged or predicted.problem is not None
         if as_json:
             print_json(dataclasses.asdict(predicted))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from imagenet_tools.cli.options import needs_tensorflow, plugin_option, size_option
-from imagenet_tools.cli.types import SEED, File, Page, PreprocessingName, Whole
+from imagenet_tools.cli.options import needs_tensorflow, plugin_option, seed_option, size_option
+from imagenet_tools.cli.types import File, Page, PreprocessingName, Whole
 
 
 @click.command()
@@ -19,15 +19,9 @@ from imagenet_tools.cli.types import SEED, File, Page, PreprocessingName, Whole
     help="May be given several times.",
 )
 @click.option("--out", required=True, type=Page(".png", ".html"), help="The sheet, .png or .html.")
-@click.option(
-    "--draws",
-    type=Whole(1, 12),
-    default=3,
-    show_default=True,
-    help="Training draws shown.",
-)
+@click.option("--draws", type=Whole(1, 12), default=3, help="Training draws shown.")
 @size_option(224)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the draws.")
+@seed_option("Of the draws.")
 @plugin_option
 @needs_tensorflow
 def command(
@@ -37,7 +31,6 @@ def command(
     draws: int,
     size: int,
     seed: int,
-    plugins: tuple[str, ...],
 ) -> None:
     """Draw what pipelines do: the original with the crop boxes of some draws, outputs beside it.
 

@@ -26,7 +26,6 @@ OWN = ("--plugin", "--prefer")
     "--prefer",
     type=click.Choice(("slim", "imgtools")),
     default="slim",
-    show_default=True,
     help="Whose pipeline a name means that both have, such as inception.",
 )
 @click.argument("script", metavar="SCRIPT")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from imagenet_tools.records.manifest import Manifest
 
 
-_STDOUT = "imgtools.stdout"  # in click's meta: where print_json writes
+STDOUT = "imgtools.stdout"  # in click's meta: where print_json writes
 # Raised where a field of some command's --json goes, or means something else.
 SCHEMA = 1
 
@@ -36,23 +36,24 @@ def print_json(content: Any, indent: int | None = None) -> None:
         content = {"schema": SCHEMA, **content}
     ctx = click.get_current_context(silent=True)
     line = json.dumps(json_file.finite(content), indent=indent, allow_nan=False)
-    click.echo(line, file=ctx.meta.get(_STDOUT) if ctx else None)
+    click.echo(line, file=ctx.meta.get(STDOUT) if ctx else None)
 
 
 @contextlib.contextmanager
-def for_json_alone(ctx: click.Context) -> Iterator[None]:
-    """Keep stdout for print_json: what a plug-in prints, or a library in C, goes to stderr."""
-    stdout = ctx.meta[_STDOUT] = sys.stdout
+def results_alone() -> Iterator[TextIO]:
+    """Keep stdout, which is given, for results: what a plug-in writes, or a library in C, goes to
+    stderr."""
+    stdout = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
         if not _is_the_process_own(stdout):  # a test's, or a caller's from Python
-            yield
+            yield stdout
             return
         stdout.flush()
         kept = os.dup(1)
         os.dup2(2, 1)
         try:
-            with open(kept, "w", encoding=stdout.encoding, closefd=False) as ctx.meta[_STDOUT]:
-                yield
+            with open(kept, "w", encoding=stdout.encoding, closefd=False) as results:
+                yield results
         finally:
             os.dup2(kept, 1)
             os.close(kept)

@@ -13,10 +13,10 @@ from imagenet_tools.cli.options import (
     plugin_option,
     precision_option,
     recipe_option,
+    seed_option,
 )
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import (
-    SEED,
     CheckpointPlace,
     Finite,
     ModelName,
@@ -27,8 +27,8 @@ from imagenet_tools.cli.types import (
 )
 
 
-def _scopes(ctx: click.Context, parameter: click.Parameter, text: str) -> list[str]:
-    scopes = [scope.strip() for scope in text.split(",") if scope.strip()]
+def _scopes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> list[str]:
+    scopes = [scope.strip() for scope in (text or "").split(",") if scope.strip()]
     if text and not scopes:
         raise click.BadParameter(f"{text!r} names no scope")
     return scopes
@@ -81,7 +81,6 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "preprocessing",
     type=PreprocessingName(),
     default="inception",
-    show_default=True,
     help="`imgtools list-preproc` lists them.",
 )
 @click.option(
@@ -90,23 +89,13 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "model",
     type=ModelName(),
     default="alexnet_v2",
-    show_default=True,
     help="`imgtools list-models` lists them.",
 )
 @recipe_option
 @click.option("--print-recipe", is_flag=True, help="Print the recipe as YAML and stop.")
+@seed_option("Of the first weights, the order and every draw.")
 @click.option(
-    "--seed",
-    type=SEED,
-    default=0,
-    show_default=True,
-    help="Of the first weights, the order and every draw.",
-)
-@click.option(
-    "--max-number-of-steps",
-    "steps",
-    type=Whole(1),
-    help="In place of the recipe's epochs.",
+    "--max-number-of-steps", "steps", type=Whole(1), help="In place of the recipe's epochs."
 )
 @click.option(
     "--image-size",
@@ -115,32 +104,22 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
     type=Whole(1),
     help="Pixels, in place of the recipe's.",
 )
+@click.option("--labels-offset", type=Whole(0, 1), default=0, help="1 drops the background class.")
 @click.option(
-    "--labels-offset",
-    type=Whole(0, 1),
-    default=0,
-    show_default=True,
-    help="1 drops the background class.",
-)
-@click.option(
-    "--save-steps",
-    type=Whole(1),
-    help="Checkpoint every so many steps, in place of seconds.",
+    "--save-steps", type=Whole(1), help="Checkpoint every so many steps, in place of seconds."
 )
 @click.option(
     "--save-interval-secs",
     type=Finite(0, min_open=True),
     default=600.0,
-    show_default=True,
     help="Checkpoint every so many seconds.",
 )
-@click.option("--keep", type=Whole(1), default=5, show_default=True, help="Checkpoints to keep.")
+@click.option("--keep", type=Whole(1), default=5, help="Checkpoints to keep.")
 @click.option(
     "--log-every-n-steps",
     "log_steps",
     type=Whole(1),
     default=10,
-    show_default=True,
     help="Steps between two lines of the log.",
 )
 @click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
@@ -149,16 +128,10 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")
 @click.option(
     "--checkpoint-exclude-scopes",
-    default="",
     callback=_scopes,
     help="Scopes to leave at their fresh start, by commas.",
 )
-@click.option(
-    "--trainable-scopes",
-    default="",
-    callback=_scopes,
-    help="Train these scopes only, by commas.",
-)
+@click.option("--trainable-scopes", callback=_scopes, help="Train these scopes only, by commas.")
 @click.option("--ignore-missing-vars", is_flag=True, help="Start afresh what the checkpoint lacks.")
 @recipe_options
 @plugin_option
@@ -170,7 +143,6 @@ def command(
     print_recipe: bool,
     precision: str,
     mixed_precision: bool,
-    plugins: tuple[str, ...],
     as_json: bool,
     **settings: Any,
 ) -> int:

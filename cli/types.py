@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Iterable
@@ -12,21 +11,38 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from imagenet_tools.errors import DamagedData, did_you_mean, near
 
-class File(click.Path):
+
+class Checked(click.ParamType):
+    """What the library can check: what it refuses is wrong use, in its own words."""
+
+    def check(self, value: Any) -> None:
+        """Raise LookupError, ValueError or OSError for what cannot be."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        value = super().convert(value, param, ctx)
+        try:
+            self.check(value)
+        except DamagedData:
+            raise
+        except (LookupError, ValueError, OSError) as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+class File(Checked, click.Path):
     """A path, checked as click.Path does; a fifo or a device, whose reading may never end, is
     refused."""
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+    def check(self, value: Any) -> None:
         from imagenet_tools import storage
 
-        path: Any = super().convert(value, param, ctx)
-        if path != "-" and os.path.exists(path) and not os.path.isdir(path):
+        if value != "-" and os.path.exists(value) and not os.path.isdir(value):
             try:
-                storage.size(path)
+                storage.size(value)
             except OSError as error:
-                self.fail(f"{path}: {error.strerror}, not a file", param, ctx)
-        return path
+                raise ValueError(f"{value}: {error.strerror}, not a file") from error
 
 
 class Place(File):
@@ -61,22 +77,12 @@ class Records(Place):
         super().__init__(exists=True, file_okay=False)
         self.splits = splits
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        from imagenet_tools import records, storage
-        from imagenet_tools.errors import DamagedData
+    def check(self, value: Any) -> None:
+        from imagenet_tools import records
 
-        place = super().convert(value, param, ctx)
-        if storage.is_remote(place):
-            return place
-        try:
-            there = records.read_manifest(place).splits
-        except DamagedData:
-            raise
-        except (ValueError, FileNotFoundError) as error:
-            self.fail(str(error), param, ctx)
+        there = records.read_manifest(value).splits
         if missing := [name for name in self.splits if name not in there]:
-            self.fail(f"{place} has no split {missing[0]!r}; it has {', '.join(there)}", param, ctx)
-        return place
+            raise ValueError(f"{value} has no split {missing[0]!r}; it has {', '.join(there)}")
 
 
 class Page(click.Path):
@@ -97,110 +103,92 @@ class Page(click.Path):
 class CheckpointPlace(Place):
     """A checkpoint, or the folder or archive that it is in."""
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        from imagenet_tools import storage
+    def check(self, value: Any) -> None:
         from imagenet_tools.training import archives, checkpoints
 
-        place = super().convert(value, param, ctx)
-        archive = Path(place).is_file() and archives.is_one(place)  # unpacked when used
-        if not storage.is_remote(place) and not archive:
-            try:
-                checkpoints.resolve(place)
-            except FileNotFoundError as error:
-                self.fail(str(error), param, ctx)
-        return place
+        super().check(value)
+        if not (Path(value).is_file() and archives.is_one(value)):  # which is unpacked when used
+            checkpoints.resolve(value)
 
 
-class PreprocessingName(click.ParamType):
+class PreprocessingName(Checked):
     """A pipeline's name, variant or cross; an unknown one is a usage error naming the near ones."""
 
     name = "pipeline"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        from imagenet_tools import registry, tensorflow_version
-
-        tensorflow_version.later()
+    def check(self, value: str) -> None:
+        registry = _registry()
         try:
             registry.get(value)
-        except (LookupError, ValueError) as error:
-            if Path(value).is_file():
-                self.fail(
-                    f"{value} is a file; an image goes behind --image, a plug-in behind --plugin",
-                    param,
-                    ctx,
-                )
-            self.fail(str(error.args[0] if error.args else error), param, ctx)
-        return str(value)
+        except (LookupError, ValueError):
+            if not Path(value).is_file():
+                raise
+            raise ValueError(
+                f"{value} is a file; an image goes behind --image, a plug-in behind --plugin"
+            ) from None
 
     def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
-        from imagenet_tools import registry, tensorflow_version
-
-        tensorflow_version.later()
+        registry = _registry()
         first, plus, last = incomplete.rpartition("+")
         known = [*registry.names(), *(registry.parts_alone() if plus else ())]
         return beginning(last, known, first + plus)
 
 
-class ModelName(click.ParamType):
+class ModelName(Checked):
     """A net's name."""
 
     name = "net"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+    def check(self, value: str) -> None:
         if value not in (known := self._known()):
-            words = nearest(value, known) or " `imgtools list-models` lists them."
-            self.fail(f"there is no net {value!r}.{words}", param, ctx)
-        return str(value)
+            words = did_you_mean(near(value, known)) or " `imgtools list-models` lists them."
+            raise LookupError(f"there is no net {value!r}.{words}")
 
     def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
         return beginning(incomplete, self._known())
 
     def _known(self) -> list[str]:
-        from imagenet_tools import tensorflow_version
-
-        tensorflow_version.later()
+        _registry()
         from imagenet_tools import nets
 
         return nets.names()
 
 
-class RuleName(click.ParamType):
+class RuleName(Checked):
     """A rule of the diagnosis, by code or name."""
 
     name = "rule"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        from imagenet_tools import tensorflow_version
-
-        tensorflow_version.later()
+    def check(self, value: str) -> None:
+        _registry()
         from imagenet_tools.diagnosis import finding
 
-        try:
-            finding.muted([value])
-        except LookupError as error:
-            self.fail(str(error.args[0]), param, ctx)
-        return str(value)
+        finding.muted([value])
 
 
-class RecipeName(click.ParamType):
+class RecipeName(Checked):
     """A recipe of the package, or a YAML file of one."""
 
     name = "recipe"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+    def check(self, value: Any) -> None:
         from imagenet_tools.training import recipes
 
-        try:
-            recipes.recipe(value)
-        except (LookupError, ValueError, OSError) as error:
-            self.fail(str(error), param, ctx)
-        return value
+        recipes.recipe(value)
 
     def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
         from imagenet_tools.training import recipes
 
         names = beginning(incomplete, recipes.BUILT_IN)
         return names or [CompletionItem(incomplete, type="file")]
+
+
+def _registry() -> Any:
+    """The registry, without TensorFlow, which its pipelines are written in, until one is run."""
+    from imagenet_tools import registry, tensorflow_version
+
+    tensorflow_version.later()
+    return registry
 
 
 class _Within:
@@ -212,34 +200,29 @@ class _Within:
         return f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
 
 
-MOST = 2**31 - 1  # TensorFlow's steps, sizes and draws are int32
-
-
-class Whole(_Within, click.IntRange):
-    """A whole number within a range, and up to MOST."""
+class Whole(Checked, _Within, click.IntRange):
+    """A whole number within a range, and no more than TensorFlow counts to."""
 
     name = "integer"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        number = int(super().convert(value, param, ctx))
-        if number > MOST:
-            self.fail(f"{number} is above {MOST:,}", param, ctx)
-        return number
+    def check(self, value: int) -> None:
+        from imagenet_tools.pipelines.limits import MOST
+
+        if value > MOST:
+            raise ValueError(f"{value} is above {MOST:,}")
 
 
-class Finite(_Within, click.FloatRange):
+class Finite(Checked, _Within, click.FloatRange):
     """A number within a range; infinity and what is no number are in none."""
 
     name = "float"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is no finite number", param, ctx)
-        return float(number)
+    def check(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is no finite number")
 
 
-SEED = Whole(-MOST - 1, MOST)
+SEED = Whole(-(2**31), 2**31 - 1)  # 32 bits, the sign's among them
 
 
 class SliceType(click.ParamType):
@@ -259,14 +242,3 @@ class SliceType(click.ParamType):
 def beginning(word: str, known: Iterable[str], before: str = "") -> list[CompletionItem]:
     """What a shell may complete a word to; before: what stands in front of it."""
     return [CompletionItem(before + name) for name in known if name.startswith(word)]
-
-
-def nearest(word: str, known: list[str], dashes: str = "") -> str:
-    """Name the near ones among the known: ' Did you mean x?' or an empty string.
-
-    What begins with the word, list of list-runs, is nearer than what is spelt like it. dashes: what
-    stands before each of them and counts for nothing.
-    """
-    near = [name for name in known if name.startswith(f"{word}-")]
-    near = [dashes + one for one in near or difflib.get_close_matches(word, known, n=3)]
-    return f" Did you mean {' or '.join(near)}?" if near else ""

@@ -17,7 +17,7 @@ from imagenet_tools.cli.types import Place
 @plugin_option
 @json_option
 @needs_tensorflow
-def command(folder: str, plugins: tuple[str, ...], as_json: bool) -> None:
+def command(folder: str, as_json: bool) -> None:
     """Show how far a comparison is that was started elsewhere: another terminal, Slurm, Ray.
 
     The runs under way with step, loss and speed, and the accuracies as runs end. Ends when nobody

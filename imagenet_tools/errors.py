@@ -1,10 +1,16 @@
 """The exceptions that a program may want to tell apart; everything else is a plain built-in one.
+And what a message about an unknown name says of the known ones.
 
 cli/main.py turns them into exit codes: DamagedData 3, Unfinished 4, Stopped 143; a plain
 ValueError, LookupError or FileNotFoundError is wrong use, 2, and all else 1.
 """
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+LONGEST = 100  # letters of a name that is compared: the time goes with their square
 
 
 class DamagedData(ValueError):
@@ -26,3 +32,18 @@ class Stopped(RuntimeError):
 class PipelineFailed(RuntimeError):
     """A preprocessing pipeline raised on an image that is sound, or made no image of it; or a net
     of a plug-in made no logits."""
+
+
+def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Those of the known names that a word may be meant for.
+
+    What begins with the word, list-runs with list, is nearer than what is spelt like it.
+    """
+    names = [name for name in known if len(name) <= LONGEST]
+    begun = [name for name in names if name.startswith(f"{word}-")]
+    return begun or difflib.get_close_matches(word[:LONGEST], names, n=most)
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """The end of a message: " Did you mean x or y?", or nothing where there are none."""
+    return f" Did you mean {' or '.join(names)}?" if names else ""

@@ -27,11 +27,11 @@ ALLOWED = {
     "synthetic": "errors engines terminal",
     "nets": "errors",
     "pipelines": "errors",
-    "registry": "nets pipelines",
+    "registry": "errors nets pipelines",
     "preprocessing": "pipelines registry",
     "raw": "errors labels images storage terminal",
     "records": "errors labels images storage terminal engines raw",
-    "training": "errors labels images storage terminal pipelines registry nets records",
+    "training": "errors labels images storage terminal engines pipelines registry nets records",
     "evaluation": f"{FACTS} storage pipelines registry nets raw records training",
     "diagnosis": f"{FACTS} pages storage pipelines registry nets records training evaluation",
     "comparison": f"{FACTS} pages storage engines pipelines registry nets raw records training "

@@ -14,13 +14,13 @@ A rule of a plug-in (`--plugin`) takes part like one of the package.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from imagenet_tools.errors import did_you_mean, near
 from imagenet_tools.pipelines import plugins
 
 SEVERITIES = ("fail", "warning", "note")
@@ -131,7 +131,6 @@ def muted(asked: Sequence[str]) -> set[str]:
     names = {one.name: one.code for one in RULES.values()} | {code: code for code in RULES}
     for word in asked:
         if word not in names:
-            near = difflib.get_close_matches(word, names, n=3)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            hint = did_you_mean(near(word, names))
             raise LookupError(f"there is no rule {word}.{hint} Known: {', '.join(sorted(RULES))}")
     return {names[word] for word in asked}

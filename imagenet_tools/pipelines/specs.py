@@ -5,12 +5,12 @@ imagenet_tools/registry/ shows what they look like. TensorFlow comes with the fi
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from imagenet_tools.errors import did_you_mean, near
 from imagenet_tools.pipelines.parts import (
     AFTER,
     MIXING,
@@ -167,8 +167,7 @@ def _settings(
         if not equals:
             raise ValueError(f"{item!r} in {definition.name}:{text} is no setting like name=value")
         if name not in known and name not in general:
-            near = difflib.get_close_matches(name.lower(), [*known, *general], n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(near(name.lower(), [*known, *general], most=1))
             raise ValueError(
                 f"{definition.name} has no parameter {name!r}.{hint} "
                 f"It has {', '.join(sorted([*known, *general]))}"

@@ -19,10 +19,10 @@ Nothing here imports TensorFlow; the built-ins do, when the first pipeline is as
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from imagenet_tools.errors import did_you_mean, near
 from imagenet_tools.pipelines import specs
 from imagenet_tools.pipelines.parts import (
     AFTER,
@@ -169,8 +169,7 @@ def _definition(name: str) -> Definition:
         sources.load_installed()
     if name in DEFINITIONS:
         return DEFINITIONS[name]
-    near = difflib.get_close_matches(name.lower(), DEFINITIONS, n=3)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    hint = did_you_mean(near(name.lower(), DEFINITIONS))
     failed = sources.FAILURES.get(name)
     why = f" Its plug-in failed to import: {failed}." if failed else ""
     raise LookupError(f"there is no pipeline {name!r}.{hint}{why} {_what_is_known()}")

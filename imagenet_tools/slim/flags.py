@@ -7,13 +7,13 @@ default net; and a wrong value is a traceback, minutes later.
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from imagenet_tools.errors import did_you_mean, near
 from imagenet_tools.slim import datasets
 
 # What absl answers itself, beside what its modules define when they are imported.
@@ -67,14 +67,14 @@ def check(script: Path, folder: Path, arguments: Sequence[str]) -> None:
         if name not in known and name.removeprefix("no") not in known:
             raise ValueError(
                 f"{script.name} has no flag --{name} and would pass over it"
-                + near(name, known, "--")
+                + _instead(name, known, "--")
             )
         if name in _TABLES and value is not None:
             file, table, what = _TABLES[name]
             names = _keys(folder / file, table)
             names += [datasets.NAME] if names and name == "dataset_name" else []
             if names and value not in names:
-                raise ValueError(f"this checkout has no {what} {value!r}{near(value, names)}")
+                raise ValueError(f"this checkout has no {what} {value!r}{_instead(value, names)}")
         if name == "dataset_dir" and value and "://" not in value and not Path(value).is_dir():
             raise FileNotFoundError(f"--dataset_dir: there is no folder {value}")
 
@@ -84,12 +84,11 @@ def _defined(path: Path) -> set[str]:
     return set(_DEFINED.findall(path.read_text("utf-8", errors="replace")))
 
 
-def near(name: str, known: Iterable[str], dashes: str = "") -> str:
-    """ ". Did you mean ...?" for what is like it, else what there is."""
+def _instead(name: str, known: Iterable[str], dashes: str = "") -> str:
+    """ ". Did you mean ...?" for what is like it, else what there is, unless that is flags."""
     names = sorted(known)
-    like = difflib.get_close_matches(name, names, 3)
-    if like:
-        return f". Did you mean {' or '.join(dashes + one for one in like)}?"
+    if like := near(name, names):
+        return f".{did_you_mean([dashes + one for one in like])}"
     return f"; known: {', '.join(names)}" if not dashes else ""
 
 

@@ -213,9 +213,7 @@ class Log:
 
 
 class Stopping:
-    """Within it Ctrl-C and SIGTERM are noted, and obeyed between steps; a second one at once."""
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    """Within it a signal to end is noted, and obeyed between steps; a second one at once."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
@@ -223,7 +221,7 @@ class Stopping:
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():
-            self.former = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+            self.former = {one: signal.signal(one, self._note) for one in terminal.signals()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -231,14 +229,16 @@ class Stopping:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: Any) -> None:
-        if self.asked is not None:
+        if number == signal.SIGHUP:
+            terminal.closed()
+        elif self.asked is not None:
             signal.signal(number, self.former[number])
             os.kill(os.getpid(), number)
-        self.asked = number
+        self.asked = self.asked or number
 
     def stop(self, step: int) -> None:
         """End, where that was asked for, now that the step is saved."""
-        if self.asked == signal.SIGTERM:
+        if self.asked in terminal.TO_END:
             raise Stopped(f"told to end at step {step:,}; its checkpoint is saved")
         if self.asked is not None:
             raise KeyboardInterrupt

@@ -8,7 +8,6 @@ The names are TF-Slim's flags where TF-Slim has the flag, and the defaults are T
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import itertools
 import math
 import os
@@ -18,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools.errors import did_you_mean, near
 from imagenet_tools.pipelines.limits import MOST, Limits
 
 DEMO = "demo"  # of a comparison on synthetic images
@@ -185,11 +185,9 @@ def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:
     elif Path(name).is_file():
         document = yaml_file.read(name)
     else:
-        near = difflib.get_close_matches(str(name), BUILT_IN, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
         raise LookupError(
             f"unknown recipe {str(name)!r}: it is neither a file nor one of "
-            f"{', '.join(BUILT_IN)}.{hint}"
+            f"{', '.join(BUILT_IN)}.{did_you_mean(near(str(name), BUILT_IN, most=1))}"
         )
     # Each on its own first: what the file says is its own error, with the line.
     from_dict(document.fields, document.at)
@@ -214,8 +212,7 @@ def from_dict(content: Mapping[str, Any], at: Callable[[str], str] = lambda name
     """
     for name, value in content.items():
         if name not in FIELDS:
-            near = difflib.get_close_matches(name, FIELDS, n=3)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            hint = did_you_mean(near(name, FIELDS))
             raise ValueError(
                 f"{at(name)}unknown recipe field {name!r}.{hint} Fields: {', '.join(FIELDS)}"
             )

@@ -7,7 +7,6 @@ loss = trainer.step(images, labels, *scalars(trainer.learning_rate(step), step))
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import nets
+from imagenet_tools.errors import did_you_mean, near
 from imagenet_tools.pipelines.mixing import Mixed
 from imagenet_tools.training import checkpoints, devices, optimizers, recipes, schedule
 
@@ -194,19 +194,18 @@ def within(scopes: Sequence[str], names: Sequence[str], option: str) -> set[str]
     for scope in (scope.strip() for scope in scopes):
         inside = {name for name in names if name.startswith(scope)}
         if not inside:
-            near = _near(scope, names)
-            hint = f" Did you mean {' or '.join(near)}?" if near else f" There is {names[0]}, ..."
+            hint = did_you_mean(_meant(scope, names)) or f" There is {names[0]}, ..."
             raise ValueError(f"{option}: no variable is in {scope}.{hint}")
         chosen |= inside
     return chosen
 
 
-def _near(scope: str, names: Sequence[str]) -> list[str]:
+def _meant(scope: str, names: Sequence[str]) -> list[str]:
     """The scopes of these names that this one may be meant for: its like, or its end."""
     parts = (name.split("/") for name in names)
     known = {"/".join(p[:end]): None for p in parts for end in range(1, len(p))}
     ends = [one for one in known if one.endswith(f"/{scope.strip('/')}")]
-    return ends[:3] or difflib.get_close_matches(scope, known, n=3)
+    return ends[:3] or near(scope, known)
 
 
 def cross_entropy(

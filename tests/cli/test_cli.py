@@ -22,7 +22,7 @@ from exit_codes import documented
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.cli import text
 from imagenet_tools.comparison import plan
-from imagenet_tools.errors import DamagedData, Stopped, Unfinished
+from imagenet_tools.errors import DamagedData, Stopped, Unfinished, near
 
 PROJECT = Path(__file__).parents[2]
 CONTEXT = click.Context(cli_main.program, info_name="imgtools", **cli_main.program.context_settings)
@@ -405,3 +405,42 @@ def test_completion_is_a_script_that_its_shell_takes(tmp_path: Path) -> None:
     script.write_text(done.stdout)
     subprocess.run(["bash", "-n", str(script)], check=True)
     assert "_IMGTOOLS_COMPLETE=bash_complete" in done.stdout
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_is_closed_ends_a_command_as_sigterm_does(
+    ignored: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The shell and the kernel send a SIGHUP each; nohup has it ignored."""
+
+    def hung_up(**_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(command("list-preproc"), "callback", hung_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        assert cli_main.run(["list-preproc"]) == (0 if ignored else 143)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    said = "" if ignored else "Told to end (SIGHUP). To resume: imgtools list-preproc\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("json_first", [True, False])
+def test_what_a_plug_in_writes_is_never_beside_the_json(json_first: bool, tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text("import os\nprint('loud')\nos.write(1, b'louder\\n')\n")
+    options = ["--json", "--plugin", str(tmp_path / "loud.py")]
+    options = options if json_first else [*options[1:], "--json"]
+    line = [sys.executable, "-m", "imagenet_tools", "describe-preproc", "alexnet", *options]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["spec"] == "alexnet"
+    assert "loud\n" in done.stderr and "louder\n" in done.stderr
+
+
+def test_a_name_as_long_as_a_book_is_compared_with_none() -> None:
+    """difflib's time goes with the square of the length."""
+    known = ["a" * 100_000, "alexnet"]
+    assert near("ab" * 50_000, known) == [] and near("alexnett", known) == ["alexnet"]

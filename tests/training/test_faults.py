@@ -124,9 +124,13 @@ def test_a_full_disk_is_gone_on_from(
     assert train(data, tmp_path, save_steps=2).steps == 4
 
 
-@pytest.mark.parametrize(("number", "raised"), [(15, Stopped), (2, KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    ("number", "times", "raised"),
+    [(15, 1, Stopped), (2, 1, KeyboardInterrupt), (1, 2, Stopped)],  # 1: a terminal that is closed
+)
 def test_a_signal_is_obeyed_between_two_steps(
     number: int,
+    times: int,
     raised: type[BaseException],
     data: Path,
     tmp_path: Path,
@@ -136,7 +140,8 @@ def test_a_signal_is_obeyed_between_two_steps(
 
     def interrupt(self: Trainer, step: int) -> float:
         if step == 1:
-            os.kill(os.getpid(), number)
+            for _ in range(times):
+                os.kill(os.getpid(), number)
         return whole(self, step)
 
     monkeypatch.setattr(Trainer, "learning_rate", interrupt)

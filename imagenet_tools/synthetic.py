@@ -110,7 +110,7 @@ def generate(
     for split in counts:
         for kind in list(KINDS)[:classes]:
             (folder / split / kind).mkdir(parents=True, exist_ok=True)
-    _write_all(tasks, workers or os.cpu_count() or 1)
+    _write_all(tasks, workers or processes.cores())
     stamp.write_text(json.dumps(asdict(wanted), indent=1) + "\n")
     return folder
 

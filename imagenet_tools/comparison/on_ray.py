@@ -9,7 +9,7 @@ from typing import Any
 from imagenet_tools import storage
 from imagenet_tools.comparison import arms
 from imagenet_tools.comparison.plan import Arm
-from imagenet_tools.engines import ray_cluster
+from imagenet_tools.engines import processes, ray_cluster
 
 
 def launcher(
@@ -43,5 +43,5 @@ def _start(
     plugins: Sequence[str],
 ) -> int:  # fmt: skip
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray's; a run computes as it does without Ray
-    threads = None if share >= (os.cpu_count() or 1) else share
+    threads = None if share >= processes.cores() else share
     return start(folder, slug, seed, data, threads, [os.path.abspath(p) for p in plugins])

@@ -207,15 +207,15 @@ def _log_to(place: Path) -> None:
 
 def carry_out(folder: str, slug: str, seed: int, data: str) -> None:
     """One run of a comparison, wherever its folder is kept."""
-    from imagenet_tools.training import run_folder
+    from imagenet_tools.training import sending
 
     place = sync.pull(folder, lambda name: name == PLAN)
     run = run_files.run_folder(place, slug, seed)
     inside = f"{run.relative_to(place).as_posix()}/"
     with _alone(run):
-        run_folder.fetch(folder, inside)
-        execute(place, slug, seed, data, partial(run_folder.send, folder, inside))
-    run_folder.send_all(folder, inside, run_files.RESULT)
+        sending.fetch(folder, inside)
+        execute(place, slug, seed, data, partial(sending.send, folder, inside))
+    sending.send_all(folder, inside, run_files.RESULT)
 
 
 if __name__ == "__main__":

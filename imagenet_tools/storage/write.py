@@ -66,9 +66,13 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
-    # The names of this folder too, so that a finished one survives a power cut whole.
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)  # its names too, so that a finished folder survives a power cut whole
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+    """Have a file, or a folder's names, on the disk: a power cut must leave nothing half."""
+    opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)

@@ -15,6 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from imagenet_tools import records, registry
+from imagenet_tools.engines.processes import cores
 from imagenet_tools.pipelines import compiled, rendering
 from imagenet_tools.pipelines.limits import MOST, whole
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
@@ -88,7 +89,7 @@ class Reading:
         self, start_step: int = 0, worker: tuple[int, int] = (0, 1), threads: int | None = None
     ) -> tf.data.Dataset:
         """Batches; see the function of this name."""
-        threads = threads or os.cpu_count() or 1
+        threads = threads or cores()
         stream, size = self.records(start_step), self.batch_size // worker[1]
         mixed = self.is_training and any(one.mixing for one in self.pipelines)
         paired = mixed and worker[1] > 1

@@ -19,7 +19,7 @@ import numpy as np
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.storage.write import write_text
+from imagenet_tools.storage.write import sync, write_text
 from imagenet_tools.training import archives, formats
 
 GLOBAL_STEP = "global_step"
@@ -115,10 +115,7 @@ def resolve(where: str | os.PathLike[str]) -> str:
         path = path.parent
     if path.is_dir():
         return _only(path, path)
-    text = str(path)
-    for ending in (".index", ".meta"):
-        text = text.removesuffix(ending)
-    text = re.sub(r"\.data-\d{5}-of-\d{5}$", "", text)
+    text = re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", str(path))
     if not os.path.exists(text + ".index") and not os.path.isfile(text):
         raise FileNotFoundError(f"{where}: no checkpoint there ({text}.index does not exist)")
     return text
@@ -145,17 +142,17 @@ def _only(folder: Path, asked: Path) -> str:
 
 def _fetched(where: Path) -> Path:
     """A checkpoint of a store, brought here with what stands beside it; the same path in there."""
-    from imagenet_tools.storage import sync
+    from imagenet_tools.storage.sync import pull
 
     folder = where if where.is_dir() else where.parent
     names = (STATE, "run.json", "classes.tsv", where.name)
     # The folder's newest is known by its small files; then its weights follow.
-    local = sync.pull(folder, lambda name: name in names or name.endswith(".index"))
+    local = pull(folder, lambda name: name in names or name.endswith(".index"))
     place = local if folder == where else local / where.name
     if archives.is_one(place.name):
         return place
     chosen = os.path.basename(resolve(place))
-    sync.pull(folder, lambda name: name.startswith(f"{chosen}."))
+    pull(folder, lambda name: name.startswith(f"{chosen}."))
     return local / chosen
 
 
@@ -264,10 +261,10 @@ def write(
             tensors=[tf.convert_to_tensor(value) for value in content.values()],
         )
         for ending in endings:
-            _sync(f"{temporary}{ending}")
+            sync(f"{temporary}{ending}")
         for ending in endings:
             os.replace(f"{temporary}{ending}", f"{prefix}{ending}")
-        _sync(place)
+        sync(place)
     except tf.errors.OpError as error:
         reason = re.sub(r"{{.*?}} | \[Op:.*\]", "", error.message)
         raise OSError(f"{prefix} was not saved: {reason}") from error
@@ -275,15 +272,6 @@ def write(
         sweep(place)
     _prune(place, keep, step)
     return str(prefix)
-
-
-def _sync(path: str | os.PathLike[str]) -> None:
-    """Have a file, or a folder's names, on the disk: a power cut must leave nothing half."""
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:

@@ -9,13 +9,61 @@ from our checkpoints and we from its.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.training.recipes import Recipe
+
+
+class Rule(NamedTuple):
+    """TensorFlow's kernel of an update, and what it takes beside variable, gradient and rate.
+
+    slots: its argument -> the slot's name, and the first value or the setting that says it.
+    settings: its argument -> the setting. powers: settings whose powers beta^t it takes, which TF1
+    keeps as variables of these names.
+    """
+
+    kernel: str
+    slots: dict[str, tuple[str, float | str]]
+    settings: dict[str, str]
+    powers: Mapping[str, str] = {}
+    rate: str = "lr"
+    gradient: str = "grad"
+
+
+RULES = {
+    "sgd": Rule("GradientDescent", {}, {}, rate="alpha", gradient="delta"),
+    "momentum": Rule(
+        "Momentum",
+        {"accum": ("Momentum", 0.0)},
+        {"momentum": "momentum", "use_nesterov": "nesterov"},
+    ),
+    "rmsprop": Rule(
+        "RMSProp",
+        {"ms": ("RMSProp", 1.0), "mom": ("RMSProp_1", 0.0)},  # TF1's mean square starts at 1
+        {"rho": "rmsprop_decay", "momentum": "rmsprop_momentum", "epsilon": "opt_epsilon"},
+    ),
+    "adam": Rule(
+        "Adam",
+        {"m": ("Adam", 0.0), "v": ("Adam_1", 0.0)},
+        {"beta1": "adam_beta1", "beta2": "adam_beta2", "epsilon": "opt_epsilon"},
+        powers={"beta1_power": "adam_beta1", "beta2_power": "adam_beta2"},
+    ),
+    "adagrad": Rule("Adagrad", {"accum": ("Adagrad", "adagrad_initial_accumulator_value")}, {}),
+    "adadelta": Rule(
+        "Adadelta",
+        {"accum": ("Adadelta", 0.0), "accum_update": ("Adadelta_1", 0.0)},
+        {"rho": "adadelta_rho", "epsilon": "opt_epsilon"},
+    ),
+    "ftrl": Rule(
+        "Ftrl",
+        {"accum": ("Ftrl", "ftrl_initial_accumulator_value"), "linear": ("Ftrl_1", 0.0)},
+        {"l1": "ftrl_l1", "l2": "ftrl_l2", "lr_power": "ftrl_learning_rate_power"},
+    ),
+}
 
 
 class Optimizer:
@@ -28,129 +76,34 @@ class Optimizer:
     def __init__(
         self, name: str, variables: Mapping[str, tf.Variable], settings: Mapping[str, float]
     ) -> None:
-        self.name, self.rule = name, RULES[name]
-        self.variables = dict(variables)
-        self.settings = dict(settings)
+        self.rule, self.variables, self.settings = RULES[name], dict(variables), dict(settings)
         self.slots: dict[str, tf.Variable] = {}
         for variable_name, variable in self.variables.items():
-            for slot, start in self.rule.slots.items():
+            for slot, start in self.rule.slots.values():
                 value = self.settings[start] if isinstance(start, str) else start
-                initial = np.full(variable.shape, value, np.float32)
-                full = f"{variable_name}/{slot}"
-                self.slots[full] = tf.Variable(initial, trainable=False, name=full)
-        if name == "adam":  # TF1 keeps beta1^t and beta2^t as variables of these names
-            for power in ("beta1", "beta2"):
-                full, value = f"{power}_power", self.settings[f"adam_{power}"]
-                self.slots[full] = tf.Variable(np.float32(value), trainable=False, name=full)
+                self._keep(f"{variable_name}/{slot}", np.full(variable.shape, value, np.float32))
+        for power, setting in self.rule.powers.items():
+            self._keep(power, np.float32(self.settings[setting]))
+
+    def _keep(self, name: str, first: np.ndarray | np.float32) -> None:
+        self.slots[name] = tf.Variable(first, trainable=False, name=name)
 
     def apply(self, gradients: list[tf.Tensor], learning_rate: tf.Tensor) -> None:
         """Update every variable; gradients in the order of `variables`."""
+        rule = self.rule
+        kernel = getattr(tf.raw_ops, f"ResourceApply{rule.kernel}")
+        shared = {argument: self.settings[one] for argument, one in rule.settings.items()}
+        shared |= {power: self.slots[power] for power in rule.powers} | {rule.rate: learning_rate}
         for (name, variable), gradient in zip(self.variables.items(), gradients, strict=True):
-            slots = [self.slots[f"{name}/{slot}"].handle for slot in self.rule.slots]
-            self.rule.update(self, variable.handle, slots, gradient, learning_rate)
-        if self.name == "adam":
-            for power in ("beta1", "beta2"):
-                variable = self.slots[f"{power}_power"]
-                value = variable * self.settings[f"adam_{power}"]
-                tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
-
-
-def _sgd(optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
-    tf.raw_ops.ResourceApplyGradientDescent(var=variable, alpha=rate, delta=gradient)
-
-
-def _momentum(
-    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
-) -> None:
-    tf.raw_ops.ResourceApplyMomentum(
-        var=variable,
-        accum=slots[0],
-        lr=rate,
-        grad=gradient,
-        momentum=optimizer.settings["momentum"],
-        use_nesterov=bool(optimizer.settings["nesterov"]),
-    )
-
-
-def _rmsprop(
-    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
-) -> None:
-    tf.raw_ops.ResourceApplyRMSProp(
-        var=variable,
-        ms=slots[0],
-        mom=slots[1],
-        lr=rate,
-        rho=optimizer.settings["rmsprop_decay"],
-        momentum=optimizer.settings["rmsprop_momentum"],
-        epsilon=optimizer.settings["opt_epsilon"],
-        grad=gradient,
-    )
-
-
-def _adam(optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable,
-        m=slots[0],
-        v=slots[1],
-        beta1_power=optimizer.slots["beta1_power"],
-        beta2_power=optimizer.slots["beta2_power"],
-        lr=rate,
-        beta1=optimizer.settings["adam_beta1"],
-        beta2=optimizer.settings["adam_beta2"],
-        epsilon=optimizer.settings["opt_epsilon"],
-        grad=gradient,
-    )
-
-
-def _adagrad(
-    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
-) -> None:
-    tf.raw_ops.ResourceApplyAdagrad(var=variable, accum=slots[0], lr=rate, grad=gradient)
-
-
-def _adadelta(
-    optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any
-) -> None:
-    tf.raw_ops.ResourceApplyAdadelta(
-        var=variable,
-        accum=slots[0],
-        accum_update=slots[1],
-        lr=rate,
-        rho=optimizer.settings["adadelta_rho"],
-        epsilon=optimizer.settings["opt_epsilon"],
-        grad=gradient,
-    )
-
-
-def _ftrl(optimizer: Optimizer, variable: Any, slots: list[Any], gradient: Any, rate: Any) -> None:
-    tf.raw_ops.ResourceApplyFtrl(
-        var=variable,
-        accum=slots[0],
-        linear=slots[1],
-        grad=gradient,
-        lr=rate,
-        l1=optimizer.settings["ftrl_l1"],
-        l2=optimizer.settings["ftrl_l2"],
-        lr_power=optimizer.settings["ftrl_learning_rate_power"],
-    )
-
-
-class Rule(NamedTuple):
-    """An update, and its slots: name -> first value, or the setting that says it."""
-
-    update: Callable[[Optimizer, Any, list[Any], Any, Any], None]
-    slots: dict[str, float | str]
-
-
-RULES: dict[str, Rule] = {
-    "sgd": Rule(_sgd, {}),
-    "momentum": Rule(_momentum, {"Momentum": 0.0}),
-    "rmsprop": Rule(_rmsprop, {"RMSProp": 1.0, "RMSProp_1": 0.0}),  # TF1's mean square starts at 1
-    "adam": Rule(_adam, {"Adam": 0.0, "Adam_1": 0.0}),
-    "adagrad": Rule(_adagrad, {"Adagrad": "adagrad_initial_accumulator_value"}),
-    "adadelta": Rule(_adadelta, {"Adadelta": 0.0, "Adadelta_1": 0.0}),
-    "ftrl": Rule(_ftrl, {"Ftrl": "ftrl_initial_accumulator_value", "Ftrl_1": 0.0}),
-}
+            slots = {
+                argument: self.slots[f"{name}/{slot}"].handle
+                for argument, (slot, _) in rule.slots.items()
+            }
+            kernel(var=variable.handle, **slots, **shared, **{rule.gradient: gradient})
+        for power, setting in rule.powers.items():
+            variable = self.slots[power]
+            value = variable * self.settings[setting]
+            tf.raw_ops.AssignVariableOp(resource=variable.handle, value=value)
 
 
 def create(name: str, variables: Mapping[str, tf.Variable], **settings: float) -> Optimizer:

@@ -36,6 +36,7 @@ from imagenet_tools.training import (
     recipes,
     run_folder,
     schedule,
+    sending,
     symptoms,
 )
 from imagenet_tools.training.batches import Reading
@@ -95,19 +96,20 @@ def train(
             whole(name, number, 1)
     used = devices.choose(device_names)
     recipe = recipes.recipe(recipe) if isinstance(recipe, str) else recipe
+    records.check_sizes(data, "train")
     reading = Reading(
         data, "train", (registry.get(preprocessing),), recipe.batch_size,
         recipe.image_size if image_size is None else image_size, True, seed, labels_offset,
     )  # fmt: skip
+    start = None
+    if checkpoint_path:
+        start = Start(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
+    seconds = save_interval_secs if used.workers == 1 else math.inf
     job = _Job(
-        reading=reading, recipe=recipe, model=model, manifest=_checked(data), steps=steps,
-        start=Start(checkpoint_path, checkpoint_exclude_scopes, ignore_missing_vars)
-        if checkpoint_path else None,
-        scopes=tuple(trainable_scopes), deterministic=deterministic,
-        mixed_precision=mixed_precision, devices=used, log_steps=log_steps,
-        saving=loop.Saving(save_steps, save_interval_secs if used.workers == 1 else math.inf, keep),
+        reading, recipe, model, records.read_manifest(data), steps, start, tuple(trainable_scopes),
+        deterministic, mixed_precision, used, loop.Saving(save_steps, seconds, keep), log_steps,
     )  # fmt: skip
-    return _train(job, train_dir, saved or partial(run_folder.send, train_dir))
+    return _train(job, train_dir, saved or partial(sending.send, train_dir))
 
 
 @dataclass(frozen=True)
@@ -219,15 +221,6 @@ def _refuse_growth(job: _Job, run: Run, net: nets.Net) -> None:
             )
 
 
-def _checked(data: str | os.PathLike[str]) -> Manifest:
-    """The manifest, once its training shards have the sizes that it says."""
-    manifest = records.read_manifest(data)
-    if "train" not in manifest.splits:
-        raise ValueError(f"{data} has no train split; it has {', '.join(manifest.splits)}")
-    records.check_sizes(data, "train")
-    return manifest
-
-
 def _train(job: _Job, train_dir: str | os.PathLike[str], sent: Callable[[], None]) -> TrainResult:
     """Begin, go on, or give the result of what is finished; in a folder that is this run's."""
     run, chief = job.run(), job.devices.chief
@@ -240,7 +233,7 @@ def _train(job: _Job, train_dir: str | os.PathLike[str], sent: Callable[[], None
     with run_folder.alone(place) if chief else contextlib.nullcontext():
         if chief:
             run_folder.forget(place)  # and not what a store has, which came with more
-        folder = run_folder.fetch(train_dir)
+        folder = sending.fetch(train_dir)
         result = run_folder.finished(folder)
         if result is not None:
             run_folder.claim(folder, run)  # it is this one, or an error
@@ -248,7 +241,7 @@ def _train(job: _Job, train_dir: str | os.PathLike[str], sent: Callable[[], None
             result = _steps(job, run, folder, sent)
             job.devices.wait()
         if chief:
-            run_folder.send_all(train_dir)  # of a finished one, too: it may have failed
+            sending.send_all(train_dir)  # of a finished one, too: it may have failed
     if not storage.is_remote(train_dir):
         return result
     kept = f"{storage.normal(train_dir)}/{os.path.basename(result.checkpoint)}"

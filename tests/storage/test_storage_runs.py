@@ -29,7 +29,7 @@ from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import PipelineFailed, Unfinished
 from imagenet_tools.evaluation import evaluate, scores
 from imagenet_tools.storage import sync
-from imagenet_tools.training import checkpoints, recipes, run_folder
+from imagenet_tools.training import checkpoints, recipes, sending
 from imagenet_tools.training import run as training
 
 # Without momentum a checkpoint is half as large.
@@ -154,19 +154,19 @@ def test_checkpoints_in_the_store(s3: Any, capfd: pytest.CaptureFixture[str]) ->
     out = "s3://bucket/run"
     own = storage.staging(out)
     save(own, 2)
-    run_folder.send(out)
+    sending.send(out)
     save(own, 2, 4)
-    run_folder.send(out)
+    sending.send(out)
     assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-4"}
     save(own, 2, 4, 6)
-    assert run_folder.fetch(out) == own
+    assert sending.fetch(out) == own
     assert checkpoints.latest(own) == str(own / "model.ckpt-6")
-    run_folder.send_all(out)
+    sending.send_all(out)
     assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-2", "model.ckpt-4", "model.ckpt-6"}
     diverged = storage.staging("s3://bucket/diverged")
     (diverged / "run.json").write_text("{}")  # before any checkpoint
-    run_folder.send("s3://bucket/diverged")
-    run_folder.send_all("s3://bucket/diverged")
+    sending.send("s3://bucket/diverged")
+    sending.send_all("s3://bucket/diverged")
     assert s3.find("bucket/diverged") == ["bucket/diverged/run.json"]
 
 
@@ -175,10 +175,10 @@ def test_a_store_that_fails_does_not_end_the_training(
 ) -> None:
     save(storage.staging("s3://bucket/run"), 3)
     server.fault = lambda request: "refuse" if request.writes else None
-    run_folder.send("s3://bucket/run")
+    sending.send("s3://bucket/run")
     assert "the checkpoint of step 3 was not sent: s3://bucket/run/" in capsys.readouterr().err
     server.fault = lambda request: None
-    run_folder.send("s3://bucket/run")
+    sending.send("s3://bucket/run")
     assert checkpoints_in(s3, "bucket/run") == {"model.ckpt-3"}
 
 

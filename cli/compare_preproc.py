@@ -191,7 +191,13 @@ def command(
       imgtools compare-preproc --config comparison.yaml
     """
     check_engine(engine, address)
-    _make_ready(data, run_slice)
+    if run_slice is not None and data is None:
+        raise click.UsageError("--run-slice needs --data: every task must see the same records")
+    from imagenet_tools import tensorflow_version
+
+    tensorflow_version.load()
+    if data is None:
+        text.say("No --data: comparing on synthetic images made by imgtools.")
     from imagenet_tools.comparison import compare, prepare
 
     prepared = prepare.prepare(pipelines, data, out, matrix=not no_matrix, **options)
@@ -208,17 +214,6 @@ def command(
         report = compare.carry_out(*prepared, command=text.command_line(), **how)
     text.print_report(report, as_json)
     return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
-
-
-def _make_ready(data: str | None, run_slice: Slice | None) -> None:
-    """Refuse what cannot be, say what was not asked for, and load TensorFlow."""
-    from imagenet_tools import tensorflow_version
-
-    if run_slice is not None and data is None:
-        raise click.UsageError("--run-slice needs --data: every task must see the same records")
-    tensorflow_version.load()
-    if data is None:
-        text.say("No --data: comparing on synthetic images made by imgtools.")
 
 
 def _print_plan(prepared: Prepared, as_json: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from imagenet_tools.cli.options import (
     precision_option,
     recipe_option,
     seed_option,
+    together,
 )
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import (
@@ -45,25 +45,27 @@ def _checked(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     return value
 
 
-def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def recipe_options() -> Any:
     """One option a field of the recipe; only those given change it."""
     from imagenet_tools.training import recipes
 
-    for name, field in reversed(recipes.FIELDS.items()):
+    options = []
+    for name, field in recipes.FIELDS.items():
         if name == "image_size":
             continue  # the run's own, under TF-Slim's two names
         what, kind = recipes.about(field), type(field.default)
         whose = f" ({', '.join(what.optimizers)})" if what.optimizers else ""
         option = name.replace("_", "-")
-        function = click.option(
+        made = click.option(
             f"--{option}/--no-{option}" if kind is bool else f"--{option}",
             name,
             default=None,
             type=click.Choice(what.choices) if what.choices else kind,
             callback=_checked,
             help=f"{what.words}{whose}. TF-Slim's: {field.default}.",
-        )(function)
-    return function
+        )
+        options.append(made)
+    return together(*options)
 
 
 @click.command()
@@ -133,7 +135,7 @@ def recipe_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--trainable-scopes", callback=_scopes, help="Train these scopes only, by commas.")
 @click.option("--ignore-missing-vars", is_flag=True, help="Start afresh what the checkpoint lacks.")
-@recipe_options
+@recipe_options()
 @plugin_option
 @json_option
 def command(

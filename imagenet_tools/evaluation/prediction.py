@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -63,44 +64,45 @@ def predict(
         moving_average=moving_average,
     )  # fmt: skip
     names = trained_net.class_names(loaded, data)
-    top = min(whole("top", top, 1), len(names))
+    top, size = min(whole("top", top, 1), len(names)), loaded.image_size
     likeliest = tf.function(
         lambda batch: tf.math.top_k(tf.nn.softmax(loaded.net(batch)), top), autograph=False
     )
+
+    def seen(content: bytes | str) -> tf.Tensor | str:
+        """The image as the net sees it, or why there is none."""
+        image = content if isinstance(content, str) else pixels(content)
+        if isinstance(image, str):
+            return image
+        # An evaluation draws nothing; the seed only keeps random ops away.
+        return loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0))
+
+    def classes(batch: list[tf.Tensor]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Each image's probabilities and logits' numbers, likeliest first."""
+        # Always batches of one height: products of another height round otherwise.
+        padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
+        values, logits = likeliest(tf.stack(batch + padding))
+        yield from zip(values.numpy(), logits.numpy(), strict=True)
 
     def guess(logit: int, chance: float) -> Guess:
         key, words = names[logit]
         return Guess(logit, key, words, chance)
 
-    def classified(sources: list[str], batch: list[tf.Tensor]) -> Iterator[Prediction]:
-        # Always batches of one height: products of another height round otherwise.
-        padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
-        values, logits = likeliest(tf.stack(batch + padding))
-        for source, chances, indices in zip(sources, values.numpy(), logits.numpy(), strict=False):
-            if not np.isfinite(chances).all():
-                problem = f"{loaded.pipeline.spec} or the net gives NaN or infinite values for it"
-                yield Prediction(source, problem=problem)
-                continue
-            pairs = zip(indices.tolist(), chances.tolist(), strict=True)
-            yield Prediction(source, tuple(guess(logit, chance) for logit, chance in pairs))
+    def predicted(source: str, chances: np.ndarray, logits: np.ndarray) -> Prediction:
+        if not np.isfinite(chances).all():
+            problem = f"{loaded.pipeline.spec} or the net gives NaN or infinite values for it"
+            return Prediction(source, problem=problem)
+        pairs = zip(logits.tolist(), chances.tolist(), strict=True)
+        return Prediction(source, tuple(guess(logit, chance) for logit, chance in pairs))
 
-    sources: list[str] = []
-    batch: list[tf.Tensor] = []
-    for source, content in read([paths] if isinstance(paths, str | os.PathLike) else paths):
-        image = content if isinstance(content, str) else pixels(content)
-        if isinstance(image, str):
-            yield from classified(sources, batch) if batch else ()
-            sources, batch = [], []
-            yield Prediction(source, problem=image)
-            continue
-        sources.append(source)
-        size = loaded.image_size
-        # An evaluation draws nothing; the seed only keeps random ops away.
-        batch.append(loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0)))
-        if len(batch) == CHUNK:
-            yield from classified(sources, batch)
-            sources, batch = [], []
-    yield from classified(sources, batch) if batch else ()
+    stream = read([paths] if isinstance(paths, str | os.PathLike) else paths)
+    while some := [(source, seen(content)) for source, content in itertools.islice(stream, CHUNK)]:
+        classified = classes([image for _, image in some if not isinstance(image, str)])
+        for source, image in some:
+            if isinstance(image, str):
+                yield Prediction(source, problem=image)
+            else:
+                yield predicted(source, *next(classified))
 
 
 def pixels(content: bytes) -> np.ndarray | str:

@@ -82,7 +82,7 @@ def load(
     too) or ValueError naming what does not fit.
     """
     saved = checkpoints.read(checkpoint)
-    run = recorded_run(saved.prefix)
+    run = run_folder.asked(Path(saved.prefix).parent)  # empty, where there is no run.json
     if preprocessing is None:
         if "preprocessing" not in run:
             raise ValueError(
@@ -97,11 +97,6 @@ def load(
         moving_average = float(run.get("recipe", {}).get("moving_average_decay", 0.0)) > 0
     net = _with_weights(model, saved, size, moving_average)
     return TrainedNet(net, model, pipeline, size, saved, run, averaged=moving_average)
-
-
-def recorded_run(prefix: str) -> dict[str, Any]:
-    """What run.json beside a checkpoint says of its training; empty where there is none."""
-    return run_folder.asked(Path(prefix).parent)
 
 
 def _with_weights(

@@ -76,9 +76,38 @@ class AlexNet(Layered):
         return shapes(self.num_classes, self.image_size)
 
     def forward(
-        self, variables: Mapping[str, tf.Tensor], images: tf.Tensor, **settings: Any
+        self,
+        variables: Mapping[str, tf.Tensor],
+        images: tf.Tensor,
+        *,
+        is_training: bool,
+        seed: tf.Tensor | None,
+        part: Share,
+        tap: dict[str, tf.Tensor] | None,
     ) -> tf.Tensor:
-        return forward(variables, images, keep_prob=self.keep_prob, **settings)
+        def affine(name: str, product: tf.Tensor) -> tf.Tensor:
+            result = tf.nn.bias_add(product, variables[f"{SCOPE}/{name}/biases"])
+            if tap is not None:
+                tap[name] = result
+            return result
+
+        net = images
+        for layer in CONVOLUTIONS:
+            kernel = variables[f"{SCOPE}/{layer.name}/weights"]
+            net = tf.nn.conv2d(net, kernel, layer.stride, layer.padding)
+            net = tf.nn.relu(affine(layer.name, net))
+            if layer.pooled:
+                net = tf.nn.max_pool2d(net, 3, 2, "VALID")
+        for name in ("fc6", "fc7", "fc8"):
+            kernel = variables[f"{SCOPE}/{name}/weights"]
+            matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
+            net = affine(name, product(tf.reshape(net, [-1, matrix.shape[0]]), matrix))
+            if name == "fc8":
+                break
+            net = tf.nn.relu(net)
+            if is_training and self.keep_prob < 1.0:
+                net = dropout(net, self.keep_prob, seed, {"fc6": 6, "fc7": 7}[name], part)
+        return net
 
 
 def pool5_side(image_size: int) -> int:
@@ -95,48 +124,6 @@ def pool5_side(image_size: int) -> int:
     for layer in CONVOLUTIONS:
         side = (side - 3) // 2 + 1 if layer.pooled else side
     return side
-
-
-def forward(
-    variables: Mapping[str, tf.Variable],
-    images: tf.Tensor,
-    *,
-    is_training: bool = False,
-    seed: tf.Tensor | None = None,
-    keep_prob: float = 0.5,
-    part: Share = (0, 1),
-    tap: dict[str, tf.Tensor] | None = None,
-) -> tf.Tensor:
-    """Compute the logits [batch, num_classes] of images [batch, size, size, 3].
-
-    seed: int32 [2], the key of dropout's stateless draws; needed in training where keep_prob < 1.
-    part: see dropout.
-    tap: a dict that receives each layer's output before its activation.
-    """
-
-    def affine(name: str, product: tf.Tensor) -> tf.Tensor:
-        result = tf.nn.bias_add(product, variables[f"{SCOPE}/{name}/biases"])
-        if tap is not None:
-            tap[name] = result
-        return result
-
-    net = images
-    for layer in CONVOLUTIONS:
-        kernel = variables[f"{SCOPE}/{layer.name}/weights"]
-        net = tf.nn.conv2d(net, kernel, layer.stride, layer.padding)
-        net = tf.nn.relu(affine(layer.name, net))
-        if layer.pooled:
-            net = tf.nn.max_pool2d(net, 3, 2, "VALID")
-    for name in ("fc6", "fc7", "fc8"):
-        kernel = variables[f"{SCOPE}/{name}/weights"]
-        matrix = tf.reshape(kernel, [-1, kernel.shape[-1]])
-        net = affine(name, product(tf.reshape(net, [-1, matrix.shape[0]]), matrix))
-        if name == "fc8":
-            break
-        net = tf.nn.relu(net)
-        if is_training and keep_prob < 1.0:
-            net = dropout(net, keep_prob, seed, {"fc6": 6, "fc7": 7}[name], part)
-    return net
 
 
 def product(rows: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:

@@ -89,22 +89,6 @@ class BaseNet:
         raise NotImplementedError
 
 
-class Maker(Protocol):
-    """Makes a net with fresh variables; see nets.create."""
-
-    def __call__(
-        self,
-        name: str,
-        num_classes: int,
-        image_size: int,
-        *,
-        seed: int,
-        initialisation: str,
-        dropout_keep_prob: float,
-        mixed_precision: bool,
-    ) -> Net: ...
-
-
 # (num_classes, image_size) -> each trained variable's shape, in the net's order; None: not known.
 Shapes = Callable[[int, int], Mapping[str, tuple[int, ...]] | None]
 
@@ -112,11 +96,11 @@ Shapes = Callable[[int, int], Mapping[str, tuple[int, ...]] | None]
 class Entry(NamedTuple):
     """A net that is known: how it is made, the size in pixels it was made for, and its last biases.
 
-    last: the variable whose length is the number of logits. file: where it was registered.
-    shapes: see register_net.
+    make: as nets.create is called. last: the variable whose length is the number of logits. file:
+    where it was registered. shapes: see register_net.
     """
 
-    make: Maker
+    make: Callable[..., Net]
     image_size: int
     last: str
     file: str
@@ -130,7 +114,7 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 def register_net(
     name: str, *, image_size: int, last: str, shapes: Shapes | None = None
 ) -> Callable[[Made], Made]:
-    """Register what makes a net, a class or a function, as a decorator; see Maker and Entry.
+    """Register what makes a net, a class or a function, as a decorator; see Entry.
 
     shapes: what describes the net before it is made, without TensorFlow; else it is made for that.
     Raises ValueError where the name is another file's.

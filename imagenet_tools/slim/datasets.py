@@ -7,7 +7,6 @@ what its owner has put there. Of these records the manifest knows the shards, im
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 NAME = "imgtools"
@@ -17,16 +16,14 @@ MODULE = "datasets.dataset_factory"
 def patch() -> None:
     """Let the checkout's data set factory know NAME beside its own names."""
     factory: Any = importlib.import_module(MODULE)
-    factory.get_dataset = _both(factory.get_dataset)
+    original = factory.get_dataset
 
-
-def _both(original: Callable[..., Any]) -> Callable[..., Any]:
     def get_dataset(name: str, split_name: str, dataset_dir: str, *more: Any, **named: Any) -> Any:
         if name != NAME:
             return original(name, split_name, dataset_dir, *more, **named)
         return _dataset(split_name, dataset_dir)
 
-    return get_dataset
+    factory.get_dataset = get_dataset
 
 
 def _dataset(split: str, folder: str) -> Any:

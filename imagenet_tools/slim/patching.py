@@ -17,12 +17,6 @@ LINES = (
 AFTER_BARE_END = b"\n# imgtools slim-patch: the line above had no end\n"
 
 
-def patched(folder: str | Path) -> bool:
-    """Whether the two lines are there. ValueError where the folder is no TF-Slim checkout."""
-    path = checkout.read(folder).folder / checkout.FACTORY
-    return path.read_bytes().endswith(LINES)
-
-
 def change(folder: str | Path, *, undo: bool = False, dry_run: bool = False) -> str:
     """Add the two lines, or take them away byte for byte; return the difference, "" where none.
 

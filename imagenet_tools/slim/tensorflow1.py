@@ -180,8 +180,7 @@ class _HParams(SimpleNamespace):
     def set_hparam(self, name: str, value: Any) -> None:
         setattr(self, name, value)
 
-    def add_hparam(self, name: str, value: Any) -> None:
-        setattr(self, name, value)
+    add_hparam = set_hparam
 
     def values(self) -> dict[str, Any]:
         return dict(vars(self))

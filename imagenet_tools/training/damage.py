@@ -6,6 +6,7 @@ more, one by one; while all is well, nothing here costs anything.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -28,9 +29,8 @@ def each(stream: Iterable[Any], reading: Reading, start_step: int = 0) -> Iterat
 
     Raises DamagedData for a record that cannot be read or decoded, PipelineFailed where it can.
     """
-    step = start_step
     batches = iter(stream)
-    while True:
+    for step in itertools.count(start_step):
         try:
             batch = next(batches)
         except StopIteration:
@@ -40,7 +40,6 @@ def each(stream: Iterable[Any], reading: Reading, start_step: int = 0) -> Iterat
         except FAILED as error:
             raise explained(error, reading, step) from error
         yield batch
-        step += 1
 
 
 def explained(error: Exception, reading: Reading, step: int) -> Exception:

@@ -267,12 +267,9 @@ def finished(folder: Path) -> TrainResult | None:
     except DamagedData:
         return None  # what goes on from the one before says so
     try:
-        loss = math.nan if kept["final_loss"] is None else float(kept["final_loss"])
-        warnings = tuple(kept["warnings"])
-        return TrainResult(
-            **{**kept, "checkpoint": latest, "final_loss": loss, "warnings": warnings}
-        )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        result: TrainResult = json_file.as_type({**kept, "checkpoint": latest}, TrainResult)
+        return result
+    except ValueError as error:
         raise DamagedData(
             f"{folder / RUN}: the result in it is not understood ({error}); remove it from the "
             "file, and the same command writes it anew"

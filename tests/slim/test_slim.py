@@ -326,7 +326,6 @@ def test_slim_patch_is_undone_byte_for_byte(
     for _ in range(2):
         assert cli_main.run(["slim-patch", str(slim)]) == 0
     assert "there already" in capsys.readouterr().out
-    assert patching.patched(slim)
     assert path.read_bytes().count(b"slim.patch(") == 1
     for _ in range(2):
         assert cli_main.run(["slim-patch", str(slim), "--undo"]) == 0

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from imagenet_tools import labels, nets, registry
+from imagenet_tools import labels, nets, registry, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
@@ -121,6 +121,7 @@ def _with_weights(
 
 
 def _classes(path: Path) -> list[tuple[str, str]]:
+    storage.size(path)  # a pipe would be waited for
     try:
         lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
         classes = []

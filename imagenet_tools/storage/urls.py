@@ -10,8 +10,9 @@ AnyPath = str | os.PathLike[str]
 _NO_USERS = ("s3", "s3a", "gs", "gcs", "hf", "http", "https")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ONE_SLASH = re.compile(f"({'|'.join(_NO_USERS)}):/(.*)", re.DOTALL)
-_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'\"]*@")
-_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s'\"?]*)\?[^\s'\"]+")
+# Of a scheme its last letters: else a long word is gone through from each of its letters.
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s'\"]*@")
+_QUERY = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s'\"?]*)\?[^\s'\"]+")
 
 
 def is_remote(path: object) -> bool:

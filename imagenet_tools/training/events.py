@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.schema import varint
@@ -101,6 +102,7 @@ def evaluated(folder: Path, step: int, asked: Mapping[str, Any], values: dict[st
 
 def _lines_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each line of metrics.jsonl with its content; a last one that a kill cut off is left out."""
+    storage.size(path)  # a pipe would be waited for
     text = path.read_text(encoding="utf-8", errors="replace")
     for number, line in enumerate(text.splitlines(), start=1):
         try:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import __version__, records
+from imagenet_tools import __version__, records, storage
 from imagenet_tools.engines.processes import cores
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import order
@@ -182,14 +182,18 @@ def forget(folder: Path) -> None:
 def _content(folder: Path) -> dict[str, Any] | None:
     """What run.json says; None where there is none. Raises DamagedData, and says the way on."""
     path = folder / RUN
+    text, problem = "", "is empty, as a power cut leaves it"
     try:
+        storage.size(path)  # a pipe would be waited for
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
-        text, problem = "", f"is no text ({error})"
-    else:
-        problem = "is empty, as a power cut leaves it"
+        problem = f"is no text ({error})"
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        problem = f"cannot be read: {error.strerror}"
     try:
         content = json.loads(text) if text.strip() else None
         if content is not None:

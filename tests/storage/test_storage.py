@@ -78,6 +78,8 @@ def test_a_url_with_a_secret_is_refused_and_the_secret_not_repeated(
 def test_redaction_inside_a_text() -> None:
     text = f"GET 'https://me:{SECRET}@host/x?sig={SECRET}' failed; see s3://b/x and a?b"
     assert storage.redact(text) == "GET 'https://***@host/x?***' failed; see s3://b/x and a?b"
+    word = "x" * 200_000  # seconds, not hours
+    assert storage.redact(f"{word}://u:p@h {word}") == f"{word}://***@h {word}"
 
 
 def test_file_urls_are_local_paths(tmp_path: Path) -> None:

@@ -185,6 +185,22 @@ def test_one_run_writes_in_a_folder(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "dead" / run_folder.WRITER).exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("run.json", "run.json cannot be read: it is .*; remove it"), ("metrics.jsonl", "it is a")],
+)
+def test_a_pipe_in_a_run_is_not_waited_for(
+    name: str, said: str, trained: Path, data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    (folder / "model.ckpt-4.index").unlink()  # there is something to do
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises((OSError, DamagedData), match=said):
+        train(data, folder, save_steps=2)
+
+
 def test_a_disk_without_locks_is_no_hindrance(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -64,45 +65,46 @@ def predict(
         moving_average=moving_average,
     )  # fmt: skip
     names = trained_net.class_names(loaded, data)
-    top, size = min(whole("top", top, 1), len(names)), loaded.image_size
+    top = min(whole("top", top, 1), len(names))
     likeliest = tf.function(
         lambda batch: tf.math.top_k(tf.nn.softmax(loaded.net(batch)), top), autograph=False
     )
-
-    def seen(content: bytes | str) -> tf.Tensor | str:
-        """The image as the net sees it, or why there is none."""
-        image = content if isinstance(content, str) else pixels(content)
-        if isinstance(image, str):
-            return image
-        # An evaluation draws nothing; the seed only keeps random ops away.
-        return loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0))
-
-    def classes(batch: list[tf.Tensor]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Each image's probabilities and logits' numbers, likeliest first."""
-        # Always batches of one height: products of another height round otherwise.
-        padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
-        values, logits = likeliest(tf.stack(batch + padding))
-        yield from zip(values.numpy(), logits.numpy(), strict=True)
 
     def guess(logit: int, chance: float) -> Guess:
         key, words = names[logit]
         return Guess(logit, key, words, chance)
 
-    def predicted(source: str, chances: np.ndarray, logits: np.ndarray) -> Prediction:
-        if not np.isfinite(chances).all():
-            problem = f"{loaded.pipeline.spec} or the net gives NaN or infinite values for it"
-            return Prediction(source, problem=problem)
-        pairs = zip(logits.tolist(), chances.tolist(), strict=True)
-        return Prediction(source, tuple(guess(logit, chance) for logit, chance in pairs))
+    def guesses(batch: list[tf.Tensor]) -> Iterator[tuple[Guess, ...]]:
+        # Always batches of one height: products of another height round otherwise.
+        padding = [tf.zeros_like(batch[0])] * (CHUNK - len(batch))
+        values, logits = likeliest(tf.stack(batch + padding))
+        for chances, indices in zip(values.numpy(), logits.numpy(), strict=True):
+            pairs = zip(indices.tolist(), chances.tolist(), strict=True)
+            yield tuple(guess(logit, chance) for logit, chance in pairs)
 
     stream = read([paths] if isinstance(paths, str | os.PathLike) else paths)
-    while some := [(source, seen(content)) for source, content in itertools.islice(stream, CHUNK)]:
-        classified = classes([image for _, image in some if not isinstance(image, str)])
+    while some := [(source, _seen(one, loaded)) for source, one in itertools.islice(stream, CHUNK)]:
+        guessed = guesses([image for _, image in some if not isinstance(image, str)])
         for source, image in some:
             if isinstance(image, str):
                 yield Prediction(source, problem=image)
+                continue
+            likely = next(guessed)
+            if all(math.isfinite(one.probability) for one in likely):
+                yield Prediction(source, likely)
             else:
-                yield predicted(source, *next(classified))
+                problem = f"{loaded.pipeline.spec} or the net gives NaN or infinite values for it"
+                yield Prediction(source, problem=problem)
+
+
+def _seen(content: bytes | str, loaded: trained_net.TrainedNet) -> tf.Tensor | str:
+    """The image as the net sees it, or why there is none."""
+    image = content if isinstance(content, str) else pixels(content)
+    if isinstance(image, str):
+        return image
+    size = loaded.image_size
+    # An evaluation draws nothing; the seed only keeps random ops away.
+    return loaded.pipeline.preprocess_image(tf.constant(image), size, size, seed=(0, 0))
 
 
 def pixels(content: bytes) -> np.ndarray | str:

@@ -431,7 +431,11 @@ def test_a_terminal_that_is_closed_ends_a_command_as_sigterm_does(
 
 @pytest.mark.parametrize("json_first", [True, False])
 def test_what_a_plug_in_writes_is_never_beside_the_json(json_first: bool, tmp_path: Path) -> None:
-    (tmp_path / "loud.py").write_text("import os\nprint('loud')\nos.write(1, b'louder\\n')\n")
+    (tmp_path / "loud.py").write_text(
+        "import os\nprint('loud')\nos.write(1, b'louder\\n')\n"
+        "def preprocess_image(image, output_height, output_width, is_training=False):\n"
+        "    return image\n"
+    )
     options = ["--json", "--plugin", str(tmp_path / "loud.py")]
     options = options if json_first else [*options[1:], "--json"]
     line = [sys.executable, "-m", "imagenet_tools", "describe-preproc", "alexnet", *options]

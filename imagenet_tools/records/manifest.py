@@ -162,6 +162,8 @@ def _check(manifest: Manifest) -> None:
         told, asked = getattr(manifest, name), getattr(manifest.settings, name)
         if told != asked:
             raise ValueError(f"{name} is {told!r}, and in the options {asked!r}")
+    if not manifest.splits:
+        raise ValueError("it has no splits")
     for name, split in manifest.splits.items():
         if name not in SPLITS:
             raise ValueError(f"there is no split {name[:40]!r}")

@@ -371,6 +371,7 @@ def first(content: dict[str, Any]) -> dict[str, Any]:
         (lambda content: first(content).update(records="8"), "records is '8'"),
         (lambda content: first(content).update(more=1), "a field 'more'"),
         (lambda content: content.update(splits={"../x": content["splits"]["train"]}), "no split"),
+        (lambda content: content.update(splits={}), "it has no splits"),
         (lambda content: content["splits"]["train"].update(shards=[]), "train has no shards"),
         (lambda content: content.update(classes=[]), "records of 'ant', which is no class"),
         (lambda content: content.update(skipped={}), "skipped is"),

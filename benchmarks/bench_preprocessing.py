@@ -215,7 +215,7 @@ def lanes() -> Row:
     pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3)).astype(np.uint8)
     out, line = np.empty((SIZE, SIZE, 3), np.float32), np.ones((2, 3), np.float32)
     whole, same, corner = (400, 400), (SIZE, SIZE), (0, 0)
-    run = functools.partial(kernels.sample, pixels, corner, whole, same, corner, False)
+    run = functools.partial(kernels.sample, pixels, (corner, whole, same, corner, False))
     each = {
         name: functools.partial(run, kernels.TRIANGLE, line, out, name == "plain loop")
         for name in ("plain loop", "four lanes")

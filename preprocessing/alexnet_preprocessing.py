@@ -8,7 +8,7 @@ models/bvlc_alexnet and examples/imagenet.
 
 from __future__ import annotations
 
-import functools
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
-from imagenet_tools.pipelines.limits import NotNegative
+from imagenet_tools.pipelines.limits import NotNegative, together
 from imagenet_tools.preprocessing import ops
 
 # The paper's sides: pictures of 256, windows of 224. Other output sizes keep the ratio.
@@ -96,9 +96,7 @@ def _window(
     is_training: bool,
     seed: tf.Tensor,
 ) -> views.View:
-    free = room[2:] - tf.constant(size)
-    offset = ops.offset(seed, free) if is_training else free // 2
-    flip = ops.flip(seed) if is_training else tf.constant(False)
+    offset, flip = ops.window(seed, room[2:] - tf.constant(size), is_training)
     return views.View(crop, plane, "antialias", room[:2] + offset, size, flip, room)
 
 
@@ -134,13 +132,19 @@ def colour(
     return (image + ops.channels(image, noise - mean)) / (1 + sigma) + ops.channels(image, mean)
 
 
+def _check_mean(mean: str) -> None:
+    if mean != "pixel" and not mean.endswith(".npy"):
+        raise ValueError(f"mean={mean}: pixel, or a file FILE.npy with the mean image, is needed")
+
+
+@together(_check_mean)
 def value_range(
     image: tf.Tensor,
     *,
     mean: str = "pixel",
     scale: float = UNIT_SCALE,
     order: Literal["rgb", "bgr"] = "rgb",
-    view: views.View | None = None,
+    view: views.View,
 ) -> tf.Tensor:
     """Subtract the mean and bring the pixels to scale.
 
@@ -151,13 +155,14 @@ def value_range(
     return _centred(image, MEAN_PIXEL, mean, view, order) * scale
 
 
+@together(_check_mean)
 def caffe_range(
     image: tf.Tensor,
     *,
     mean: str = "pixel",
     scale: float = 1.0,
     order: Literal["rgb", "bgr"] = "bgr",
-    view: views.View | None = None,
+    view: views.View,
 ) -> tf.Tensor:
     """Subtract Caffe's mean, in Caffe's channel order.
 
@@ -173,15 +178,13 @@ def _centred(
     image: tf.Tensor,
     mean_pixel: tuple[float, float, float],
     mean: str,
-    view: views.View | None,
+    view: views.View,
     order: str,
 ) -> tf.Tensor:
     if mean == "pixel":
         image = image - ops.channels(image, mean_pixel)
-    elif mean.endswith(".npy") and view is not None:
-        image = image - _mean_window(mean, view, gray=image.shape[-1] == 1)
     else:
-        raise ValueError(f"mean={mean}: pixel, or a file FILE.npy with the mean image, is needed")
+        image = image - _mean_window(mean, view, gray=image.shape[-1] == 1)
     return image[..., ::-1] if order == "bgr" else image
 
 
@@ -195,7 +198,7 @@ def _mean_window(path: str, view: views.View, gray: bool) -> tf.Tensor:
     return tf.image.rgb_to_grayscale(part) if gray else part
 
 
-@functools.cache
+@cache
 def _mean_image(path: str) -> np.ndarray:
     image = np.load(path, allow_pickle=False)
     if image.ndim != 3 or image.shape[-1] != 3:
@@ -203,24 +206,19 @@ def _mean_image(path: str) -> np.ndarray:
     return np.asarray(image, np.float32)
 
 
-_SOURCE = "Krizhevsky et al., NIPS 2012; cuda-convnet2 3238bf0 (make-data, input_meta, convdata.py)"
-
-alexnet = registry.register_parts(
-    "alexnet",
+_as_published = partial(
+    registry.register_parts,
     geometry=geometry,
     colour=colour,
     range=value_range,
-    summary="AlexNet as published, brought to inception's scale",
-    source=_SOURCE,
+    source="Krizhevsky et al., NIPS 2012; "
+    "cuda-convnet2 3238bf0 (make-data, input_meta, convdata.py)",
 )
-alexnet_2012 = registry.register_parts(
+alexnet = _as_published("alexnet", summary="AlexNet as published, brought to inception's scale")
+alexnet_2012 = _as_published(
     "alexnet_2012",
-    geometry=geometry,
-    colour=colour,
-    range=value_range,
     defaults={"scale": 1.0},
     summary="AlexNet as published, at the published scale of 0..255 minus the mean",
-    source=_SOURCE,
 )
 alexnet_caffe = registry.register_parts(
     "alexnet_caffe",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 import tensorflow as tf
 
 from imagenet_tools import registry
@@ -67,12 +66,7 @@ def box(
     aspect: tuple[float, float],
 ) -> tf.Tensor:
     """Draw the box that is erased: int32 [4], y, x, height, width; 0 0 0 0 where none fits."""
-    ops.check_ranges(area, aspect)
-    areas = float(np.prod(size)) * ops.uniform(seed, "erasing_area", *area, (ATTEMPTS,))
-    logs = np.log(np.array(aspect, np.float32))
-    aspects = tf.exp(ops.uniform(seed, "erasing_aspect", logs[0], logs[1], (ATTEMPTS,)))
-    sides = tf.stack([tf.sqrt(areas * aspects), tf.sqrt(areas / aspects)], axis=1)
-    tried = tf.cast(tf.math.rint(sides), tf.int32)
+    tried = ops.boxes(seed, "erasing", float(size[0] * size[1]), area, aspect, ATTEMPTS)
     fits = tf.reduce_all(tried < size, axis=1)
     drawn = tried[tf.argmax(fits)]
     free = tf.cast(tf.constant(size) - drawn + 1, tf.float32)

@@ -6,11 +6,15 @@ at d4eedbb9 (January 2020).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
 import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
-from imagenet_tools.pipelines.limits import Positive, PositiveShare
+from imagenet_tools.pipelines.limits import Positive, PositiveShare, together
 from imagenet_tools.preprocessing import ops
 
 MIN_OBJECT_COVERED = 0.1
@@ -27,6 +31,12 @@ CONTRAST = (0.5, 1.5)
 HUE = 0.2
 
 
+def _check_antialias(fast_mode: bool, antialias: bool) -> None:
+    if antialias and not fast_mode:
+        raise ValueError("antialias=1 has no effect on fast_mode=0, which draws the resize method")
+
+
+@together(_check_antialias)
 def geometry(
     height: tf.Tensor,
     width: tf.Tensor,
@@ -55,8 +65,6 @@ def geometry(
 
     bbox: float32 [1, n, 4] of ymin, xmin, ymax, xmax in 0..1, as TF-Slim passes it.
     """
-    if antialias and not fast_mode:
-        raise ValueError("antialias=1 has no effect on fast_mode=0, which draws the resize method")
     method: str | tf.Tensor = "antialias" if antialias else "bilinear"
     crop = views.whole(height, width)
     flip = tf.constant(False)
@@ -85,11 +93,19 @@ def colour(
     """
     if not is_training:
         return image
-    image = _distorted(image, seed, (_BRIGHTNESS, _SATURATION)) if fast_mode else _slow(image, seed)
+    if fast_mode:
+        image = _distorted(image, seed, (_BRIGHTNESS, _SATURATION))
+    else:
+        chosen = ops.integer(seed, "colour_order", 0, len(ORDERS) - 1)
+        image = tf.switch_case(chosen, [partial(_distorted, image, seed, one) for one in ORDERS])
     return tf.clip_by_value(image, 0.0, 255.0)
 
 
-_BRIGHTNESS, _SATURATION, _HUE, _CONTRAST = range(4)
+Step: TypeAlias = "tuple[Callable[..., tf.Tensor], tuple[float, ...]]"  # what it does, how much
+_BRIGHTNESS: Step = (ops.brightness, (BRIGHTNESS,))
+_SATURATION: Step = (ops.saturation, SATURATION)
+_HUE: Step = (ops.hue, (HUE,))
+_CONTRAST: Step = (ops.contrast, CONTRAST)
 # TF-Slim's orders of the slow mode, one of which is drawn for each image.
 ORDERS = (
     (_BRIGHTNESS, _SATURATION, _HUE, _CONTRAST),
@@ -99,23 +115,10 @@ ORDERS = (
 )
 
 
-def _distorted(image: tf.Tensor, seed: tf.Tensor, order: tuple[int, ...]) -> tf.Tensor:
-    for step in order:
-        if step == _BRIGHTNESS:
-            image = ops.brightness(image, seed, BRIGHTNESS)
-        elif step == _SATURATION:
-            image = ops.saturation(image, seed, *SATURATION)
-        elif step == _HUE:
-            image = ops.hue(image, seed, HUE)
-        else:
-            image = ops.contrast(image, seed, *CONTRAST)
+def _distorted(image: tf.Tensor, seed: tf.Tensor, order: tuple[Step, ...]) -> tf.Tensor:
+    for change, much in order:
+        image = change(image, seed, *much)
     return image
-
-
-def _slow(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    chosen = ops.integer(seed, "colour_order", 0, len(ORDERS) - 1)
-    branches = [lambda order=order: _distorted(image, seed, order) for order in ORDERS]
-    return tf.switch_case(chosen, branches)
 
 
 def value_range(image: tf.Tensor) -> tf.Tensor:

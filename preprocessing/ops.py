@@ -66,6 +66,13 @@ def offset(seed: tf.Tensor, free: tf.Tensor) -> tf.Tensor:
     return tf.minimum(tf.cast(tf.floor(place), tf.int32), free)
 
 
+def window(seed: tf.Tensor, free: tf.Tensor, is_training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """A window's y, x in its free room, and whether it is mirrored: drawn, or the central one."""
+    if is_training:
+        return offset(seed, free), flip(seed)
+    return free // 2, tf.constant(False)
+
+
 def shorter_side(height: tf.Tensor, width: tf.Tensor, side: tf.Tensor | float) -> tf.Tensor:
     """The image's size with the shorter side brought to `side`, the aspect kept: int32 [2]."""
     shorter = tf.cast(tf.minimum(height, width), tf.float32)
@@ -123,14 +130,9 @@ def resized_crop(
     height), log-uniform; sides are rounded half to even. Where no attempt fits: the central part
     of the permitted aspect that is nearest to the image's. ValueError where a range is none.
     """
-    check_ranges(area, aspect)
     size = tf.stack([height, width])
     high, wide = tf.unstack(tf.cast(size, tf.float32))
-    areas = high * wide * uniform(seed, "crop_area", *area, (attempts,))
-    logs = np.log(np.array(aspect, np.float32))
-    aspects = tf.exp(uniform(seed, "crop_aspect", logs[0], logs[1], (attempts,)))
-    sides = tf.stack([tf.sqrt(areas / aspects), tf.sqrt(areas * aspects)], axis=1)
-    tried = tf.cast(tf.math.rint(sides), tf.int32)
+    tried = boxes(seed, "crop", high * wide, area, aspect, attempts)[:, ::-1]
     fits = tf.reduce_all((tried > 0) & (tried <= size), axis=1)
     drawn = tried[tf.argmax(fits)]
     corner = offset(seed, tf.maximum(size - drawn, 0))
@@ -141,6 +143,27 @@ def resized_crop(
     fallback = tf.where([ratio < aspect[0], ratio > aspect[1]], whole, size)
     centred = tf.concat([(size - fallback) // 2, fallback], axis=0)
     return tf.where(tf.reduce_any(fits), tf.concat([corner, drawn], axis=0), centred)
+
+
+def boxes(
+    seed: tf.Tensor,
+    name: str,
+    pixels: tf.Tensor | float,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+    attempts: int,
+) -> tf.Tensor:
+    """Draw the sides of some boxes, rounded half to even: int32 [attempts, 2].
+
+    Of an area uniform among these shares of the pixels, and of an aspect, the first side over the
+    second, log-uniform. ValueError where a range is none.
+    """
+    check_ranges(area, aspect)
+    areas = pixels * uniform(seed, f"{name}_area", *area, (attempts,))
+    low, high = np.log(np.array(aspect, np.float32))
+    aspects = tf.exp(uniform(seed, f"{name}_aspect", low, high, (attempts,)))
+    sides = tf.stack([tf.sqrt(areas * aspects), tf.sqrt(areas / aspects)], axis=1)
+    return tf.cast(tf.math.rint(sides), tf.int32)
 
 
 def check_ranges(area: tuple[float, float], aspect: tuple[float, float]) -> None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
-from imagenet_tools.pipelines.limits import Positive, PositiveShare
+from imagenet_tools.pipelines.limits import Positive, PositiveShare, together
 from imagenet_tools.preprocessing import ops
 from imagenet_tools.preprocessing.shorter_side_preprocessing import (
     Interpolation,
@@ -20,6 +20,7 @@ from imagenet_tools.preprocessing.shorter_side_preprocessing import (
     "geometry",
     source="torchvision 0.28, transforms/v2/_geometry.py, RandomResizedCrop; _presets.py",
 )
+@together(method)
 def resized_crop(
     height: tf.Tensor,
     width: tf.Tensor,

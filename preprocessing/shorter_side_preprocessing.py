@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.pipelines import views
-from imagenet_tools.pipelines.limits import PositiveShare
+from imagenet_tools.pipelines.limits import PositiveShare, together
 from imagenet_tools.preprocessing import ops
 
 SOURCE = (
@@ -19,7 +19,17 @@ SOURCE = (
 Interpolation = Literal["bilinear", "bicubic"]
 
 
+def method(interpolation: str, antialias: bool) -> str:
+    """The name in views.METHODS; ValueError for bicubic without antialiasing, which is none."""
+    if interpolation == "bilinear":
+        return "antialias" if antialias else "half_pixel"
+    if not antialias:
+        raise ValueError("interpolation=bicubic is antialiased; antialias=0 goes with bilinear")
+    return "bicubic_antialias"
+
+
 @registry.register_part("shorter_side", "geometry", source=SOURCE)
+@together(method)
 def shorter_side(
     height: tf.Tensor,
     width: tf.Tensor,
@@ -57,12 +67,3 @@ def central_window(
     window = tf.cast(tf.math.rint(excess / 2), tf.int32)
     crop = views.whole(height, width)
     return views.View(crop, plane, "antialias", window, size, tf.constant(False))
-
-
-def method(interpolation: str, antialias: bool) -> str:
-    """The name in views.METHODS; ValueError for bicubic without antialiasing, which is none."""
-    if interpolation == "bilinear":
-        return "antialias" if antialias else "half_pixel"
-    if not antialias:
-        raise ValueError("interpolation=bicubic is antialiased; antialias=0 goes with bilinear")
-    return "bicubic_antialias"

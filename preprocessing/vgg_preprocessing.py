@@ -58,10 +58,7 @@ def geometry(
     size = (output_height, output_width)
     side: int | tf.Tensor = ops.integer(seed, "resize_side", low, high) if is_training else low
     plane = ops.shorter_side(height, width, side)
-    free = plane - tf.constant(size)
-    window, flip = free // 2, tf.constant(False)
-    if is_training:
-        window, flip = ops.offset(seed, free), ops.flip(seed)
+    window, flip = ops.window(seed, plane - tf.constant(size), is_training)
     method = "antialias" if antialias else "bilinear"
     return views.View(views.whole(height, width), plane, method, window, size, flip)
 

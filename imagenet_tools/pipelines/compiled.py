@@ -77,9 +77,9 @@ def sample(pixels: tf.Tensor, corner: tf.Tensor, view: View, line: np.ndarray = 
         out = _empty(shape)
         where = (origin, crop, plane, window, bool(flip))
         if radius == kernels.CUBIC:
-            kernels.sample_cubic(pixels, *where, line, out, plain)
+            kernels.sample_cubic(pixels, where, line, out, plain)
         else:
-            kernels.sample(pixels, *where, radius, line, out, plain)
+            kernels.sample(pixels, where, radius, line, out, plain)
         return out
 
     return call(run, [pixels, numbers], shape)

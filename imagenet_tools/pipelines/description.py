@@ -1,4 +1,4 @@
-"""How a pipeline is written down: its spec, its fingerprint, and what `describe` says of it.
+"""What a pipeline is made of, and how that is written down: its spec, its fingerprint, its steps.
 
 Nothing here imports TensorFlow.
 """
@@ -8,75 +8,100 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools.pipelines.parts import PARTS, UNIVERSAL, Definition, Part
+from imagenet_tools.pipelines.parts import MIXING, PARTS, PLAIN, UNIVERSAL, Definition, Part
 from imagenet_tools.pipelines.plugins import underlying
 
 Parts = Mapping[str, Part]
 
 
-def name(parts: Parts) -> str:
-    """The spec without its settings: "alexnet", "inception.geometry+alexnet.colour"."""
-    return "+".join(term.split(":")[0] for term in _terms(parts))
+@dataclass(frozen=True)
+class Description:
+    """The parts of a pipeline, its universal settings, and what they are called.
 
+    parts: by kind, geometry, colour and range, and what may come after them; or one plain function;
+    and what mixes training batches ("mixing", and for others that take turns with it "mixing_2",
+    ...). universal: settings of `multiply` and `use_grayscale` that differ from UNIVERSAL.
+    """
 
-def spec(parts: Parts, universal: Mapping[str, Any]) -> str:
-    """The canonical spec: settings that are defaults left out, the others sorted."""
-    terms = _terms(parts)
-    if universal:
-        terms[-1] += ("," if ":" in terms[-1] else ":") + _text(universal)
-    return "+".join(terms)
+    parts: Parts
+    universal: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.spec)
 
-def fingerprint(parts: Parts, universal: Mapping[str, Any]) -> str:
-    """12 hexadecimal digits of everything that decides what comes out."""
-    described = {
-        kind: [
-            part.definition.name,
-            part.definition.version,
-            part.definition.digest,
-            {setting: _stable(value) for setting, value in part.decisive().items()},
-        ]
-        for kind, part in parts.items()
-    }
-    text = json.dumps([described, dict(universal)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    @property
+    def plain(self) -> bool:
+        """True for a TF-Slim-style function: no parts, no fused path."""
+        return PLAIN in self.parts
 
+    @property
+    def mixing(self) -> tuple[Part, ...]:
+        """What mixes the images of a training batch, see Pipeline.mix; empty for most."""
+        return tuple(part for part in self.parts.values() if part.kind == MIXING)
 
-def summary(parts: Parts) -> str:
-    """What it is, in a line; for a cross, what is whose."""
-    known = definitions(parts)
-    if len(known) == 1:
-        return next(iter(known.values())).summary
-    kinds = {
-        owner: [part.kind for part in parts.values() if part.definition.name == owner]
-        for owner in known
-    }
-    return ", ".join(f"{' and '.join(mine)} of {owner}" for owner, mine in kinds.items())
+    @property
+    def seeded(self) -> bool:
+        """False where a plain function takes no seed, so that no draw can be repeated."""
+        return not self.plain or self.parts[PLAIN].definition.accepts(PLAIN, "seed")
 
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        """Whose the parts are, by name, each once."""
+        return {part.definition.name: part.definition for part in self.parts.values()}
 
-def definitions(parts: Parts) -> dict[str, Definition]:
-    """Whose the parts are, by name, each once."""
-    return {part.definition.name: part.definition for part in parts.values()}
+    @property
+    def name(self) -> str:
+        """The spec without its settings: "alexnet", "inception.geometry+alexnet.colour"."""
+        return "+".join(term.split(":")[0] for term in _terms(self.parts))
 
+    @property
+    def spec(self) -> str:
+        """The canonical spec: settings that are defaults left out, the others sorted."""
+        *terms, last = _terms(self.parts)
+        if self.universal:
+            last += ("," if ":" in last else ":") + _text(self.universal)
+        return "+".join([*terms, last])
 
-def described(parts: Parts, universal: Mapping[str, Any]) -> dict[str, Any]:
-    """Steps, parameters, sources and versions, ready for JSON."""
-    known = definitions(parts).values()
-    return {
-        "name": name(parts),
-        "spec": spec(parts, universal),
-        "fingerprint": fingerprint(parts, universal),
-        "summary": summary(parts),
-        "steps": {kind: _steps(part) for kind, part in parts.items()},
-        "parameters": {kind: _parameters(part) for kind, part in parts.items()},
-        "universal": dict(UNIVERSAL) | dict(universal),
-        "source": {d.name: d.source for d in known},
-        "defined_in": {d.name: _place(d) for d in known},
-        "version": {d.name: d.version for d in known},
-    }
+    @property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits of everything that decides what comes out."""
+        known = {kind: (part.definition, part.decisive()) for kind, part in self.parts.items()}
+        content = {
+            kind: [one.name, one.version, one.digest, {n: _stable(v) for n, v in settings.items()}]
+            for kind, (one, settings) in known.items()
+        }
+        text = json.dumps([content, dict(self.universal)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a line; for a cross, what is whose."""
+        owners = self.definitions
+        if len(owners) == 1:
+            return next(iter(owners.values())).summary
+        parts = self.parts.values()
+        kinds = {name: [p.kind for p in parts if p.definition.name == name] for name in owners}
+        return ", ".join(f"{' and '.join(mine)} of {name}" for name, mine in kinds.items())
+
+    def written(self) -> dict[str, Any]:
+        """Names, steps, parameters, sources and versions, ready for JSON."""
+        owners = self.definitions.values()
+        return {
+            "name": self.name,
+            "spec": self.spec,
+            "fingerprint": self.fingerprint,
+            "summary": self.summary,
+            "steps": {kind: _steps(part) for kind, part in self.parts.items()},
+            "parameters": {kind: _parameters(part) for kind, part in self.parts.items()},
+            "universal": {**UNIVERSAL, **self.universal},
+            "source": {one.name: one.source for one in owners},
+            "defined_in": {one.name: _place(one) for one in owners},
+            "version": {one.name: one.version for one in owners},
+        }
 
 
 def _terms(parts: Parts) -> list[str]:
@@ -160,5 +185,4 @@ def _parameters(part: Part) -> dict[str, dict[str, Any]]:
 
 def _place(definition: Definition) -> str:
     path = Path(definition.file)
-    digest = f" (sha256 {definition.digest[:12]})" if definition.digest else ""
-    return f"{path.name if not definition.digest else path}{digest}"
+    return f"{path} (sha256 {definition.digest[:12]})" if definition.digest else path.name

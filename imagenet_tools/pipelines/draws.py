@@ -15,22 +15,21 @@ _recorded: contextvars.ContextVar[dict[str, np.ndarray] | None]
 _recorded = contextvars.ContextVar("draws by name, where somebody asked for them", default=None)
 
 
-def fresh_seed() -> tf.Tensor:
-    """A new seed each time it runs, in tf.data and in TF1 graphs too: int32 [2]."""
-    return tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
+def seed(given: Any) -> tf.Tensor:
+    """Two integers as int32 [2]; None: a new seed each time it runs, in tf.data and TF1 graphs too.
 
-
-def given_seed(seed: Any) -> tf.Tensor:
-    """Two integers as int32 [2]; ValueError where they are not, or would become others."""
-    parts = seed if isinstance(seed, list | tuple) else [seed]
-    if not any(map(tf.is_tensor, parts)):
-        numbers, limits = np.asarray(seed), np.iinfo(np.int32)
+    ValueError where they are no such integers, or would become others.
+    """
+    if given is None:
+        return tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
+    if not any(map(tf.is_tensor, given if isinstance(given, list | tuple) else [given])):
+        numbers, limits = np.asarray(given), np.iinfo(np.int32)
         sound = numbers.dtype.kind in "iu" and numbers.shape == (2,)
         if not sound or numbers.min() < limits.min or numbers.max() > limits.max:
             raise ValueError(
-                f"a seed is two whole numbers of 32 bits, such as (0, 1), and not {seed!r:.60}"
+                f"a seed is two whole numbers of 32 bits, such as (0, 1), and not {given!r:.60}"
             )
-    return tf.convert_to_tensor(seed, tf.int32)
+    return tf.convert_to_tensor(given, tf.int32)
 
 
 def sub_seed(seed: tf.Tensor, name: str) -> tf.Tensor:

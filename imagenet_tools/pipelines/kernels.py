@@ -19,6 +19,8 @@ from imagenet_tools.pipelines.lanes import LANES, load, plus, spread, store
 # The filters, by their radius in steps of the grid; BILINEAR is TF1's, on its own grid.
 BILINEAR, TRIANGLE, CUBIC = range(3)
 Pair = tuple[int, int]  # y, x or height, width
+# Of a view: origin, crop, plane, window, flip; see `sample`.
+Where = tuple[Pair, Pair, Pair, Pair, bool]
 
 
 @njit(nogil=True, cache=True, fastmath=True)
@@ -151,17 +153,11 @@ def _down(source: np.ndarray, first: int, weights: np.ndarray, row: np.ndarray) 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def _grid(
-    pixels: np.ndarray,
-    origin: Pair,
-    crop: Pair,
-    plane: Pair,
-    window: Pair,
-    flip: bool,
-    method: int,
-    size: Pair,
+    pixels: np.ndarray, where: Where, method: int, size: Pair
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The columns of the source that are read, as float or uint8 [h, 3 * w]; by row and by column
     of the output the first place that is looked at, and the weights from there."""
+    origin, crop, plane, window, flip = where
     columns, weights = _taps(
         pixels.shape[1], origin[1], crop[1], plane[1], window[1], size[1], method
     )
@@ -179,31 +175,21 @@ def _grid(
 
 @njit(nogil=True, cache=True, fastmath=True)
 def sample(
-    pixels: np.ndarray,
-    origin: Pair,
-    crop: Pair,
-    plane: Pair,
-    window: Pair,
-    flip: bool,
-    method: int,
-    line: np.ndarray,
-    out: np.ndarray,
-    plain: bool,
+    pixels: np.ndarray, where: Where, method: int, line: np.ndarray, out: np.ndarray, plain: bool
 ) -> None:
     """Fill `out` with a window of the plane that a crop is resized to.
 
-    pixels: uint8 or float32 [h, w, 3], a part of the source. origin: of the crop's corner in
-    `pixels`, negative where they begin inside the crop. crop, plane: sizes. window: of the output's
-    corner in the plane. method: BILINEAR takes TF1's grid, output i at source i * step; TRIANGLE is
-    antialiased and has half pixel centres, as tf.image.resize(antialias=True). line: float32
-    [2, 3], what pixels of 0..255 are multiplied by and then what is added, for each channel. out:
-    float32 [H, W, 3]; outside the plane pixels are 0. plain: by a loop without Lanes; the same but
-    for rounding.
+    pixels: uint8 or float32 [h, w, 3], a part of the source. where: origin, of the crop's corner in
+    `pixels`, negative where they begin inside the crop; the sizes of crop and plane; window, of the
+    output's corner in the plane; whether it is mirrored. method: BILINEAR takes TF1's grid, output
+    i at source i * step; TRIANGLE is antialiased and has half pixel centres, as
+    tf.image.resize(antialias=True). line: float32 [2, 3], what pixels of 0..255 are multiplied by
+    and then what is added, for each channel. out: float32 [H, W, 3]; outside the plane pixels are
+    0. plain: by a loop without Lanes; the same but for rounding.
     """
     height, width, _ = out.shape
-    source, rows, row_weights, places, weights = _grid(
-        pixels, origin, crop, plane, window, flip, method, (height, width)
-    )
+    size = (height, width)
+    source, rows, row_weights, places, weights = _grid(pixels, where, method, size)
     colours, flat = _lanes(line), out.reshape(height, -1)
     # Both have room for the lanes of what follows their end.
     row = np.zeros(source.shape[1] + 3 + LANES, np.float32)
@@ -224,22 +210,12 @@ def sample(
 
 @njit(nogil=True, cache=True, fastmath=True)
 def sample_cubic(
-    pixels: np.ndarray,
-    origin: Pair,
-    crop: Pair,
-    plane: Pair,
-    window: Pair,
-    flip: bool,
-    line: np.ndarray,
-    out: np.ndarray,
-    plain: bool,
+    pixels: np.ndarray, where: Where, line: np.ndarray, out: np.ndarray, plain: bool
 ) -> None:
     """As `sample`, by CUBIC, antialiased: along the rows and then down the columns, clipped to
     0..255 after each, as Pillow does. A function of its own: it takes seconds to compile."""
     height, width, _ = out.shape
-    source, rows, row_weights, places, weights = _grid(
-        pixels, origin, crop, plane, window, flip, CUBIC, (height, width)
-    )
+    source, rows, row_weights, places, weights = _grid(pixels, where, CUBIC, (height, width))
     low, high = _reach(rows, row_weights.shape[1], source.shape[0])
     size = 3 * width
     same = np.zeros((2, LANES), np.float32)

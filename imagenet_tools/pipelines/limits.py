@@ -1,12 +1,15 @@
-"""What a number may be: a parameter of a pipeline's part, a field of a recipe."""
+"""What a number may be, a parameter of a pipeline's part or a field of a recipe; and what settings
+may not be together."""
 
 from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, SupportsIndex, TypeAlias
+from typing import Annotated, Any, SupportsIndex, TypeAlias, TypeVar
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 LEAST, GREATEST = 1e-30, 3.4e38
 
 
@@ -53,6 +56,19 @@ NotNegative: TypeAlias = Annotated[float, Limits()]
 Positive: TypeAlias = Annotated[float, Limits(above=True)]
 Share: TypeAlias = Annotated[float, Limits(high=1.0)]
 PositiveShare: TypeAlias = Annotated[float, Limits(high=1.0, above=True)]
+
+
+def together(check: Callable[..., object]) -> Callable[[Function], Function]:
+    """Have a part's settings checked together when a pipeline is named: a decorator.
+
+    check: takes some of them by name; it raises ValueError where they do not go together.
+    """
+
+    def decorate(function: Function) -> Function:
+        function.check = check  # type: ignore[attr-defined]
+        return function
+
+    return decorate
 
 
 def whole(name: str, number: SupportsIndex, least: int, most: int | None = None) -> int:

@@ -161,14 +161,6 @@ def _parameter(name: str, default: Any, hint: Any) -> Parameter:
     return Parameter(name, default, settable=False)
 
 
-def _refuse_reversed(name: str, values: Mapping[str, Any]) -> None:
-    """Raise ValueError for a range whose lower end, ..._min, is above its upper one, ..._max."""
-    for lower, low in values.items():
-        upper = f"{lower.removesuffix('_min')}_max"
-        if upper in values and lower.endswith("_min") and low > values[upper]:
-            raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {values[upper]}")
-
-
 @dataclass(frozen=True)
 class Definition:
     """What was registered under a name.
@@ -222,7 +214,18 @@ class Part:
 
     def __post_init__(self) -> None:
         if self.settings:
-            _refuse_reversed(self.definition.name, self.resolved())
+            self._check_together(self.resolved())
+
+    def _check_together(self, values: Mapping[str, Any]) -> None:
+        """Raise ValueError where a range's lower end, ..._min, is above its upper one, ..._max;
+        or where the function says so, see limits.together."""
+        for lower, low in values.items():
+            upper = f"{lower.removesuffix('_min')}_max"
+            if upper in values and lower.endswith("_min") and low > values[upper]:
+                name = self.definition.name
+                raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {values[upper]}")
+        if check := getattr(self.definition.functions[self.kind], "check", None):
+            check(**{name: values[name] for name in inspect.signature(check).parameters})
 
     def resolved(self) -> dict[str, Any]:
         """Every settable parameter's value."""
@@ -242,7 +245,7 @@ class Part:
         known = self.definition.parameters(self.kind)
         given = {name: p.default for name, p in known.items()} | dict(self.settings)
         given |= {n: known[n].checked(value) for n, value in keywords.items() if n in known}
-        _refuse_reversed(self.definition.name, given)
+        self._check_together(given)
         given |= {n: v for n, v in extra.items() if self.definition.accepts(self.kind, n)}
         function = self.definition.functions[self.kind]
         taken = by_place(function, self.kind)

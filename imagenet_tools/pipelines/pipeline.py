@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools.pipelines import description, draws, lines, mixing, pixels, probe, rendering
+from imagenet_tools.pipelines import draws, lines, mixing, pixels, probe, rendering
 from imagenet_tools.pipelines.call import Call
-from imagenet_tools.pipelines.parts import AFTER, IGNORED, MIXING, PLAIN, UNIVERSAL, Part, unchanged
+from imagenet_tools.pipelines.description import Description
+from imagenet_tools.pipelines.parts import AFTER, IGNORED, MIXING, UNIVERSAL, Part, unchanged
 from imagenet_tools.pipelines.views import View, five_views
 
 # A plain function has no resized plane to cut ten crops from: AlexNet's 256 for 224.
@@ -35,55 +36,8 @@ def as_written(function: Function) -> Function:
     return cast(Function, written)
 
 
-@dataclass(frozen=True)
-class Pipeline:
-    """A preprocessing pipeline, ready to run: image in, what the network sees out.
-
-    parts: by kind, geometry, colour and range, and what may come after them; or one plain function;
-    and what mixes training batches ("mixing", and for others that take turns with it "mixing_2",
-    ...). universal: settings of `multiply` and `use_grayscale` that differ from UNIVERSAL.
-    """
-
-    parts: Mapping[str, Part]
-    universal: Mapping[str, Any] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return hash(self.spec)
-
-    @property
-    def plain(self) -> bool:
-        """True for a TF-Slim-style function: no parts, no fused path."""
-        return PLAIN in self.parts
-
-    @property
-    def mixing(self) -> tuple[Part, ...]:
-        """What mixes the images of a training batch, see `mix`; empty for most."""
-        return tuple(part for part in self.parts.values() if part.kind == MIXING)
-
-    @property
-    def seeded(self) -> bool:
-        """False where a plain function takes no seed, so that no draw can be repeated."""
-        return not self.plain or self.parts[PLAIN].definition.accepts(PLAIN, "seed")
-
-    @property
-    def name(self) -> str:
-        """The spec without its settings: "alexnet", "inception.geometry+alexnet.colour"."""
-        return description.name(self.parts)
-
-    @property
-    def spec(self) -> str:
-        """The canonical spec: settings that are defaults left out, the others sorted."""
-        return description.spec(self.parts, self.universal)
-
-    @property
-    def fingerprint(self) -> str:
-        """12 hexadecimal digits of everything that decides what comes out."""
-        return description.fingerprint(self.parts, self.universal)
-
-    @property
-    def summary(self) -> str:
-        """What it is, in a line; for a cross, what is whose."""
-        return description.summary(self.parts)
+class Pipeline(Description):
+    """A preprocessing pipeline, ready to run: image in, what the network sees out."""
 
     def at_rest(self) -> Pipeline:
         """The pipeline without the parts that move, cover or invert pixels on purpose.
@@ -107,7 +61,7 @@ class Pipeline:
         """
         ends = self._ends()
         return {
-            **description.described(self.parts, self.universal),
+            **self.written(),
             "value_range": None if ends is None else [float(ends.min()), float(ends.max())],
             "seeded": self.seeded,
             "fused": not self.plain,
@@ -256,36 +210,28 @@ class Pipeline:
         """Built-ins take NumPy's arrays here: only plug-ins need TensorFlow to be described."""
         if self.plain:
             return None
-        call = self._at((8, 8), False, np.zeros(2, np.int32), {})
+        call = Call(self, (8, 8), False, np.zeros(2, np.int32), {})
         flat = np.ones([*call.size, rendering.CHANNELS], np.float32)
-        if any(part.definition.digest for part in self.parts.values()):
+        if any(one.digest for one in self.definitions.values()):
             flat = tf.constant(flat)
         return lines.ends(call.finish, flat)
 
     def _call(
         self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Mapping[str, Any]
     ) -> Call:
-        known = {
-            name
-            for p in self.parts.values()
-            if p.kind != MIXING
-            for name in p.definition.parameters(p.kind)
-        } | set(UNIVERSAL)
+        taking = [part for part in self.parts.values() if part.kind != MIXING]
+        known = {n for p in taking for n in p.definition.parameters(p.kind)} | set(UNIVERSAL)
         if unknown := sorted(set(keywords) - known - {IGNORED}):
             raise TypeError(
                 f"pipeline {self.spec} takes no {', '.join(unknown)}; "
                 f"it takes {', '.join(sorted(known))}"
             )
-        seed = draws.fresh_seed() if seed is None else draws.given_seed(seed)
-        return self._at(pixels.static_size(size), is_training, seed, dict(keywords))
-
-    def _at(self, size: tuple[int, int], is_training: bool, seed: Any, keywords: Any) -> Call:
-        return Call(self.parts, self.universal, self.spec, size, is_training, seed, keywords)
+        return Call(self, pixels.static_size(size), is_training, draws.seed(seed), keywords)
 
     def _probe(self, call: Call) -> None:
         """Run a plug-in once on a made-up photograph before it is trusted with a data set."""
-        if plugins := [p.definition for p in self.parts.values() if p.definition.digest]:
-            name = f"plug-in {self.spec} ({plugins[0].file})"
+        if files := [one.file for one in self.definitions.values() if one.digest]:
+            name = f"plug-in {self.spec} ({files[0]})"
 
             def run(image: tf.Tensor) -> tf.Tensor:
                 return call._replace(seed=tf.constant([1, 2]), keywords={}).pixels(image)

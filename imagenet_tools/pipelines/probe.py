@@ -103,9 +103,10 @@ def last_word(error: BaseException) -> str:
     return lines[0] if isinstance(error, ValueError) else f"{type(error).__name__}: {lines[0]}"
 
 
-def photograph() -> np.ndarray:
-    """A smooth picture with some noise: uint8 [375, 500, 3], always the same."""
+def photograph(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """A made-up one: slopes, an edge and some noise; uint8 [height, width, 3], always the same."""
     rng = np.random.default_rng(0)
-    y, x = np.mgrid[0 : 1 : HEIGHT * 1j, 0 : 1 : WIDTH * 1j]
-    smooth = np.stack([x, y, (x + y) / 2], axis=-1) * 200
-    return (smooth + rng.integers(0, 56, smooth.shape)).astype(np.uint8)
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    slopes = np.stack([(x + y) / 2, y, 1 - (x + y) / 2], axis=-1) * 160
+    edge = np.where(y < 0.5, 0, 60)[..., None]
+    return (slopes + edge + rng.integers(0, 30, slopes.shape)).astype(np.uint8)

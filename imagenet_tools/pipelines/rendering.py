@@ -125,20 +125,14 @@ def _flip(image: tf.Tensor, view: View) -> tf.Tensor:
     return tf.ensure_shape(image, [*view.size, None])
 
 
-def render_jpeg(
-    encoded: tf.Tensor,
-    view_of: Callable[[tf.Tensor, tf.Tensor], View],
-    line: np.ndarray = compiled.SAME,
-) -> tf.Tensor:
+def render_jpeg(encoded: tf.Tensor, view: View, line: np.ndarray = compiled.SAME) -> tf.Tensor:
     """Take a view of JPEG bytes, decoding only what it needs.
 
-    view_of: (height, width) of the source, int32 scalars -> View. line: float32 [2, 3], as in
-    compiled.sample. Returns float32 [H, W, 3], 0..255 before the line.
+    line: float32 [2, 3], as in compiled.sample. Returns float32 [H, W, 3], 0..255 before the line.
     """
-    shape = tf.io.extract_jpeg_shape(encoded)
-    view = view_of(shape[0], shape[1])
+    shape = tf.io.extract_jpeg_shape(encoded)[:2]
     if _compiled(view):
-        low, high = _needed(view, shape[:2])
+        low, high = _needed(view, shape)
         window = tf.concat([low, high - low], axis=0)
         pixels = tf.io.decode_and_crop_jpeg(encoded, window, channels=CHANNELS)
         return compiled.sample(pixels, low, view, line)
@@ -171,8 +165,7 @@ def _render(read: Read, whole: Callable[[], tf.Tensor], view: View) -> tf.Tensor
 
 def _decode_crop(encoded: tf.Tensor, view: View, shape: tf.Tensor) -> tf.Tensor:
     """Decode the crop alone, with the pixels that decoding the whole image would give it."""
-    low = tf.maximum(view.crop[:2] - MARGIN, 0)
-    high = tf.minimum(view.crop[:2] + view.crop[2:] + MARGIN, shape[:2])
+    low, high = _needed(view, shape)
     around = tf.io.decode_and_crop_jpeg(encoded, tf.concat([low, high - low], 0), channels=CHANNELS)
     y, x = tf.unstack(view.crop[:2] - low)
     return around[y : y + view.crop[2], x : x + view.crop[3]]

@@ -79,6 +79,9 @@ describe-preproc incepton                                        | Did you mean 
 describe-preproc alexnet,inception                               | apart by spaces
 compare-preproc inception vgg:resize_side_min=600                | resize_side_min=600 is above
 describe-preproc inception:area_min=0.5,area_max=0.1             | area_max, which is 0.1
+describe-preproc timm:antialias=0                                | antialias=0 goes with bilinear
+describe-preproc inception:fast_mode=0,antialias=1               | no effect on fast_mode=0
+describe-preproc alexnet:mean=grey                               | a file FILE.npy with the mean
 describe-preproc alexnet+randaugment:n=100000                    | a whole number from 0 to
 describe-preproc alexnet +randaugment                            | alexnet+randaugment
 describe-preproc FILE                                            | a plug-in behind --plugin

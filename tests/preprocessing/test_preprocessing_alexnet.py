@@ -10,10 +10,10 @@ import tensorflow as tf
 from PIL import Image
 
 from imagenet_tools import registry
-from imagenet_tools.diagnosis import contract
+from imagenet_tools.pipelines import probe
 from imagenet_tools.preprocessing import alexnet_preprocessing as alexnet
 
-PHOTOGRAPH = contract.picture(375, 500)
+PHOTOGRAPH = probe.photograph()
 FLAT = np.full((40, 60, 3), 128, np.uint8)
 
 

@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from imagenet_tools import registry
 from imagenet_tools.diagnosis import contract
+from imagenet_tools.pipelines import probe
 from imagenet_tools.training import batches
 
 PIPELINES = ["alexnet", "inception", "inception:fast_mode=0", "vgg", "cifarnet"]
-IMAGE = contract.picture(60, 80)
+IMAGE = probe.photograph(60, 80)
 SIZE = 16
 
 
@@ -91,7 +92,7 @@ def test_pipelines_share_their_common_draws() -> None:
 @pytest.mark.parametrize("is_training", [False, True])
 @pytest.mark.parametrize("spec", ["alexnet", "inception", "vgg", "cifarnet", "lenet"])
 def test_the_fused_path_has_the_same_draws(spec: str, is_training: bool) -> None:
-    encoded = tf.io.encode_jpeg(contract.picture(375, 500), quality=95)
+    encoded = tf.io.encode_jpeg(probe.photograph(), quality=95)
     decoded = tf.io.decode_jpeg(encoded, channels=3)
     pipeline = registry.get(spec)
     bounds = pipeline.describe()["value_range"] or (-2, 2)

@@ -6,7 +6,6 @@ import dataclasses
 import shlex
 
 from imagenet_tools.comparison.plan import PROFILES, Plan
-from imagenet_tools.pipelines.description import definitions
 from imagenet_tools.training import recipes
 
 RECIPE = "recipe.yaml"  # beside the report
@@ -32,7 +31,7 @@ def commands(plan: Plan, data: str) -> list[str]:
     flags = {"no-matrix": not (plan.matrix or plan.attribute), "ten-crop": plan.ten_crop,
              "attribute": plan.attribute}  # fmt: skip
     words += [f"--{name}" for name, given in flags.items() if given]
-    parts = (definitions(arm.pipeline.parts).values() for arm in plan.judged)
+    parts = (arm.pipeline.definitions.values() for arm in plan.judged)
     files = dict.fromkeys(one.file for each in parts for one in each if one.digest)
     words += [word for file in files for word in ("--plugin", file)]
     if plan.looks:

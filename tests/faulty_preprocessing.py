@@ -244,6 +244,24 @@ def crops_on_a_diagonal(image, size, train):
     return sound(image, size, train, crop=crop, margin=1.3)
 
 
+def by_seeds(image, size, train, seeds):
+    """Crop, mirror image, brightness and contrast, each by its seed."""
+    if not train:
+        return sound(image, size, False)
+    crop, mirror, brightness, contrast = tf.unstack(seeds)
+    out = shorter(image, round(size * 8 / 7)) / 255
+    out = tf.image.stateless_random_crop(out, [size, size, 3], crop)
+    out = tf.image.stateless_random_flip_left_right(out, mirror)
+    out = tf.image.stateless_random_brightness(out, 0.2, brightness)
+    return 2 * tf.image.stateless_random_contrast(out, 0.8, 1.2, contrast) - 1
+
+
+@fault("IMG307")
+def one_seed_for_every_draw(image, size, train):
+    seed = tf.random.uniform([2], 0, 2**31 - 1, tf.int32)
+    return by_seeds(image, size, train, tf.tile(seed[None], [4, 1]))
+
+
 # ---- geometry ----
 
 
@@ -580,6 +598,12 @@ def bgr_at_eval(image, size, train):
 def grey_at_eval(image, size, train):
     out = sound(image, size, train)
     return out if train else tf.tile(tf.image.rgb_to_grayscale(out), [1, 1, 3])
+
+
+@fault("IMG201")
+def channels_for_columns(image, size, train):
+    out = sound(image, size, train, mirror=lambda x, train: x)
+    return tf.where(tf.random.uniform([]) < 0.5, tf.reverse(out, [2]), out) if train else out
 
 
 @fault("IMG202")
@@ -940,6 +964,11 @@ def small_turns(image, size, train):
 def letterbox(image, size, train):
     out = tf.image.resize_with_pad(tf.cast(image, tf.float32), size, size, antialias=True)
     return unit(flip(out, train))
+
+
+@honest
+def a_seed_for_each_draw(image, size, train):
+    return by_seeds(image, size, train, tf.random.uniform([4, 2], 0, 2**31 - 1, tf.int32))
 
 
 @honest

@@ -80,7 +80,11 @@ def train_briefly(
 
 
 class _Session:
-    """One net that is set back to its start for every rate."""
+    """One net that is set back to its start for every rate.
+
+    activations: see Brief. state: the variables of the net and the slots of its optimizer; start:
+    what they held.
+    """
 
     def __init__(
         self, net: nets.Net, recipe: recipes.Recipe, images: np.ndarray, labels: np.ndarray
@@ -88,11 +92,10 @@ class _Session:
         self.net, self.images, self.labels = net, images, labels
         if recipe.initialisation == "lsuv":
             initialisation.lsuv(self.net, tf.constant(images[:BATCH]))
-        self.start = {name: variable.numpy() for name, variable in self.net.variables.items()}
         self.trainer = Trainer(self.net, recipe, images=len(images), steps=STEPS)
-        self.slots = {
-            name: variable.numpy() for name, variable in self.trainer.optimizer.slots.items()
-        }
+        slots = {f"slot {name}": slot for name, slot in self.trainer.optimizer.slots.items()}
+        self.state = {**self.net.variables, **slots}
+        self.start = {name: variable.numpy() for name, variable in self.state.items()}
         # Concrete: of graphs called for the first time, net after net, TensorFlow would warn.
         graph = tf.function(self.net.activations, autograph=False)
         self._outputs = graph.get_concrete_function(tf.constant(images[:BATCH]))
@@ -108,14 +111,11 @@ class _Session:
 
     def run(self, rate: float, steps: int) -> tuple[list[float], dict[str, float]]:
         """Losses of some steps from the start, and the first step's relative updates."""
-        for name, variable in self.net.variables.items():
+        for name, variable in self.state.items():
             variable.assign(self.start[name])
-        for name, slot in self.trainer.optimizer.slots.items():
-            slot.assign(self.slots[name])
         losses, updates = [], {}
-        count = len(self.images)
         for step in range(steps):
-            chosen = np.arange(step * BATCH, (step + 1) * BATCH) % count
+            chosen = np.arange(step * BATCH, (step + 1) * BATCH) % len(self.images)
             loss = self.trainer.step(
                 tf.constant(self.images[chosen]), tf.constant(self.labels[chosen]),
                 tf.constant(rate, tf.float32), tf.constant(step, tf.int32),
@@ -135,12 +135,11 @@ class _Session:
 
     def dead(self) -> dict[str, float]:
         """Share of units of each hidden layer that stay at or below zero on a batch."""
-        shares = {}
         *hidden, _ = self._layers().items()
-        for layer, value in hidden:
-            highest = value.reshape(-1, value.shape[-1]).max(axis=0)
-            shares[layer] = float(np.mean(~(highest > 0)))
-        return shares
+        return {
+            layer: float(np.mean(~(value.reshape(-1, value.shape[-1]).max(axis=0) > 0)))
+            for layer, value in hidden
+        }
 
 
 def _layer(weights: str) -> str:

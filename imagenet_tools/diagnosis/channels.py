@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
@@ -33,7 +36,22 @@ def mixing(run: Run, draw: int) -> np.ndarray:
     return np.asarray(responses / np.where(strongest > WEAK * most, strongest, most))
 
 
-def coloured(rows: np.ndarray) -> np.ndarray:
+def figures(mixings: Sequence[np.ndarray]) -> dict[str, Any]:
+    """The channels of the draws' mixings, by the names that they have in a Probe."""
+    median = np.stack([_coloured(rows) for rows in np.stack(mixings, axis=1)])
+    matrices = {
+        "mixing": median,
+        "least_mixing": np.min(mixings, axis=0),
+        "most_mixing": np.max(mixings, axis=0),
+    }
+    return {
+        "channels": order(median),
+        "orders": tuple(sorted({order(one) for one in mixings})),
+        **{name: tuple(map(tuple, one.tolist())) for name, one in matrices.items()},
+    }
+
+
+def _coloured(rows: np.ndarray) -> np.ndarray:
     """The median of what draws do to one source channel; of those that are not grey, if any."""
     apart = rows[np.ptp(rows, axis=1) >= ALIKE]
     return np.asarray(np.median(apart if len(apart) else rows, axis=0))

@@ -26,9 +26,7 @@ SEED = (20, 12)
 PICTURES = 24  # made-up photographs for the rules
 LEAST = 64  # pixels; of smaller outputs rules are not sure: too little of a pattern is seen
 OUTCOMES = {"fail": "failed", "warning": "warned", "note": "noted"}  # by a finding's severity
-# Sides in pixels: the photograph, and images that break careless pipelines. 50:1 is beyond any
-# image of ImageNet.
-PHOTOGRAPH = (375, 500)
+# Sides in pixels of images that break careless pipelines. 50:1 is beyond any image of ImageNet.
 ODD_SIZES = {"1 pixel": (1, 1), "10,000 pixels wide": (300, 10_000), "aspect 1:50": (500, 10)}
 
 
@@ -90,7 +88,7 @@ class Subject:
 
     def __init__(self, pipeline: Pipeline, size: int) -> None:
         self.pipeline, self.size = pipeline, size
-        self.photograph = picture(*PHOTOGRAPH)
+        self.photograph = probe.photograph()
 
     def run(
         self,
@@ -109,15 +107,6 @@ class Subject:
         """What a difference is measured against: the value range, else that of the output."""
         bounds = self.pipeline.describe()["value_range"] or [out.min(), out.max()]
         return float(bounds[1] - bounds[0]) or 1.0
-
-
-def picture(height: int, width: int) -> np.ndarray:
-    """A made-up photograph: slopes, an edge and some noise; uint8 [height, width, 3]."""
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-    slopes = np.stack([(x + y) / 2, y, 1 - (x + y) / 2], axis=-1) * 160
-    edge = np.where(y < 0.5, 0, 60)[..., None]
-    return (slopes + edge + rng.integers(0, 30, slopes.shape)).astype(np.uint8)
 
 
 Outcome = tuple[str, str]
@@ -206,7 +195,7 @@ def _flip(subject: Subject) -> Outcome:
 
 def _odd_images(subject: Subject) -> Outcome:
     for name, (height, width) in ODD_SIZES.items():
-        image = picture(height, width)
+        image = probe.photograph(height, width)
         for is_training in (False, True):
             try:
                 finite = np.isfinite(subject.run(image, is_training)).all()

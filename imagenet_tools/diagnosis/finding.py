@@ -1,11 +1,13 @@
 """One thing that a diagnosis found worth knowing, and the door for rules that find such things.
 
-    @rule(
-        "IMG901", "dark", detected="The mean of the evaluation's values.",
-        matters="Nets like light.", remedy="Turn the light on.",
-    )
+    @rule("IMG901", "dark")
     def dark(passport: Passport) -> Iterator[Said]:
-        \"\"\"The pictures are dark.\"\"\"
+        \"\"\"The pictures are dark.
+
+        Detected: The mean of the evaluation's values.
+        Matters: Nets like light.
+        Remedy: Turn the light on.
+        \"\"\"
         if passport.values and passport.values.eval_mean[0] < -1:
             yield warning("the pictures are dark", "Their mean is ...")
 
@@ -16,8 +18,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from imagenet_tools.errors import did_you_mean, near
@@ -51,21 +55,8 @@ class Said(NamedTuple):
     about: str | None = None
 
 
-def fail(title: str, measured: str) -> Said:
-    """A fault that nobody makes on purpose."""
-    return Said("fail", title, measured)
-
-
-def warning(title: str, measured: str) -> Said:
-    """Something that moves the result."""
-    return Said("warning", title, measured)
-
-
-def note(title: str, measured: str) -> Said:
-    """Something to know of."""
-    return Said("note", title, measured)
-
-
+# A fault that nobody makes on purpose; what moves the result; what is to be known.
+fail, warning, note = (partial(Said, severity) for severity in SEVERITIES)
 Check = Callable[..., Iterable[Said]]
 
 
@@ -98,19 +89,29 @@ class Rule:
 
 RULES: dict[str, Rule] = {}
 SUBJECTS = ("pipeline", "arms", "data")
+WORDS = ("detected", "matters", "remedy")
+_WORD = re.compile(rf"^({'|'.join(WORDS)}): ", re.MULTILINE | re.IGNORECASE)
 
 
 def rule(
-    code: str, name: str, *, detected: str, matters: str, remedy: str, subject: str = "pipeline"
+    code: str,
+    name: str,
+    *,
+    subject: str = "pipeline",
+    detected: str = "",
+    matters: str = "",
+    remedy: str = "",
 ) -> Callable[[Check], Check]:
-    """Register a rule; the first line of the function's docstring is its title.
+    """Register a rule; the function's docstring is its page, and the first line its title.
 
     subject: "pipeline" (the function is given a Passport), "arms" (all of them by spec) or "data"
-    (a folder of records). detected, matters, remedy: sentences for the rule's page. ValueError for
-    a code that is no letters and digits, or a code or name that another file's rule has.
+    (a folder of records). detected, matters, remedy: what the docstring does not say itself, as it
+    cannot where a figure stands in it. ValueError for a code that is no letters and digits, a code
+    or name that another file's rule has, or where one of the three is nowhere.
     """
     if not re.fullmatch(r"[A-Z]{2,8}\d{3}", code) or subject not in SUBJECTS:
         raise ValueError(f"a rule is IMG123 about one of {SUBJECTS}; got {code!r}, {subject!r}")
+    given = dict(zip(WORDS, (detected, matters, remedy), strict=True))
 
     def register(check: Check) -> Check:
         file = inspect.getfile(check)
@@ -118,8 +119,14 @@ def rule(
             same = one.code == code and one.name == name and one.file == file  # loaded again
             if not same and (one.code == code or one.name == name):
                 raise ValueError(f"rule {code} {name}: there is {one.code} {one.name} already")
-        title = (check.__doc__ or name).strip().splitlines()[0].rstrip(".")
-        RULES[code] = Rule(code, name, title, detected, matters, remedy, subject, check, file)
+        title, *told = _WORD.split(inspect.cleandoc(check.__doc__ or name))
+        for word, text in zip(told[::2], told[1::2], strict=True):
+            given[word.lower()] = given[word.lower()] or " ".join(text.split())
+        missing = [word for word in WORDS if not given[word]]
+        if missing and sys.flags.optimize < 2:  # which drops docstrings
+            raise ValueError(f"rule {code} {name}: no line of its docstring says {missing[0]}: ...")
+        title = (title.strip() or name).splitlines()[0].rstrip(".")
+        RULES[code] = Rule(code, name, title, **given, subject=subject, check=check, file=file)
         plugins.BROUGHT.add(file)
         return check
 

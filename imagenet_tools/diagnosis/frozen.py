@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagenet_tools.diagnosis import patterns
+from imagenet_tools.diagnosis.levels import ORANGE
 from imagenet_tools.diagnosis.placement import Placement
 from imagenet_tools.diagnosis.runs import Run
 from imagenet_tools.diagnosis.windows import spread
@@ -34,7 +35,7 @@ def _tints(graphs: Sequence[Run]) -> list[list[tuple[float, float]]]:
     """What becomes of a colour in four draws of each graph, of the span of black to white in %."""
     white, black = (graphs[0](patterns.flat(level), 0) for level in (255, 0))
     span = max(float(np.abs(np.median(white) - np.median(black))), 1e-9) / 100
-    colour = patterns.flat((200, 110, 60))
+    colour = patterns.flat(ORANGE)
     tints = []
     for number, run in enumerate(graphs):
         outs = [np.median(run(colour, 100 * number + i), axis=(0, 1)) / span for i in range(4)]

@@ -53,19 +53,14 @@ class Levels:
     tint: float
 
     @property
+    def few(self) -> bool:
+        """Whether most levels of a smooth picture were rounded away."""
+        return self.distinct < FEW
+
+    @property
     def broken(self) -> bool:
         """Whether a little more light makes the output fall by half of its range at once."""
         return self.drop > max(0.5, self.doubt) or self.wraps > 0.5
-
-
-def _contrasts(run: Run, size: int, draws: range) -> tuple[list[float], list[float]]:
-    """Deviations of the outputs of coarse noise, and of the same at half the contrast, by draw."""
-    strong = patterns.noise(max(24, 8 * patterns.HEIGHT // size), (patterns.HEIGHT, patterns.WIDTH))
-    faint = strong // 2 + 64
-    return (
-        [float(run(strong, draw).std()) for draw in draws],
-        [float(run(faint, draw).std()) for draw in draws],
-    )
 
 
 def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
@@ -78,11 +73,14 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     )
     curve = np.median(values, axis=0)
     hills = patterns.hills(patterns.wave_period(size))
-    smooth = [run(hills, draw) for draw in list(draws)[:SMOOTH]]
+    smooth = [run(hills, draw) for draw in draws[:SMOOTH]]
     wraps = float(np.percentile([_wraps(out) for out in smooth], 75))
     distinct = float(np.median([_distinct(out) for out in smooth]))
     span = float(np.ptp(curve, axis=0).max())
-    strongly, faintly = _contrasts(run, size, draws)
+    noise = patterns.noise(max(24, 8 * patterns.HEIGHT // size), (patterns.HEIGHT, patterns.WIDTH))
+    strongly, faintly = (
+        [float(run(picture, draw).std()) for draw in draws] for picture in (noise, noise // 2 + 64)
+    )
     contrast = min(strongly), max(strongly)
     oranges = [np.median(run(patterns.flat(ORANGE), draw), axis=(0, 1)) for draw in draws]
     tint = float(np.median(np.ptp(oranges, axis=1))) / (contrast[1] or 1.0)

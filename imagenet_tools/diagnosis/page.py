@@ -25,8 +25,7 @@ def text() -> str:
 
 
 def _sections() -> Iterator[str]:
-    for room in (rules.data, rules.geometry, rules.detail, rules.colour, rules.values, rules.draws,
-                 rules.training, rules.arms):  # fmt: skip
+    for room in rules.ROOMS:
         yield f"## {(room.__doc__ or '').strip().rstrip('.')}\n"
         for one in finding.RULES.values():
             if one.check.__module__ == room.__name__:

@@ -43,6 +43,21 @@ class Passport:
         return ("training", self.train), ("evaluation", self.eval)
 
     @property
+    def same_channels(self) -> bool:
+        """Whether both modes have the same channels in the same order."""
+        return self.train.channels == self.eval.channels
+
+    @property
+    def uneven(self) -> bool:
+        """Whether flat pictures do not come out flat in one of the modes."""
+        return self.train.uneven or self.eval.uneven
+
+    @property
+    def drawn(self) -> bool:
+        """Whether two epochs of training were seen to differ."""
+        return self.values is not None and not self.values.repeats
+
+    @property
     def eval_varies(self) -> bool:
         """Whether evaluation is random, so that one look at it proves nothing."""
         return self.values is not None and self.values.eval_varies

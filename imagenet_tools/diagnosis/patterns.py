@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import ndimage
 
 HEIGHT, WIDTH = 375, 500  # the commonest size in ImageNet
 MIDDLE = 128  # grey levels
+Shape: TypeAlias = "tuple[int, int]"  # height, width
 LARGE = (1200, 1600)  # where a resize without antialiasing shows
 
 
-def flat(level: int | tuple[int, int, int], shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
+def flat(level: int | tuple[int, int, int], shape: Shape = (HEIGHT, WIDTH)) -> np.ndarray:
     """A picture of one grey, or of one colour: uint8 [height, width, 3]."""
     return np.broadcast_to(np.array(level, np.uint8), (*shape, 3)).copy()
 
@@ -30,13 +32,25 @@ def terrain(period: float) -> np.ndarray:
     return np.asarray(hills / hills.std())
 
 
+def _grey(levels: np.ndarray) -> np.ndarray:
+    """A grey picture of these levels [height, width]: uint8 [height, width, 3]."""
+    return np.repeat(levels.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _blocks(seed: int, low: int, high: int, block: int, shape: Shape, kind: Any) -> np.ndarray:
+    """Numbers from low to below high, drawn for blocks of so many pixels: [height, width]."""
+    height, width = shape
+    sides = (-(-height // block), -(-width // block))
+    grid = np.random.default_rng(seed).integers(low, high, sides, kind)
+    return np.asarray(np.kron(grid, np.ones((block, block), kind))[:height, :width])
+
+
 @cache
 def landmarks(period: float) -> np.ndarray:
     """Terrain, by which any window is known, under waves along both axes, which show the zoom."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     waves = np.cos(2 * np.pi * x / period) + np.cos(2 * np.pi * y / period)
-    grey = 127 + 45 * np.tanh(0.7 * terrain(period)) + 38 * waves
-    return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+    return _grey(np.rint(127 + 45 * np.tanh(0.7 * terrain(period)) + 38 * waves))
 
 
 def slope(axis: int, channel: int | None = None) -> np.ndarray:
@@ -54,15 +68,13 @@ def slope(axis: int, channel: int | None = None) -> np.ndarray:
 def checkers(cell: int) -> np.ndarray:
     """A chess board of cells of so many pixels, dark and light grey: sharp edges everywhere."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    board = (y // cell + x // cell) % 2
-    return np.repeat((60 + 140 * board).astype(np.uint8)[..., None], 3, axis=2)
+    return _grey(60 + 140 * ((y // cell + x // cell) % 2))
 
 
 @cache
 def bars(width: int) -> np.ndarray:
     """Upright bars of so many pixels, dark and light grey in turn."""
-    at = np.arange(WIDTH) // width % 2
-    return np.tile((60 + 140 * at).astype(np.uint8)[None, :, None], (HEIGHT, 1, 3))
+    return _grey(np.tile(60 + 140 * (np.arange(WIDTH) // width % 2), (HEIGHT, 1)))
 
 
 @cache
@@ -75,44 +87,31 @@ def spots(strength: int, size: int) -> tuple[np.ndarray, float]:
         for left in range(0, WIDTH - room, room):
             y, x = (int(one) for one in rng.integers(0, room // 2, 2))
             grey[top + y : top + y + side, left + x : left + x + side] = MIDDLE + strength
-    share = float(np.mean(grey != MIDDLE))
-    return np.repeat(grey[..., None], 3, axis=2), share
+    return _grey(grey), float(np.mean(grey != MIDDLE))
 
 
 def texture(strength: int, size: int) -> np.ndarray:
     """Grey with noise of +-strength levels, in blocks of two pixels of an output of this size."""
-    block = max(2, 2 * HEIGHT // size)
-    bits = np.random.default_rng(7).integers(0, 2, (-(-HEIGHT // block), -(-WIDTH // block)))
-    grid = np.kron(bits, np.ones((block, block), int))[:HEIGHT, :WIDTH]
-    grey = (MIDDLE + strength * (2 * grid - 1)).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
+    bits = _blocks(7, 0, 2, max(2, 2 * HEIGHT // size), (HEIGHT, WIDTH), int)
+    return _grey(MIDDLE + strength * (2 * bits - 1))
 
 
 @cache
-def noise(block: int = 1, shape: tuple[int, int] = LARGE) -> np.ndarray:
+def noise(block: int = 1, shape: Shape = LARGE) -> np.ndarray:
     """Dark and light noise, in blocks of so many pixels."""
-    height, width = shape
-    rng = np.random.default_rng(3)
-    bits = rng.integers(0, 2, (-(-height // block), -(-width // block)), np.uint8)
-    grid = np.kron(bits, np.ones((block, block), np.uint8))[:height, :width]
-    return np.repeat((55 + 145 * grid).astype(np.uint8)[..., None], 3, axis=2)
+    return _grey(55 + 145 * _blocks(3, 0, 2, block, shape, np.uint8))
 
 
 @cache
-def patches(block: int, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
+def patches(block: int, shape: Shape = (HEIGHT, WIDTH)) -> np.ndarray:
     """Blocks of so many pixels, each of a grey of its own: no line is of one value."""
-    height, width = shape
-    rng = np.random.default_rng(5)
-    greys = rng.integers(40, 216, (-(-height // block), -(-width // block)), np.uint8)
-    grid = np.kron(greys, np.ones((block, block), np.uint8))[:height, :width]
-    return np.repeat(grid[..., None], 3, axis=2)
+    return _grey(_blocks(5, 40, 216, block, shape, np.uint8))
 
 
 @cache
 def hills(period: float) -> np.ndarray:
     """Terrain alone, from black to white: smooth, and every window of it has most levels."""
-    grey = 127.5 + 60 * terrain(period)
-    return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return _grey(np.clip(np.rint(127.5 + 60 * terrain(period)), 0, 255))
 
 
 def odd_pictures() -> dict[str, np.ndarray]:

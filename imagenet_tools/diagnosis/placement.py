@@ -29,7 +29,8 @@ class Placement:
     centre, seen: y, x of the window's middle and its height, width, in source pixels, without
     borders of one value. upside_down, mirrored, transposed: what was done to the window,
     transposing last. match: the correlation at that place, -1..1, below zero where light is dark.
-    second: the next best of the eight ways, without its sign.
+    second: the next best of the eight ways, without its sign. level, contrast: mean and deviation
+    of the output's values.
     """
 
     zoom: tuple[float, float]
@@ -40,6 +41,8 @@ class Placement:
     transposed: bool
     match: float
     second: float = 0.0
+    level: float = 0.0
+    contrast: float = 0.0
 
     @property
     def known(self) -> bool:
@@ -55,7 +58,8 @@ def place(out: np.ndarray, period: float) -> Placement:
         middle, seen = (HEIGHT / 2, WIDTH / 2), (float(out.shape[0]), float(out.shape[1]))
         return Placement((1.0, 1.0), middle, seen, False, False, False, 0.0)
     zoom = (frequency(grey.mean(axis=1)) * period, frequency(grey.mean(axis=0)) * period)
-    return _sought(grey, period, zoom)
+    sought = _sought(grey, period, zoom)
+    return replace(sought, level=float(grey.mean()), contrast=float(grey.std()))
 
 
 def inside(out: np.ndarray) -> tuple[slice, slice]:

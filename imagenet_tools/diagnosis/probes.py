@@ -108,6 +108,11 @@ class Probe:
         return self.match >= placement.KNOWN
 
     @property
+    def covered(self) -> float:
+        """The share of the output that shows no picture, at its borders or anywhere."""
+        return max(self.padded, self.blind)
+
+    @property
     def turned(self) -> bool:
         """Whether all draws turn the picture by some degrees the same way, but no right angle."""
         least, most = self.tilt
@@ -128,16 +133,8 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     graphs = [runs.Tidy(run) for run in raw]
     run = graphs[0]
     placed = windows.placed(graphs, size, range(EACH if is_training else 1))
-    known = [one for graph in placed for one in graph if one.known]
-    portraits = [one for one in windows.portraits(run, size, draws) if one.known]
-    zooms = np.array([one.zoom for one in known or placed[0]])
-    both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
-    drawn = windows.different(known or placed[0])
-    off_centre = [windows.off_centre(known, axis) for axis in (0, 1)]
+    portraits = windows.portraits(run, size, draws)
     mixings = [channels.mixing(run, draw) for draw in range(MIXINGS if is_training else 1)]
-    orders = [channels.order(one) for one in mixings]
-    mixing = np.stack([channels.coloured(rows) for rows in np.stack(mixings, axis=1)])
-    enlarged = max(1.0, 1 / float(both.mean())) if known else 1.0
     odd, refused = accidents.odd(raw[0])
     measured = levels(run, run.exact, size, is_training)
     if run.bad and not odd:
@@ -146,38 +143,18 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     tilts = [tilt.tilt(run, draw) for draw in draws]
     hills = [run(patterns.hills(patterns.wave_period(size)), draw) for draw in draws]
     return Probe(
-        zoom=float(np.exp(np.log(both).mean())),
-        zoom_range=(float(np.percentile(both, 5)), float(np.percentile(both, 95))),
-        zoom_margin=windows.margin(np.log(both), drawn, 0.005),
-        aspect=float(np.exp(aspects.mean())),
-        aspect_margin=windows.margin(aspects, drawn, 0.005),
-        found=len(known),
-        area=float(np.mean([windows.area(one) for one in known or placed[0]])),
-        match=max(abs(one.match) for graph in placed for one in graph),
-        off_centre=(off_centre[0][0], off_centre[1][0]),
-        off_centre_margin=(off_centre[0][1], off_centre[1][1]),
-        centre=_mean([one.centre for one in known or placed[0]]),
-        place_varies=windows.spread([one.centre for one in known]) > 1.0,
+        **windows.figures(placed, portraits),
+        **channels.figures(mixings),
         frozen=frozen(placed, graphs),
-        tied=windows.tied(known),
         tilt=(min(tilts), max(tilts)),
-        mirrored=_share([one.mirrored for one in known]),
-        upside_down=_share([one.upside_down and not one.transposed for one in known]),
-        transposed=_share([one.transposed for one in [*known, *portraits]]),
-        negative=_share([one.match < 0 for one in known]),
         padded=_lower([borders.padded(run, size, draw) for draw in draws]),
         framed=_lower([borders.padded(run, size, i, borders.SQUARE) for i in draws]),
         blind=borders.blind(run, draws) if flexible else 0.0,
-        channels=channels.order(mixing),
-        orders=tuple(sorted(set(orders))),
-        mixing=_rows(mixing),
-        least_mixing=_rows(np.min(mixings, axis=0)),
-        most_mixing=_rows(np.max(mixings, axis=0)),
-        blur=min(resampling.blur(run, size, draw) for draw in draws) / enlarged,
+        blur=min(resampling.blur(run, size, draw) for draw in draws) / windows.enlargement(placed),
         apart=float(np.median([channels.apart(out) for out in hills])),
         mirrored_lines=float(np.median([placement.mirrored_lines(out) for out in hills])),
         aliasing=resampling.aliasing(run, size, len(draws)) if flexible else None,
-        nearest=float(np.mean([resampling.is_nearest(run, draw) for draw in list(draws)[:3]])),
+        nearest=float(np.mean([resampling.is_nearest(run, draw) for draw in draws[:3]])),
         small=accidents.small_error(raw[0], size),
         odd=odd,
         refused=refused,
@@ -186,19 +163,6 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     )
 
 
-def _share(votes: Sequence[bool]) -> float:
-    return float(np.mean(votes)) if votes else 0.0
-
-
-def _mean(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    y, x = np.mean(points, axis=0)
-    return float(y), float(x)
-
-
 def _lower(shares: Sequence[float]) -> float:
     """The lower quartile."""
     return float(np.percentile(shares, 25))
-
-
-def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(float(value) for value in row) for row in matrix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -72,14 +73,8 @@ def measure(pipeline: Pipeline, size: int, pictures: Sequence[Picture]) -> Value
     low, high = float(train.min()), float(train.max())
     gap = np.abs(np.quantile(train, QUANTILES) - np.quantile(look, QUANTILES)).max()
     return Values(
-        train_mean=_each(train.mean(axis=(0, 1, 2))),
-        eval_mean=_each(look.mean(axis=(0, 1, 2))),
-        train_std=_each(train.std(axis=(0, 1, 2))),
-        eval_std=_each(look.std(axis=(0, 1, 2))),
-        train_rms=float(np.sqrt(np.mean(train**2))),
-        eval_rms=float(np.sqrt(np.mean(look**2))),
-        train_range=(low, high),
-        eval_range=(float(look.min()), float(look.max())),
+        **_of_mode("train", train),
+        **_of_mode("eval", look),
         quantile_gap=float(gap) / max(float(look.std()), 1e-9),
         wander=_wander(train, look),
         clipped=float(np.mean((train == low) | (train == high))),
@@ -106,8 +101,14 @@ def _wander(train: np.ndarray, look: np.ndarray) -> tuple[float, float, float]:
     return float(moved.std()), float(ratios[0].std()), float(ratios[1].std())
 
 
-def _each(numbers: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(number) for number in numbers)
+def _of_mode(mode: str, out: np.ndarray) -> dict[str, Any]:
+    """Mean, deviation, root mean square and range of a mode's outputs, by their names in Values."""
+    return {
+        f"{mode}_mean": tuple(out.mean(axis=(0, 1, 2)).tolist()),
+        f"{mode}_std": tuple(out.std(axis=(0, 1, 2)).tolist()),
+        f"{mode}_rms": float(np.sqrt(np.mean(out**2))),
+        f"{mode}_range": (float(out.min()), float(out.max())),
+    }
 
 
 def _decoding(pipeline: Pipeline, size: int, encoded: bytes, looked: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -15,6 +16,7 @@ from imagenet_tools.diagnosis.runs import Run
 
 LUCK = 1e-6  # the chance that a mean over draws is further off than its margin
 TIED = 1e-5  # that two figures which are drawn by themselves go together as closely
+CLEARLY = 0.1  # of the outputs' deviation: a window moved by a pixel changes a mean by 0.01
 CYCLES = 8  # waves that a window must show for its place to be known
 
 
@@ -40,6 +42,52 @@ def portraits(run: Run, size: int, draws: Sequence[int]) -> list[Placement]:
     period = patterns.wave_period(size)
     upright = patterns.landmarks(period).transpose(1, 0, 2)
     return [placement.place(run(upright, i).transpose(1, 0, 2), period) for i in draws]
+
+
+def figures(
+    graphs: Sequence[Sequence[Placement]], portraits: Sequence[Placement]
+) -> dict[str, Any]:
+    """Zoom, place and flips of the draws, by the names that they have in a Probe."""
+    known = _known(graphs)
+    shown = known or graphs[0]
+    zooms = np.array([one.zoom for one in shown])
+    both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
+    (down, down_margin), (right, right_margin) = (off_centre(known, axis) for axis in (0, 1))
+    y, x = np.mean([one.centre for one in shown], axis=0)
+    transposed = [one.transposed for one in [*known, *portraits] if one.known]
+    return {
+        "zoom": float(np.exp(np.log(both).mean())),
+        "zoom_range": (float(np.percentile(both, 5)), float(np.percentile(both, 95))),
+        "zoom_margin": margin(np.log(both), different(shown), 0.005),
+        "aspect": float(np.exp(aspects.mean())),
+        "aspect_margin": margin(aspects, different(shown), 0.005),
+        "found": len(known),
+        "area": float(np.mean([area(one) for one in shown])),
+        "match": max(abs(one.match) for graph in graphs for one in graph),
+        "off_centre": (down, right),
+        "off_centre_margin": (down_margin, right_margin),
+        "centre": (float(y), float(x)),
+        "place_varies": spread([one.centre for one in known]) > 1.0,
+        "tied": tied(known),
+        "mirrored": _share([one.mirrored for one in known]),
+        "upside_down": _share([one.upside_down and not one.transposed for one in known]),
+        "transposed": _share(transposed),
+        "negative": _share([one.match < 0 for one in known]),
+    }
+
+
+def _known(graphs: Sequence[Sequence[Placement]]) -> list[Placement]:
+    return [one for graph in graphs for one in graph if one.known]
+
+
+def _share(votes: Sequence[bool]) -> float:
+    return float(np.mean(votes)) if votes else 0.0
+
+
+def enlargement(graphs: Sequence[Sequence[Placement]]) -> float:
+    """How many output pixels the draws make of a source pixel's side, on average; 1 or more."""
+    pixels = [math.sqrt(math.prod(one.zoom)) for one in _known(graphs)]
+    return max(1.0, 1 / float(np.mean(pixels))) if pixels else 1.0
 
 
 def area(one: Placement) -> float:
@@ -82,17 +130,21 @@ def tied(known: Sequence[Placement]) -> tuple[str, ...]:
     """What is not drawn by itself: pairs of the windows' figures that go together over the draws.
 
     By ranks: Kendall's of two places, Mann and Whitney's of a mirror image and another figure.
+    Brightness and contrast, which go with the place of themselves, are held to mirror images alone.
     """
-    each = {(one.zoom, one.centre, one.mirrored): one for one in known}.values()
+    each = {(one.zoom, one.centre, one.mirrored, one.level): one for one in known}.values()
     if len(each) < 2:
         return ()
     mirrored = np.array([one.mirrored for one in each])
+    shade = CLEARLY * np.median([one.contrast for one in each])
     drawn = {
-        "height of the crop": np.array([one.centre[0] for one in each]),
-        "side of the crop": np.array([one.centre[1] for one in each]),
-        "size of the crop": np.array([one.zoom[0] * one.zoom[1] for one in each]),
+        "height of the crop": (np.array([one.centre[0] for one in each]), 1.0),
+        "side of the crop": (np.array([one.centre[1] for one in each]), 1.0),
+        "size of the crop": (np.array([one.zoom[0] * one.zoom[1] for one in each]), 1.0),
+        "brightness": (np.array([one.level for one in each]), shade),
+        "contrast": (np.array([one.contrast for one in each]), shade),
     }
-    moving = {name: one for name, one in drawn.items() if np.ptp(one) > 1.0}
+    moving = {name: one for name, (one, still) in drawn.items() if np.ptp(one) > still}
     pairs = []
     if 0 < mirrored.sum() < len(mirrored):
         for name, one in moving.items():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import faulty_preprocessing as planted
 import pytest
 
 from imagenet_tools import diagnosis, registry
-from imagenet_tools.diagnosis import finding, page, windows
+from imagenet_tools.diagnosis import finding, page, rules, windows
 from imagenet_tools.diagnosis.placement import Placement
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "diagnosis.md"
@@ -39,6 +40,24 @@ def test_a_rule_is_one_function() -> None:
     (one,) = diagnosis.judge({"a": None, "b": None})  # type: ignore[dict-item]
     assert (one.code, one.name, one.severity) == ("LAB001", "many-arms", "note")
     assert (one.title, one.explanation, one.consequence) == ("2 arms", "Counted.", "m. r.")
+
+
+def test_a_rule_says_what_it_is_in_its_docstring_or_by_keyword() -> None:
+    def dim(passport: object) -> list[finding.Said]:
+        """It is dim.
+
+        Detected: The mean,
+        of all.
+        Remedy: A lamp.
+        """
+        return []
+
+    finding.rule("LAB001", "dim", matters=f"By {1 / 2}.")(dim)
+    one = finding.RULES["LAB001"]
+    assert (one.title, one.detected, one.matters) == ("It is dim", "The mean, of all.", "By 0.5.")
+    assert one.remedy == "A lamp."
+    with pytest.raises(ValueError, match="rule LAB002 dusk: no line of its docstring says matters"):
+        finding.rule("LAB002", "dusk")(dim)
 
 
 def test_codes_and_names_are_taken_once() -> None:
@@ -76,9 +95,27 @@ def test_every_rule_has_a_planted_fault() -> None:
 
 
 def test_the_page_is_written_from_the_rules() -> None:
+    assert [code for code in finding.RULES if f"### {code} " not in page.text()] == []
     assert PAGE.read_text().strip() == page.text().strip(), (
         "write it anew: python -m imagenet_tools.diagnosis.page > docs/reference/diagnosis.md"
     )
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "found", "title"),
+    [
+        (25, 25, "training mirrors every image"),
+        (12, 12, "training mirrors every image"),
+        (24, 25, "training mirrors nearly all images"),
+        (21, 25, None),  # one in 2,000 pipelines that mirror half of the images
+        (11, 12, None),
+    ],
+)
+def test_mirror_images_are_half_but_for_luck(mirrored: int, found: int, title: str | None) -> None:
+    train = SimpleNamespace(mirrored=mirrored / found, found=found)
+    passport = SimpleNamespace(train=train, eval=SimpleNamespace(mirrored=0.0))
+    said = [one.title for one in rules.draws.always_mirrored(passport)]
+    assert said == ([] if title is None else [title])
 
 
 @pytest.mark.parametrize(("draws", "pairs"), [(5, ()), (24, ("height and side of the crop",))])
@@ -88,4 +125,21 @@ def test_five_windows_in_order_are_luck(draws: int, pairs: tuple[str, ...]) -> N
         Placement((1.0, 1.0), (4.0 * i, 9.0 * i), (50.0, 50.0), False, False, False, 1.0)
         for i in range(draws)
     ]
+    assert windows.tied(places) == pairs
+
+
+@pytest.mark.parametrize(
+    ("one_draw", "pairs"), [(True, ("mirror image and brightness",)), (False, ())]
+)
+def test_mirror_images_that_are_dark_come_from_one_draw(
+    one_draw: bool, pairs: tuple[str, ...]
+) -> None:
+    """As where one seed is given to every stateless operation; the crop is the same in all."""
+    mirrored = [i % 2 == 0 for i in range(24)]
+    dark = mirrored if one_draw else [i % 4 < 2 for i in range(24)]
+    places = [
+        Placement((1.0, 1.0), (9.0, 9.0), (50.0, 50.0), False, flip, False, 1.0, 0.0,
+                  i / 24 - low, 1.0)
+        for i, (flip, low) in enumerate(zip(mirrored, dark, strict=True))
+    ]  # fmt: skip
     assert windows.tied(places) == pairs

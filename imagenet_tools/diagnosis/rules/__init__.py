@@ -13,15 +13,5 @@ from imagenet_tools.diagnosis.rules import (
     values,
 )
 
-__all__ = [
-    "arms",
-    "colour",
-    "data",
-    "detail",
-    "draws",
-    "flat",
-    "geometry",
-    "resampling",
-    "training",
-    "values",
-]
+# In the order of their page.
+ROOMS = (data, geometry, resampling, detail, colour, values, flat, draws, training, arms)

@@ -11,47 +11,61 @@ from imagenet_tools.diagnosis.channels import ALIKE
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import Probe
+from imagenet_tools.diagnosis.rules.draws import never_mirrors
 
 MIXED = 0.25  # of the strongest response
 APART = 0.2  # pixels; of honest pipelines below 0.01
 ALWAYS = 0.9  # of 25 draws; some invert half of the images on purpose
 
 
-@rule(
-    "IMG201",
-    "channel-order",
-    detected="A slope in one channel alone shows which output channels follow it; in training, in "
-    "every draw that has colours.",
-    matters="The net meets colours that it never saw; accuracy falls by several points.",
-    remedy="One order on both sides.",
-)
+@rule("IMG201", "channel-order")
 def channel_order(passport: Passport) -> Iterator[Said]:
-    """Channels are in another order in training than at evaluation."""
+    """Channels are in another order in training than at evaluation.
+
+    Detected: A slope in one channel alone shows which output channels follow it; in training, in
+    every draw that has colours. Or some draws have them reversed, and none is a mirror image.
+    Matters: The net meets colours that it never saw; accuracy falls by several points.
+    Remedy: One order on both sides.
+    """
     train, look = passport.train.channels, passport.eval.channels
-    drawn = set(passport.train.orders)
-    if train != look and look not in drawn and len(drawn - {"grey"}) <= 1:
+    drawn = set(passport.train.orders) - {"grey"}
+    if train != look and look not in drawn and len(drawn) <= 1:
         yield fail(
             f"channels are {train} in training and {look} at evaluation",
             "Each channel was found by a slope in it alone.",
         )
+    elif never_mirrors(passport) and _reversed_in_some(passport):
+        yield warning(
+            f"channels are {look} or {look[::-1]} in training, and no image is mirrored",
+            "The last axis may have been taken for that of the columns.",
+        )
 
 
-@rule(
-    "IMG202",
-    "channels",
-    detected="A slope in one channel alone shows which output channels follow it.",
-    matters="No matter from scratch; it is with pretrained weights.",
-    remedy="RGB is what TF-Slim's weights want.",
-)
+def _reversed_in_some(passport: Passport) -> bool:
+    """Whether training draws the evaluation's channels, and the same in reverse, and no others."""
+    look, train = np.array(passport.eval.mixing), passport.train
+    both = [look, look[:, ::-1]]
+    drawn = [np.array(train.least_mixing), np.array(train.most_mixing)]
+    wanted = [np.min(both, axis=0), np.max(both, axis=0)]
+    alike = drawn[0].shape == look.shape and np.abs(np.subtract(drawn, wanted)).max() < ALIKE
+    return bool(alike and np.ptp(both, axis=0).max() > ALIKE)
+
+
+@rule("IMG202", "channels")
 def channels(passport: Passport) -> Iterator[Said]:
-    """Channels come out in another order than RGB, or as mixtures."""
+    """Channels come out in another order than RGB, or as mixtures.
+
+    Detected: A slope in one channel alone shows which output channels follow it.
+    Matters: No matter from scratch; it is with pretrained weights.
+    Remedy: RGB is what TF-Slim's weights want.
+    """
     train, look = passport.train.channels, passport.eval.channels
     if train == look and sorted(look) == sorted("RGB") and look != "RGB":
         yield note(f"channels come out as {look}", "The same in both modes.")
-    elif _mixed(passport) > MIXED and not passport.eval.uneven:
+    elif (mixed := _mixed(passport)) > MIXED and not passport.eval.uneven:
         yield note(
             "channels come out as mixtures",
-            f"In both modes one takes {_mixed(passport):.0%} of the strongest from another: "
+            f"In both modes one takes {mixed:.0%} of the strongest from another: "
             "another colour space, or a change of hue or saturation.",
         )
 
@@ -72,15 +86,14 @@ def _mixed(passport: Passport) -> float:
     return float(np.min(least, axis=0).max())
 
 
-@rule(
-    "IMG203",
-    "dead-channel",
-    detected="A channel of the output answers to no channel of the picture.",
-    matters="A third of the input is lost.",
-    remedy="Look for a channel that is overwritten, cut off or multiplied by zero.",
-)
+@rule("IMG203", "dead-channel")
 def dead_channel(passport: Passport) -> Iterator[Said]:
-    """A channel follows nothing."""
+    """A channel follows nothing.
+
+    Detected: A channel of the output answers to no channel of the picture.
+    Matters: A third of the input is lost.
+    Remedy: Look for a channel that is overwritten, cut off or multiplied by zero.
+    """
     for mode, seen in passport.both:
         if "-" in seen.channels:
             number = seen.channels.index("-") + 1
@@ -90,15 +103,14 @@ def dead_channel(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG204",
-    "copied-channel",
-    detected="Two channels of the output follow the same channel of the picture.",
-    matters="A channel is lost, and the colours with it.",
-    remedy="Look for an index that stands twice.",
-)
+@rule("IMG204", "copied-channel")
 def copied_channel(passport: Passport) -> Iterator[Said]:
-    """Two channels are the same one."""
+    """Two channels are the same one.
+
+    Detected: Two channels of the output follow the same channel of the picture.
+    Matters: A channel is lost, and the colours with it.
+    Remedy: Look for an index that stands twice.
+    """
     for mode, seen in passport.both:
         if seen.channels != "grey" and "-" not in seen.channels and _copied(seen):
             yield fail(
@@ -107,38 +119,35 @@ def copied_channel(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG205",
-    "grey",
-    detected="Three output channels follow each channel of the picture alike.",
-    matters="Colour tells classes apart; without it a net loses some points.",
-    remedy="If that is meant, use_grayscale=1 spares two channels.",
-)
+@rule("IMG205", "grey")
 def grey(passport: Passport) -> Iterator[Said]:
-    """Colour is dropped."""
+    """Colour is dropped.
+
+    Detected: Three output channels follow each channel of the picture alike.
+    Matters: Colour tells classes apart; without it a net loses some points.
+    Remedy: If that is meant, use_grayscale=1 spares two channels.
+    """
     both = (passport.train, passport.eval)
     if all(seen.channels == "grey" and len(seen.mixing[0]) == 3 for seen in both):
         yield note("three channels of grey come out", "All follow the picture's alike.")
 
 
-@rule(
-    "IMG206",
-    "colour-mix",
-    detected="How strongly each output channel follows each channel of the picture: "
-    "evaluation against all draws of training, and half of their range beyond.",
-    matters="At evaluation colours are more or less saturated, or of another hue.",
-    remedy="Change colours in training only, around what they are.",
-)
+@rule("IMG206", "colour-mix")
 def colour_mix(passport: Passport) -> Iterator[Said]:
-    """Colours are mixed otherwise in training than at evaluation."""
+    """Colours are mixed otherwise in training than at evaluation.
+
+    Detected: How strongly each output channel follows each channel of the picture: evaluation
+    against all draws of training, and half of their range beyond.
+    Matters: At evaluation colours are more or less saturated, or of another hue.
+    Remedy: Change colours in training only, around what they are.
+    """
     least, most = np.array(passport.train.least_mixing), np.array(passport.train.most_mixing)
     look = np.array(passport.eval.mixing)
-    if passport.train.channels != passport.eval.channels or least.shape != look.shape:
+    if not passport.same_channels or least.shape != look.shape:
         return
     beyond = (most - least) / 2  # draws do not reach the ends of what is drawn from
     away = float((np.maximum(least - look, look - most) - beyond).max())
-    plain = not (passport.eval_varies or passport.train.uneven or passport.eval.uneven)
-    if away > MIXED and plain:
+    if away > MIXED and not (passport.eval_varies or passport.uneven):
         yield warning(
             "channels are mixed otherwise in training than at evaluation",
             f"What a channel takes from another is {away:.0%} of the strongest beyond "
@@ -146,31 +155,29 @@ def colour_mix(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG207",
-    "negative",
-    detected="The sign of the correlation of the output with its place in the picture.",
-    matters="Light is dark on one side: the net meets negatives of what it learnt.",
-    remedy="One sign on both sides.",
-)
+@rule("IMG207", "negative")
 def negative(passport: Passport) -> Iterator[Said]:
-    """Training and evaluation are negatives of each other."""
+    """Training and evaluation are negatives of each other.
+
+    Detected: The sign of the correlation of the output with its place in the picture.
+    Matters: Light is dark on one side: the net meets negatives of what it learnt.
+    Remedy: One sign on both sides.
+    """
     train, look = passport.train.negative, passport.eval.negative
     if abs(train - look) > ALWAYS:
         mode = "training" if train > look else "evaluation"
         yield fail(f"{mode} shows negatives", "Light places of the picture come out low.")
 
 
-@rule(
-    "IMG208",
-    "displaced-channel",
-    detected="What the channels of an output of grey hills differ by, along the slopes; in "
-    "training, in the median draw.",
-    matters="Every edge has a coloured rim.",
-    remedy="Look for a shift, a crop or a resize that is done by channel.",
-)
+@rule("IMG208", "displaced-channel")
 def displaced_channel(passport: Passport) -> Iterator[Said]:
-    """A channel is displaced against the others."""
+    """A channel is displaced against the others.
+
+    Detected: What the channels of an output of grey hills differ by, along the slopes; in training,
+    in the median draw.
+    Matters: Every edge has a coloured rim.
+    Remedy: Look for a shift, a crop or a resize that is done by channel.
+    """
     for mode, seen in passport.both:
         if seen.apart > APART and not seen.levels.broken and not seen.mirrored_lines:
             say = fail if mode == "evaluation" else warning

@@ -22,11 +22,13 @@ DECODED = 1 / 255  # mean difference of the two decodings, of the span
     subject="data",
     detected=f"The first {LABELS_READ} labels of each split against the manifest's classes, which "
     "are 1..N in its order.",
-    matters="The net learns other classes than it is evaluated on.",
-    remedy="Build the records again.",
 )
 def labels(folder: str | os.PathLike[str]) -> Iterator[Said]:
-    """Labels are not those of the manifest's classes."""
+    """Labels are not those of the manifest's classes.
+
+    Matters: The net learns other classes than it is evaluated on.
+    Remedy: Build the records again.
+    """
     manifest = records.read_manifest(folder)
     wanted = {key: number for number, (key, _) in enumerate(manifest.classes, 1)}
     for split in manifest.splits:
@@ -41,19 +43,18 @@ def labels(folder: str | os.PathLike[str]) -> Iterator[Said]:
             worst = max(wrong, key=lambda offset: wrong[offset])
             title = f"{sum(wrong.values())} of {sum(offsets.values())} labels of {split} are wrong"
             measured = f"Most are off by {worst:+d} against labels.txt, where the first class is 1."
-            yield Said("fail", title, measured, split)
+            yield fail(title, measured, split)
 
 
-@rule(
-    "IMG002",
-    "fails",
-    detected="The pipeline is run on photographs, as training runs it, and on odd pictures: of one "
-    "colour, a portrait.",
-    matters="Training stops at the first such image.",
-    remedy="Resize before the crop.",
-)
+@rule("IMG002", "fails")
 def fails(passport: Passport) -> Iterator[Said]:
-    """The pipeline fails on photographs."""
+    """The pipeline fails on photographs.
+
+    Detected: The pipeline is run on photographs, as training runs it, and on odd pictures: of one
+    colour, a portrait.
+    Matters: Training stops at the first such image.
+    Remedy: Resize before the crop.
+    """
     if passport.failed:
         yield fail("fails on photographs", f"It said: {passport.failed}.")
     for mode, seen in passport.both:
@@ -61,31 +62,29 @@ def fails(passport: Passport) -> Iterator[Said]:
             yield fail(f"fails on some pictures ({mode})", f"On {seen.refused}.")
 
 
-@rule(
-    "IMG003",
-    "small-images",
-    detected="A picture of half the output's size is put in.",
-    matters="Training stops at the first small image.",
-    remedy="Resize before the crop.",
-)
+@rule("IMG003", "small-images")
 def small_images(passport: Passport) -> Iterator[Said]:
-    """Images smaller than the output fail."""
+    """Images smaller than the output fail.
+
+    Detected: A picture of half the output's size is put in.
+    Matters: Training stops at the first small image.
+    Remedy: Resize before the crop.
+    """
     for mode, seen in passport.both:
         if seen.small:
             yield fail(f"fails on images smaller than its output ({mode})", f"{seen.small}.")
 
 
-@rule(
-    "IMG004",
-    "not-finite",
-    detected="Pictures of one grey or colour, black with a white spot, a portrait, and photographs "
-    "are put in; a value that comes out is NaN or infinite.",
-    matters="One such image makes every weight NaN.",
-    remedy="A division by a deviation, mean or maximum of zero, or a logarithm of zero, is the "
-    "usual cause: guard it.",
-)
+@rule("IMG004", "not-finite")
 def not_finite(passport: Passport) -> Iterator[Said]:
-    """Values are NaN or infinite."""
+    """Values are NaN or infinite.
+
+    Detected: Pictures of one grey or colour, black with a white spot, a portrait, and photographs
+    are put in; a value that comes out is NaN or infinite.
+    Matters: One such image makes every weight NaN.
+    Remedy: A division by a deviation, mean or maximum of zero, or a logarithm of zero, is the usual
+    cause: guard it.
+    """
     for mode, seen in passport.both:
         if seen.odd:
             yield fail(f"gives NaN or infinite values ({mode})", f"Seen for {seen.odd}.")
@@ -94,15 +93,14 @@ def not_finite(passport: Passport) -> Iterator[Said]:
         yield fail("gives NaN or infinite values for photographs", f"For {count} of them.")
 
 
-@rule(
-    "IMG005",
-    "decoding",
-    detected="The evaluation of a photograph from JPEG bytes against that of the decoded image.",
-    matters="Training and serving would see different images.",
-    remedy="Describe the crop as a geometry, and leave the decoding to the package.",
-)
+@rule("IMG005", "decoding")
 def decoding(passport: Passport) -> Iterator[Said]:
-    """JPEG bytes and the decoded image give different pictures."""
+    """JPEG bytes and the decoded image give different pictures.
+
+    Detected: The evaluation of a photograph from JPEG bytes against that of the decoded image.
+    Matters: Training and serving would see different images.
+    Remedy: Describe the crop as a geometry, and leave the decoding to the package.
+    """
     values = passport.values
     if values and values.decoding > DECODED and not values.eval_varies:
         yield fail(

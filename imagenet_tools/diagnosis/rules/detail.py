@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from imagenet_tools.diagnosis.detail import ALL, COMPRESSED
 from imagenet_tools.diagnosis.finding import Said, rule, warning
-from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import PADDED, Probe
 from imagenet_tools.diagnosis.rules.geometry import TURNED
@@ -19,18 +18,17 @@ STRAIGHT = 0.5  # degrees
 SOFTER = 1.45  # a resize with antialiasing beside one without has 1.33
 
 
-@rule(
-    "IMG114",
-    "sharpened-eval",
-    detected="How far bars go beyond their own grey beside an edge: evaluation against the median "
-    "draw of training.",
-    matters="The first layers meet edges with a rim that they never saw in training.",
-    remedy="Sharpen on both sides or on neither; resize by one method.",
-)
+@rule("IMG114", "sharpened-eval")
 def sharpened_eval(passport: Passport) -> Iterator[Said]:
-    """Evaluation sharpens, training does not."""
+    """Evaluation sharpens, training does not.
+
+    Detected: How far bars go beyond their own grey beside an edge: evaluation against the median
+    draw of training.
+    Matters: The first layers meet edges with a rim that they never saw in training.
+    Remedy: Sharpen on both sides or on neither; resize by one method.
+    """
     train, look = passport.train.detail.overshoot, passport.eval.detail.overshoot
-    padded = max(passport.eval.padded, passport.eval.blind) > PADDED
+    padded = passport.eval.covered > PADDED
     sharper = _sharper(passport.eval, passport.train)
     if sharper and _comparable(passport) and not padded and not _loses(passport):
         yield warning(
@@ -40,18 +38,17 @@ def sharpened_eval(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG121",
-    "sharpened-training",
-    detected="How far bars go beyond their own grey beside an edge: the median draw of training "
-    "against the evaluation.",
-    matters="The net learns edges with a rim that evaluation does not have.",
-    remedy="Sharpen some of the images, or evaluation too; resize by one method.",
-)
+@rule("IMG121", "sharpened-training")
 def sharpened_training(passport: Passport) -> Iterator[Said]:
-    """Training sharpens, evaluation does not."""
+    """Training sharpens, evaluation does not.
+
+    Detected: How far bars go beyond their own grey beside an edge: the median draw of training
+    against the evaluation.
+    Matters: The net learns edges with a rim that evaluation does not have.
+    Remedy: Sharpen some of the images, or evaluation too; resize by one method.
+    """
     train, look = passport.train.detail.overshoot, passport.eval.detail.overshoot
-    padded = max(passport.train.padded, passport.train.blind) > PADDED
+    padded = passport.train.covered > PADDED
     # Of bars that are turned there is no line across.
     straight = max(abs(one) for one in passport.train.tilt) < STRAIGHT
     plain = straight and not padded and passport.train.detail.blocks >= COMPRESSED
@@ -63,18 +60,17 @@ def sharpened_training(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG115",
-    "faint-detail",
-    detected="The answer of the evaluation to faint texture, against that to the same texture at "
-    "several times the strength: they are alike but for the size, unless faint detail is rounded "
-    "away.",
-    matters="Faint detail is gone, and blocks or steps stand in its place, as after a JPEG of low "
-    "quality: the net meets at evaluation what it never saw.",
-    remedy="Evaluate the decoded image as it is; compress in training only.",
-)
+@rule("IMG115", "faint-detail")
 def faint_detail(passport: Passport) -> Iterator[Said]:
-    """Evaluation loses faint detail."""
+    """Evaluation loses faint detail.
+
+    Detected: The answer of the evaluation to faint texture, against that to the same texture at
+    several times the strength: they are alike but for the size, unless faint detail is rounded
+    away.
+    Matters: Faint detail is gone, and blocks or steps stand in its place, as after a JPEG of low
+    quality: the net meets at evaluation what it never saw.
+    Remedy: Evaluate the decoded image as it is; compress in training only.
+    """
     if _comparable(passport) and _loses(passport):
         yield warning(
             "evaluation loses faint detail",
@@ -83,16 +79,15 @@ def faint_detail(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG116",
-    "softer-eval",
-    detected="The width of sharp edges in the evaluation, against that in the median draw of "
-    "training.",
-    matters="Detail that the net has learnt to use is gone at evaluation.",
-    remedy="Blur in training only; resize once, by one method.",
-)
+@rule("IMG116", "softer-eval")
 def softer_eval(passport: Passport) -> Iterator[Said]:
-    """Evaluation is softer than training."""
+    """Evaluation is softer than training.
+
+    Detected: The width of sharp edges in the evaluation, against that in the median draw of
+    training.
+    Matters: Detail that the net has learnt to use is gone at evaluation.
+    Remedy: Blur in training only; resize once, by one method.
+    """
     train, look = (
         seen.detail.edge * (min(1.0, seen.zoom) if seen.placed else 1.0)
         for _, seen in passport.both
@@ -110,12 +105,14 @@ def softer_eval(passport: Passport) -> Iterator[Said]:
     "compressed-training",
     detected="Fine detail within the blocks of 8 x 8 pixels that a JPEG has, against that within "
     f"blocks elsewhere: of {ALL} draws of training, and of the evaluation.",
-    matters="The net learns blocks and smooth patches that the evaluation does not have.",
-    remedy="Compress some of the images, or none: tf.image.stateless_random_jpeg_quality behind a "
-    "condition that is drawn.",
 )
 def compressed_training(passport: Passport) -> Iterator[Said]:
-    """Training compresses every image, evaluation none."""
+    """Training compresses every image, evaluation none.
+
+    Matters: The net learns blocks and smooth patches that the evaluation does not have.
+    Remedy: Compress some of the images, or none: tf.image.stateless_random_jpeg_quality behind a
+    condition that is drawn.
+    """
     train, look = passport.train.detail.blocks, passport.eval.detail.blocks
     if train < COMPRESSED < look and _comparable(passport):
         yield warning(
@@ -125,16 +122,15 @@ def compressed_training(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG118",
-    "spots",
-    detected="The sum of what small light and dark spots change in the evaluation, against what "
-    "their share of the picture would, were it all as light or dark.",
-    matters="Spots, thin lines and texture are gone while edges stay, as after a median filter.",
-    remedy="Evaluate the resized image as it is.",
-)
+@rule("IMG118", "spots")
 def spots(passport: Passport) -> Iterator[Said]:
-    """Evaluation removes small spots."""
+    """Evaluation removes small spots.
+
+    Detected: The sum of what small light and dark spots change in the evaluation, against what
+    their share of the picture would, were it all as light or dark.
+    Matters: Spots, thin lines and texture are gone while edges stay, as after a median filter.
+    Remedy: Evaluate the resized image as it is.
+    """
     left = passport.eval.detail.spots
     if left is not None and left < SPOTS and _comparable(passport):
         yield warning(
@@ -153,8 +149,7 @@ def _loses(passport: Passport) -> bool:
 
 def _comparable(passport: Passport) -> bool:
     """Whether the evaluation is one output, of many levels, with nothing worse to say of it."""
-    whole = passport.eval.levels.distinct >= FEW and not passport.eval_varies
-    broken = any(one.levels.broken for _, one in passport.both)
-    upright = all(one.transposed <= TURNED and not one.turned for _, one in passport.both)
-    even = upright and not (passport.train.uneven or passport.eval.uneven)
-    return whole and even and not broken
+    worse = passport.eval.levels.few or passport.eval_varies or passport.uneven
+    return not worse and not any(
+        one.levels.broken or one.turned or one.transposed > TURNED for _, one in passport.both
+    )

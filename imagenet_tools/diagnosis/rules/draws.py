@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import stats
 
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
+from imagenet_tools.diagnosis.windows import LUCK
 
-ALWAYS = 0.97  # of 25 draws: all of them
 ELSEWHERE = 2.0  # pixels of the output
 LARGER = 1.03
 FOUND = 12  # draws whose place is known; of fewer, all may be alike by luck
 
 
-@rule(
-    "IMG301",
-    "eval-random",
-    detected="The same photographs twice under is_training=False.",
-    matters="Accuracies are those of augmented images and change from run to run.",
-    remedy="The training path is probably used at evaluation, or a draw is made on both sides.",
-)
+@rule("IMG301", "eval-random")
 def eval_random(passport: Passport) -> Iterator[Said]:
-    """Evaluation is random."""
+    """Evaluation is random.
+
+    Detected: The same photographs twice under is_training=False.
+    Matters: Accuracies are those of augmented images and change from run to run.
+    Remedy: The training path is probably used at evaluation, or a draw is made on both sides.
+    """
     if passport.eval_varies:
         yield fail(
             "evaluation is random",
@@ -31,17 +31,16 @@ def eval_random(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG302",
-    "frozen",
-    detected="Two epochs of a compiled graph against a graph compiled anew: the outputs of "
-    "photographs, and the place, zoom, mirror image and colour of test pictures.",
-    matters="A draw made in Python is made once, when the graph is built: the net sees one crop of "
-    "each image for ever.",
-    remedy="Draw with TensorFlow's own operations, from the seed that is passed in.",
-)
+@rule("IMG302", "frozen")
 def frozen(passport: Passport) -> Iterator[Said]:
-    """A draw is made once and then frozen."""
+    """A draw is made once and then frozen.
+
+    Detected: Two epochs of a compiled graph against a graph compiled anew: the outputs of
+    photographs, and the place, zoom, mirror image and colour of test pictures.
+    Matters: A draw made in Python is made once, when the graph is built: the net sees one crop of
+    each image for ever.
+    Remedy: Draw with TensorFlow's own operations, from the seed that is passed in.
+    """
     values = passport.values
     if values and values.repeats and values.retraced:
         yield fail(
@@ -56,70 +55,71 @@ def frozen(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG303",
-    "no-augmentation",
-    detected="Two epochs of training on the same photographs.",
-    matters="Without augmentation a long training overfits sooner.",
-    remedy="Draw crops and mirror images in training.",
-)
+@rule("IMG303", "no-augmentation")
 def no_augmentation(passport: Passport) -> Iterator[Said]:
-    """Training draws nothing."""
+    """Training draws nothing.
+
+    Detected: Two epochs of training on the same photographs.
+    Matters: Without augmentation a long training overfits sooner.
+    Remedy: Draw crops and mirror images in training.
+    """
     values = passport.values
     if values and values.repeats and not values.retraced:
         say = note if values.same_as_eval else warning
         yield say("training draws nothing", "Two epochs gave the same images.")
 
 
-@rule(
-    "IMG304",
-    "always-mirrored",
-    detected="The share of training draws that are mirror images, of those whose place is known.",
-    matters="Training sees mirror images alone, evaluation none.",
-    remedy="Flip half of the images: the condition of the draw is always true.",
-)
+@rule("IMG304", "always-mirrored")
 def always_mirrored(passport: Passport) -> Iterator[Said]:
-    """Training mirrors every image."""
+    """Training mirrors every image, or nearly every one.
+
+    Detected: The share of training draws that are mirror images, of those whose place is known: all
+    of them, or more than mirroring half of the images gives by luck (a binomial bound).
+    Matters: Training sees mirror images alone, evaluation none.
+    Remedy: Flip half of the images: the condition of the draw is always true.
+    """
     train, look = passport.train, passport.eval
-    if train.mirrored > ALWAYS > look.mirrored and train.found >= FOUND:
+    every = train.mirrored == 1 and train.found >= FOUND
+    luck = stats.binom.sf(round(train.mirrored * train.found) - 1, train.found, 0.5)
+    if (every or luck < LUCK) and look.mirrored < 1:
         yield fail(
-            "training mirrors every image",
+            f"training mirrors {'every image' if every else 'nearly all images'}",
             f"{train.mirrored:.0%} of the draws are mirrored.",
         )
 
 
-@rule(
-    "IMG305",
-    "never-mirrored",
-    detected="The share of training draws that are mirror images, where crops are drawn.",
-    matters="Mirror images double the training set; where left and right mean something (text, "
-    "digits) there should be none.",
-    remedy="tf.image.stateless_random_flip_left_right.",
-)
+@rule("IMG305", "never-mirrored")
 def never_mirrored(passport: Passport) -> Iterator[Said]:
-    """Training mirrors no image."""
-    train, values = passport.train, passport.values
-    drawn = values is not None and not values.repeats
-    if drawn and train.placed and train.found >= FOUND and train.mirrored == 0:
-        yield note("training mirrors no image", f"No draw of {train.found} was mirrored.")
+    """Training mirrors no image.
+
+    Detected: The share of training draws that are mirror images, where crops are drawn.
+    Matters: Mirror images double the training set; where left and right mean something (text,
+    digits) there should be none.
+    Remedy: tf.image.stateless_random_flip_left_right.
+    """
+    if never_mirrors(passport):
+        yield note("training mirrors no image", f"No draw of {passport.train.found} was mirrored.")
 
 
-@rule(
-    "IMG306",
-    "one-crop",
-    detected="The place of windows over the draws, where they leave room; and whether it is the "
-    "evaluation's.",
-    matters="Without other crops a long training overfits sooner; where evaluation cuts another "
-    "one, the net has never seen its like.",
-    remedy="Draw the corner of the crop.",
-)
+def never_mirrors(passport: Passport) -> bool:
+    """Whether something is drawn in training, but no mirror image."""
+    train = passport.train
+    return passport.drawn and train.placed and train.found >= FOUND and train.mirrored == 0
+
+
+@rule("IMG306", "one-crop")
 def one_crop(passport: Passport) -> Iterator[Said]:
-    """Training cuts the same crop from every image."""
-    train, values = passport.train, passport.values
-    drawn = values is not None and not values.repeats
+    """Training cuts the same crop from every image.
+
+    Detected: The place of windows over the draws, where they leave room; and whether it is the
+    evaluation's.
+    Matters: Without other crops a long training overfits sooner; where evaluation cuts another one,
+    the net has never seen its like.
+    Remedy: Draw the corner of the crop.
+    """
+    train, look = passport.train, passport.eval
     room = train.found >= FOUND and train.area < 0.9
-    if drawn and room and not train.place_varies and not train.frozen:
-        look = passport.eval
+    if passport.drawn and room and not train.place_varies and not train.frozen:
         steps = np.abs(np.subtract(train.centre, look.centre)) / train.zoom
         zooms = max(train.zoom, look.zoom) / min(train.zoom, look.zoom)
         other = look.placed and bool(steps.max() > ELSEWHERE or zooms > LARGER)
@@ -131,18 +131,17 @@ def one_crop(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG307",
-    "tied-draws",
-    detected="Whether mirror images go with the place or the size of the crop, or its height with "
-    "its side, over the draws (rank tests).",
-    matters="Training sees part of what it could: one half of each picture is always mirrored, or "
-    "crops lie along one diagonal.",
-    remedy="A seed of its own for each draw: tf.random.experimental.stateless_split, or "
-    "tf.random.experimental.stateless_fold_in.",
-)
+@rule("IMG307", "tied-draws")
 def tied_draws(passport: Passport) -> Iterator[Said]:
-    """Two draws are one and the same."""
+    """Two draws are one and the same.
+
+    Detected: Whether mirror images go with the place or the size of the crop, brightness or
+    contrast, or its height with its side, over the draws (rank tests).
+    Matters: Training sees part of what it could: one half of each picture is always mirrored, or
+    every mirror image dark, or crops lie along one diagonal.
+    Remedy: A seed of its own for each draw: tf.random.experimental.stateless_split, or
+    tf.random.experimental.stateless_fold_in.
+    """
     if passport.train.tied:
         yield warning(
             f"one draw decides {' and '.join(passport.train.tied)}",

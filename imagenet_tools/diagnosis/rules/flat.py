@@ -21,15 +21,14 @@ def shaded_apart(passport: Passport) -> float:
     return float(np.std(shades[0] - shades[1]))
 
 
-@rule(
-    "IMG219",
-    "grain",
-    detected="Differences of neighbours in the evaluation of a flat picture.",
-    matters="Noise that training may add is no part of an evaluation.",
-    remedy="Add noise where is_training is true.",
-)
+@rule("IMG219", "grain")
 def grain(passport: Passport) -> Iterator[Said]:
-    """Evaluation adds a grain."""
+    """Evaluation adds a grain.
+
+    Detected: Differences of neighbours in the evaluation of a flat picture.
+    Matters: Noise that training may add is no part of an evaluation.
+    Remedy: Add noise where is_training is true.
+    """
     plain = not (passport.eval.uneven or passport.eval_varies)
     if passport.eval.levels.grain > GRAIN and plain:
         yield warning(
@@ -38,17 +37,16 @@ def grain(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG220",
-    "uneven",
-    detected="How light a flat picture comes out in each part of the output, borders apart; in "
-    "training, by the median of the draws.",
-    matters="A mean image or a vignette: the net meets shadows at evaluation that training does "
-    "not have, or the other way round.",
-    remedy="One mean image on both sides, of the output's [height, width, channels].",
-)
+@rule("IMG220", "uneven")
 def uneven(passport: Passport) -> Iterator[Said]:
-    """Flat pictures do not come out flat."""
+    """Flat pictures do not come out flat.
+
+    Detected: How light a flat picture comes out in each part of the output, borders apart; in
+    training, by the median of the draws.
+    Matters: A mean image or a vignette: the net meets shadows at evaluation that training does not
+    have, or the other way round.
+    Remedy: One mean image on both sides, of the output's [height, width, channels].
+    """
     train, look = (float(np.std(one.levels.shade or (0.0,))) for _, one in passport.both)
     measured = (
         f"Parts of it differ by {train:.0%} of the span in training, {look:.0%} at evaluation."

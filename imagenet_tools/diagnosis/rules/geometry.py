@@ -1,4 +1,4 @@
-"""Which part of a picture is seen, which way round, and how it is resampled."""
+"""Which part of a picture is seen, and which way round."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
-from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import PADDED
 from imagenet_tools.diagnosis.rules.resampling import BLUR
@@ -30,17 +29,16 @@ def _zooms_known(passport: Passport) -> bool:
     return all(one.placed and one.blur <= BLUR for one in both) and not passport.eval_varies
 
 
-@rule(
-    "IMG101",
-    "zoom",
-    detected="The period of waves in the output, against theirs in the picture; the mean of the "
-    "draws by more than luck.",
-    matters="The net meets objects at another size than it was trained on: known to cost about a "
-    "point (FixRes).",
-    remedy="Evaluate at a tighter crop, or a larger size.",
-)
+@rule("IMG101", "zoom")
 def zoom(passport: Passport) -> Iterator[Said]:
-    """Objects are of another size in training than at evaluation."""
+    """Objects are of another size in training than at evaluation.
+
+    Detected: The period of waves in the output, against theirs in the picture; the mean of the
+    draws by more than luck.
+    Matters: The net meets objects at another size than it was trained on: known to cost about a
+    point (FixRes).
+    Remedy: Evaluate at a tighter crop, or a larger size.
+    """
     train, look, known = passport.train, passport.eval, _zooms_known(passport)
     margin = max(train.zoom_margin, look.zoom_margin)
     if known and _apart(train.zoom, look.zoom, ZOOM_RATIO, margin):
@@ -54,17 +52,15 @@ def zoom(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG102",
-    "aspect",
-    detected="The periods of waves along both axes of the output; the mean of the draws by "
-    "more than luck. A 4:3 photograph squashed to a square is distorted 1.33 "
-    "times.",
-    matters="Shapes at evaluation are not those of training.",
-    remedy="Squash on both sides or on neither; sizes are [height, width].",
-)
+@rule("IMG102", "aspect")
 def aspect(passport: Passport) -> Iterator[Said]:
-    """Shapes are distorted otherwise in training than at evaluation."""
+    """Shapes are distorted otherwise in training than at evaluation.
+
+    Detected: The periods of waves along both axes of the output; the mean of the draws by more than
+    luck. A 4:3 photograph squashed to a square is distorted 1.33 times.
+    Matters: Shapes at evaluation are not those of training.
+    Remedy: Squash on both sides or on neither; sizes are [height, width].
+    """
     train, look, known = passport.train, passport.eval, _zooms_known(passport)
     margin = max(train.aspect_margin, look.aspect_margin)
     if known and _apart(train.aspect, look.aspect, ASPECT_RATIO, margin):
@@ -80,16 +76,15 @@ def aspect(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG103",
-    "no-resize",
-    detected="An output pixel is a source pixel, and less than half of a photograph is seen.",
-    matters="Objects of photographs do not fit into the crop, as they do in CIFAR's images of 32 "
-    "pixels.",
-    remedy="Resize first.",
-)
+@rule("IMG103", "no-resize")
 def no_resize(passport: Passport) -> Iterator[Said]:
-    """Photographs are cut without being resized."""
+    """Photographs are cut without being resized.
+
+    Detected: An output pixel is a source pixel, and less than half of a photograph is seen.
+    Matters: Objects of photographs do not fit into the crop, as they do in CIFAR's images of 32
+    pixels.
+    Remedy: Resize first.
+    """
     for mode, seen in passport.both:
         sizes = (*seen.zoom_range, seen.aspect)
         as_it_is = all(abs(one - 1) < 0.02 for one in sizes)
@@ -100,36 +95,32 @@ def no_resize(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG104",
-    "padding",
-    detected="Lines of one value along the borders of an output of noise, and places that never "
-    "answer to brightness.",
-    matters="The net learns the border.",
-    remedy="Pad nothing, or on both sides of the comparison.",
-)
+@rule("IMG104", "padding")
 def padding(passport: Passport) -> Iterator[Said]:
-    """Part of the output shows no picture."""
+    """Part of the output shows no picture.
+
+    Detected: Lines of one value along the borders of an output of noise, and places that never
+    answer to brightness.
+    Matters: The net learns the border.
+    Remedy: Pad nothing, or on both sides of the comparison.
+    """
     # Of oblong pictures alone, in both modes: they are shown whole, on purpose.
     letterbox = all(one.padded > PADDED >= one.framed for _, one in passport.both)
     for mode, seen in passport.both:
-        share = max(seen.padded, seen.blind)
-        if share > PADDED and seen.levels.distinct >= FEW:
+        if seen.covered > PADDED and not seen.levels.few:
             yield (note if letterbox else warning)(
-                f"{share:.1%} of the {mode} output is padding",
+                f"{seen.covered:.1%} of the {mode} output is padding",
                 "Parts of the output do not answer to the picture.",
             )
 
 
-@rule(
-    "IMG105",
-    "upside-down",
-    detected=FOUND_AGAIN,
-    matters="Photographs are not taken upside down; a vertical flip costs accuracy.",
-    remedy="Flip left and right only.",
-)
+@rule("IMG105", "upside-down", detected=FOUND_AGAIN)
 def upside_down(passport: Passport) -> Iterator[Said]:
-    """Images are upside down."""
+    """Images are upside down.
+
+    Matters: Photographs are not taken upside down; a vertical flip costs accuracy.
+    Remedy: Flip left and right only.
+    """
     for mode, seen in passport.both:
         if seen.upside_down > TURNED:
             yield fail(
@@ -138,29 +129,25 @@ def upside_down(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG106",
-    "mirrored-eval",
-    detected=FOUND_AGAIN,
-    matters="Text and faces are mirrored.",
-    remedy="Flip in training only.",
-)
+@rule("IMG106", "mirrored-eval", detected=FOUND_AGAIN)
 def mirrored_eval(passport: Passport) -> Iterator[Said]:
-    """Evaluation mirrors the images."""
+    """Evaluation mirrors the images.
+
+    Matters: Text and faces are mirrored.
+    Remedy: Flip in training only.
+    """
     if passport.eval.mirrored and not passport.eval.transposed and not passport.eval_varies:
         yield fail("evaluation mirrors the images", "The picture was found again mirrored.")
 
 
-@rule(
-    "IMG107",
-    "transposed",
-    detected=f"{FOUND_AGAIN} Upright pictures are put in, too.",
-    matters="Height and width are swapped, or the image is turned by a right angle: no photograph "
-    "looks like that.",
-    remedy="TensorFlow's images are [height, width, channels]; sizes are given in that order.",
-)
+@rule("IMG107", "transposed", detected=f"{FOUND_AGAIN} Upright pictures are put in, too.")
 def transposed(passport: Passport) -> Iterator[Said]:
-    """Rows and columns are swapped."""
+    """Rows and columns are swapped.
+
+    Matters: Height and width are swapped, or the image is turned by a right angle: no photograph
+    looks like that.
+    Remedy: TensorFlow's images are [height, width, channels]; sizes are given in that order.
+    """
     for mode, seen in passport.both:
         if seen.transposed > TURNED:
             yield fail(
@@ -169,16 +156,15 @@ def transposed(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG108",
-    "off-centre",
-    detected="The middle of the windows, on average over the draws, against that of the picture.",
-    matters="Objects stand in the middle of photographs: a corner shows less of them, and training "
-    "that sees corners alone learns another place.",
-    remedy="Draw the corner from all of the room; evaluate the middle.",
-)
+@rule("IMG108", "off-centre")
 def off_centre(passport: Passport) -> Iterator[Said]:
-    """Crops lie to one side."""
+    """Crops lie to one side.
+
+    Detected: The middle of the windows, on average over the draws, against that of the picture.
+    Matters: Objects stand in the middle of photographs: a corner shows less of them, and training
+    that sees corners alone learns another place.
+    Remedy: Draw the corner from all of the room; evaluate the middle.
+    """
     for mode, seen in passport.both:
         y, x = seen.off_centre
         down, right = (
@@ -193,15 +179,14 @@ def off_centre(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG120",
-    "tilted",
-    detected="The way in which slopes of grey rise: at evaluation, and in all draws of training.",
-    matters="The horizon is straight in one mode and never in the other.",
-    remedy="Turn and shear images in training only, to both sides.",
-)
+@rule("IMG120", "tilted")
 def tilted(passport: Passport) -> Iterator[Said]:
-    """Images are turned or slanted by some degrees."""
+    """Images are turned or slanted by some degrees.
+
+    Detected: The way in which slopes of grey rise: at evaluation, and in all draws of training.
+    Matters: The horizon is straight in one mode and never in the other.
+    Remedy: Turn and shear images in training only, to both sides.
+    """
     for mode, seen in passport.both:
         if seen.turned:
             least, most = (abs(one) for one in seen.tilt)
@@ -211,19 +196,18 @@ def tilted(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG109",
-    "scrambled",
-    detected="The correlation of the output with the part of the picture that it fits best.",
-    matters="What comes out does not look like the picture: rows and channels may be mixed up by a "
-    "reshape.",
-    remedy="Look at `imgtools preview`.",
-)
+@rule("IMG109", "scrambled")
 def scrambled(passport: Passport) -> Iterator[Said]:
-    """The output does not resemble the picture."""
+    """The output does not resemble the picture.
+
+    Detected: The correlation of the output with the part of the picture that it fits best.
+    Matters: What comes out does not look like the picture: rows and channels may be mixed up by a
+    reshape.
+    Remedy: Look at `imgtools preview`.
+    """
     for mode, seen in passport.both:
         known = seen.levels.curve is not None and seen.levels.drop <= 0.5  # else it is an overflow
-        sharp = seen.blur <= BLUR and seen.levels.distinct >= FEW
+        sharp = seen.blur <= BLUR and not seen.levels.few
         named = seen.uneven or seen.turned or seen.small is not None
         if not (seen.placed or named) and sharp and (known or not seen.levels.broken):
             yield fail(
@@ -232,16 +216,15 @@ def scrambled(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG119",
-    "mirrored-lines",
-    detected="Each row and column of an output of smooth hills against its neighbours, as it is "
-    "and reversed; in training, in the median draw.",
-    matters="The picture is torn along these lines.",
-    remedy="Look for a flip or an index that is taken by row, where the image was meant.",
-)
+@rule("IMG119", "mirrored-lines")
 def mirrored_lines(passport: Passport) -> Iterator[Said]:
-    """Single rows or columns are reversed."""
+    """Single rows or columns are reversed.
+
+    Detected: Each row and column of an output of smooth hills against its neighbours, as it is and
+    reversed; in training, in the median draw.
+    Matters: The picture is torn along these lines.
+    Remedy: Look for a flip or an index that is taken by row, where the image was meant.
+    """
     for mode, seen in passport.both:
         if seen.mirrored_lines >= 1:
             yield fail(

@@ -12,15 +12,14 @@ PEAK = 1.5  # of the loss of guessing, or of the first step where that is higher
 UPDATE = 0.02  # |change| / |weights| of a step; some 1e-3 where training goes well
 
 
-@rule(
-    "IMG401",
-    "loss-peak",
-    detected="The losses of some 20 steps at the recipe's rate.",
-    matters="The rate is too high for this input; part of the units may never recover.",
-    remedy="A lower rate, a warm-up, or an input of unit scale.",
-)
+@rule("IMG401", "loss-peak")
 def loss_peak(passport: Passport) -> Iterator[Said]:
-    """The loss peaks at the start."""
+    """The loss peaks at the start.
+
+    Detected: The losses of some 20 steps at the recipe's rate.
+    Matters: The rate is too high for this input; part of the units may never recover.
+    Remedy: A lower rate, a warm-up, or an input of unit scale.
+    """
     if brief := passport.training:
         peak = max(brief.losses)
         if not peak < PEAK * max(brief.chance, brief.losses[0]):
@@ -30,15 +29,14 @@ def loss_peak(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG402",
-    "updates",
-    detected="The change of each layer's weights in one step at the recipe's rate, of the weights.",
-    matters="What the start was made for is gone after a step.",
-    remedy="The rate is too high for this input's scale.",
-)
+@rule("IMG402", "updates")
 def updates(passport: Passport) -> Iterator[Said]:
-    """One step changes the weights by much."""
+    """One step changes the weights by much.
+
+    Detected: The change of each layer's weights in one step at the recipe's rate, of the weights.
+    Matters: What the start was made for is gone after a step.
+    Remedy: The rate is too high for this input's scale.
+    """
     brief = passport.training
     large = {} if brief is None else {k: v for k, v in brief.updates.items() if not v < UPDATE}
     if large:
@@ -49,15 +47,14 @@ def updates(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG403",
-    "dead-units",
-    detected="Units that no image of a batch turns on, after some steps.",
-    matters="They learn nothing any more.",
-    remedy="A lower rate or an input of unit scale keeps them.",
-)
+@rule("IMG403", "dead-units")
 def dead_units(passport: Passport) -> Iterator[Said]:
-    """Units are dead after some steps."""
+    """Units are dead after some steps.
+
+    Detected: Units that no image of a batch turns on, after some steps.
+    Matters: They learn nothing any more.
+    Remedy: A lower rate or an input of unit scale keeps them.
+    """
     brief = passport.training
     dead = {} if brief is None else {k: v for k, v in brief.dead.items() if v > DEAD}
     if dead:
@@ -65,15 +62,14 @@ def dead_units(passport: Passport) -> Iterator[Said]:
         yield warning("units are dead after some steps", f"Never above zero on a batch: {worst}.")
 
 
-@rule(
-    "IMG404",
-    "rate",
-    detected="The loss after some steps at a tenth, once and ten times the recipe's rate.",
-    matters="The recipe does not suit this pipeline as it is; a comparison would be one of scales.",
-    remedy="Compare with --match-scale, or give each arm its rate.",
-)
+@rule("IMG404", "rate")
 def rate(passport: Passport) -> Iterator[Said]:
-    """Another rate does better than the recipe's."""
+    """Another rate does better than the recipe's.
+
+    Detected: The loss after some steps at a tenth, once and ten times the recipe's rate.
+    Matters: The recipe does not suit this pipeline as it is; a comparison would be one of scales.
+    Remedy: Compare with --match-scale, or give each arm its rate.
+    """
     brief = passport.training
     if brief and brief.best_rate is not None and brief.best_rate < brief.rate:
         losses = ", ".join(f"{one:g}: {loss:.3f}" for one, loss in brief.range_test.items())

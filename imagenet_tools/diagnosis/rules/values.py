@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
-from imagenet_tools.diagnosis.levels import FEW
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import PADDED, UNEVEN
 from imagenet_tools.diagnosis.rules.flat import shaded_apart
@@ -48,22 +47,20 @@ def _curves(passport: Passport) -> tuple[float, float]:
     return float(np.abs(one - two).mean()) / span, max(CURVES, train.doubt)
 
 
-@rule(
-    "IMG211",
-    "train-eval-values",
-    detected="Curves of flat pictures from black to white (in training the median draw), and "
-    "whether there is one in both modes; means, deviations and quantiles of the same photographs, "
-    "beyond what a draw does to one of them.",
-    matters="The net is evaluated on values that it was not trained on.",
-    remedy="A mean, a scale or a colour change is probably applied on one side only.",
-)
+@rule("IMG211", "train-eval-values")
 def train_eval_values(passport: Passport) -> Iterator[Said]:
-    """Training and evaluation differ in their values."""
+    """Training and evaluation differ in their values.
+
+    Detected: Curves of flat pictures from black to white (in training the median draw), and whether
+    there is one in both modes; means, deviations and quantiles of the same photographs, beyond what
+    a draw does to one of them.
+    Matters: The net is evaluated on values that it was not trained on.
+    Remedy: A mean, a scale or a colour change is probably applied on one side only.
+    """
     apart, allowed = _curves(passport)
-    same_channels = passport.train.channels == passport.eval.channels
     if shaded_apart(passport) > UNEVEN:
         return  # uneven has said so
-    if apart > allowed and same_channels and not passport.eval_varies:
+    if apart > allowed and passport.same_channels and not passport.eval_varies:
         yield fail(
             "training and evaluation give the same grey other values",
             f"On average over black to white they differ by {apart:.0%} of the span.",
@@ -94,13 +91,13 @@ def _by_picture(passport: Passport) -> str | None:
         return lacking[0][0]
     (less, without), (_, with_it) = sorted(passport.both, key=lambda one: one[1].levels.tint)
     by_channel = without.levels.tint < TINT[0] and with_it.levels.tint > TINT[1]
-    same = passport.train.channels == passport.eval.channels
-    return less if fine and len(lacking) == 2 and by_channel and same else None
+    fine = fine and len(lacking) == 2 and passport.same_channels
+    return less if fine and by_channel else None
 
 
 def _contrast(passport: Passport) -> float:
     """How far the evaluation's contrast is from those of the training draws, as a ratio."""
-    comparable = passport.train.channels == passport.eval.channels and not passport.eval_varies
+    comparable = passport.same_channels and not passport.eval_varies
     (least, most), (look, _) = passport.train.levels.contrast, passport.eval.levels.contrast
     if not (comparable and least > 0 and look > 0):
         return 1.0
@@ -137,12 +134,14 @@ def _distance(one: float, other: float) -> float:
     "scale",
     detected=f"The root mean square over photographs in training, {SCALE[0]} to {SCALE[1]} being "
     "what weights and rates of the usual recipes are made for.",
-    matters="The first layer's updates grow and shrink with it; a rate fit for unit scale kills "
-    "units, diverges or learns nothing.",
-    remedy="Divide by the deviation, once; or compare with --match-scale.",
 )
 def scale(passport: Passport) -> Iterator[Said]:
-    """The input's scale is far from 1."""
+    """The input's scale is far from 1.
+
+    Matters: The first layer's updates grow and shrink with it; a rate fit for unit scale kills
+    units, diverges or learns nothing.
+    Remedy: Divide by the deviation, once; or compare with --match-scale.
+    """
     values = passport.values
     if values is None or SCALE[0] <= values.train_rms <= SCALE[1]:
         return
@@ -153,17 +152,16 @@ def scale(passport: Passport) -> Iterator[Said]:
     )
 
 
-@rule(
-    "IMG213",
-    "centring",
-    detected="The mean over photographs, of the deviation: 0 where a mean is subtracted, 1.7 for "
-    "0..1, above 3 where a mean is added, or a normalisation is done twice or in another unit.",
-    matters="All weights of a filter are pushed the same way; the first layer learns slowly or its "
-    "units die.",
-    remedy="Subtract the mean, in the unit that the values have then, once.",
-)
+@rule("IMG213", "centring")
 def centring(passport: Passport) -> Iterator[Said]:
-    """Values are not centred."""
+    """Values are not centred.
+
+    Detected: The mean over photographs, of the deviation: 0 where a mean is subtracted, 1.7 for
+    0..1, above 3 where a mean is added, or a normalisation is done twice or in another unit.
+    Matters: All weights of a filter are pushed the same way; the first layer learns slowly or its
+    units die.
+    Remedy: Subtract the mean, in the unit that the values have then, once.
+    """
     if passport.values is None:
         return
     pairs = zip(passport.values.train_mean, passport.values.train_std, strict=True)
@@ -179,16 +177,15 @@ def centring(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG214",
-    "mean-order",
-    detected="The grey level of each channel that becomes zero, against ImageNet's usual means in "
-    "the order of the channels.",
-    matters="Each channel is off by up to 20 grey levels; pretrained weights notice.",
-    remedy="Put the means in the order of the channels.",
-)
+@rule("IMG214", "mean-order")
 def mean_order(passport: Passport) -> Iterator[Said]:
-    """Channels have each other's mean subtracted."""
+    """Channels have each other's mean subtracted.
+
+    Detected: The grey level of each channel that becomes zero, against ImageNet's usual means in
+    the order of the channels.
+    Matters: Each channel is off by up to 20 grey levels; pretrained weights notice.
+    Remedy: Put the means in the order of the channels.
+    """
     for mode, seen in passport.both:
         zero, names = seen.levels.zero, seen.channels
         if zero is None or len(zero) != 3 or sorted(names) != sorted("RGB"):
@@ -208,23 +205,22 @@ def mean_order(passport: Passport) -> Iterator[Said]:
                 break
 
 
-@rule(
-    "IMG215",
-    "clipping",
-    detected="The share of photographs' values on the extremes, and of grey levels that end there.",
-    matters="Detail in light and dark parts is lost.",
-    remedy="Cut off at the range that the values have by then; change colours less.",
-)
+@rule("IMG215", "clipping")
 def clipping(passport: Passport) -> Iterator[Said]:
-    """Values are cut off."""
+    """Values are cut off.
+
+    Detected: The share of photographs' values on the extremes, and of grey levels that end there.
+    Matters: Detail in light and dark parts is lost.
+    Remedy: Cut off at the range that the values have by then; change colours less.
+    """
     for mode, seen in passport.both:
-        if seen.levels.lost > LOST and seen.levels.distinct >= FEW:
+        if seen.levels.lost > LOST and not seen.levels.few:
             yield warning(
                 f"{seen.levels.lost:.0%} of the grey levels are cut off ({mode})",
                 "They come out as black or white do.",
             )
             return
-    padded = max(passport.train.padded, passport.train.blind) > PADDED  # one value, on purpose
+    padded = passport.train.covered > PADDED  # one value, on purpose
     if passport.values and passport.values.clipped > CLIPPED and not padded:
         yield warning(
             f"{passport.values.clipped:.0%} of the values lie on the extremes",
@@ -232,33 +228,31 @@ def clipping(passport: Passport) -> Iterator[Said]:
         )
 
 
-@rule(
-    "IMG216",
-    "few-levels",
-    detected="Different values in the output of smooth hills from black to white.",
-    matters="Slopes become steps; fine contrast is lost.",
-    remedy="Cast to float before dividing, and round nothing.",
-)
+@rule("IMG216", "few-levels")
 def few_levels(passport: Passport) -> Iterator[Said]:
-    """Values have few levels."""
+    """Values have few levels.
+
+    Detected: Different values in the output of smooth hills from black to white.
+    Matters: Slopes become steps; fine contrast is lost.
+    Remedy: Cast to float before dividing, and round nothing.
+    """
     for mode, seen in passport.both:
-        if seen.levels.distinct < FEW:
+        if seen.levels.few:
             yield fail(
                 f"the {mode} output has {seen.levels.distinct:.0f} levels",
                 "A smooth picture of 256 levels was put in.",
             )
 
 
-@rule(
-    "IMG217",
-    "wraps",
-    detected="Smooth hills that break from the highest value to the lowest, and curves of grey "
-    "levels that fall.",
-    matters="Light parts come out dark: an overflow of uint8.",
-    remedy="Cast to float before adding or multiplying.",
-)
+@rule("IMG217", "wraps")
 def wraps(passport: Passport) -> Iterator[Said]:
-    """Values wrap around."""
+    """Values wrap around.
+
+    Detected: Smooth hills that break from the highest value to the lowest, and curves of grey
+    levels that fall.
+    Matters: Light parts come out dark: an overflow of uint8.
+    Remedy: Cast to float before adding or multiplying.
+    """
     for mode, seen in passport.both:
         if seen.levels.broken:
             yield fail(
@@ -268,15 +262,14 @@ def wraps(passport: Passport) -> Iterator[Said]:
             )
 
 
-@rule(
-    "IMG218",
-    "bend",
-    detected="The distance of the curve from black to white from a line.",
-    matters="Dark or light parts are stretched, as by a gamma; no matter where it is meant.",
-    remedy="Leave the values of the JPEG as they are, which is what other nets were trained on.",
-)
+@rule("IMG218", "bend")
 def bend(passport: Passport) -> Iterator[Said]:
-    """Values are no line of the grey levels."""
+    """Values are no line of the grey levels.
+
+    Detected: The distance of the curve from black to white from a line.
+    Matters: Dark or light parts are stretched, as by a gamma; no matter where it is meant.
+    Remedy: Leave the values of the JPEG as they are, which is what other nets were trained on.
+    """
     look = passport.eval.levels
     if look.bend > BEND and not look.broken and not passport.eval_varies:
         yield note(

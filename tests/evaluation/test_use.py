@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,15 @@ def test_of_a_folder_every_entry_is_predicted_named_or_counted(
     }
     left_out = "left out: 2 files (.DS_Store 1, .txt 1; first .DS_Store)"
     assert capsys.readouterr().err == f"{tmp_path}: {left_out}\n"
+
+
+def test_a_pipe_in_the_place_of_the_classes_is_not_waited_for(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    (folder / "classes.tsv").unlink()
+    os.mkfifo(folder / "classes.tsv")
+    with pytest.raises(OSError, match="it is a fifo.*classes.tsv"):
+        trained_net.class_names(trained_net.load(folder))
 
 
 def test_a_missing_image_is_found_before_tensorflow_is_loaded(tmp_path: Path) -> None:

@@ -119,12 +119,12 @@ def renumbered(part: RawSplit, classes: tuple[ClassInfo, ...], labels: Sequence[
 
 
 def joined(first: RawSplit, *others: RawSplit) -> RawSplit:
-    """The images of several, which have the same classes."""
+    """The images of several, which have the same classes, under the name of the first."""
     import numpy as np
 
     parts = [part for part in (first, *others) if len(part)]
     if len(parts) < 2:
-        return parts[0] if parts else first
+        return replace(parts[0], name=first.name) if parts else first
     both: dict[str, Any] = {
         column: np.concatenate([getattr(part, column) for part in parts]) for column in COLUMNS
     }
@@ -133,7 +133,7 @@ def joined(first: RawSplit, *others: RawSplit) -> RawSplit:
         before = np.cumsum([0, *(len(getattr(part, counted)) for part in parts[:-1])])
         both[column] += np.repeat(before, [len(part) for part in parts]).astype(both[column].dtype)
     return replace(
-        parts[0],
+        first,
         containers=tuple(itertools.chain.from_iterable(part.containers for part in parts)),
         names=b"".join(part.names for part in parts),
         **both,

@@ -98,7 +98,9 @@ def test_tars_of_a_class_each_without_splits_and_damaged(tmp_path: Path) -> None
     class_tars(tmp_path)
     found = raw.detect(tmp_path / "train")
     assert found.unsplit
-    assert sorted(found.splits["train"].keys()) == sorted(f"{s}/{n}" for n, (s, _) in TRAIN.items())
+    for part in (found.splits["train"], raw.detect(tmp_path).splits["train"]):
+        assert sorted(part.keys()) == sorted(f"{s}/{n}" for n, (s, _) in TRAIN.items())
+        assert part.name == part[0].split == "train"
     assert found.left_out == {}
     path = tmp_path / "train" / f"{SYNSETS[1]}.tar"
     path.write_bytes(path.read_bytes()[:700])

@@ -21,11 +21,11 @@ NAMES = ("filename", "file", "image", "image_id", "name", "path")  # of a csv's 
 RELATIVE = 2.0  # a side above this is in pixels: parts of an image reach a little out of it
 
 
-def names(asked: str | None, root: Path) -> tuple[str, ...]:
+def names(asked: str | None, root: Path, usual: Iterable[str] = USUAL) -> tuple[str, ...]:
     """The names in a data set's folder that boxes are read from, or that what is asked for is read
     in place of."""
     if asked is None:
-        return tuple(filter(None, [_first(root, USUAL)]))
+        return tuple(filter(None, [_first(root, usual)]))
     own = storage.place(asked)
     inside = {str(own.parent), real(own.parent)} & {str(root), real(root)} - {""}
     return (*USUAL, own.name) if inside else USUAL

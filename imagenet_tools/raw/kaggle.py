@@ -24,7 +24,7 @@ LOOKED_FOR = "Kaggle's ILSVRC/Data/CLS-LOC/train and val, with LOC_val_solution.
 MAPPING = "LOC_synset_mapping.txt"
 TRAIN_SOLUTION, SOLUTION = "LOC_train_solution.csv", "LOC_val_solution.csv"
 FILES = (MAPPING, TRAIN_SOLUTION, SOLUTION, "LOC_sample_submission.csv")
-ANNOTATIONS = "ILSVRC/Annotations/CLS-LOC"
+BOXES = ("ILSVRC/Annotations/CLS-LOC", *box_files.USUAL)
 PARTS = ("Data", "Annotations", "ImageSets")
 
 
@@ -52,7 +52,8 @@ def find(place: Path, options: Options) -> RawSet | None:
                 raise
             refused["validation"] = str(error)
     if place == root:
-        listing.beside(root, {"ILSVRC", *FILES, *box_files.names(options.boxes, root)}, seen)
+        used = {"ILSVRC", *FILES, *box_files.names(options.boxes, root, BOXES)}
+        listing.beside(root, used, seen)
     # ImageSets has but names.
     parts = {"ILSVRC": PARTS, "ILSVRC/Data": {"CLS-LOC"}, IMAGES: {"train", "val"}}
     for folder, inside in parts.items():
@@ -139,6 +140,7 @@ def _flat(folder: Path, names: list[str], solution: Path) -> Iterator[Entry]:
 
 def _boxes(root: Path, options: Options) -> boxes.Boxes:
     """The annotations' boxes, which name each image's size; else the csv's, where it is there."""
-    given = box_files.load(options.boxes, root, (ANNOTATIONS, *box_files.USUAL))
+    given = box_files.load(options.boxes, root, BOXES)
     paths = [root / name for name in (TRAIN_SOLUTION, SOLUTION)]
-    return given if given.source else box_files.from_solutions(filter(Path.is_file, paths))
+    there = (path for path in paths if path.is_file())
+    return given if given.source else box_files.from_solutions(there)

@@ -46,8 +46,10 @@ def test_kaggles_annotations_go_before_its_csv(tmp_path: Path) -> None:
     folder = tmp_path / "ILSVRC" / "Annotations" / "CLS-LOC" / "train" / "n01440764"
     folder.mkdir(parents=True)
     (folder / "n01440764_0.xml").write_text(ANNOTATION)
+    (tmp_path / "bbox.csv").write_text("n01440764_0.JPEG,0,0,1,1\n")
     found = raw.detect(tmp_path)
     assert found.boxes_source == "CLS-LOC: boxes of 1 images"
+    assert found.left_out == {".csv": Counted(1, ["bbox.csv"])}
     assert found.splits["train"].boxes == {"n01440764/n01440764_0.JPEG": ((0.25, 0.0, 0.5, 0.5),)}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_layouts import kaggle
 from tiny_raw import contents, make_raw
 
 from imagenet_tools import raw, records, storage
@@ -249,6 +250,15 @@ def memory():
     yield fs
     fs.store.clear()
     fs.pseudo_dirs[:] = [""]
+
+
+def test_kaggles_boxes_of_a_store(memory, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    kaggle(tmp_path / "raw")
+    memory.put(str(tmp_path / "raw"), "/raw", recursive=True)
+    here, there = (raw.detect(place) for place in (tmp_path / "raw", "memory://raw"))
+    assert there.boxes_source == here.boxes_source != ""
+    assert there.splits["validation"].boxes == here.splits["validation"].boxes
 
 
 def test_a_build_in_memory(memory, tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ def test_of_a_folder_every_entry_is_predicted_named_or_counted(
     assert capsys.readouterr().err == f"{tmp_path}: {left_out}\n"
 
 
-def test_a_pipe_in_the_place_of_the_classes_is_not_waited_for(trained: Path, tmp_path: Path) -> None:
+def test_a_pipe_in_the_place_of_the_classes_is_not_waited_for(
+    trained: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
     (folder / "classes.tsv").unlink()

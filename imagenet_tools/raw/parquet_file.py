@@ -73,7 +73,7 @@ def labels(path: Path) -> list[Any]:
     kind = kind.value_type if types.is_dictionary(kind) else kind
     if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
         raise ValueError(f"{path}: its labels are of type {kind}; whole numbers or texts are read")
-    values: list[Any] = _column(path, "label").to_pylist()
+    values = _column(path, "label")
     if any(value is None or value == "" or (value != str(value) and value < 0) for value in values):
         raise ValueError(f"{path} has images without a label (a test split?)")
     return values
@@ -84,14 +84,17 @@ def names(path: Path) -> list[str | None]:
     kind = _open(str(path)).schema_arrow.field("image").type
     if not _pyarrow().types.is_struct(kind) or kind.get_field_index("path") < 0:
         return []
-    structs = _column(path, "image", ".path").combine_chunks()
-    kept: list[str | None] = structs.field("path").to_pylist()
-    return kept
+    return _column(path, "image", "path")
 
 
-def _column(path: Path, name: str, field: str = "") -> Any:
+def _column(path: Path, name: str, field: str = "") -> list[Any]:
+    """The values of a column, or of a field of its structs: texts are decoded here."""
+    wanted = f"{name}.{field}" if field else name
     with _readable(str(path)):
-        return _open(str(path)).read(columns=[name + field])[name]
+        column = _open(str(path)).read(columns=[wanted])[name]
+        column = column.combine_chunks().field(field) if field else column
+        values: list[Any] = column.to_pylist()
+    return values
 
 
 def class_names(path: Path) -> list[str]:

@@ -381,6 +381,15 @@ def test_labels_of_parquet_that_are_none(column: list, message: str, tmp_path: P
         raw.detect(parquet(tmp_path / "own", column))
 
 
+def test_labels_of_parquet_in_another_encoding_are_damage(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    latin = pyarrow.array(["caf\xe9".encode("latin-1")]).view(pyarrow.string())
+    with pytest.raises(
+        DamagedData, match=r"train-0\.parquet: not a readable parquet file \('utf-8"
+    ):
+        raw.detect(parquet(tmp_path / "own", latin))
+
+
 def test_numbers_that_the_names_of_images_contradict_are_refused(tmp_path: Path) -> None:
     """Of files without names of classes, which --labels imagenet says the meaning of."""
     names = (f"{SYNSETS[0]}_7_{SYNSETS[0]}.JPEG", "ILSVRC2012_val_00000001_n01751748.JPEG")

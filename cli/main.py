@@ -47,7 +47,7 @@ Exit codes:
   4    partly done: the same command resumes
   5    undecided, where --fail-if-undecided asks
   130  interrupted: the same command resumes
-  143  told to end (SIGTERM): the same command resumes
+  143  told to end (SIGTERM, or a closed terminal): the same command resumes
 """
 
 

@@ -92,10 +92,10 @@ def _verdicts(folder: Path) -> tuple[str, ...]:
     try:
         content = json_file.read(folder / REPORT)
         sentences = tuple(str(one["sentence"]) for one in content["contrasts"])
+        methods = folder / METHODS
+        lines = methods.read_text(errors="replace").splitlines() if methods.is_file() else None
     except (OSError, *json_file.SURPRISES):
         return ()
-    methods = folder / METHODS
-    lines = methods.read_text(errors="replace").splitlines() if methods.is_file() else None
     if lines is None or all(f"{one}." in lines for one in sentences):
         return sentences
     return (

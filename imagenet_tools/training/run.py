@@ -84,8 +84,8 @@ def train(
     is sent there each time, so that another machine can go on.
     Raises ValueError for a number out of its range and whatever else cannot be, DamagedData for
     records that are not the manifest's or cannot be read, PipelineFailed where the pipeline fails
-    on an image, Stopped where the process was told to end (SIGTERM), Unfinished where its disk is
-    full.
+    on an image, Stopped where the process was told to end (SIGTERM, SIGHUP), Unfinished where its
+    disk is full.
     """
     if not checkpoint_path and (checkpoint_exclude_scopes or ignore_missing_vars):
         one = "checkpoint-exclude-scopes" if checkpoint_exclude_scopes else "ignore-missing-vars"

@@ -118,6 +118,17 @@ def test_mirror_images_are_half_but_for_luck(mirrored: int, found: int, title: s
     assert said == ([] if title is None else [title])
 
 
+@pytest.mark.parametrize(("orders", "seen"), [(("RGB",), False), (("RGB", "grey"), True)])
+def test_an_evaluation_in_grey_is_another_order_unless_training_draws_grey(
+    orders: tuple[str, ...], seen: bool
+) -> None:
+    train = SimpleNamespace(channels="RGB", orders=orders, placed=True, found=25, mirrored=0.5)
+    look = SimpleNamespace(channels="grey")
+    passport = SimpleNamespace(train=train, eval=look, drawn=True)
+    said = [one.title for one in rules.colour.channel_order(passport)]
+    assert said == ([] if seen else ["channels are RGB in training and grey at evaluation"])
+
+
 @pytest.mark.parametrize(("draws", "pairs"), [(5, ()), (24, ("height and side of the crop",))])
 def test_five_windows_in_order_are_luck(draws: int, pairs: tuple[str, ...]) -> None:
     """One in 60 pipelines that draw a window five times has them so (2 of 5! orders)."""

@@ -26,7 +26,7 @@ class Missing(Unfinished):
 
 
 class Stopped(RuntimeError):
-    """The process was told to end (SIGTERM, SIGHUP); what it had is saved, the same call goes on."""
+    """The process was told to end (SIGTERM, SIGHUP) and has saved what it had; call again."""
 
 
 class PipelineFailed(RuntimeError):

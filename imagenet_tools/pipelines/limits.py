@@ -65,7 +65,7 @@ def together(check: Callable[..., object]) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        function.check = check  # type: ignore[attr-defined]
+        function.checked_together = check  # type: ignore[attr-defined]
         return function
 
     return decorate

@@ -224,7 +224,7 @@ class Part:
             if upper in values and lower.endswith("_min") and low > values[upper]:
                 name = self.definition.name
                 raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {values[upper]}")
-        if check := getattr(self.definition.functions[self.kind], "check", None):
+        if check := getattr(self.definition.functions[self.kind], "checked_together", None):
             check(**{name: values[name] for name in inspect.signature(check).parameters})
 
     def resolved(self) -> dict[str, Any]:

@@ -35,6 +35,9 @@ class Mine:
         "Squash."
         return base(image, output_height, output_width, is_training)
 
+    def check(self, out):
+        "Its own, and nobody else's."
+
 def keywords(image, output_height, output_width, *, is_training, gain: float = 1.0):
     "Squash."
     return base(image, output_height, output_width, is_training, gain)

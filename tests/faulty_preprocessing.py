@@ -967,6 +967,12 @@ def letterbox(image, size, train):
 
 
 @honest
+def sometimes_bgr(image, size, train):
+    out = sound(image, size, train)
+    return tf.where(tf.random.uniform([]) < 0.5, out[..., ::-1], out) if train else out
+
+
+@honest
 def a_seed_for_each_draw(image, size, train):
     return by_seeds(image, size, train, tf.random.uniform([4, 2], 0, 2**31 - 1, tf.int32))
 

@@ -12,6 +12,7 @@ from imagenet_tools.diagnosis import patterns, placement
 from imagenet_tools.diagnosis.runs import Run
 
 WEAK = 0.2  # about blue's share of luma, of green's
+NOTHING = 0.05  # of the strongest answer: an output channel that answers by less follows nothing
 ALIKE = 0.05  # of the strongest answer: output channels that follow one of the source by this
 
 
@@ -63,7 +64,7 @@ def order(responses: np.ndarray) -> str:
         return "grey"
     size = np.abs(responses)
     return "".join(
-        "-" if most < 0.05 else "RGB"[source]
+        "-" if most < NOTHING else "RGB"[source]
         for most, source in zip(size.max(axis=0), size.argmax(axis=0), strict=True)
     )
 

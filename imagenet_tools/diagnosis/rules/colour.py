@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from imagenet_tools.diagnosis.channels import ALIKE
+from imagenet_tools.diagnosis.channels import ALIKE, NOTHING
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import Probe
@@ -90,12 +90,13 @@ def _mixed(passport: Passport) -> float:
 def dead_channel(passport: Passport) -> Iterator[Said]:
     """A channel follows nothing.
 
-    Detected: A channel of the output answers to no channel of the picture.
+    Detected: A channel of the output answers to no channel of the picture, in no draw.
     Matters: A third of the input is lost.
     Remedy: Look for a channel that is overwritten, cut off or multiplied by zero.
     """
     for mode, seen in passport.both:
-        if "-" in seen.channels:
+        drawn = np.abs([seen.least_mixing, seen.most_mixing]).max(axis=(0, 1))
+        if "-" in seen.channels and drawn.min() < NOTHING:
             number = seen.channels.index("-") + 1
             yield fail(
                 f"channel {number} of the {mode} output follows nothing",

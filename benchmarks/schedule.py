@@ -228,21 +228,19 @@ def draw(schedules: Sequence[Schedule], arms: Sequence[str], path: Path) -> None
 
 
 def main() -> None:
+    plan = yaml.safe_load(PLAN.read_text())
+    experiments = {one["name"]: one for one in plan["experiments"]}
+    first = next(iter(experiments))
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--data", required=True, help="records of Imagenette")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--experiment", help="its name in the plan")
+    parser.add_argument("--experiment", choices=experiments, default=first, help="of the plan")
     parser.add_argument("--epochs", type=int, nargs="+", help="these schedules alone")
     parser.add_argument("--report", action="store_true", help="train nothing")
     parser.add_argument("--figure", type=Path, help="a PNG of the gap and the accuracies")
     chosen = parser.parse_args()
-    plan = yaml.safe_load(PLAN.read_text())
     *arms, third = plan["arms"]
-    first, *others = plan["experiments"]
-    named = [one for one in (first, *others) if one["name"] == (chosen.experiment or first["name"])]
-    if not named:
-        parser.error(f"{PLAN.name} has no experiment {chosen.experiment!r}")
-    (experiment,) = named
+    experiment = experiments[chosen.experiment]
     held = read_manifest(chosen.data).splits["train"].records
     if held != experiment["images"]:
         parser.error(f"{chosen.data}: {held} training images; planned: {experiment['images']}")
@@ -264,7 +262,7 @@ def main() -> None:
         draw(schedules, arms, chosen.figure)
     for one in schedules:
         print(f"\n{one.epochs} epochs: {one.verdict.sentence}")
-    attributed = schedules and experiment is first
+    attributed = schedules and chosen.experiment == first
     if attributed and (made := whole(schedules[-1].epochs, [third])):
         made += runs(plan, chosen.runs, schedules[-1].epochs, arms)
         print(f"\n{by_part(made, chosen.data, [arms[0], third, arms[1]])}")

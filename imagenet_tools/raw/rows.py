@@ -22,7 +22,7 @@ _NO_LABEL = re.compile(r"[-+.0-9][-+.,;\s0-9eE]*|[Nn]a[Nn]", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _SEPARATORS = ("\t", ",", ";")
 _IMAGE = "(?:" + "|".join(map(re.escape, intake.IMAGE_NAMES)) + ")"
-_NAMED = re.compile(rf"(.*{_IMAGE}[\"']?)[\s,;]+(.+)", re.IGNORECASE)
+_NAMED = re.compile(rf"""("[^"]*"|'[^']*'|.*{_IMAGE})[\s,;]+(.+)""", re.IGNORECASE)
 _WORD = re.compile(r"[^\s,;]+")
 _MORE = re.compile(r"[0-9]+\s+\S")  # a label and something else: `3 cat`, `3 # a cat`
 # Headings of columns: `class_name`, `image_id`.

@@ -113,13 +113,17 @@ def test_synsets_of_validation_images_are_checked(tmp_path: Path) -> None:
     [
         ("im/a b.jpg great white shark\nim/c.jpg emu\n", ["emu", "great white shark"]),
         ("'im/a b.jpg' emu\n\"im/c.jpg\" 'emu'\n", ["emu"]),
+        ("\"im/a b.jpg\" 'old x.jpg emu'\nim/c.jpg emu\n", ["emu", "old x.jpg emu"]),
         ("label,image\nemu,im/a b.jpg\nemu,im/c.jpg\n", ["emu"]),
         ("{place}/im/a b.jpg emu\n.//im/./c.jpg emu\n", ["emu"]),
         ("im\\a b.jpg\temu\nim\\c.jpg\temu\n", ["emu"]),
         ("emu,im/a b.jpg\nowl,im/c.jpg\n", ["emu", "owl"]),
         ("emu,im/x/../a b.jpg\nemu,im/c.jpg\n", ["emu"]),
     ],
-    ids=["spaces", "quotes", "label-first", "absolute", "backslashes", "no-heading", "way-back"],
+    ids=[
+        *("spaces", "quotes", "image-in-quotes", "label-first", "absolute", "backslashes"),
+        *("no-heading", "way-back"),
+    ],
 )
 def test_rows_of_other_forms(text: str, wanted: list[str], tmp_path: Path) -> None:
     text = text.replace("{place}", str(tmp_path))

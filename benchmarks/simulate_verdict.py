@@ -1,4 +1,4 @@
-"""Type-I error and coverage of the verdict, by simulation: the tables of docs/why/comparison.md.
+"""Type-I error and coverage of the verdict, by simulation: the tables of docs/why/error-rates.md.
 
     python -m benchmarks.simulate_verdict [--draws 4000] [--only seeds]
 

@@ -11,7 +11,7 @@ MOST = 8
 # Seeds of the plan -> the level of its own look, and of one at MOST; at every number before MOST it
 # is half of that at the next. Whoever looks at every number, or runs the seeds that the tool asks
 # for, again and again, errs in at most 5.0 % of the cases, at variances of 16:1 in 6.0 %
-# (docs/why/comparison.md). One level at all later numbers costs more: the few seeds of the first
+# (docs/why/error-rates.md). One level at all later numbers costs more: the few seeds of the first
 # extensions err most where variances differ, and tell least.
 EXTENDABLE = {
     2: (0.044, 0.0048),

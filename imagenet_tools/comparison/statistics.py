@@ -7,7 +7,7 @@ other images would add.
 
 Everything is in points (percent of accuracy). Arrays are [seeds, images]: boolean where they say
 which images a run got right, or means of such over several evaluations of a run.
-benchmarks/simulate_verdict.py measures the error rates; docs/why/comparison.md has its tables.
+benchmarks/simulate_verdict.py measures the error rates; docs/why/error-rates.md has its tables.
 """
 
 from __future__ import annotations

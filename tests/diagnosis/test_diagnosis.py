@@ -19,7 +19,7 @@ from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.training import recipes
 
 SIZE = 96
-# What the built-ins are known for; docs/why/comparison.md says why.
+# What the built-ins are known for; docs/why/preprocessing.md says why.
 BUILT_IN = {
     "alexnet": set(),
     "alexnet_2012": {"scale"},

@@ -23,7 +23,7 @@ from imagenet_tools.comparison.results import Judgement
 from imagenet_tools.diagnosis import Diagnosis
 from imagenet_tools.storage import json_file
 
-SCHEMA = 3  # of report.json; docs/why/comparison.md says what its fields mean
+SCHEMA = 3  # of report.json; docs/reference/report.md says what its fields mean
 
 
 @dataclass(frozen=True, repr=False)

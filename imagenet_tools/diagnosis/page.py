@@ -9,13 +9,15 @@ from imagenet_tools.diagnosis import finding, rules
 OPENING = """# What the diagnosis finds
 
 `imgtools diagnose` puts patterns and photographs into a pipeline, in a compiled graph as training
-does, and measures what comes out; then it takes a few training steps. `compare-preproc` does so
-before it trains. Every finding has a code, which stays, and one of three weights: a *fail* is a
-fault that nobody makes on purpose, a *warning* moves the result, a *note* is to be known.
-`--mute CODE` (or the rule's name) sets a rule's findings aside; that they were is said.
+does, and measures what comes out; then it takes a few training steps at three rates.
+`compare-preproc` does so while its first runs train, at the recipe's rate alone.
 
-A rule is one function under `@rule`; imagenet_tools/diagnosis/finding.py says how. A plug-in's take
-part, too. This page is written from the rules by `python -m imagenet_tools.diagnosis.page`.
+Every finding has a code, which stays, and one of three weights: a *fail* is a fault that nobody
+makes on purpose, a *warning* moves the result, a *note* is to be known. `--mute CODE` (or the
+rule's name) sets a rule's findings aside; that they were is said.
+
+A rule is one function under `@rule`, in the package or in a plug-in; CONTRIBUTING.md shows how.
+This page is written from the rules by `python -m imagenet_tools.diagnosis.page`.
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import classes, intake
@@ -19,6 +19,12 @@ FILES = (
 )
 _BEFORE = re.compile(r"(?P<number>[0-9]{1,7})\s*[:,\t ]\s*(?P<name>.+)")
 _BEHIND = re.compile(r"(?P<name>.+?)\s*[:,\t ]\s*(?P<number>[0-9]{1,7})")
+# `id,name`, `class_name label`: two columns that are called after what they hold.
+_WORD = (
+    r"(?:class|label|category|synset)?[_ ]?"
+    r"(?:id|idx|index|number|class|label|category|synset|name|text|words|description)s?"
+)
+_HEADING = re.compile(rf"{_WORD}\s*[:,\t ]\s*{_WORD}", re.IGNORECASE)
 
 
 class Named(NamedTuple):
@@ -61,11 +67,13 @@ def read(folders: Iterable[Path], seen: Intake) -> Named | None:
     seen.leave_all((intake.reason(other.name), other.name) for other in others)
     lines = [line.strip() for line in intake.text_of(path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("# ")]
-    pairs, first = _numbers(lines, _BEFORE), 0
-    if not pairs and _count_up(behind := _numbers(lines, _BEHIND)):
-        pairs = behind
-    if pairs:
+    if lines and _HEADING.fullmatch(lines[0]):
+        lines = lines[1:]
+    first = 0
+    if pairs := _numbers(path, lines, _BEFORE) or _numbers(path, lines, _BEHIND):
         lines, first = _by_number(path, pairs)
+    elif lines and re.fullmatch(_WORD, lines[0], re.IGNORECASE):
+        _refuse_heading(path, lines[0], "is what columns of names are called")
     infos = list(map(class_of, lines))
     # ImageNet's words have a crane and a maillot too many.
     if classes.imagenet_order(infos) is None:
@@ -81,13 +89,29 @@ def class_of(line: str) -> ClassInfo:
     return classes.info(key.strip(), words.strip())
 
 
-def _numbers(lines: Sequence[str], form: re.Pattern[str]) -> list[tuple[int, str]]:
-    """Numbers and names in the order of the numbers, where all lines have one; what stands above
-    them is a heading."""
+def _numbers(path: Path, lines: Sequence[str], form: re.Pattern[str]) -> list[tuple[int, str]]:
+    """Numbers and names in the order of the numbers, where these are labels; none, and it is [].
+
+    Raises ValueError for a line without one, which may be a heading or a class.
+    """
     matches = [form.fullmatch(line) for line in lines]
-    if not any(matches) or not all(matches[1:]):
+    pairs = sorted((int(one["number"]), one["name"]) for one in matches if one)
+    if form is _BEFORE and all(matches):
+        return pairs
+    above = next((at for at, one in enumerate(matches) if one), 0)
+    if not _count_up(pairs) or form is _BEHIND and not all(matches[above:]):
         return []
-    return sorted((int(one["number"]), one["name"]) for one in matches if one)
+    if not all(matches):
+        plain = next(line for line, one in zip(lines, matches, strict=True) if not one)
+        _refuse_heading(path, plain, f"has no number, and {pairs[0][1]} has one")
+    return pairs
+
+
+def _refuse_heading(path: Path, line: str, why: str) -> NoReturn:
+    raise ValueError(
+        f"{path}: {intake.printable(line)!r} {why}: a heading or a class? A heading goes behind "
+        "`# `; of classes put the labels before all (0:cat, 1:dog)"
+    )
 
 
 def _count_up(pairs: Sequence[tuple[int, str]]) -> bool:

@@ -138,6 +138,7 @@ def test_a_file_of_classes_names_them(tmp_path: Path) -> None:
         "0:background\n1:bird\n2:fish\n3:emu\n",
         "# of the zoo\n1,bird\n3,emu\n2,fish\n",
         "id,name\n1,bird\n2,fish\n3,emu\n",
+        "Class_Name\tlabel\nbird\t1\nfish\t2\nemu\t3\n",
     ],
 )
 def test_numbers_in_a_file_of_classes_are_those_of_the_labels(text: str, tmp_path: Path) -> None:
@@ -171,6 +172,40 @@ def test_numbers_behind_names_are_labels_where_they_count(
     found = listed(tmp_path, rows)
     assert [info.key for info in found.classes] == keys
     assert label_of(found) == {"0.jpg": 1, "1.jpg": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cat\ntype 1\nkind 2\n", "'cat' has no number, and type has one: a heading or a class"),
+        ("Klasse Nr\nbird 0\nfish 1\n", "'Klasse Nr' has no number, and bird has one"),
+        ("My zoo\nclasses\n0 cat\n1 dog\n", "'My zoo' has no number, and cat has one"),
+        ("1 cat\n2 dog\nemu\n", "'emu' has no number, and cat has one"),
+        ("class_name\nbird\nfish\n", "'class_name' is what columns of names are called"),
+    ],
+)
+def test_what_may_be_a_heading_of_classes_is_refused(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    put(tmp_path / "classes.txt", text)
+    with pytest.raises(ValueError, match=rf"classes\.txt: {message}"):
+        listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("grade 1\ngrade 2\nnormal\n", ["grade 1", "grade 2", "normal"]),
+        ("normal\ngrade 1\ngrade 2\n", ["normal", "grade 1", "grade 2"]),
+        ("Euro coins\n5 Euro\n10 Euro\n", ["Euro coins", "5 Euro", "10 Euro"]),
+        ("name\ttext\nbird\twith wings\nfish\tan animal\nemu\t\n", ["bird", "fish", "emu"]),
+    ],
+)
+def test_every_line_of_classes_is_one(text: str, keys: list, tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", text)
+    found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\nim/2.jpg 2\n")
+    assert [info.key for info in found.classes] == keys
+    assert label_of(found) == {"0.jpg": 1, "1.jpg": 2, "2.jpg": 3}
 
 
 def test_words_stand_behind_a_tab(tmp_path: Path) -> None:

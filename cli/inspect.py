@@ -74,6 +74,8 @@ def _lines(facts: Any) -> Iterator[str]:
     if facts.seconds is None:
         digest = f"digest {facts.digest[:16]}" if facts.digest else "no digest"
         yield f"  {amount}; {digest}"
+        if not all(part.counted or part.problems for part in facts.splits.values()):
+            yield "  not counted: the numbers are the manifest's, which verify-tfrecords checks"
     else:
         needed = " THAT IS NOT ENOUGH." if facts.free < facts.bytes else ""
         yield f"  records: about {amount} and {_duration(facts.seconds)}; {free}.{needed}"

@@ -20,10 +20,11 @@ from imagenet_tools.raw.image import RawImage
 from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.split import RawSplit
-from imagenet_tools.records import foreign, journal, shuffle
-from imagenet_tools.records.manifest import NAME
+from imagenet_tools.records import foreign, journal, offsets, shuffle
+from imagenet_tools.records.manifest import NAME, Split
 
 SAMPLE = 200  # images whose bytes are read, spread evenly over a split
+WALKED = 10_000  # records of a split whose lengths are read, at most
 RECORD_OVERHEAD = 700  # bytes that a record's other features take, about
 EXPECTED = {"train": labels.TRAIN_IMAGES, "validation": labels.VALIDATION_IMAGES}
 
@@ -32,7 +33,8 @@ EXPECTED = {"train": labels.TRAIN_IMAGES, "validation": labels.VALIDATION_IMAGES
 class SplitFacts:
     """images: how many. expected: ImageNet's number, None for other data. missing: classes of the
     numbering without an image, by key. mean_bytes, sizes: of a sample of images; width and height
-    are the medians. problems: damaged ones in the sample; of records, a shard of another size."""
+    are the medians. problems: damaged ones in the sample; of records, the first shard of another
+    size or number. counted: `images` is of what is there, and no manifest's word."""
 
     images: int
     classes: int = 0
@@ -45,6 +47,7 @@ class SplitFacts:
     height: int = 0
     formats: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -174,12 +177,14 @@ def _records(place: Path) -> Facts:
     splits = {}
     for name, part in manifest.splits.items():
         counts = {key: part.class_counts.get(key, 0) for key, _ in manifest.classes}
+        counted, problems = _counted(place, name, part)
         splits[name] = SplitFacts(
             images=part.records,
             **_of_classes(name, manifest.label_convention, counts),
             mean_bytes=part.bytes / max(part.records, 1),
             formats={manifest.store: part.records},
-            problems=_wrong_sizes(place, name),
+            problems=problems,
+            counted=counted,
         )
     shards = foreign.in_words({name: len(one.shards) for name, one in manifest.splits.items()})
     return Facts(
@@ -197,13 +202,18 @@ def _records(place: Path) -> Facts:
     )
 
 
-def _wrong_sizes(place: Path, split: str) -> tuple[str, ...]:
-    """The first shard of a split that is not as large as its manifest says, in words."""
+def _counted(place: Path, split: str, part: Split) -> tuple[bool, tuple[str, ...]]:
+    """Whether the records are as many as the manifest says, by their lengths where these are few or
+    by the index that is kept of them; the first shard that is not what it says, in words."""
+    here = not storage.is_remote(place)
+    few = here and part.records <= WALKED
     try:
         records.check_sizes(place, split)
+        for shard in part.shards if few else ():
+            offsets.ends_of(str(place), shard)
     except DamagedData as error:
-        return (str(error),)
-    return ()
+        return False, (str(error),)
+    return few or here and offsets.kept(str(place), split, part.shards) is not None, ()
 
 
 def _foreign(place: Path, other: foreign.Foreign) -> Facts:

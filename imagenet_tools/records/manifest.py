@@ -171,6 +171,11 @@ def _check(manifest: Manifest) -> None:
             raise ValueError(f"{name} has no shards")
         if strangers := sorted(set(split.class_counts) - classes):
             raise ValueError(f"{name} counts records of {strangers[0][:40]!r}, which is no class")
+        by_class = sum(split.class_counts.values())
+        if by_class != split.records:
+            raise ValueError(
+                f"{name} has {split.records:,} records by shard, {by_class:,} by class"
+            )
         for at, shard in enumerate(split.shards):
             if shard.file != shard_name(name, at, len(split.shards)):
                 raise ValueError(f"shard {at} of {name} is called {shard.file[:80]!r}")

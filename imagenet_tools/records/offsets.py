@@ -38,11 +38,11 @@ def ends(folder: str, split: str, shards: Sequence[Shard]) -> memoryview:
     Raises DamagedData naming the shard and the record where a length cannot be trusted.
     """
     path = Path(folder) / file_name(split)
-    with contextlib.suppress(OSError, ValueError):  # absent, or empty
-        return _read(path, shards)
+    if (known := kept(folder, split, shards)) is not None:
+        return known
     ends_at = array("Q")
     # As of a store: a disk too answers many requests in the time of one.
-    listings = storage.ahead(partial(_ends_of, folder), shards, remote=True)
+    listings = storage.ahead(partial(ends_of, folder), shards, remote=True)
     with terminal.bar(f"indexing {split}", "shards", total=len(shards)) as bar:
         for listing in listings:
             ends_at.extend(listing())
@@ -52,6 +52,13 @@ def ends(folder: str, split: str, shards: Sequence[Shard]) -> memoryview:
         return _read(path, shards)
     except (OSError, ValueError):  # a folder that is only read
         return memoryview(ends_at)
+
+
+def kept(folder: str, split: str, shards: Sequence[Shard]) -> memoryview | None:
+    """The same where it is kept beside the shards; None where it is not, or of other shards."""
+    with contextlib.suppress(OSError, ValueError):  # absent, or empty
+        return _read(Path(folder) / file_name(split), shards)
+    return None
 
 
 def _read(path: Path, shards: Sequence[Shard]) -> memoryview:
@@ -74,8 +81,11 @@ def _digest(shards: Sequence[Shard], numbers: memoryview) -> bytes:
     return total.digest()
 
 
-def _ends_of(folder: str, shard: Shard) -> array[int]:
-    """The offsets at which the records of a shard end, by its lengths, each with its CRC."""
+def ends_of(folder: str, shard: Shard) -> array[int]:
+    """The offsets at which the records of a shard end, by its lengths, each with its CRC.
+
+    Raises DamagedData where one does not hold, and for another number than the manifest has.
+    """
     path, ends_at, at = os.path.join(folder, shard.file), array("Q"), 0
     with open(path, "rb", buffering=0) as file:
         while at < shard.bytes:

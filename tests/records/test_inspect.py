@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import shutil
@@ -13,6 +14,8 @@ from tiny_layouts import jpeg, tar
 from imagenet_tools import raw, records, synthetic
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.records import inspection
+from imagenet_tools.records.manifest import write_manifest
+from imagenet_tools.records.reader import open_records
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +134,40 @@ def test_a_shard_that_is_not_the_manifests_is_said(
     said = capsys.readouterr().out
     assert f"    damaged: {shard}: it " in said
     assert f"next: imgtools verify-tfrecords {out}" in said
+
+
+def test_numbers_of_a_manifest_that_was_edited_are_said(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its digest made right, and the shards' bytes as it says."""
+    out = tmp_path / "out"
+    manifest = records.build(raw.detect(images), out, workers=1, train_shards=2)
+    train = manifest.splits["train"]
+    more = dataclasses.replace(train.shards[0], records=train.shards[0].records + 1)
+    split = dataclasses.replace(train, shards=(more, train.shards[1]))
+    splits = {**manifest.splits, "train": split}
+    write_manifest(out, dataclasses.replace(manifest, splits=splits))
+    assert cli_main.run(["inspect", str(out)]) == 3
+    assert "train has 7 records by shard, 6 by class" in capsys.readouterr().err
+    key = next(iter(train.class_counts))
+    counts = {**train.class_counts, key: train.class_counts[key] + 1}
+    splits["train"] = dataclasses.replace(split, class_counts=counts)
+    write_manifest(out, dataclasses.replace(manifest, splits=splits))
+    (problem,) = inspected(out, capsys)["splits"]["train"]["problems"]
+    assert f"{more.records - 1} records where the manifest says {more.records}" in problem
+    monkeypatch.setattr(inspection, "WALKED", 0)
+    said = "  not counted: the numbers are the manifest's, which verify-tfrecords checks\n"
+    assert cli_main.run(["inspect", str(out)]) == 0
+    assert said in capsys.readouterr().out
+    write_manifest(out, manifest)
+    for split_name in manifest.splits:
+        open_records(out, split_name)  # which keeps its index
+    assert cli_main.run(["inspect", str(out)]) == 0
+    assert said not in capsys.readouterr().out
+    assert all(part["counted"] for part in inspected(out, capsys)["splits"].values())
 
 
 def test_nothing_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

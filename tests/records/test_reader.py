@@ -222,7 +222,7 @@ def test_the_index_is_made_once_and_again_for_other_shards(
         raise AssertionError("listed again")
 
     with monkeypatch.context() as once:
-        once.setattr(offsets, "_ends_of", never)
+        once.setattr(offsets, "ends_of", never)
         assert list(open_records(folder)) == first
     # A torn file, a foreign one, and other shards in its place.
     good = path.read_bytes()
@@ -246,7 +246,7 @@ def test_a_folder_that_is_only_read_is_listed_in_memory(
     monkeypatch.setattr(offsets, "_write", refused)
     reader = open_records(folder)
     assert not (folder / offsets.file_name("train")).exists()
-    monkeypatch.setattr(offsets, "_ends_of", refused)
+    monkeypatch.setattr(offsets, "ends_of", refused)
     # The listing travels with the reader.
     assert list(pickle.loads(pickle.dumps(reader))) == list(reader)
 

@@ -31,50 +31,51 @@ if TYPE_CHECKING:
     required=True,
     type=Place(file_okay=False),
     metavar="DIR",
-    help="The folder for the records.",
+    help="Folder for the records.",
 )
 @click.option(
     "--split",
     type=click.Choice(("train", "validation")),
-    help="Build this split alone. Default: both, and one that is not there is an error.",
+    help="Build this split alone. Default: both; one that is not there is an error.",
 )
 @click.option(
     "--train-shards",
     type=Whole(1, 99999),
-    help="Default: 1024 for ImageNet, fewer for less (some 1250 images each).",
+    help="Number of training shards. Default: 1024 for ImageNet, else some 1250 images each.",
 )
 @click.option(
     "--validation-shards",
     type=Whole(1, 99999),
-    help="Default: 128 for ImageNet, fewer for less (some 390 images each).",
+    help="Number of validation shards. Default: 128 for ImageNet, else some 390 images each.",
 )
 @workers_option
-@click.option("--seed", type=Whole(0), default=0, help="Of the shuffle.")
+@click.option("--seed", type=Whole(0), default=0, help="Seed of the shuffle.")
 @click.option(
     "--on-damaged",
     type=click.Choice(("fail", "skip", "repair")),
     default="fail",
-    help="List them and write no manifest; leave them out; or keep what still decodes.",
+    help="What becomes of damaged images: fail lists them and writes no manifest, skip leaves them "
+    "out, repair keeps what still decodes.",
 )
 @click.option(
     "--verify",
     type=click.Choice(("structure", "decode")),
     default="structure",
-    help="Walk each JPEG's structure, or decode every pixel too.",
+    help="How damage is looked for: walk each JPEG's structure, or decode every pixel too.",
 )
 @click.option(
     "--max-side",
     type=Whole(8),
     metavar="N",
-    help="Make images smaller whose shorter side is above N pixels (antialiased, quality 92).",
+    help="Make the shorter side at most N pixels (antialiased, JPEG quality 92).",
 )
 @click.option(
     "--store",
     type=click.Choice(("original", "raw")),
     default="original",
-    help="The files' own bytes, or decoded uint8 pixels (large; quick to read).",
+    help="What a record holds: the file's own bytes, or decoded pixels (large; quick to read).",
 )
-@click.option("--index", type=click.Choice(("dali",)), help="Write DALI's index files too.")
+@click.option("--index", type=click.Choice(("dali",)), help="Write index files too, for DALI.")
 @click.option(
     "--slim-compat",
     is_flag=True,
@@ -90,7 +91,8 @@ if TYPE_CHECKING:
 @click.option(
     "--beam-pipeline-options",
     metavar="OPTION=VALUE,...",
-    help="Of Beam, such as runner=DataflowRunner,project=P,region=R. Default: all in this process.",
+    help="Options of Beam, such as runner=DataflowRunner,project=P,region=R. Default: all in this "
+    "process.",
 )
 @json_option
 def command(

@@ -96,23 +96,32 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     help="Folder of records (build-tfrecords). Default: small synthetic images made on the spot, "
     "and the recipe demo.",
 )
-@click.option("--out", type=Place(file_okay=False), help="Default: runs/<a>-vs-<b>.")
+@click.option(
+    "--out", type=Place(file_okay=False), help="Folder of the comparison. Default: runs/<a>-vs-<b>."
+)
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
     default="quick",
-    help="Recipe and seeds by one name: a look, a screening, a verdict, or TF-Slim's own training.",
+    help="Recipe and seeds under one name: for a look, a screening, a verdict, or TF-Slim's own "
+    "training.",
 )
 @click.option(
-    "--recipe", type=RecipeName(), help="A recipe's name or YAML file, in place of the profile's."
+    "--recipe",
+    type=RecipeName(),
+    help="Recipe, by name or as a YAML file, in place of the profile's.",
 )
-@click.option("--epochs", type=Finite(0, min_open=True), help="In place of the recipe's.")
-@click.option("--seeds", type=Whole(1), help="Runs an arm, in place of the profile's.")
+@click.option(
+    "--epochs",
+    type=Finite(0, min_open=True),
+    help="Passes over the training images, in place of the recipe's.",
+)
+@click.option("--seeds", type=Whole(1), help="Number of runs an arm, in place of the profile's.")
 @click.option(
     "--first-seed",
     type=Whole(1),
     default=1,
-    help="Seeds are counted from it: a new comparison after another takes new ones.",
+    help="First seed: a new comparison after another takes new ones.",
 )
 @click.option(
     "--margin",
@@ -120,15 +129,19 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     default=0.5,
     help="Points of top-1 within which a difference does not count.",
 )
-@click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
+@click.option(
+    "--image-size", type=Whole(67), help="Image size in pixels, in place of the recipe's."
+)
 @click.option(
     "--jobs",
     type=Whole(1),
-    help="Runs at a time. Default: 1, on synthetic images 2; on a Ray cluster, one a GPU, or one a "
-    "node.",
+    help="Number of runs at a time. Default: 1, on synthetic images 2; on a Ray cluster one a GPU, "
+    "or one a node.",
 )
 @engine_options("local", "ray")
-@click.option("--no-matrix", is_flag=True, help="Evaluate each arm under its own path only.")
+@click.option(
+    "--no-matrix", is_flag=True, help="Evaluate each arm under its own evaluation path alone."
+)
 @click.option("--ten-crop", is_flag=True, help="Evaluate each run on ten crops, too.")
 @click.option(
     "--match-scale",
@@ -152,7 +165,7 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     is_eager=True,
     callback=read_config,
     expose_value=False,
-    help="A YAML file of these options; what is typed goes before it.",
+    help="YAML file of these options; what is typed goes before it.",
 )
 @click.option(
     "--run-slice",
@@ -180,8 +193,9 @@ def command(
 ) -> int:
     """Train and evaluate a net under each pipeline, and say which one is better.
 
-    Every pipeline is an arm: several seeds each, the same start, data order and shared draws, the
-    last checkpoint, every validation image once. The same command resumes after an interrupt.
+    Every pipeline is an arm, with a run a seed: the same start, data order and shared draws, the
+    last checkpoint, every validation image once. The first arm is compared with each other one. The
+    same command resumes after an interrupt.
 
     \b
     Example:

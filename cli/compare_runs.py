@@ -18,12 +18,26 @@ FILE = Place(exists=True, dir_okay=False)
 @click.option(
     "--out",
     type=Place(file_okay=False),
-    help="Where to write: the report of one folder, which is left as it is, or several joined.",
+    help="Folder for the report of one folder, which is left as it is, or of several joined.",
 )
-@click.option("--a", "files_a", multiple=True, type=FILE, help="A prediction file of arm A.")
-@click.option("--b", "files_b", multiple=True, type=FILE, help="A prediction file of arm B.")
 @click.option(
-    "--margin", type=Finite(0, min_open=True), help="Points; default: the plan's, else 0.5."
+    "--a",
+    "files_a",
+    multiple=True,
+    type=FILE,
+    help="Prediction file of arm A; may be given several times.",
+)
+@click.option(
+    "--b",
+    "files_b",
+    multiple=True,
+    type=FILE,
+    help="Prediction file of arm B; may be given several times.",
+)
+@click.option(
+    "--margin",
+    type=Finite(0, min_open=True),
+    help="Points of top-1 within which a difference does not count. Default: the plan's, else 0.5.",
 )
 @undecided_option
 @plugin_option

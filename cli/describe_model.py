@@ -15,9 +15,11 @@ from imagenet_tools.cli.types import ModelName, Whole
     "--num-classes",
     type=Whole(2),
     default=1001,
-    help="Logits, background included.",
+    help="Number of logits, background included.",
 )
-@click.option("--image-size", type=Whole(1), help="Default: what the net was made for.")
+@click.option(
+    "--image-size", type=Whole(1), help="Image size in pixels. Default: what the net was made for."
+)
 @json_option
 def command(name: str, num_classes: int, image_size: int | None, as_json: bool) -> None:
     """Print a net's variables with their shapes and parameter counts.

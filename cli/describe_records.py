@@ -9,12 +9,14 @@ from imagenet_tools.cli.types import Place
 
 @click.command()
 @click.argument("folder", type=Place(file_okay=False), metavar="DIR")
-@click.option("--tfds", is_flag=True, help="What tfds.builder_from_directory reads it by.")
-@click.option("--croissant", is_flag=True, help="croissant.json, for catalogues of data sets.")
+@click.option("--tfds", is_flag=True, help="Write what tfds.builder_from_directory reads.")
+@click.option(
+    "--croissant", is_flag=True, help="Write croissant.json, for catalogues of data sets."
+)
 def command(folder: str, tfds: bool, croissant: bool) -> None:
-    """Tell other tools what a built folder of records holds, by small files beside its shards.
+    """Write small files beside records by which TFDS and catalogues read them.
 
-    Without an option, all of them. The records stay as they are. TFDS hands out labels as they are
+    Without an option, all of these. The records stay as they are. TFDS hands out labels as they are
     written: 1..N, and 0 for background.
 
     \b

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     help="Folder of records; their labels are checked, too. Default: synthetic images.",
 )
 @recipe_option
-@click.option("--image-size", type=Whole(67), help="Pixels, in place of the recipe's.")
+@click.option(
+    "--image-size", type=Whole(67), help="Image size in pixels, in place of the recipe's."
+)
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
 @mute_option
-@click.option("--out", type=Page(".html"), help="A page of it, too.")
+@click.option("--out", type=Page(".html"), help="File for a page of it, .html.")
 @plugin_option
 @json_option
 @needs_tensorflow

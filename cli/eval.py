@@ -42,19 +42,21 @@ def _split(ctx: click.Context, parameter: click.Parameter, name: str) -> str:
     "split",
     default="validation",
     callback=_split,
-    help="The split whose images are evaluated.",
+    help="Split whose images are evaluated.",
 )
-@click.option("--batch-size", type=Whole(1), default=100, help="Images at a time.")
+@click.option("--batch-size", type=Whole(1), default=100, help="Number of images at a time.")
 @click.option(
     "--labels-offset",
     type=Whole(0, 1),
-    help="Subtracted from labels 1..N. Default: what fits the checkpoint's class count.",
+    help="Number subtracted from labels 1..N. Default: what fits the checkpoint's classes.",
 )
-@click.option("--ten-crop", is_flag=True, help="Average corners, centre, and their mirror images.")
+@click.option(
+    "--ten-crop", is_flag=True, help="Average over corners, centre, and their mirror images."
+)
 @click.option(
     "--predictions",
     type=Place(".npz", dir_okay=False),
-    help="Write each image's prediction to this .npz.",
+    help="File for each image's prediction, .npz.",
 )
 @plugin_option
 @json_option

@@ -17,13 +17,13 @@ from imagenet_tools.cli.types import File, PreprocessingName, Whole
 
 @click.command()
 @click.argument("name", type=PreprocessingName())
+@click.option("--image", required=True, type=File(exists=True, dir_okay=False), help="Image file.")
+@seed_option("Seed of the run.")
+@click.option("--epoch", type=Whole(0), default=0, help="Epoch, from 0 on.")
 @click.option(
-    "--image", required=True, type=File(exists=True, dir_okay=False), help="The image file."
+    "--step", type=Whole(0), help="Step of the batch, where batches are mixed. Default: 0."
 )
-@seed_option("Of the run.")
-@click.option("--epoch", type=Whole(0), default=0, help="From 0 on.")
-@click.option("--step", type=Whole(0), help="Of the batch, where batches are mixed. Default: 0.")
-@click.option("--key", help="Of the record: class/filename. Without: the file's name.")
+@click.option("--key", help="Key of the record, class/filename. Default: the file's name.")
 @size_option(224)
 @plugin_option
 @json_option

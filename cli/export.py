@@ -19,11 +19,11 @@ from imagenet_tools.cli.types import Records
 
 @click.command()
 @checkpoint_options
-@click.option("--out", required=True, type=click.Path(), help="Folder to write; must not exist.")
+@click.option("--out", required=True, type=click.Path(), help="Folder to write; it must not exist.")
 @click.option(
     "--data",
     type=Records("validation"),
-    help="Records: the export is checked on their validation images.",
+    help="Folder of records, on whose validation images the export is checked.",
 )
 @plugin_option
 @json_option

@@ -13,7 +13,7 @@ from imagenet_tools.cli.types import Place, Records
 @click.option(
     "--data",
     type=Records(),
-    help="Of a comparison: the records it was run on.",
+    help="Folder of records that a comparison was run on.",
 )
 @json_option
 def command(folder: str, data: str | None, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from imagenet_tools.cli.types import Page
 @click.argument(
     "folder", metavar="[DIR]", default="runs", type=click.Path(exists=True, file_okay=False)
 )
-@click.option("--out", type=Page(".html"), help="A page of them, too, that leads to their reports.")
+@click.option("--out", type=Page(".html"), help="File for a page that leads to their reports.")
 @json_option
 def command(folder: str, out: str | None, as_json: bool) -> None:
     """List the comparisons in a folder and below: date, arms, data, runs done, verdict.

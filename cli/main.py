@@ -126,8 +126,8 @@ def _environment(name: str, value: str) -> Iterator[None]:
 def _everywhere() -> list[click.Parameter]:
     """The options that stand before a command as well as behind it."""
     kind: dict[str, Any] = {"is_flag": True, "is_eager": True, "expose_value": False}
-    quiet = "No progress: results, warnings and errors alone."
-    verbose = "TensorFlow's own log, too."
+    quiet = "Print no progress: results, warnings and errors alone."
+    verbose = "Print TensorFlow's own log, too."
     return [
         click.Option(["-q", "--quiet"], callback=_setting, help=quiet, **kind),
         click.Option(["-v", "--verbose"], callback=_setting, help=verbose, **kind),

@@ -14,7 +14,7 @@ import click
     "--out",
     type=click.Path(file_okay=False, exists=True),
     default=".",
-    help="The folder that the two files are written to.",
+    help="Folder that the two files are written to.",
 )
 def command(name: str, out: str) -> None:
     """Write a whole pipeline in three parts, and its test, to change as you like.

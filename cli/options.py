@@ -48,17 +48,17 @@ recipe_option = click.option(
     "--recipe",
     type=RecipeName(),
     default="quick",
-    help="A recipe's name (`imgtools list-recipes`) or YAML file.",
+    help="Recipe, by name (`imgtools list-recipes`) or as a YAML file.",
 )
 mute_option = click.option(
     "--mute",
     multiple=True,
     type=RuleName(),
     metavar="CODE",
-    help="A rule whose findings are set aside, by code or name; may be given several times.",
+    help="Rule whose findings are set aside, by code or name; may be given several times.",
 )
 undecided_option = click.option(
-    "--fail-if-undecided", is_flag=True, help="Exit code 5 for an undecided comparison."
+    "--fail-if-undecided", is_flag=True, help="End with exit code 5 where nothing is decided."
 )
 
 PRECISIONS = ("float32", "bfloat16")
@@ -66,7 +66,7 @@ precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default=PRECISIONS[0],
-    help="What training multiplies in; bfloat16 is faster where the processor or GPU has it.",
+    help="Precision of products in training; bfloat16 is faster where the processor or GPU has it.",
 )
 
 
@@ -117,7 +117,7 @@ def _plugins(expose: bool) -> Callable[[Decorated], Decorated]:
         expose_value=expose,
         type=File(exists=True, dir_okay=False),
         callback=_load_plugins,
-        help="A file that registers preprocessing pipelines; may be given several times.",
+        help="Python file that registers pipelines or nets; may be given several times.",
     )
 
 
@@ -131,33 +131,33 @@ checkpoint_options = together(  # what trained_net.load takes: which net is used
         "checkpoint",
         required=True,
         type=CheckpointPlace(),
-        help="A folder, a prefix, an .index file, or the zip it is distributed in.",
+        help="Checkpoint: a run's folder, a prefix, an .index file, or an archive of these.",
     ),
     click.option(
         "--preprocessing",
         "--preprocessing-name",
         "preprocessing",
         type=PreprocessingName(),
-        help="Default: that of training, from run.json beside the checkpoint.",
+        help="Pipeline. Default: that of training, from run.json beside the checkpoint.",
     ),
     click.option(
         "--model",
         "--model-name",
         "model",
         type=ModelName(),
-        help="Default: that of training, else alexnet_v2.",
+        help="Net. Default: that of training, else alexnet_v2.",
     ),
     click.option(
         "--image-size",
         "--eval-image-size",
         "image_size",
         type=Whole(1),
-        help="Default: that of training, else the net's.",
+        help="Image size in pixels. Default: that of training, else the net's.",
     ),
     click.option(
         "--moving-average/--no-moving-average",
         default=None,
-        help="Use the averages of the weights. Default: where its recipe kept them.",
+        help="Use the averages of the weights, or not. Default: where the recipe kept them.",
     ),
 )
 
@@ -178,10 +178,11 @@ def engine_options(*engines: str) -> Callable[[Decorated], Decorated]:
             "--engine",
             type=click.Choice(engines),
             default="local",
-            help=f"{words[0].upper()}{words[1:]} (extra: {extras}).",
+            help=f"Where the work is done: {words} (extra: {extras}).",
         ),
         click.option(
-            "--address", help="Of a running Ray cluster. Default: a local one, for this command."
+            "--address",
+            help="Address of a running Ray cluster. Default: a local one, for this command.",
         ),
     )
 
@@ -195,9 +196,12 @@ labels_option = click.option(
     "--labels",
     type=click.Choice(("auto", "imagenet", "folders")),
     default="auto",
-    help="ImageNet's own numbers, or 1..N by sorted folder name; auto: the first where it fits.",
+    help="Numbers of the classes: ImageNet's own, or 1..N by sorted folder name; auto takes "
+    "ImageNet's where all classes are its.",
 )
-workers_option = click.option("--workers", type=Whole(1), help="Processes. Default: one a core.")
+workers_option = click.option(
+    "--workers", type=Whole(1), help="Number of processes. Default: one a core."
+)
 raw_options = together(  # what raw.detect takes: which images are meant
     click.option(
         "--raw",
@@ -205,13 +209,13 @@ raw_options = together(  # what raw.detect takes: which images are meant
         required=True,
         type=Place(),
         metavar="PATH",
-        help="The raw images; read only.",
+        help="Raw images; they are only read.",
     ),
     labels_option,
     click.option(
         "--boxes",
         type=Place(),
         metavar="PATH",
-        help="Bounding boxes: a CSV file or a folder of XML.",
+        help="Bounding boxes: a CSV file or a folder of XML. Default: those beside the images.",
     ),
 )

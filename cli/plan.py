@@ -16,15 +16,20 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     "--difference",
     type=Finite(0, 100, min_open=True),
     required=True,
-    help="Points of top-1 to be found.",
+    help="Difference to be found, in points of top-1.",
 )
 @click.option(
     "--seed-sd",
     type=Finite(0),
     default=0.2,
-    help="Standard deviation of top-1 between seeds, points.",
+    help="Standard deviation of top-1 between seeds, in points.",
 )
-@click.option("--images", type=Whole(1), default=50_000, help="Validation images.")
+@click.option(
+    "--images",
+    type=Whole(1),
+    default=50_000,
+    help="Number of validation images; a verdict takes 50.",
+)
 @click.option(
     "--image-variance",
     type=Finite(0),
@@ -36,7 +41,7 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
     "--train-images",
     type=Whole(1),
     default=1_281_167,
-    help="Images that a run trains on, for the hours.",
+    help="Number of images that a run trains on, for the hours.",
 )
 @click.option(
     "--epochs",
@@ -47,7 +52,7 @@ SIZE = 224  # pixels, of the hours that are said where no speed is given
 @click.option(
     "--images-per-second",
     type=Finite(0, min_open=True),
-    help="Your training speed, for the hours. Default: that of 2 CPU cores and of a GPU, 224 px.",
+    help="Training speed, for the hours. Default: that of 2 CPU cores and of a GPU, 224 px.",
 )
 @json_option
 def command(

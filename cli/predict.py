@@ -30,9 +30,9 @@ from imagenet_tools.cli.types import File, Records, Whole
 @click.option(
     "--data",
     type=Records(),
-    help="Records that name the classes, where classes.tsv beside the checkpoint does not.",
+    help="Folder of records that names the classes, where the checkpoint has no classes.tsv.",
 )
-@click.option("--top", type=Whole(1), default=5, help="Classes shown of an image.")
+@click.option("--top", type=Whole(1), default=5, help="Number of classes shown of an image.")
 @plugin_option
 @json_option
 @needs_tensorflow

@@ -16,12 +16,14 @@ from imagenet_tools.cli.types import File, Page, PreprocessingName, Whole
     multiple=True,
     required=True,
     type=File(exists=True, dir_okay=False),
-    help="May be given several times.",
+    help="Photograph; may be given several times.",
 )
-@click.option("--out", required=True, type=Page(".png", ".html"), help="The sheet, .png or .html.")
-@click.option("--draws", type=Whole(1, 12), default=3, help="Training draws shown.")
+@click.option(
+    "--out", required=True, type=Page(".png", ".html"), help="File for the picture, .png or .html."
+)
+@click.option("--draws", type=Whole(1, 12), default=3, help="Number of training draws shown.")
 @size_option(224)
-@seed_option("Of the draws.")
+@seed_option("Seed of the draws.")
 @plugin_option
 @needs_tensorflow
 def command(

@@ -12,7 +12,7 @@ from imagenet_tools.cli.types import Place
 @click.command()
 @click.argument("folder", type=Place(exists=True, file_okay=False), metavar="DIR")
 @raw_options
-@click.option("--decode", is_flag=True, help="Decode every pixel too when looking for damage.")
+@click.option("--decode", is_flag=True, help="Decode every pixel too, to find damage.")
 @workers_option
 @json_option
 def command(

@@ -20,7 +20,7 @@ OWN = ("--plugin", "--prefer")
     multiple=True,
     metavar="FILE.py",
     type=click.Path(exists=True, dir_okay=False),
-    help="A file that registers preprocessing pipelines; may be given several times.",
+    help="Python file that registers pipelines or nets; may be given several times.",
 )
 @click.option(
     "--prefer",

@@ -76,14 +76,14 @@ def recipe_options() -> Any:
     type=Records("train"),
     help="Folder of records (build-tfrecords).",
 )
-@click.option("--train-dir", type=Place(file_okay=False), help="Folder of this run.")
+@click.option("--train-dir", type=Place(file_okay=False), help="Folder of the run.")
 @click.option(
     "--preprocessing",
     "--preprocessing-name",
     "preprocessing",
     type=PreprocessingName(),
     default="inception",
-    help="`imgtools list-preproc` lists them.",
+    help="Pipeline (`imgtools list-preproc`).",
 )
 @click.option(
     "--model",
@@ -91,32 +91,40 @@ def recipe_options() -> Any:
     "model",
     type=ModelName(),
     default="alexnet_v2",
-    help="`imgtools list-models` lists them.",
+    help="Net (`imgtools list-models`).",
 )
 @recipe_option
 @click.option("--print-recipe", is_flag=True, help="Print the recipe as YAML and stop.")
-@seed_option("Of the first weights, the order and every draw.")
+@seed_option("Seed of the first weights, the order and every draw.")
 @click.option(
-    "--max-number-of-steps", "steps", type=Whole(1), help="In place of the recipe's epochs."
+    "--max-number-of-steps",
+    "steps",
+    type=Whole(1),
+    help="Number of steps, in place of the recipe's epochs.",
 )
 @click.option(
     "--image-size",
     "--train-image-size",
     "image_size",
     type=Whole(1),
-    help="Pixels, in place of the recipe's.",
+    help="Image size in pixels, in place of the recipe's.",
 )
-@click.option("--labels-offset", type=Whole(0, 1), default=0, help="1 drops the background class.")
 @click.option(
-    "--save-steps", type=Whole(1), help="Checkpoint every so many steps, in place of seconds."
+    "--labels-offset",
+    type=Whole(0, 1),
+    default=0,
+    help="Number subtracted from labels; 1 drops the background class.",
+)
+@click.option(
+    "--save-steps", type=Whole(1), help="Steps between two checkpoints, in place of seconds."
 )
 @click.option(
     "--save-interval-secs",
     type=Finite(0, min_open=True),
     default=600.0,
-    help="Checkpoint every so many seconds.",
+    help="Seconds between two checkpoints.",
 )
-@click.option("--keep", type=Whole(1), default=5, help="Checkpoints to keep.")
+@click.option("--keep", type=Whole(1), default=5, help="Number of checkpoints to keep.")
 @click.option(
     "--log-every-n-steps",
     "log_steps",
@@ -124,16 +132,18 @@ def recipe_options() -> Any:
     default=10,
     help="Steps between two lines of the log.",
 )
-@click.option("--deterministic", is_flag=True, help="The same bits on every run and resume.")
+@click.option("--deterministic", is_flag=True, help="Give the same bits on every run and resume.")
 @precision_option
-@click.option("--mixed-precision", is_flag=True, help="The same as --precision bfloat16.")
-@click.option("--checkpoint-path", type=CheckpointPlace(), help="Fine-tune from this checkpoint.")
+@click.option("--mixed-precision", is_flag=True, help="Same as --precision bfloat16.")
+@click.option("--checkpoint-path", type=CheckpointPlace(), help="Checkpoint to fine-tune from.")
 @click.option(
     "--checkpoint-exclude-scopes",
     callback=_scopes,
-    help="Scopes to leave at their fresh start, by commas.",
+    help="Scopes that are not taken from that checkpoint, by commas.",
 )
-@click.option("--trainable-scopes", callback=_scopes, help="Train these scopes only, by commas.")
+@click.option(
+    "--trainable-scopes", callback=_scopes, help="Scopes that are trained, by commas. Default: all."
+)
 @click.option("--ignore-missing-vars", is_flag=True, help="Start afresh what the checkpoint lacks.")
 @recipe_options()
 @plugin_option
@@ -150,7 +160,9 @@ def command(
 ) -> int:
     """Train one net on records under one pipeline and one seed.
 
-    The same command resumes an interrupted run. TF-Slim's flags go by their names.
+    The same command resumes an interrupted run. The options from --optimizer on change fields of
+    the recipe, whose values are their defaults; TF-Slim's value stands beside each. TF-Slim's own
+    flags are taken by their names.
 
     \b
     Example:

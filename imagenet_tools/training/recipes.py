@@ -80,7 +80,7 @@ class Recipe:
         "exponential", "How the rate falls; linear and cosine do so over the whole run",
         choices=("fixed", "exponential", "polynomial", "linear", "cosine"),
     )  # fmt: skip
-    learning_rate_decay_factor: float = _field(0.94, "Of the exponential decay")
+    learning_rate_decay_factor: float = _field(0.94, "Factor of the exponential decay")
     num_epochs_per_decay: float = _field(
         2.0, "Epochs of an exponential step, or a polynomial decay"
     )
@@ -100,7 +100,7 @@ class Recipe:
     )
     moving_average_decay: float = _field(
         0.0,
-        "Of averages of the weights, which evaluation then uses; 0 for none",
+        "Decay of averages of the weights, which evaluation then uses; 0 for none",
         high=1.0,
         below=True,
     )
@@ -115,7 +115,7 @@ class Recipe:
         "rmsprop", 0.9, "Share of the last update kept", high=1.0, below=True
     )
     rmsprop_decay: float = _of(
-        "rmsprop", 0.9, "Of the gradient's mean square", high=1.0, below=True
+        "rmsprop", 0.9, "Decay of the gradient's mean square", high=1.0, below=True
     )
     opt_epsilon: float = _of("rmsprop adam adadelta", 1.0, "Added to the denominator")
     adam_beta1: float = _of("adam", 0.9, "Decay of the gradient's mean", high=1.0, below=True)

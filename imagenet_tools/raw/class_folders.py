@@ -8,6 +8,7 @@ that is asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,10 @@ from imagenet_tools.raw import (
     class_tars,
     classes,
     intake,
-    list_files,
     listing,
     names_files,
     remedies,
+    tables,
     validation,
 )
 from imagenet_tools.raw.image import Entry
@@ -220,10 +221,9 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
     part = folder.labelled(numbering)
     if wrong := validation.disagreement(part, numbering):
         seen.say(f"it has {wrong}")
-    if unread := list_files.unread(place) or list_files.unread(root):
-        seen.say(f"{unread} is not read: {list_files.UNREAD}")
-    listing.above(root, place, seen)
     used = {*names, *tars, *box_files.names(options.boxes, root), *names_files.FILES}
+    _say_tables(root, place, used, part, seen)
+    listing.above(root, place, seen)
     listing.beside(root, used, seen, place)
     return RawSet.described(
         "class folders without splits",
@@ -235,6 +235,16 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
         boxes=box_files.load(options.boxes, root),
         unsplit=True,
     )
+
+
+def _say_tables(root: Path, place: Path, used: set[str], part: RawSplit, seen: Intake) -> None:
+    """Say which files tell more of these images than their folders do."""
+    for path in tables.around(root, place, used, part.filenames()):
+        if path.parent != root or path.name not in used:
+            how = tables.read_as([path], root)
+            seen.say(
+                f"files of these images that are not read; {how}", os.path.relpath(path, place)
+            )
 
 
 def _refuse_no_classes(root: Path, names: list[str], tars: list[str]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from imagenet_tools.raw import intake, listing, rows
+from imagenet_tools.raw import intake, list_columns, listing, rows
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.rows import ListFile, Row
 from imagenet_tools.raw.split import SPLITS
@@ -65,6 +65,16 @@ def _by_stem(images: list[str]) -> dict[str, list[str]]:
     return {**by_stem, **{name: [name] for name in images}}
 
 
+def would_be(place: Path, lists: Collection[str]) -> str:
+    """In words, which list would be the missing split's under another name: test.txt as val.txt."""
+    split = next((one for one in SPLITS if one not in lists), "")
+    for form in FORMS if split else ():
+        asked, there = (form.format(name) for name in (listing.SPLIT_FOLDERS[split][0], "test"))
+        if _found(place, [there], split, Present(), usual=True):
+            return f"{there} would be the {split} split's list as {asked}"
+    return ""
+
+
 def unread(place: Path) -> str | None:
     """The name of a list that lies there under a usual name, and is none by its first rows."""
     forms = [form.format(name) for form in FORMS for name in listing.SPLIT_OF]
@@ -91,22 +101,27 @@ def _found(
         paths = sorted(place.glob(name)) if "*" in name else [place / name]
         if len(paths) != 1 or not paths[0].is_file():
             continue
-        first = _first_paths(path := paths[0])
-        below = ("/" in one and (place / one).is_file() for one in first)
-        if usual and (any(map(intake.by_name, first)) or any(below)):
+        first, labelled = _first_paths(path := paths[0])
+        if not labelled and any(listing.split_folder(place, one) for one in SPLITS):
+            continue  # it can but repeat what the folders say
+        if usual and labelled and any(map(intake.by_name, first)):
             return path
-        folders = _folders(place, path, split) if path.suffix != ".txt" else ()
+        folders = _folders(place, path, split)
         if any(there.called(str(folder), one) for one in first for folder in folders):
             return path
     return None
 
 
-def _first_paths(path: Path) -> list[str]:
-    """The paths in the first two rows of a text."""
+def _first_paths(path: Path) -> tuple[list[str], bool]:
+    """The paths in the first two rows of a text, and whether labels stand beside them."""
     with path.open("rb") as file:
         text = intake.decoded(file.read(8192), "replace")
-    first = [line for _, line in rows.numbered(text)][:2]
-    return [name for name in (rows.paths_of(first, path) if first else ()) if "\0" not in name]
+    first = [line for _, line in list_columns.numbered(text)][:2]
+    if not first:
+        return [], True
+    paths = list_columns.paths_of(first, path)
+    labelled = list_columns.columns_of(first, path).label >= 0
+    return [name.replace("\\", "/") for name in paths if "\0" not in name], labelled
 
 
 def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> ListFile:
@@ -119,7 +134,7 @@ def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> 
 def _folders(place: Path, path: Path, split: str) -> list[Path]:
     """The folders that the paths of a list may be relative to."""
     names = listing.SPLIT_FOLDERS[split]
-    inside = [*names, *(f"{name}_images" for name in names), "images"]
+    inside = [*names, *(f"{name}_images" for name in names), "images", "Images"]
     return list(dict.fromkeys([place, path.parent, *(place / name for name in inside)]))
 
 

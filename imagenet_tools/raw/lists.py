@@ -1,5 +1,5 @@
 """Lists of "path label": meta/{train,val}.txt or {train,val}_list.txt (Caffe, MMPretrain), csv
-(Kaggle's labels.csv), and MXNet's .lst.
+(Kaggle's labels.csv), and MXNet's .lst. Or of paths alone, by whose folders they are (Food-101).
 
 Labels count from 0, or are the names of classes (synsets, say), which are numbered as they sort.
 """
@@ -17,6 +17,7 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
 from imagenet_tools.raw import (
     box_files,
+    class_checks,
     classes,
     intake,
     list_files,
@@ -57,6 +58,8 @@ def find(place: Path, options: Options) -> RawSet | None:
     _count_left(place, lists, left, options, seen)
     _say_shared(lists, seen)
     _say_folder(place, lists, seen)
+    if other := list_files.would_be(place, lists):
+        seen.say(other)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
     taken = "taken as training images (or as validation images by --split validation)"
     return RawSet.described(
@@ -100,6 +103,7 @@ def _numbering(
         both = " and ".join(one.path.name for one in lists.values())
         raise ValueError(f"{place}: of {both} one has numbers for labels, the other names")
     if not all(one.numbers for one in lists.values()):
+        _check_folders(place, [one for one in lists.values() if not one.labelled], seen)
         return _by_names(lists, options, named, seen)
     pairs, source = set[tuple[str, int]](), dict[int, str]()
     for one in lists.values():
@@ -118,6 +122,21 @@ def _numbering(
     alone = len(own) == len(pairs) == len({name for name, _ in pairs})
     numbering = classes.numbered(source, options.labels, None, seen)
     return _named(numbering, called or (own if alone else {}))
+
+
+def _check_folders(place: Path, lists: list[ListFile], seen: Intake) -> None:
+    """Say which lists have paths alone. Raises ValueError where the folders of these are splits, or
+    one of all images."""
+    for one in lists:
+        seen.say("lists without labels, which are the folders of their images", one.path.name)
+    names = sorted({row.label for one in lists for row in one.rows})
+    if len(names) == 1:
+        raise ValueError(
+            f"{lists[0].path} has no labels, and all its images lie in {names[0]}/, which is no "
+            "class where there is no other; write `path label` rows"
+        )
+    class_checks.refuse_splits(place, names)
+    class_checks.refuse_images(place, names, place)
 
 
 def _refuse_own_numbers(lists: dict[str, ListFile], options: Options) -> None:

@@ -6,12 +6,12 @@ import itertools
 import os
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from imagenet_tools import storage
-from imagenet_tools.raw import intake, list_files, listing, validation
+from imagenet_tools.raw import intake, list_files, listing, tables, validation
 from imagenet_tools.storage import json_file
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
@@ -68,7 +68,7 @@ def _told(place: Path) -> str:
     if ours := results(walked):
         return ours
     if below := _layout_below(walked):
-        return f"{below}: give that path"
+        return ". ".join(filter(None, [below, _of_images(walked)]))
     if place.is_dir() and (unread := list_files.unread(place)):
         return f"{unread} is not read: {list_files.UNREAD}"
     paths = [folder / name for folder, inside in walked.items() for name in inside.files]
@@ -82,29 +82,63 @@ def _told(place: Path) -> str:
     if any(map(SHARD.fullmatch, names)):
         return "These are records already: imgtools inspect and verify-tfrecords read them"
     endings = {path.suffix.lower() for path in paths}
-    if told := next((text for ending, text in OTHERS.items() if ending in endings), None):
+    if told := _of_images(walked, tables.TEXTS):
         return told
+    if of_ending := next((text for ending, text in OTHERS.items() if ending in endings), None):
+        return of_ending
     if any(map(validation.known_label, names)):
         if place.name.lower() in listing.SPLIT_OF:
             return f"Give the folder that {place.name}/ lies in, {place.parent}"
         return "Put ImageNet's validation images into a folder val/"
-    loose = any(map(intake.by_name, names))
-    return "Sort the images into folders, train/<class>/ and val/<class>/" if loose else ""
+    if any(map(intake.by_name, names)):
+        return "Sort the images into folders, train/<class>/ and val/<class>/"
+    if not names:
+        return ""
+    return (
+        "No file there is an image by its name: arrays and binary files (CIFAR's, MNIST's) are not "
+        "read; write images of them, train/<class>/ and val/<class>/"
+    )
 
 
 def _layout_below(walked: dict[Path, _Inside]) -> str:
-    """Which folder below has what is read, and what that is; "" where there is none."""
+    """Which folder below has what is read, and what to do; "" where there is none."""
     if likely := _with_classes(walked):
         others = f" (or {', '.join(map(str, likely[1:3]))})" if likely[1:] else ""
-        return f"{likely[0]}{others} has class folders"
+        return f"{likely[0]}{others} has class folders: give that path{_outside(likely[0], walked)}"
     for what, fits in (
         ("Kaggle's download", lambda folder: (folder / KAGGLE).is_dir()),
         ("an official archive", lambda folder: OFFICIAL & {*walked[folder].files}),
         ("parquet files", lambda folder: any(map(PARQUET.match, walked[folder].files))),
     ):
         if folder := next(filter(fits, walked), None):
-            return f"{folder} has {what}"
+            return f"{folder} has {what}: give that path"
     return ""
+
+
+def _outside(chosen: Path, walked: dict[Path, _Inside]) -> str:
+    """In words, which images lie elsewhere than in the folder that is pointed at."""
+    for folder, inside in walked.items():
+        if chosen not in (folder, *folder.parents) and any(map(intake.by_name, inside.files)):
+            return (
+                f", which leaves out {folder} and more; splits are read as train/ and val/ of one "
+                "folder, and classes side by side in one"
+            )
+    return ""
+
+
+def _of_images(walked: dict[Path, _Inside], endings: Sequence[str] = ()) -> str:
+    """Which files tell of the images that lie there, and how that is read; "" for none. endings:
+    theirs, where not all are meant."""
+    paths = [folder / name for folder, inside in walked.items() for name in inside.files]
+    images = [path for path in paths if intake.by_name(path.name)]
+    told = tables.telling(paths, (path.name for path in images)) if images else []
+    told = [path for path in told if not endings or path.suffix.lower() in endings]
+    if not told:
+        return ""
+    names = [str(path.relative_to(next(iter(walked)))) for path in told]
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    how = tables.read_as(told, images[0].parent)
+    return f"{', '.join(names[:3])}{more} are of these images and not read; {how}"
 
 
 def _is_test(path: Path) -> bool:

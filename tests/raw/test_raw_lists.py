@@ -349,6 +349,54 @@ def test_a_table_of_something_else_hides_no_class_folders(text: str, tmp_path: P
     assert found.left_out[".csv"] == Counted(1, ["labels.csv"])
 
 
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        ("ant/1\nbee/2\n", ("images/ant/1.jpg", "images/bee/2.png")),  # Food-101's
+        ("path\nim/ant/a 1.jpg\nim/bee/b.jpg\n", ("im/ant/a 1.jpg", "im/bee/b.jpg")),
+        ('"ant\\a.jpg"\n"bee\\b.jpg"\n', ("ant/a.jpg", "bee/b.jpg")),
+    ],
+)
+def test_a_list_of_paths_alone_is_of_the_classes_of_its_folders(
+    rows: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    put(tmp_path / "meta" / "test.txt", rows)
+    other = str(Path(names[0]).with_name("other.jpg"))
+    found = listed(tmp_path, rows, (*names, other), "meta/train.txt")
+    assert list(classes_of(found).values()) == ["ant", "bee"]
+    assert [raw.read(one) for one in found.splits["train"]] == [jpeg(0), jpeg(1)]
+    assert "lists without labels, which are the folders of their images: 1 (train.txt)" in (
+        found.description
+    )
+    assert found.left_out["in no list"] == Counted(1, [other])
+    assert "meta/test.txt would be the validation split's list as meta/val.txt" in (
+        found.description
+    )
+    put(tmp_path / "train" / "ant" / "a.jpg", jpeg(3))  # the folders say it all
+    assert raw.detect(tmp_path).layout == "class folders"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("x/ant/a.jpg\nx/bee/b.jpg 1\n", "line 1: 'x/ant/a.jpg' is not `path label`"),
+        ("x/ant/a.jpg\nx/bee/b.jpg\nx/bee/c.jpg 1\n", "line 3: 'x/bee/c.jpg 1' is no path alone"),
+        ("x/ant/a.jpg\ny/ant/b.jpg\n", "line 2: no labels, and the folders x/ant and y/ant have"),
+        ("x/ant/a.jpg\nx/ant/c.jpg\n", "no labels, and all its images lie in ant/, which is no"),
+        ("x/ant/a.jpg\nx/bee/b.jpg\n./c.jpg\n", "line 3: './c.jpg' has no label, and no folder"),
+        ("x/ant/a.jpg\n../bee/b.jpg\n", "line 2: ../bee/b.jpg leads out of the data set"),
+        ("train2017/a.jpg\nval2017/b.jpg\n", "holds train2017, val2017: splits by name"),
+        ("x/images/a.jpg\nx/labels/b.jpg\n", "folders of images, images and labels"),
+    ],
+)
+def test_paths_alone_that_cannot_be_meant_are_refused(
+    rows: str, message: str, tmp_path: Path
+) -> None:
+    names = tuple(name for name in rows.split() if name.endswith("jpg") and ".." not in name)
+    with pytest.raises(ValueError, match=message):
+        listed(tmp_path, rows, names, "train.txt")
+
+
 def test_mxnets_lists(tmp_path: Path) -> None:
     rows = "7\t1.000000\tbee/b c.jpg\n0\t0.000000\tant/a.jpg\n12\t1\tbee/d.jpg\n"
     put(tmp_path / "pets_val.lst", "0\t1.0\tval/v.jpg\n")

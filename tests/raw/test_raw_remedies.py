@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tiny_layouts import SYNSETS, jpeg, tar
 
 from imagenet_tools import raw
 from imagenet_tools.raw.intake import Counted
+from imagenet_tools.raw.raw_set import RawSet
 
 
 def put(place: Path, *names: str) -> None:
@@ -66,12 +68,14 @@ def test_class_folders_below_are_pointed_at(
         (["a.tar.gz.aa", "a.tar.gz.ab"], "a.tar.gz.aa is a part of an archive: join the parts to"),
         (["1.jpg", "train.xlsx"], "Excel's tables are not read; save them as train.csv"),
         (["train/001.jpg", "train.csv"], "train.csv is not read: its first two rows have no path"),
+        (["cifar/data_batch_1", "cifar/batches.meta"], "No file there is an image by its name"),
+        (["images/a_1.jpg", "annotations/list.txt", "a.mat"], "Labels in .mat files are not read"),
         (["a.7z.001"], "a.7z.001 is a part of an archive: join the parts to a.7z, and unpack that"),
     ],
 )
 def test_what_is_not_read_says_what_is(names: list[str], wanted: str, tmp_path: Path) -> None:
     put(tmp_path, *names)
-    with pytest.raises(ValueError, match=r"Found: |no class folder") as refused:
+    with pytest.raises(ValueError, match=r"Found: |no class folder|holds one folder") as refused:
         raw.detect(tmp_path)
     assert wanted in str(refused.value)
 
@@ -100,11 +104,66 @@ def test_shards_of_webdataset_are_no_classes(tmp_path: Path) -> None:
         raw.detect(tmp_path / "other.tar")
 
 
-def test_lists_without_labels_are_said_not_to_split(tmp_path: Path) -> None:
-    tree(tmp_path, "pictures")
-    (tmp_path / "train.txt").write_text("pictures/ant/ant.jpg\npictures/bee/bee.jpg\n")
+def of_images(found: RawSet) -> str:
+    """The files that are said to tell of the images, in words."""
+    return found.description.split("files of these images that are not read; ")[1].split(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "given", "below"),
+    [
+        ("TestImages.txt", "ant/ant.jpg\nbee/bee.jpg\n", "pictures", "pictures"),
+        ("TestImages.txt", "ant/ant.jpg\n", "", ""),  # the only folder in it
+        ("../meta/test.txt", "ant/ant\nbee/bee\n", "images", ""),  # Food-101's, DTD's
+        ("../images.txt", "1 ant/ant.jpg\n2 bee/bee.jpg\n", "images", ""),  # CUB's
+        ("../lists/train_list.mat", "", "images", ""),  # Stanford Dogs'
+        ("metadata.csv", "id,dx\nant,nv\n", "pictures", "pictures"),
+    ],
+)
+def test_files_that_tell_more_than_folders_are_said(
+    file: str, text: str, given: str, below: str, tmp_path: Path
+) -> None:
+    place = tmp_path / given
+    tree(place, *([] if given else ["pictures"]), *(["."] if given else []))
+    (place / file).parent.mkdir(exist_ok=True)
+    (place / file).write_text(text)
+    (place / "notes.txt").write_text("of the zoo")
+    found = raw.detect(place)
+    top = Path(os.path.normpath(place / file)).parent
+    top = top.parent if top.name in ("meta", "lists") else top
+    assert of_images(found) == (
+        f"rows of a path, or of a path and a label, are, as train.txt and val.txt in {top}: 1 "
+        f"({file})"
+    )
+
+
+def test_a_list_beside_the_images_is_named_where_the_folder_below_is(tmp_path: Path) -> None:
+    """DTD's, whose lists are read under other names."""
+    tree(tmp_path, "images")
+    put(tmp_path, "imdb/imdb.mat", "images/bee/b2.jpg")
+    (tmp_path / "labels").mkdir()
+    for split, names in (("train1", "ant/ant.jpg\nbee/bee.jpg\n"), ("val1", "bee/b2.jpg\n")):
+        (tmp_path / "labels" / f"{split}.txt").write_text(names)
+    with pytest.raises(
+        ValueError,
+        match=f"images has class folders: give that path. labels/train1.txt, labels/val1.txt are "
+        f"of these images .*, as train.txt and val.txt in {tmp_path}$",
+    ):
+        raw.detect(tmp_path)
+    for split in ("train", "val"):
+        (tmp_path / "labels" / f"{split}1.txt").rename(tmp_path / f"{split}.txt")
     found = raw.detect(tmp_path)
-    assert "train.txt is not read: its first two rows have no path and label" in found.description
+    assert {name: [*part.keys()] for name, part in found.splits.items()} == {
+        "train": ["ant/ant.jpg", "bee/bee.jpg"],
+        "validation": ["bee/b2.jpg"],
+    }
+
+
+def test_what_lies_outside_the_folder_below_is_said(tmp_path: Path) -> None:
+    tree(tmp_path, "a", "b/deep")
+    put(tmp_path, "x.json")
+    with pytest.raises(ValueError, match=f"give that path, which leaves out {tmp_path}/b/deep/ant"):
+        raw.detect(tmp_path)
 
 
 def test_an_official_archive_below_is_pointed_at(tmp_path: Path) -> None:

@@ -261,7 +261,9 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, flo
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given."""
+    """Holm's adjusted p-values, in the order given. ValueError for one that is none, NaN, say."""
+    if stray := [p for p in p_values if not 0 <= p <= 1]:
+        raise ValueError(f"a p-value is {stray[0]}; it must be from 0 to 1")
     adjusted, order = np.array(p_values, float), np.argsort(p_values, kind="stable")
     stepped = np.arange(len(order), 0, -1) * adjusted[order]
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(stepped))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.pipelines import plugins
 from imagenet_tools.pipelines.limits import ANY, Limits
 
@@ -219,13 +220,26 @@ class Part:
     def _check_together(self, values: Mapping[str, Any]) -> None:
         """Raise ValueError where a range's lower end, ..._min, is above its upper one, ..._max;
         or where the function says so, see limits.together."""
+        name = self.definition.name
         for lower, low in values.items():
-            upper = f"{lower.removesuffix('_min')}_max"
-            if upper in values and lower.endswith("_min") and low > values[upper]:
-                name = self.definition.name
-                raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {values[upper]}")
-        if check := getattr(self.definition.functions[self.kind], "checked_together", None):
-            check(**{name: values[name] for name in inspect.signature(check).parameters})
+            high = values.get(f"{lower.removesuffix('_min')}_max") if lower[-4:] == "_min" else None
+            if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+                upper = f"{lower.removesuffix('_min')}_max"
+                raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {high}")
+        check = getattr(self.definition.functions[self.kind], "checked_together", None)
+        if check is None:
+            return
+        whose, known = f"the check of {name}'s settings ({self.definition.file})", self.resolved()
+        wanted = inspect.signature(check).parameters
+        if stray := [one for one in wanted if one not in known]:
+            there = ", ".join(known) or "there is none"
+            raise PipelineFailed(f"{whose} takes {stray[0]}, which is none of them: {there}")
+        try:
+            check(**{one: values[one] for one in wanted})
+        except ValueError:
+            raise
+        except Exception as error:
+            raise PipelineFailed(f"{whose} failed: {type(error).__name__}: {error}") from error
 
     def resolved(self) -> dict[str, Any]:
         """Every settable parameter's value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -241,6 +242,10 @@ def test_holm_steps_down() -> None:
     assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     p_values = list(np.random.default_rng(1).uniform(0, 0.2, 9))
     assert statistics.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+    assert statistics.holm([]) == [] and statistics.holm([0.0, 1.0]) == [0.0, 1.0]
+    for none in (math.nan, -0.01, 1.01):  # NaN counted among the others, and came out as itself
+        with pytest.raises(ValueError, match=f"a p-value is {none}; it must be from 0 to 1"):
+            statistics.holm([0.01, none, 0.03])
 
 
 def test_mcnemar_is_statsmodels() -> None:

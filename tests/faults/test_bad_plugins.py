@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from imagenet_tools import registry
@@ -147,6 +148,43 @@ def test_a_function_that_is_no_pipeline(
     command = ["train", "--data", tiny_records, "--train-dir", "run", "--preprocessing", "mine"]
     command += ["--model", tiny_net, "--image-size", "32", "--batch-size", "8", *given]
     refused([*command, "--initialisation", "he", "--max-number-of-steps", "1"], 1, said)
+
+
+CHECKED = """
+from imagenet_tools.pipelines.limits import together
+
+def check({check}): {body}
+
+@registry.register("mine")
+@together(check)
+def mine(image, output_height, output_width, is_training=False, *,
+         low_min: float | None = None, low_max: float = 1.0, box=tf.zeros([4])):
+    return resized(image, output_height, output_width)
+"""
+SETTINGS = "which is none of them: low_min, low_max$"
+CHECKS = {
+    "another name": ("bright", "pass", 1, f"mine.py. takes bright, {SETTINGS}"),
+    "a tensor": ("low_max, box", "pass", 1, f"mine.py. takes box, {SETTINGS}"),
+    "any": ("low_max, **others", "pass", 1, f"mine.py. takes others, {SETTINGS}"),
+    "its own fault": ("low_max", "low_max.upper()", 1, "mine.py. failed: AttributeError: 'float'"),
+    "a refusal": ("low_max", "raise ValueError(f'{low_max} is odd')", 2, "0.5 is odd"),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_of_settings_is_one_of_settings(name: str, refused: Any) -> None:
+    check, body, code, said = CHECKS[name]
+    Path("mine.py").write_text(HEAD + CHECKED.format(check=check, body=body))
+    refused(["describe-preproc", "mine:low_max=0.5", "--plugin", "mine.py"], code, said)
+
+
+def test_a_lower_end_may_be_none() -> None:
+    Path("mine.py").write_text(HEAD + CHECKED.format(check="low_max", body="pass"))
+    registry.load_plugin("mine.py")
+    made = registry.get("mine:low_max=0.5")
+    assert made.preprocess_image(np.ones((9, 9, 3), np.uint8), 8, 8).shape == (8, 8, 3)
+    with pytest.raises(ValueError, match="mine:low_min=0.6 is above low_max, which is 0.5"):
+        registry.get("mine:low_min=0.6,low_max=0.5")
 
 
 TF_SLIMS = """

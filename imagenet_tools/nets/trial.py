@@ -21,10 +21,7 @@ def made(make: Callable[[], Net], of: str) -> Net:
     """
     try:
         net = make()
-        if tf.distribute.has_strategy():  # its variables have no gradients out of a replica
-            return net
 
-        @tf.function(autograph=False)
         def outputs(images: tf.Tensor) -> None:
             _check(net, net(images))
             with tf.GradientTape() as tape:
@@ -35,8 +32,10 @@ def made(make: Callable[[], Net], of: str) -> Net:
                 if gradient is None:
                     raise TypeError(f"in training its logits do not depend on {name}")
 
-        size = net.image_size
-        outputs.get_concrete_function(tf.TensorSpec([IMAGES, size, size, 3], tf.float32))
+        size, strategy = net.image_size, tf.distribute.get_strategy()
+        # In replicas, where there are several: out of them variables have no gradients.
+        trial = tf.function(lambda images: strategy.run(outputs, (images,)), autograph=False)
+        trial.get_concrete_function(tf.TensorSpec([IMAGES, size, size, 3], tf.float32))
     except KeyboardInterrupt:
         raise
     except ValueError as error:

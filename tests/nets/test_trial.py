@@ -61,6 +61,18 @@ def test_what_is_no_net(name: str, flat: str, monkeypatch: pytest.MonkeyPatch) -
         nets.create(flat, 5)
 
 
+def test_what_is_no_net_on_several_devices(
+    flat: str, tiny_net: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a net runs in replicas; it was not tried, and its faults were surprises."""
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        assert nets.create(tiny_net, 5).num_classes == 5
+        made, said = FAULTS["another shape"]
+        monkeypatch.setattr(Flat, "made", made)
+        with pytest.raises(PipelineFailed, match=f"net flat of .*test_trial.py failed: .*{said}"):
+            nets.create(flat, 5)
+
+
 def test_logits_whose_shape_a_trace_does_not_know(
     flat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

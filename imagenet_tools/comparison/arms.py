@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 
-from imagenet_tools import storage
+from imagenet_tools import storage, terminal
 from imagenet_tools.comparison import progress, worker
 from imagenet_tools.comparison.children import Children, cause
 from imagenet_tools.comparison.plan import Arm, Plan
@@ -71,7 +71,8 @@ def run_all(
                 ended()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            children.stop()  # they save where they are, and are waited for
+            children.stop()
+            terminal.warn("stopping when the runs under way have saved; once more: at once")
             raise
     if failed:
         raise _failure(folder, failed, len(missing))

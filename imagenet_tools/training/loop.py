@@ -213,7 +213,11 @@ class Log:
 
 
 class Stopping:
-    """Within it a signal to end is noted, and obeyed between steps; a second one at once."""
+    """Within it a signal to end is noted, and obeyed between steps; a second one at once.
+
+    Python heeds one where a call of TensorFlow's ends, which may take long: that it was noted is
+    said at once, by a thread that Python's wakeup file tells of it.
+    """
 
     def __init__(self) -> None:
         self.asked: int | None = None
@@ -221,12 +225,26 @@ class Stopping:
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():
+            told, self.telling = os.pipe()
+            os.set_blocking(self.telling, False)
+            threading.Thread(target=self._say, args=(told,), daemon=True).start()
+            self.woken = signal.set_wakeup_fd(self.telling, warn_on_full_buffer=False)
             self.former = {one: signal.signal(one, self._note) for one in terminal.signals()}
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.former:
+            signal.set_wakeup_fd(self.woken)
+            os.close(self.telling)
         for number, handler in self.former.items():
             signal.signal(number, handler)
+
+    @staticmethod
+    def _say(told: int) -> None:
+        with open(told, "rb", buffering=0) as numbers:
+            while number := numbers.read(1):
+                if number[0] in (signal.SIGINT, signal.SIGTERM):  # after SIGHUP nobody reads it
+                    terminal.warn("stopping after this step, which is saved; once more: at once")
 
     def _note(self, number: int, frame: Any) -> None:
         if number == signal.SIGHUP:

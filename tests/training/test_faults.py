@@ -8,6 +8,9 @@ import math
 import os
 import shutil
 import signal
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from imagenet_tools import registry
+from imagenet_tools import registry, terminal
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped, Unfinished
 from imagenet_tools.pipelines import rendering
 from imagenet_tools.records.reader import open_records
-from imagenet_tools.training import checkpoints, recipes, run_folder
+from imagenet_tools.training import checkpoints, loop, recipes, run_folder
 from imagenet_tools.training import run as training
 from imagenet_tools.training.step import Trainer
 
@@ -159,6 +162,35 @@ def test_a_signal_is_obeyed_between_two_steps(
     train(data, tmp_path / "b", deterministic=True)
     one, two = (checkpoints.read(tmp_path / name).tensors for name in "ab")
     assert [name for name in one if not np.array_equal(one[name], two[name])] == []
+
+
+def test_a_signal_in_one_long_call_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a call of TensorFlow's lasts, the main thread heeds nothing; nor does it here, while it
+    waits and the signal goes to another one."""
+    said, stopping, main = threading.Event(), loop.Stopping(), threading.get_ident()
+    heard: list[tuple[str, int | None]] = []
+
+    def warn(text: str) -> None:
+        heard.append((text, stopping.asked))
+        said.set()
+
+    def interrupt() -> None:
+        while sys._current_frames()[main].f_code.co_name != "wait":
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(terminal, "warn", warn)
+    with stopping:
+        threading.Thread(target=interrupt).start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            assert said.wait(60)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    assert stopping.asked == signal.SIGINT
+    assert heard == [("stopping after this step, which is saved; once more: at once", None)]
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 def test_the_program_that_is_told_to_end_says_how_to_resume(

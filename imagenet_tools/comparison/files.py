@@ -42,7 +42,7 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     names = [arm[0].arm for arm in arms]
     if names[0] == names[1]:
         names = [f"{names[0]} (a)", f"{names[1]} (b)"]
-    of_a, of_b = ([run.meta.get("seed", run.file) for run in arm] for arm in arms)
+    of_a, of_b = ([run.seed for run in arm] for arm in arms)
     known = (run.predictions.group for run in runs)
     right_a, right_b = (np.stack([run.predictions.correct for run in arm]) for arm in arms)
     judged = of_given(

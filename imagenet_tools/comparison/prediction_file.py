@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools.evaluation import scores
+from imagenet_tools.raw.intake import printable
 
 Path = str | os.PathLike[str]
 ROUNDED = 0.01  # of the losses' standard deviation, and of the images; two seeds differ by more
@@ -24,7 +25,12 @@ class PredictionFile:
 
     @property
     def arm(self) -> str:
-        return str(self.meta["preprocessing"])
+        return printable(str(self.meta["preprocessing"]))
+
+    @property
+    def seed(self) -> Any:
+        """Its file where it is not known, as of a checkpoint without its run."""
+        return self.file if (seed := self.meta.get("seed")) is None else seed
 
     def named(self, classes: np.ndarray | None = None) -> dict[str, str]:
         """The class of each image by its key, as text; by default the true one."""

@@ -23,7 +23,7 @@ from imagenet_tools.comparison import class_names, copies, statistics
 from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.verdicts import estimated, of_given
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.raw.intake import composed, readable, spelling, text_of
+from imagenet_tools.raw.intake import composed, printable, readable, spelling, text_of
 
 BY_IMAGE, BY_RUN = ("arm", "seed", "image", "label", "prediction"), ("arm", "seed", "accuracy", "n")
 SHARE = 20.0  # percent; beside a run above it one of at most 1 is taken for a share of 0..1
@@ -91,7 +91,7 @@ def _rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         if _names(cells) == there:  # where files were put together, one after another
             continue
         where = f"{file}, line {number}"
-        row = dict(zip(there, (" ".join(cell.split()) for cell in cells), strict=False))
+        row = dict(zip(there, (printable(" ".join(cell.split())) for cell in cells), strict=False))
         if any(cells[len(there) :]):
             raise ValueError(
                 f"{where}: {len(cells)} cells under {len(there)} columns; a cell with a comma in "
@@ -198,7 +198,7 @@ def _in_a_row(accuracy: Mapping[Run, float]) -> Iterator[str]:
     for arm, of_arm in _by_arm(accuracy).items():
         if len(of_arm) < 2 or not all(map(_WHOLE.fullmatch, of_arm)):
             continue
-        in_order = [of_arm[seed] for seed in sorted(of_arm, key=int)]
+        in_order = [of_arm[seed] for seed in sorted(of_arm, key=lambda one: (len(one), one))]
         if stats.kendalltau(range(len(in_order)), in_order).pvalue < TREND:
             yield (
                 f"The accuracy of {arm} follows the number of its seed, as over the epochs of one "
@@ -223,7 +223,7 @@ def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
         percent = row["accuracy"].replace(",", ".").removesuffix("%").rstrip()
         accuracy[run] = _number(where, "accuracy", percent)
         if not 0 <= accuracy[run] <= 100:
-            raise ValueError(f"{where}: accuracy is {accuracy[run]:g}; it is in percent, 0 to 100")
+            raise ValueError(f"{where}: accuracy is {percent}; it is in percent, 0 to 100")
         if _SEPARATED.fullmatch(row["n"]):
             raise ValueError(f"{where}: n is {row['n']!r}; write it without a separator")
         n = _number(where, "n", row["n"])
@@ -256,14 +256,14 @@ def _by_run(rows: Rows, names: tuple[str, str], margin: float) -> Verdict:
 
 def _whole(text: str, accuracy: float, n: float) -> bool:
     """Whether so many percent of n can be whole images, as far as its digits go."""
-    last = 10.0 ** int(Decimal(text).as_tuple().exponent)
+    last = 10.0 ** min(2, int(Decimal(text).as_tuple().exponent))
     images = accuracy * n / 100
     return abs(images - round(images)) <= (last / 2 + 1e-6 * accuracy) * n / 100
 
 
 def _number(where: str, name: str, text: str) -> float:
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)  # which Python takes
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -136,7 +136,7 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         return predicted, meta
     except (
         *(ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
-        *(zipfile.BadZipFile, zlib.error),
+        *(zipfile.BadZipFile, zlib.error, MemoryError),  # of a shape that is out of all bounds
     ) as error:
         # NumPy would have what is no zip unpickled.
         reason = "it is no .npz" if "allow_pickle" in str(error) else error

@@ -55,7 +55,7 @@ def parse(data: bytes, name: str) -> Document:
         node = loader.get_single_node()
         if node is None:
             return Document(name, {}, {})
-        if not isinstance(node, yaml.MappingNode):
+        if not isinstance(node, yaml.MappingNode) or node.tag != "tag:yaml.org,2002:map":
             raise ValueError(f"{name}, line 1: lines of `field: value` are wanted")
         fields = loader.construct_document(node)
         lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}

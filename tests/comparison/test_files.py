@@ -78,6 +78,11 @@ def test_runs_of_their_own_are_judged(tmp_path: Path) -> None:
     turned = judge_files(a, b[::-1], margin=2.0)
     assert turned.checkpoints == found.checkpoints and len(found.checkpoints) == 2
     assert again.checkpoints == ()  # no seed is shared
+    a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, seed=None) for run in (1, 2)]
+            for first, arm in enumerate("xy"))  # fmt: skip
+    assert judge_files(a, b).checkpoints == ()  # nor one that is not known, which was the first
+    odd = predicted(tmp_path / "z1", 30, preprocessing="z\n\x1b[31m")
+    assert "z\\n\\x1b[31m less y" in judge_files([odd], b).sentence
 
 
 def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Path) -> None:

@@ -92,6 +92,17 @@ def test_rows_by_run_are_judged_with_more_care(
             [(f"x{at}", 1, 50, 9) for at in range(10_000)],
             "two arms; here are 10,000: x0, x1, x2, x3, x4, ...$",
         ),
+        (
+            BY_RUN,
+            [("x", 1, "7_5", 9), ("y", 1, 51, 9)],
+            "line 2: accuracy is '7_5', which is no fin",
+        ),
+        (
+            BY_RUN,
+            [("x", 1, 100.0001, 9), ("y", 1, 51, 9)],
+            "line 2: accuracy is 100.0001; it is in",
+        ),
+        (BY_RUN, [("x", 1, "0e99999999", 9), ("y", 1, 5, 9)], "there are runs of 0 % and 5 %"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 8)], "n is 8, 9; all runs see the same images"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, "much", 9)], "line 3: accuracy is 'much'"),
         (BY_RUN, [("x", 1, 50, 9), ("x", 1, 51, 9), ("y", 1, 5, 9)], "line 3: x seed 1 is there"),
@@ -349,9 +360,12 @@ def test_runs_that_are_hardly_two_are_doubted(tmp_path: Path) -> None:
 
 def test_epochs_are_no_seeds(tmp_path: Path) -> None:
     """A log of two runs, an accuracy an epoch."""
-    curve = [(arm, at, 50 + 3 * at - at % 2, 1000) for arm in "xy" for at in range(1, 9)]
+    curve = [(arm, at, 50 + 3 * at - at % 2, 1000) for arm in "xy" for at in range(5, 13)]
     said = judge_tables([table(tmp_path / "log.csv", BY_RUN, curve)]).sentence
     assert said.count("follows the number of its seed, as over the epochs of one run") == 2
+    long = [(f"{arm}\x1b[31m", 500 * at * "9", *cells) for arm, at, *cells in curve]
+    said = judge_tables([table(tmp_path / "log.csv", BY_RUN, long)]).sentence
+    assert said.count("follows the number of its seed") == 2 and "of y\\x1b[31m follows" in said
     mixed = [(arm, at, 50 + at * 5 % 9, 1000) for arm in "xy" for at in range(1, 9)]
     six = [(arm, at, 50 + 3 * at, 1000) for arm in "xy" for at in range(1, 7)]  # or by chance
     one = [(arm, at, 50, 1000) for arm in "xy" for at in range(1, 9)]

@@ -17,10 +17,9 @@ import numpy as np
 import pytest
 from made_up_runs import made_up, reported, scored, undiagnosed
 
-from imagenet_tools.comparison import diagnosed, listed
+from imagenet_tools.comparison import diagnosed, listed, written
 from imagenet_tools.comparison.plan import make_plan
 from imagenet_tools.comparison.plan_file import read_plan, write_plan
-from imagenet_tools.comparison.report import document
 from imagenet_tools.comparison.run_result import read_result
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
@@ -124,7 +123,7 @@ def test_whatever_stands_in_a_comparisons_files(comparison: Path) -> None:
     for path, read in (
         (comparison / "plan.json", lambda: read_plan(comparison)),
         (comparison / "plan.json", lambda: listed.comparisons(comparison)),
-        (comparison / "report.json", lambda: document.read(comparison)),
+        (comparison / "report.json", lambda: written.read(comparison)),
         (comparison / "diagnosis.json", lambda: diagnosed.kept(comparison)),
         (run / "result.json", lambda: read_result(run).failure),
     ):
@@ -150,7 +149,7 @@ def test_a_report_judges_some_seed(comparison: Path) -> None:
     report = json.loads((comparison / "report.json").read_text())
     (comparison / "report.json").write_text(json.dumps({**report, "seeds": []}))
     with pytest.raises(DamagedData, match=r"report.json is not as it was written .*judges no seed"):
-        document.read(comparison)
+        written.read(comparison)
 
 
 def test_whatever_stands_in_a_runs_record(finished: Path, folder: Path) -> None:
@@ -256,6 +255,16 @@ def one_array(path: Path) -> None:
     path.write_bytes(buffer.getvalue())
 
 
+def huge(path: Path) -> None:
+    """Ranks of 40 images are said to be those of ten billions."""
+    whole, rank = path.read_bytes(), io.BytesIO()
+    header = {"descr": "<i4", "fortran_order": False, "shape": (10**13,)}
+    np.lib.format.write_array_header_1_0(rank, header)
+    with zipfile.ZipFile(io.BytesIO(whole)) as kept, zipfile.ZipFile(path, "w") as archive:
+        for name in kept.namelist():
+            archive.writestr(name, rank.getvalue() if name == "rank.npy" else kept.read(name))
+
+
 PREDICTIONS: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "cut": lambda path: path.write_bytes(path.read_bytes()[:500]),
@@ -274,6 +283,7 @@ PREDICTIONS: dict[str, Callable[[Path], object]] = {
     "a rank for all": predictions(lambda arrays: arrays.update(rank=np.int32(0))),
     "ranks of zero": predictions(lambda arrays: arrays.update(rank=0 * arrays["rank"])),
     "top5 of one column": predictions(lambda arrays: arrays.update(top5=arrays["top5"][:, 0])),
+    "an array out of all bounds": huge,
     "meta of a list": with_meta("[]"),
     "meta of nothing": with_meta("{}"),
     "meta cut": with_meta('{"data": '),

@@ -33,6 +33,7 @@ EITHER: dict[str, tuple[str | bytes, str]] = {
         "line 1: could not determine a constructor",
     ),
     "a tag": ("epochs: !mine 3\n", "line 1: could not determine a constructor"),
+    "a set": ("!!set {epochs}\n", "line 1: lines of `field: value` are wanted"),
     "deeply nested": ("a: " + "[" * 5000, "nested too deeply|line 1: "),
     "latin-1": ("# caf\xe9\nepochs: 1\n".encode("latin-1"), "line 1: the byte 0xe9 is not UTF-8"),
     "UTF-16": ("epochs: 1\n".encode("utf-16"), "line 1: the byte 0xff is not UTF-8"),

@@ -30,8 +30,8 @@ class Stopped(RuntimeError):
 
 
 class PipelineFailed(RuntimeError):
-    """A preprocessing pipeline raised on an image that is sound, or made no image of it; or a net
-    of a plug-in made no logits."""
+    """A preprocessing pipeline raised on an image that is sound, or made no image of it; or a
+    plug-in's net made no logits, its metric no number, its rule no finding."""
 
 
 def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from imagenet_tools.errors import did_you_mean, near
+from imagenet_tools.errors import DamagedData, PipelineFailed, did_you_mean, near
 from imagenet_tools.pipelines import plugins
 
 SEVERITIES = ("fail", "warning", "note")
@@ -75,7 +75,19 @@ class Rule:
     file: str
 
     def findings(self, given: Any, arm: str) -> list[Finding]:
-        """What the rule finds in what it is given."""
+        """What the rule finds in what it is given. PipelineFailed, naming it, where it fails."""
+        try:
+            with plugins.contained(f"{self.name} ({self.file})"):
+                return self._findings(given, arm)
+        except (PipelineFailed, DamagedData, OSError):
+            raise
+        except Exception as error:
+            raise PipelineFailed(
+                f"rule {self.code} {self.name} ({self.file}) failed on {arm}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def _findings(self, given: Any, arm: str) -> list[Finding]:
         consequence = f"{self.matters} {self.remedy}"
         return [
             Finding(
@@ -114,12 +126,12 @@ def rule(
     given = dict(zip(WORDS, (detected, matters, remedy), strict=True))
 
     def register(check: Check) -> Check:
-        file = inspect.getfile(check)
+        file = plugins.place(check)[0]
         for one in RULES.values():
             same = one.code == code and one.name == name and one.file == file  # loaded again
             if not same and (one.code == code or one.name == name):
                 raise ValueError(f"rule {code} {name}: there is {one.code} {one.name} already")
-        title, *told = _WORD.split(inspect.cleandoc(check.__doc__ or name))
+        title, *told = _WORD.split(inspect.cleandoc(plugins.underlying(check).__doc__ or name))
         for word, text in zip(told[::2], told[1::2], strict=True):
             given[word.lower()] = given[word.lower()] or " ".join(text.split())
         missing = [word for word in WORDS if not given[word]]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import tensorflow as tf
 from imagenet_tools import nets, records, storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import guessing, label_check, metrics, trained_net
+from imagenet_tools.evaluation.eval_result import EvalResult as EvalResult
 from imagenet_tools.evaluation.ranks import score
 from imagenet_tools.evaluation.scores import Predictions, doubts, place_for, write_predictions
 from imagenet_tools.records import alike
@@ -23,65 +23,6 @@ from imagenet_tools.training import batches, damage
 # Images go through the net this many at a time, padded, whatever the batch size: matrix products
 # of another height add up in another order, which moved probabilities by up to 1.4e-6.
 CHUNK = 50
-
-
-@dataclass(frozen=True)
-class EvalResult:
-    """The figures of an evaluation.
-
-    n: images. metrics: every figure of metrics.METRICS by name; those of the package are
-    properties, too. Intervals: 95 % Wilson, in percent. not_finite: images whose scores are NaN or
-    infinite, and first_not_finite, the first one's key. near_duplicates: images that show what
-    another one shows; None where they were not looked for (training images, or a part). weights:
-    sha256 of the net's weights; averaged: they are the moving averages. predictions: the .npz, if
-    written. warnings: what speaks against the figures.
-    """
-
-    n: int
-    metrics: dict[str, float]
-    top1_interval: tuple[float, float]
-    top5_interval: tuple[float, float]
-    preprocessing: str
-    checkpoint: str
-    step: int
-    weights: str
-    seconds: float
-    images_per_second: float
-    not_finite: int = 0
-    first_not_finite: str | None = None
-    near_duplicates: int | None = None
-    predictions: str | None = None
-    warnings: tuple[str, ...] = ()
-    averaged: bool = False
-
-    @property
-    def top1(self) -> float:
-        """Accuracy in percent; a tie with another class is wrong."""
-        return self.metrics["top1"]
-
-    @property
-    def top5(self) -> float:
-        """Percent of the images whose class is among the first five."""
-        return self.metrics["top5"]
-
-    @property
-    def loss(self) -> float:
-        """Mean cross entropy in nats; NaN where a score is not finite."""
-        return self.metrics["loss"]
-
-    @property
-    def ece(self) -> float:
-        """Calibration error, 0..1."""
-        return self.metrics["ece"]
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything by name, the metrics among the rest; None for what is not finite."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
-        figures = values.pop("metrics")
-        return {"n": values.pop("n")} | {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in (figures | values).items()
-        }
 
 
 def evaluate(

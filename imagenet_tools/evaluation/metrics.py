@@ -9,13 +9,14 @@ It then stands in EvalResult.metrics, in what `imgtools eval` prints and in its 
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from imagenet_tools.errors import PipelineFailed
+from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.evaluation.scores import Predictions
 from imagenet_tools.pipelines import plugins
 
@@ -29,6 +30,22 @@ class Metric:
     digits: int
     of: Callable[[Predictions], float]
 
+    @property
+    def file(self) -> str:
+        """Where it is defined."""
+        return plugins.place(self.of)[0]
+
+    def measure(self, predicted: Predictions) -> float:
+        """The figure. PipelineFailed, naming the metric, where it fails or is no number."""
+        whose = f"metric {self.name} ({self.file})"
+        try:
+            with plugins.contained(whose):
+                return float(self.of(predicted))
+        except PipelineFailed:
+            raise
+        except Exception as error:
+            raise PipelineFailed(f"{whose} failed: {type(error).__name__}: {error}") from error
+
 
 METRICS: dict[str, Metric] = {}
 
@@ -36,21 +53,28 @@ METRICS: dict[str, Metric] = {}
 def metric(
     name: str, title: str, digits: int = 4
 ) -> Callable[[Callable[[Predictions], float]], Callable[[Predictions], float]]:
-    """Register a function as the metric `name`; ValueError where there is one of that name."""
+    """Register a function as the metric `name`; ValueError where another file has one of that name,
+    or a result has something else under it."""
+    if name in (taken := {one.name for one in fields(EvalResult)}):
+        raise ValueError(f"{name} is no name for a metric; a result has {', '.join(sorted(taken))}")
 
     def register(function: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
-        if name in METRICS:
+        made = Metric(name, title, digits, function)
+        if name in METRICS and METRICS[name].file != made.file:  # not the same, loaded again
             raise ValueError(f"there is a metric {name} already ({METRICS[name].title})")
-        METRICS[name] = Metric(name, title, digits, function)
-        plugins.BROUGHT.add(inspect.getfile(function))
+        METRICS[name] = made
+        plugins.BROUGHT.add(made.file)
         return function
 
     return register
 
 
 def measure(predicted: Predictions) -> dict[str, float]:
-    """Every metric by name, in the order of registration."""
-    return {one.name: float(one.of(predicted)) for one in METRICS.values()}
+    """Every metric by name, in the order of registration; none changes what the others see."""
+    kept = {name: array.view() for name, array in vars(predicted).items() if array is not None}
+    for array in kept.values():
+        array.flags.writeable = False
+    return {one.name: one.measure(replace(predicted, **kept)) for one in METRICS.values()}
 
 
 def within(predicted: Predictions, k: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 from imagenet_tools import diagnosis, registry
 from imagenet_tools.diagnosis import finding, page, rules, windows
 from imagenet_tools.diagnosis.placement import Placement
+from imagenet_tools.errors import PipelineFailed
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "diagnosis.md"
 # Rules that no pipeline of faulty_preprocessing.py is made for: of records, of the decoding, notes
@@ -70,6 +72,25 @@ def test_codes_and_names_are_taken_once() -> None:
             finding.rule(code, name, **WORDS)(nothing)
     with pytest.raises(ValueError, match="a rule is IMG123"):
         finding.rule("x", "green", **WORDS)
+
+
+def test_a_rule_that_fails_is_named() -> None:
+    finding.RULES.clear()
+
+    def of(passport: object, found: object) -> object:
+        """It fails."""
+        return found(passport)
+
+    for found, why in (
+        (lambda passport: passport["sky"], "TypeError: 'NoneType' object is not subscriptable"),
+        (lambda passport: None, "TypeError: 'NoneType' object is not iterable"),
+        (lambda passport: ["dark"], "AttributeError: 'str' object has no attribute 'about'"),
+    ):
+        finding.rule("LAB001", "sky", **WORDS)(partial(of, found=found))
+        assert finding.RULES["LAB001"].title == "It fails"
+        with pytest.raises(PipelineFailed) as raised:
+            diagnosis.judge({"alexnet": None})  # type: ignore[dict-item]
+        assert str(raised.value) == f"rule LAB001 sky ({__file__}) failed on alexnet: {why}"
 
 
 def test_a_plug_in_may_hold_a_rule_alone(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 import tensorflow as tf
 from statsmodels.stats.proportion import proportion_confint
 
+from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.evaluation import guessing as chances
 from imagenet_tools.evaluation import metrics, ranks, scores
 from imagenet_tools.evaluation.evaluate import EvalResult, evaluate
@@ -174,8 +178,37 @@ def test_a_metric_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
 
     found = scored(np.eye(3), np.array([0, 1, 0]))
     assert metrics.measure(found)["median_rank"] == 0
-    with pytest.raises(ValueError, match="there is a metric median_rank already"):
-        metrics.metric("median_rank", "again")(median_rank)
+    metrics.metric("median_rank", "loaded again")(median_rank)
+    with pytest.raises(ValueError, match="there is a metric top1 already"):
+        metrics.metric("top1", "again")(median_rank)
+    for field in ("n", "step", "warnings"):  # in whose place it would have stood in the JSON
+        with pytest.raises(ValueError, match=f"^{field} is no name for a metric; a result has av"):
+            metrics.metric(field, "a field")
+
+
+def test_a_metric_that_fails_is_named_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(metrics, "METRICS", dict(metrics.METRICS))
+    found = scored(np.eye(3), np.array([1, 1, 1]))
+
+    def spoilt(found: Predictions, way: Callable[[Predictions], float]) -> float:
+        print("at work")
+        return way(found)
+
+    for way, why in (
+        (lambda found: found.rank.sort(), "ValueError: .* read-only"),
+        (lambda found: np.place(found.rank, found.rank > 0, 0), "ValueError: .* read-only"),
+        (lambda found: found.top10, "AttributeError: 'Predictions' object has no attribute"),
+        (lambda found: "much", "ValueError: could not convert string to float: 'much'"),
+        (lambda found: None, "TypeError: "),
+        (lambda found: sys.exit(0), "SystemExit: 0"),
+    ):
+        metrics.metric("spoilt", "spoilt")(partial(spoilt, way=way))
+        with pytest.raises(PipelineFailed, match=rf"metric spoilt \({__file__}\) .*{why}"):
+            metrics.measure(found)
+        assert found.rank.tolist() == [2, 0, 2] and found.rank.flags.writeable
+    assert capsys.readouterr() == ("", 6 * "at work\n")
 
 
 def test_intervals_and_calibration_by_hand() -> None:

@@ -650,6 +650,19 @@ def pale_in_training(image, size, train, most):
     return unit(tf.image.adjust_saturation(out, tf.random.uniform([], 0, most)) if train else out)
 
 
+@fault("IMG209", 0.5, 0.9)
+def saturation_after_the_range(image, size, train, less):
+    out = sound(image, size, train)
+    return tf.image.random_saturation(out, less, 2 - less) if train else out
+
+
+@fault("IMG209")
+def saturation_after_the_mean(image, size, train):
+    return sound(
+        image, size, train, end=lambda x: tf.image.adjust_saturation((x - MEAN) / STD, 1.2)
+    )
+
+
 @fault("IMG207")
 def negative_at_eval(image, size, train):
     out = sound(image, size, train)
@@ -808,6 +821,30 @@ def overflow_in_draws(image, size, train):
     return sound(image, size, train, end=end)
 
 
+def whole(image):
+    """As NumPy casts: 260 becomes 4. TensorFlow's own cast of many floats ends at 255."""
+    return tf.cast(tf.cast(image, tf.int32), tf.uint8)
+
+
+@fault("IMG217", "bicubic", "lanczos5")
+def overshoot_wraps(image, size, train, method):
+    def resize(image, side):
+        size = [side, side * 4 // 3]
+        out = tf.image.resize(tf.cast(image, tf.float32), size, method, antialias=True)
+        return tf.cast(whole(out), tf.float32)
+
+    return sound(image, size, train, resize=resize)
+
+
+@fault("IMG217")
+def sharpening_wraps(image, size, train):
+    def end(x):
+        soft = tf.nn.avg_pool2d(x[tf.newaxis], 3, 1, "SAME")[0]
+        return unit(tf.cast(whole(x + 0.5 * (x - soft)), tf.float32))
+
+    return sound(image, size, train, end=end)
+
+
 @fault("IMG217")
 def overflow_at_eval(image, size, train):
     end = unit if train else lambda x: unit(tf.math.floormod(x * 1.5, 256.0))
@@ -918,6 +955,27 @@ def strong_colours(image, size, train):
             x = tf.image.random_saturation(tf.clip_by_value(x, 0, 1), 0.5, 1.5)
             x = tf.clip_by_value(tf.image.random_hue(x, 0.08), 0, 1) * 255
         return unit(x)
+
+    return sound(image, size, train, end=end)
+
+
+@honest
+def hue_after_the_range(image, size, train):
+    out = sound(image, size, train)
+    return tf.image.random_hue(out, 0.1) if train else out
+
+
+@honest
+def linear_light(image, size, train):
+    return sound(image, size, train, end=lambda x: 2.0 * (x / 255.0) ** 2.2 - 1.0)
+
+
+@honest
+def sharpened_in_half(image, size, train):
+    def end(x):
+        soft = tf.nn.avg_pool2d(x[tf.newaxis], 3, 1, "SAME")[0]
+        often = tf.random.uniform([]) < 0.5 if train else True
+        return unit(tf.where(often, x + 3.0 * (x - soft), x))
 
     return sound(image, size, train, end=end)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ FLAT = 1e-3  # of a noisy picture's deviation; where flat ones are this alike, i
 SAME = 1e-5  # of the span: what is cut off is this alike, and a gamma's dark levels are not
 CELLS = 6
 ORANGE = (200, 110, 60)
+BROWN, PEACH = (100, 55, 30), (225, 180, 155)  # apart by as much, below and above the middle
+FADED = 0.1  # what is left of BROWN beside PEACH; a gamma of 2.2 leaves 0.3
+SPECKS = 0.6  # a sharpened edge, whatever its strength, has below 0.5
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -36,7 +40,10 @@ class Levels:
     square, of the curve's span. shade: how light a flat picture comes out in each of CELLS x CELLS
     places of its inner part, from its middle level, of the span; none without a curve. contrast:
     least and largest deviation of the output of coarse noise. tint: how far channels of a flat
-    orange come out apart, of the latter; 0 where each is standardised by itself.
+    orange come out apart, of the latter; 0 where each is standardised by itself. dark: how far
+    those of a dark colour do at most, of those of a light one; 1 where neither does. specks: how
+    far the output goes back beside an edge from black to white, of its range, in a quarter of the
+    draws.
     """
 
     curve: tuple[tuple[float, ...], ...] | None
@@ -51,6 +58,8 @@ class Levels:
     shade: tuple[float, ...]
     contrast: tuple[float, float]
     tint: float
+    dark: float
+    specks: float
 
     @property
     def few(self) -> bool:
@@ -59,8 +68,14 @@ class Levels:
 
     @property
     def broken(self) -> bool:
-        """Whether a little more light makes the output fall by half of its range at once."""
-        return self.drop > max(0.5, self.doubt) or self.wraps > 0.5
+        """Whether a little more light makes the output fall by half of its range at once, or what
+        goes beyond white at an edge comes out dark."""
+        return self.drop > max(0.5, self.doubt) or self.wraps > 0.5 or self.specks > SPECKS
+
+    @property
+    def faded(self) -> bool:
+        """Whether dark colours come out grey, and light ones do not."""
+        return self.dark < FADED
 
 
 def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
@@ -72,24 +87,18 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         np.float64,
     )
     curve = np.median(values, axis=0)
-    hills = patterns.hills(patterns.wave_period(size))
-    smooth = [run(hills, draw) for draw in draws[:SMOOTH]]
-    wraps = float(np.percentile([_wraps(out) for out in smooth], 75))
-    distinct = float(np.median([_distinct(out) for out in smooth]))
     span = float(np.ptp(curve, axis=0).max())
     noise = patterns.noise(max(24, 8 * patterns.HEIGHT // size), (patterns.HEIGHT, patterns.WIDTH))
     strongly, faintly = (
         [float(run(picture, draw).std()) for draw in draws] for picture in (noise, noise // 2 + 64)
     )
-    contrast = min(strongly), max(strongly)
-    oranges = [np.median(run(patterns.flat(ORANGE), draw), axis=(0, 1)) for draw in draws]
-    tint = float(np.median(np.ptp(oranges, axis=1))) / (contrast[1] or 1.0)
+    shown = _shown(run, size, draws, (min(strongly), max(strongly)))
     # Each picture is brought to a spread of its own?
     standardised = not np.median(faintly) < 0.75 * np.median(strongly)
-    no_curve = standardised or span <= FLAT * contrast[1]
+    no_curve = standardised or span <= FLAT * max(strongly)
     if no_curve or not np.isfinite(values).all():
-        apart = float(np.ptp(values)) / (contrast[1] or 1.0)
-        return Levels(None, apart, None, 0.0, 0.0, 0.0, wraps, distinct, 0.0, (), contrast, tint)
+        apart = float(np.ptp(values)) / (max(strongly) or 1.0)
+        return Levels(None, apart, None, 0.0, 0.0, 0.0, grain=0.0, shade=(), **shown)
     # The true median lies between the second draw and the last but one, by 99.4 in 100.
     ranked = np.sort(values, axis=0)
     doubt = float((ranked[-2] - ranked[1]).max()) if is_training else 0.0
@@ -103,13 +112,31 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         bend=max(_bend(channel, span) for channel in curve.T) / span,
         lost=max(_lost(values[..., channel]) for channel in range(values.shape[2])),
         drop=float(falls.max() / span),
-        wraps=wraps,
-        distinct=distinct,
         grain=float(np.median([_grain(out) for out in even])) / span,
         shade=_shade(even, span),
-        contrast=contrast,
-        tint=tint,
+        **shown,
     )
+
+
+def _shown(run: Run, size: int, draws: range, contrast: tuple[float, float]) -> dict[str, Any]:
+    """What shows whether or not a flat picture has a value of its own, by its name in Levels."""
+    hills = patterns.hills(patterns.wave_period(size))
+    smooth = [run(hills, draw) for draw in draws[:SMOOTH]]
+    edge = patterns.black_and_white()
+    orange, brown, peach = (
+        [np.ptp(np.median(run(patterns.flat(colour), draw), axis=(0, 1))) for draw in draws]
+        for colour in (ORANGE, BROWN, PEACH)
+    )
+    span = contrast[1] or 1.0
+    dark, light = float(np.max(brown)) / span, float(np.max(peach)) / span  # some draws are grey
+    return {
+        "wraps": float(np.percentile([_wraps(out) for out in smooth], 75)),
+        "distinct": float(np.median([_distinct(out) for out in smooth])),
+        "contrast": contrast,
+        "tint": float(np.median(orange)) / span,
+        "dark": dark / light if light > FADED else 1.0,
+        "specks": float(np.percentile([_specks(run(edge, draw)) for draw in draws], 75)),
+    }
 
 
 def _zero(channel: np.ndarray) -> float:
@@ -153,6 +180,19 @@ def _wraps(out: np.ndarray) -> float:
     around = steps[:-2] + steps[2:]
     falls = (np.abs(steps[1:-1]) > 0.7 * whole) & (steps[1:-1] * around < 0)
     return float(np.mean(falls.any(axis=0), axis=0).max())
+
+
+def _specks(out: np.ndarray) -> float:
+    """See Levels; of the line across an edge that goes from one side's grey to the other's."""
+    line = np.median(out.mean(axis=2), axis=0)[len(out) // 8 : -(len(out) // 8)]
+    quarter, whole = len(line) // 4, float(np.ptp(line))
+    across = float(np.median(line[-quarter:]) - np.median(line[:quarter]))
+    if abs(across) < whole / 2 or whole == 0:
+        return 0.0
+    line = line * np.sign(across)
+    at, reach = int(np.diff(line).argmax()), max(4, len(out) // 12)
+    near = line[max(0, at - reach) : at + reach + 2]
+    return float((np.maximum.accumulate(near) - near).max()) / whole
 
 
 def _grain(out: np.ndarray) -> float:

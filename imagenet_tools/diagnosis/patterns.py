@@ -114,16 +114,22 @@ def hills(period: float) -> np.ndarray:
     return _grey(np.clip(np.rint(127.5 + 60 * terrain(period)), 0, 255))
 
 
+def black_and_white() -> np.ndarray:
+    """Black on the left, white on the right."""
+    picture = flat(0)
+    picture[:, WIDTH // 2 :] = 255
+    return picture
+
+
 def odd_pictures() -> dict[str, np.ndarray]:
     """Pictures that real sets have a few of, and that careless arithmetic divides by zero on."""
-    spot, half = flat(0), flat(0)
+    spot = flat(0)
     spot[HEIGHT // 2, WIDTH // 2] = 255
-    half[:, WIDTH // 2 :] = 255
     colours = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
     return {
         **{f"grey of one level ({level})": flat(level) for level in (0, 128, 255)},
         **{f"pure {name}": flat(colour) for name, colour in colours.items()},
         "black with a white spot": spot,
-        "half black, half white": half,
+        "half black, half white": black_and_white(),
         "a portrait": noise(16, (WIDTH, HEIGHT)),
     }

@@ -186,3 +186,21 @@ def displaced_channel(passport: Passport) -> Iterator[Said]:
                 f"channels of the {mode} output are displaced by {seen.apart:.1f} pixels",
                 "Against each other, for a grey picture.",
             )
+
+
+@rule("IMG209", "faded")
+def faded(passport: Passport) -> Iterator[Said]:
+    """Dark colours come out grey.
+
+    Detected: How far the channels of a flat dark colour come out apart, against those of a light
+    one; in training, in the draw where they are most so.
+    Matters: What is darker than the middle has no colour, where it has some in the other mode.
+    Remedy: Change saturation and hue while values are 0..255 or 0..1, the range last: TensorFlow
+    takes what is below zero for grey.
+    """
+    for mode, seen in passport.both:
+        if seen.levels.faded:
+            yield fail(
+                f"dark colours come out grey in {mode}",
+                f"{seen.levels.dark:.0%} of what is left of a light one's colour.",
+            )

@@ -248,10 +248,11 @@ def few_levels(passport: Passport) -> Iterator[Said]:
 def wraps(passport: Passport) -> Iterator[Said]:
     """Values wrap around.
 
-    Detected: Smooth hills that break from the highest value to the lowest, and curves of grey
-    levels that fall.
+    Detected: Smooth hills that break from the highest value to the lowest, curves of grey levels
+    that fall, and edges from black to white with a dark line on their light side.
     Matters: Light parts come out dark: an overflow of uint8.
-    Remedy: Cast to float before adding or multiplying.
+    Remedy: Cast to float before adding or multiplying; a bicubic resize goes beyond black and white
+    at edges: clip it before a cast, or tf.saturate_cast.
     """
     for mode, seen in passport.both:
         if seen.levels.broken:

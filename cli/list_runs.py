@@ -18,7 +18,8 @@ from imagenet_tools.cli.types import Page
 def command(folder: str, out: str | None, as_json: bool) -> None:
     """List the comparisons in a folder and below: date, arms, data, runs done, verdict.
 
-    The latest comes first. DIR is runs, unless another is named.
+    The latest comes first. DIR is runs, unless another is named. Verdicts are what the runs say, by
+    the seeds and the margin of the report that is there.
 
     \b
     Example:

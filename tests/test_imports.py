@@ -44,7 +44,7 @@ ALLOWED = {
 # Load no TensorFlow: what builds, verifies and describes records, and what only reads settings.
 LIGHT = (
     *("errors", "images", "labels", "raw", "records", "registry", "storage", "synthetic"),
-    *("comparison.files", "comparison.plan", "comparison.tables", "evaluation.metrics"),
+    *("comparison.files", "comparison.listed", "comparison.tables", "evaluation.metrics"),
     *("engines.processes", "pipelines.specs", "records.reader"),
     *("training.checkpoints", "training.recipes"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,8 @@ from imagenet_tools.comparison.prediction_file import PredictionFile
 from imagenet_tools.comparison.run_files import run_folder
 from imagenet_tools.comparison.run_result import RunResult, required
 from imagenet_tools.evaluation import guessing, scores
+from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.evaluation.metrics import METRICS
-
-if TYPE_CHECKING:
-    from imagenet_tools.evaluation.evaluate import EvalResult
 
 
 @dataclass(frozen=True)
@@ -93,17 +91,24 @@ class ArmResults:
         return guessing.guesses(self.own, self.label, logits)
 
 
-def read_arms(plan: Plan, folder: Path, seeds: tuple[int, ...]) -> tuple[ArmResults, ...]:
-    """The runs of these seeds, of every arm. ValueError where one is missing, is there twice, or is
-    of other data or images."""
+def read_arms(
+    plan: Plan, folder: Path, seeds: tuple[int, ...], own: bool = False
+) -> tuple[ArmResults, ...]:
+    """The runs of these seeds, of every arm; own: under its own path alone. ValueError where one is
+    missing, is there twice, or is of other data or images."""
     read: list[PredictionFile] = []
-    arms = [_read_arm(plan, folder, arm, seeds, read) for arm in plan.arms]
+    arms = [_read_arm(plan, folder, arm, seeds, read, own) for arm in plan.arms]
     group = next((one.group for one in arms if one.group is not None), None)  # of the same images
     return tuple(replace(one, group=group) for one in arms)
 
 
 def _read_arm(
-    plan: Plan, folder: Path, arm: Arm, wanted: tuple[int, ...], read: list[PredictionFile]
+    plan: Plan,
+    folder: Path,
+    arm: Arm,
+    wanted: tuple[int, ...],
+    read: list[PredictionFile],
+    own_alone: bool,
 ) -> ArmResults:
     """read: runs of this comparison, to which this arm's are added."""
     runs: list[RunResult] = []
@@ -129,6 +134,8 @@ def _read_arm(
             )
         runs.append(result)
         for path, told in result.evaluations.items():
+            if own_alone and path != arm.slug:
+                continue
             file = place / run_files.predictions_file(path)
             predictions, meta = _predictions(plan, told, file)
             correct.setdefault(path, []).append(predictions.correct)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools import storage, terminal
-from imagenet_tools.comparison import arms, diagnosed, run_files, stored
+from imagenet_tools.comparison import arms, diagnosed, run_files, stored, written
 from imagenet_tools.comparison.plan import PRECISIONS, Plan
 from imagenet_tools.comparison.plan_file import read_plan, with_margin
 from imagenet_tools.comparison.prepare import prepare
@@ -21,7 +21,7 @@ from imagenet_tools.comparison.results import Judgement, judge
 from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.diagnosis import preview
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import DamagedData, Missing
+from imagenet_tools.errors import Missing
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.records.manifest import read_manifest
 
@@ -188,14 +188,7 @@ def report_again(
     """
     place = stored.opened(folder)
     plan = read_plan(place)
-    there = document.read(place)
-    looked = {count for stage in plan.stages for count in (*stage.looks, len(stage.seeds))}
-    if len(there.seeds) not in looked or there.seeds != plan.seeds[: len(there.seeds)]:
-        raise DamagedData(
-            f"{place / run_files.REPORT} judges the seeds {', '.join(map(str, there.seeds))}; this "
-            f"comparison is judged after {', '.join(map(str, sorted(looked)))} of its seeds "
-            f"{', '.join(map(str, plan.seeds))}. The same compare-preproc command writes it again"
-        )
+    there = written.of_plan(place, plan)
     plan, changed = with_margin(plan, margin)
     report = content.make(
         judge(plan, place, len(there.seeds)),

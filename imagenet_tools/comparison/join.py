@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagenet_tools import storage
-from imagenet_tools.comparison import diagnosed, stored
+from imagenet_tools.comparison import diagnosed, stored, written
 from imagenet_tools.comparison.plan import Arm, Plan, join_plans
 from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_plan
 from imagenet_tools.comparison.report import content, document
@@ -91,7 +91,7 @@ def _class_names(folders: Sequence[Path]) -> tuple[str, ...]:
     """The words of the labels, from the first folder whose report has them."""
     for folder in folders:
         try:
-            if names := document.read(folder).class_names:
+            if names := written.read(folder).class_names:
                 return names
         except FileNotFoundError:
             continue

@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from imagenet_tools import terminal
+from imagenet_tools.comparison import plan_file, results, written
 from imagenet_tools.comparison.plan_file import PLAN
-from imagenet_tools.comparison.run_files import METHODS, PAGE, REPORT, RESULT
+from imagenet_tools.comparison.run_files import PAGE, REPORT, RESULT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.pages import page
 from imagenet_tools.pages.blocks import Section, Table
@@ -23,8 +24,8 @@ from imagenet_tools.storage.write import write_text
 class Listed:
     """A comparison: when it was planned or reported last (seconds since 1970), and what it says.
 
-    runs: done, and planned at most. verdicts: the sentences of its report, as they are read there;
-    none before there is one.
+    runs: done, and planned at most. verdicts: what the runs say to what its report asks, as many
+    seeds and a margin, none before there is one; or why they cannot be judged.
     """
 
     folder: str
@@ -40,8 +41,8 @@ class Listed:
 
 
 def comparisons(folder: Path) -> list[Listed]:
-    """The comparisons in a folder and below, the latest first. Nothing is judged anew, but a report
-    that was altered gives no verdict; a plan.json that is no comparison's is named in a warning."""
+    """The comparisons in a folder and below, the latest first. Each is judged by its runs, since a
+    report may have been altered. A plan.json that is no comparison's is named in a warning."""
     listing = [_listed(path) for path in _plans(folder)]
     return sorted((one for one in listing if one is not None), key=lambda one: -one.when)
 
@@ -88,17 +89,14 @@ def _listed(path: Path) -> Listed | None:
 
 
 def _verdicts(folder: Path) -> tuple[str, ...]:
-    """The sentences of a report, where those of the methods beside it are the same."""
-    try:
-        content = json_file.read(folder / REPORT)
-        sentences = tuple(str(one["sentence"]) for one in content["contrasts"])
-        methods = folder / METHODS
-        lines = methods.read_text(errors="replace").splitlines() if methods.is_file() else None
-    except (OSError, *json_file.SURPRISES):
+    """What the runs say to what its report asks; or why they cannot be judged."""
+    if not (folder / REPORT).exists():
         return ()
-    if lines is None or all(f"{one}." in lines for one in sentences):
-        return sentences
-    return (
-        f"{REPORT} and {METHODS} say unlike things, so that one of them was altered: "
-        f"`imgtools compare-runs {folder}` judges the runs",
-    )
+    try:
+        plan = plan_file.read_plan(folder, plan_file.Named)
+        there = written.of_plan(folder, plan)
+        plan, _ = plan_file.with_margin(plan, there.margin)
+        judged = results.judge(plan, folder, len(there.seeds), own=True)
+    except (OSError, *json_file.SURPRISES) as error:
+        return (f"not judged: {error}",)
+    return tuple(one.verdict.sentence for one in judged.contrasts)

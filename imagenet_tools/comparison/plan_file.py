@@ -7,9 +7,9 @@ import dataclasses
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagenet_tools import registry
 from imagenet_tools.comparison import looks
@@ -39,8 +39,8 @@ def to_dict(plan: Plan) -> dict[str, Any]:
     return content
 
 
-def from_dict(content: Mapping[str, Any]) -> Plan:
-    """Make a plan from what to_dict gave."""
+def from_dict(content: Mapping[str, Any], pipeline: Callable[[str], Any] = registry.get) -> Plan:
+    """Make a plan from what to_dict gave; pipeline: makes one of its spec."""
     seeds = content["seeds"]
     if any(type(seed) is not int for seed in seeds) or len({*seeds}) < len(seeds):
         raise ValueError(f"a seed is there twice, or is no whole number: {seeds}")
@@ -49,7 +49,7 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
             "order": order.FORMER,
             **content,
             "arms": tuple(
-                Arm(arm["slug"], registry.get(arm["spec"]), arm["fingerprint"])
+                Arm(arm["slug"], pipeline(arm["spec"]), arm["fingerprint"])
                 for arm in content["arms"]
             ),
             "recipe": recipes.from_dict(content["recipe"]),
@@ -59,7 +59,7 @@ def from_dict(content: Mapping[str, Any]) -> Plan:
             "former": tuple(
                 Stage(tuple(one["seeds"]), tuple(one["looks"])) for one in content.get("former", ())
             ),
-            "joined": tuple(from_dict(one) for one in content.get("joined", ())),
+            "joined": tuple(from_dict(one, pipeline) for one in content.get("joined", ())),
         }
     )
 
@@ -128,8 +128,16 @@ def _stage(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plan.get(name) for name in Stage._fields}
 
 
-def read_plan(folder: str | os.PathLike[str]) -> Plan:
-    """Read plan.json.
+class Named(NamedTuple):
+    """A pipeline of which nothing but its spec is wanted, and which need not be there."""
+
+    spec: str
+
+
+def read_plan(
+    folder: str | os.PathLike[str], pipeline: Callable[[str], Any] = registry.get
+) -> Plan:
+    """Read plan.json; pipeline: see from_dict, Named takes no TensorFlow.
 
     Raises FileNotFoundError where there is none, DamagedData where it cannot be one or is not the
     plan that runs beside it were made under, LookupError for a pipeline that is not registered.
@@ -145,7 +153,7 @@ def read_plan(folder: str | os.PathLike[str]) -> Plan:
             f"{path} is of version {content.get('version')}; this imgtools reads {VERSION}"
         )
     try:
-        plan = from_dict(content)
+        plan = from_dict(content, pipeline)
         changes(plan)  # its stages, too, can be read
     except json_file.SURPRISES as error:
         raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None

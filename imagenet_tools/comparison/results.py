@@ -100,13 +100,14 @@ class Judgement:
         }
 
 
-def judge(plan: Plan, folder: Path, seeds: int | None = None) -> Judgement:
+def judge(plan: Plan, folder: Path, seeds: int | None = None, own: bool = False) -> Judgement:
     """Read the finished runs of the plan's first `seeds` seeds (default: all) and judge them.
 
-    Every contrast is judged at the level of this look, p-values adjusted by Holm. Raises ValueError
+    own: of what they said only that under their own paths, which is all that verdicts take. Every
+    contrast is judged at the level of this look, p-values adjusted by Holm. Raises ValueError
     where a run is missing, or is of other data or images.
     """
-    arms = read_arms(plan, folder, plan.seeds[:seeds])
+    arms = read_arms(plan, folder, plan.seeds[:seeds], own)
     by_slug = {results.slug: results for results in arms}
     alpha = level(plan, arms[0].planned)
     pairs = [(by_slug[a], by_slug[b]) for a, b in plan.contrasts]

@@ -7,16 +7,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imagenet_tools.comparison.plan import Arm, Plan
 from imagenet_tools.comparison.run_files import RESULT, predictions_file, run_folder
+from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
-
-if TYPE_CHECKING:
-    from imagenet_tools.evaluation.evaluate import EvalResult
-    from imagenet_tools.training.run_folder import TrainResult
+from imagenet_tools.training.train_result import TrainResult
 
 # 1 evaluated a run under the other arms' geometry without its own settings, and no training images.
 VERSION = 2
@@ -91,8 +89,6 @@ def read_result(folder: Path) -> RunResult:
     Raises FileNotFoundError where the run is not done, NotDone for another version's result,
     DamagedData where the file is not what write_result wrote.
     """
-    from imagenet_tools.training.run_folder import TrainResult
-
     path = folder / RESULT
     content = json_file.read(path, _REMEDY)
     version = content.get("version", 1)
@@ -125,8 +121,6 @@ def read_result(folder: Path) -> RunResult:
 
 def _evaluated(content: Mapping[str, Any]) -> EvalResult:
     """What gave this as its as_json, which has the metrics among the rest."""
-    from imagenet_tools.evaluation.evaluate import EvalResult
-
     fields = {one.name for one in dataclasses.fields(EvalResult)} - {"metrics"}
     metrics = {name: value for name, value in content.items() if name not in fields}
     others = {name: value for name, value in content.items() if name in fields}

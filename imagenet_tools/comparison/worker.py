@@ -37,7 +37,7 @@ from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.storage import sync
 
 if TYPE_CHECKING:
-    from imagenet_tools.evaluation.evaluate import EvalResult
+    from imagenet_tools.evaluation.eval_result import EvalResult
     from imagenet_tools.evaluation.trained_net import TrainedNet
 
 DAMAGED, INTERRUPTED, STOPPED = 3, 130, 143  # exit codes, as the program's

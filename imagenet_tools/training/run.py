@@ -40,8 +40,9 @@ from imagenet_tools.training import (
     symptoms,
 )
 from imagenet_tools.training.batches import Reading
-from imagenet_tools.training.run_folder import Run, TrainResult
+from imagenet_tools.training.run_folder import Run
 from imagenet_tools.training.step import Start, Trainer
+from imagenet_tools.training.train_result import TrainResult
 from imagenet_tools.training.validation import Validation
 
 

@@ -10,7 +10,6 @@ import dataclasses
 import errno
 import fcntl
 import json
-import math
 import os
 import platform
 import socket
@@ -31,6 +30,7 @@ from imagenet_tools.records.manifest import Manifest
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json, write_text
 from imagenet_tools.training import checkpoints, recipes
+from imagenet_tools.training.train_result import TrainResult
 
 RUN, METRICS = "run.json", "metrics.jsonl"
 CLASSES = "classes.tsv"  # label 1..N, key (synset) and words of each class
@@ -57,30 +57,6 @@ class Run:
     start_from: str | None = None
     trainable_scopes: tuple[str, ...] = ()
     order: str = order.NAME  # of the images of an epoch
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What came of a run.
-
-    checkpoint: prefix of the last one. seconds and images_per_second: of the training steps alone.
-    final_loss: mean over the last logging interval. diverged: the loss or a weight became NaN or
-    infinite, and training stopped there.
-    """
-
-    checkpoint: str
-    steps: int
-    images: int
-    seconds: float
-    images_per_second: float
-    final_loss: float
-    diverged: bool
-    warnings: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields; a loss that is not finite is None."""
-        loss = self.final_loss if math.isfinite(self.final_loss) else None
-        return {**dataclasses.asdict(self), "final_loss": loss}
 
 
 def outside_records(folder: Path) -> None:

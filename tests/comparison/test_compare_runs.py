@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from made_up_runs import edit, made_up, reported, scored, without_plan
 
+from imagenet_tools import registry
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.comparison import arms, join, listed
 from imagenet_tools.comparison.plan import make_plan
-from imagenet_tools.comparison.plan_file import read_plan, write_plan
+from imagenet_tools.comparison.plan_file import read_plan, with_margin, write_plan
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.evaluation import scores
 
@@ -127,20 +128,44 @@ def test_results_that_were_altered_are_named(tiny_records: Path, tmp_path: Path)
         judge(made, tmp_path)
 
 
-def test_a_report_that_was_altered_is_no_verdict_in_a_list(
+def test_a_list_has_what_the_runs_say_whatever_the_report_does(
     tiny_records: Path, tmp_path: Path
 ) -> None:
     made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
     write_plan(made, tmp_path)
     arms.run_all(made, tmp_path, tiny_records, launch=made_up(made))
     report = reported(made, tmp_path)
-    (listing,) = listed.comparisons(tmp_path)
-    assert listing.verdicts == report.sentences
-    said = report.sentences[0].replace("is better", "is far better")
+    assert listed.comparisons(tmp_path)[0].verdicts == report.sentences
+    methods, (true,) = tmp_path / "methods.txt", report.sentences
+    said = true.replace("is better", "is far better")
     edit(tmp_path / "report.json", lambda content: content["contrasts"][0].update(sentence=said))
-    (listing,) = listed.comparisons(tmp_path)
-    (said,) = listing.verdicts
-    assert said.startswith("report.json and methods.txt say unlike things")
-    assert f"`imgtools compare-runs {tmp_path}` judges the runs" in said
-    (tmp_path / "methods.txt").unlink()  # which former reports have not
-    assert "far better" in listed.comparisons(tmp_path)[0].verdicts[0]
+    methods.write_text(methods.read_text().replace(true, said))
+    assert listed.comparisons(tmp_path)[0].verdicts == (true,)
+    again = reported(with_margin(made, 25.0)[0], tmp_path)  # as compare-runs --margin does
+    assert "equivalent within 25 points" in again.sentences[0]
+    assert listed.comparisons(tmp_path)[0].verdicts == again.sentences
+    for change, why in (
+        (lambda content: content["plan"].update(margin=-1), "margin is -1.0 points; it must be ab"),
+        (lambda content: content.update(seeds=[1]), "report.json judges the seeds 1; this compari"),
+    ):
+        edit(tmp_path / "report.json", change)
+        (said,) = listed.comparisons(tmp_path)[0].verdicts
+        assert said.startswith("not judged: ") and why in said
+    reported(made, tmp_path)
+    (tmp_path / "alexnet/seed-1/predictions-inception.npz").write_bytes(b"")  # not for a verdict
+    assert listed.comparisons(tmp_path)[0].verdicts == (true,)
+    edit(tmp_path / "alexnet/seed-1/result.json", lambda content: content.update(seed=2))
+    (said,) = listed.comparisons(tmp_path)[0].verdicts
+    assert said.startswith("not judged: ") and "is of another seed (2; this comparison's" in said
+
+
+def test_a_list_wants_no_pipeline(tiny_records: Path, tmp_path: Path) -> None:
+    """That of a plug-in which is not loaded is judged like any other."""
+    with registry.temporary():
+        registry.register("mine")(lambda image, height, width, is_training=False: image)
+        made = make_plan(("mine", "alexnet"), tiny_records, seeds=2)
+        write_plan(made, tmp_path)
+        arms.run_all(made, tmp_path, tiny_records, launch=made_up(made, mine=0.2))
+        report = reported(made, tmp_path)
+    assert listed.comparisons(tmp_path)[0].verdicts == report.sentences
+    assert "alexnet is better than mine by" in report.sentences[0]

@@ -82,7 +82,7 @@ def test_runs_of_their_own_are_judged(tmp_path: Path) -> None:
             for first, arm in enumerate("xy"))  # fmt: skip
     assert judge_files(a, b).checkpoints == ()  # nor one that is not known, which was the first
     odd = predicted(tmp_path / "z1", 30, preprocessing="z\n\x1b[31m")
-    assert "z\\n\\x1b[31m less y" in judge_files([odd], b).sentence
+    assert "tell z\\n\\x1b[31m from y" in judge_files([odd], b).sentence
 
 
 def test_images_of_one_picture_are_counted_once(tmp_path: Path, tiny_records: Path) -> None:

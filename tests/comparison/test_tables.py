@@ -102,7 +102,7 @@ def test_rows_by_run_are_judged_with_more_care(
             [("x", 1, 100.0001, 9), ("y", 1, 51, 9)],
             "line 2: accuracy is 100.0001; it is in",
         ),
-        (BY_RUN, [("x", 1, "0e99999999", 9), ("y", 1, 5, 9)], "there are runs of 0 % and 5 %"),
+        (BY_RUN, [("x", 1, "0e99999999", 9), ("y", 1, 51, 9)], "there are runs of 0 % and 51"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 8)], "n is 8, 9; all runs see the same images"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, "much", 9)], "line 3: accuracy is 'much'"),
         (BY_RUN, [("x", 1, 50, 9), ("x", 1, 51, 9), ("y", 1, 5, 9)], "line 3: x seed 1 is there"),

@@ -453,6 +453,19 @@ def test_an_interrupt_reaches_the_runs(tmp_path: Path) -> None:
     children.close()
 
 
+def test_an_interrupt_is_said_while_runs_are_waited_for(
+    tiny_records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_plan(("alexnet", "inception"), tiny_records, seeds=2)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        arms.run_all(made, tmp_path, tiny_records, launch=made_up(made), ended=interrupt)
+    assert "stopping when the runs under way have saved; once more: at" in capsys.readouterr().err
+
+
 def test_a_child_stays_for_the_next_task_and_is_replaced_when_it_dies(tmp_path: Path) -> None:
     """It answers with a line; the tasks here are exit codes, 0 for one that is done."""
     worker_like = (

@@ -121,6 +121,24 @@ def test_the_content_says_what_it_is_not_the_name(kind: str) -> None:
     assert prepare(stored.getvalue(), Settings()).converted == f"{kind} RGB re-encoded as JPEG"
 
 
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_frames_that_a_jpeg_has_not_are_said(kind: str) -> None:
+    frames = [picture(n, 24, 16) for n in range(3)]
+    for count, said in ((1, "1 more frame"), (2, "2 more frames")):
+        stored = io.BytesIO()
+        frames[0].save(stored, kind, save_all=True, append_images=frames[1 : count + 1])
+        converted = prepare(stored.getvalue(), Settings()).converted
+        assert converted == f"{kind} RGB re-encoded as JPEG, without {said}"
+
+
+@pytest.mark.parametrize("mode", ["LA", "P", "RGBA"])
+def test_alpha_that_a_jpeg_has_not_is_said(mode: str) -> None:
+    stored, image = io.BytesIO(), picture(4, 24, 16).convert(mode)
+    image.save(stored, "PNG", **({"transparency": 0} if mode == "P" else {}))
+    converted = prepare(stored.getvalue(), Settings()).converted
+    assert converted is not None and converted.endswith(" re-encoded as JPEG, without alpha")
+
+
 @pytest.mark.parametrize("damage", ["IHDR", "PLTE", "IDAT", "IEND"])
 def test_what_libpng_refuses_of_a_pngs_chunks_is_damage(damage: str) -> None:
     """Pillow passes a wrong CRC of pixels over, and makes up a palette."""

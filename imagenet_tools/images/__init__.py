@@ -6,13 +6,14 @@ that decoders refuse, not what happened inside a JPEG's scan. decode finds that.
 
 from imagenet_tools.images.facts import MAX_PIXELS, ImageFacts
 from imagenet_tools.images.headers import inspect, needs_reencoding
-from imagenet_tools.images.pixels import QUALITY, decode, encode, to_rgb, to_rgb_jpeg
+from imagenet_tools.images.pixels import QUALITY, decode, dropped, encode, to_rgb, to_rgb_jpeg
 
 __all__ = [
     "MAX_PIXELS",
     "QUALITY",
     "ImageFacts",
     "decode",
+    "dropped",
     "encode",
     "inspect",
     "needs_reencoding",

@@ -100,6 +100,19 @@ def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
     return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
+def dropped(data: bytes, facts: ImageFacts) -> str:
+    """What a JPEG of the picture has not, in words: `alpha`, `2 more frames`; "" for nothing."""
+    from PIL import Image
+
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data), formats=(facts.format,)) as image:
+            frames = getattr(image, "n_frames", 1) - 1
+            more = f"{frames:,} more frame{'s' if frames > 1 else ''}" if frames else ""
+            return " and ".join(filter(None, ["alpha" * image.has_transparency_data, more]))
+    return ""  # its pixels will say what is wrong
+
+
 def to_rgb_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
     """Re-encode any readable image as a JPEG of three channels, chroma halved, as TF-Slim does.
 

@@ -119,11 +119,10 @@ def _without_empty(raw_set: RawSet, place: Path) -> RawSet:
 
 def _odd_classes(raw_set: RawSet) -> list[str]:
     """Which images have the names of other classes, and which classes validation alone has."""
-    if raw_set.label_convention == imagenet.IMAGENET_CONVENTION:
-        return list(filter(None, map(validation.elsewhere, raw_set.splits.values())))
-    seen = Intake()
-    class_checks.compare(raw_set.splits, seen)
-    return seen.notes()
+    seen, imagenets = Intake(), raw_set.label_convention == imagenet.IMAGENET_CONVENTION
+    class_checks.compare(raw_set.splits, seen, imagenets)
+    named = map(validation.elsewhere, raw_set.splits.values()) if imagenets else ()
+    return [*filter(None, named), *seen.notes()]
 
 
 def _gaps(raw_set: RawSet) -> Iterator[str]:

@@ -79,8 +79,9 @@ def say_linked(folders: dict[str, Path], names: dict[str, list[str]], seen: Inta
                 seen.say("classes that are another one by a link", f"{name} ({other.name})")
 
 
-def compare(splits: dict[str, RawSplit], seen: Intake) -> None:
-    """Say which classes validation alone has. Raises ValueError where no class is in both."""
+def compare(splits: dict[str, RawSplit], seen: Intake, imagenets: bool) -> None:
+    """Say which classes validation alone has; of ImageNet's only where none is in both, which is
+    else refused by a ValueError."""
     if len(splits) < 2:
         return
     import numpy as np
@@ -89,10 +90,12 @@ def compare(splits: dict[str, RawSplit], seen: Intake) -> None:
     names = splits["train"].classes
     if not set(train) & set(val):
         ours, others = (names[one[0] - 1].key for one in (train, val))
-        raise ValueError(
-            f"no class of validation is one of training: {others} and {ours}, for example. Give "
-            "the same class the same name, or take the validation images away and build with "
-            "--split train"
-        )
-    for label in sorted(set(val) - set(train)):
+        told = f"no class of validation is one of training: {others} and {ours}, for example"
+        if not imagenets:
+            raise ValueError(
+                f"{told}. Give the same class the same name, or take the validation images away "
+                "and build with --split train"
+            )
+        seen.say(told)
+    for label in sorted(set(val) - set(train)) if not imagenets else ():
         seen.say("classes of validation without a training image", names[label - 1].key)

@@ -122,6 +122,11 @@ def _is_path(line: str) -> bool:
     return bool(alone) and bool(intake.by_name(path) or " " not in path)
 
 
+def is_label(heading: str) -> bool:
+    """Whether a column is one of labels by its heading."""
+    return _LABELS.fullmatch(heading) is not None
+
+
 def _first(values: Sequence[object], otherwise: int) -> int:
     return next((at for at, one in enumerate(values) if one), otherwise)
 

@@ -198,14 +198,18 @@ def above(root: Path, place: Path, seen: Intake) -> None:
 def class_images(folder: str, root: str = "") -> Listed:
     """The images of a class, in its subfolders too (`sub/a.jpg`)."""
     listed = entries(folder, root)
-    deeper = [(name, class_images(os.path.join(folder, name), root)) for name in listed.folders]
+    ways, filled = [*listed.folders], set[str]()
     listed.folders.clear()
-    for name, inside in deeper:
-        if not inside.images:
-            listed.left_out.append((intake.EMPTY, name))
-        listed.images.extend(f"{name}/{image}" for image in inside.images)
-        listed.left_out.extend((reason, f"{name}/{entry}") for reason, entry in inside.left_out)
-        listed.links.extend(f"{name}/{entry}" for entry in inside.links)
+    for way in ways:  # which grow by what they hold
+        inside = entries(os.path.join(folder, way), root)
+        ways.extend(f"{way}/{name}" for name in inside.folders)
+        listed.images.extend(f"{way}/{image}" for image in inside.images)
+        listed.left_out.extend((reason, f"{way}/{entry}") for reason, entry in inside.left_out)
+        listed.links.extend(f"{way}/{entry}" for entry in inside.links)
+        while inside.images and way and way not in filled:
+            filled.add(way)
+            way = os.path.dirname(way)
+    listed.left_out.extend((intake.EMPTY, way) for way in ways if way not in filled)
     return listed
 
 

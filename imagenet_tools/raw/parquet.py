@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -103,9 +104,19 @@ def _count_beside(place: Path, root: Path, used: set[Path], seen: Intake) -> Non
 
 
 def _say_missing(paths: list[Path], seen: Intake) -> None:
-    """Say which files of a numbered series are not there (train-00003-of-00005)."""
+    """Say which files of a numbered series are not there (train-00003-of-00005).
+
+    Raises ValueError where two are: a split that was exported twice has each image twice.
+    """
     numbers = [re.match(r"(.*?)([0-9]+)-of-([0-9]+)", path.name) for path in paths]
-    for before, total in sorted({(one[1], one[3]) for one in numbers if one}):
+    series = sorted({(one[1], one[3]) for one in numbers if one})
+    for (before, total), (other, second) in itertools.pairwise(series):
+        if before == other:
+            raise ValueError(
+                f"{paths[0].parent} has files {before}...-of-{total} and -of-{second}, two series "
+                "of one split; move away those that are not meant"
+            )
+    for before, total in series:
         present = {int(one[2]) for one in numbers if one and (one[1], one[3]) == (before, total)}
         for number in sorted(set(range(min(int(total), 100_000))) - present):
             name = f"{before}{number:0{len(total)}d}-of-{total}"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.intake import Intake
-from imagenet_tools.raw.list_columns import LST, NUMBER, Columns, columns_of, numbered
+from imagenet_tools.raw.list_columns import LST, NUMBER, Columns, columns_of, is_label, numbered
 
 LONGEST = 4096  # characters of a path, as systems have it
 # Of a number that no class can have, or of several: -1, 1.0, 3 4; or what pandas has for none.
@@ -100,6 +100,8 @@ def read(path: Path, root: str, seen: Intake) -> ListFile:
     used = {columns.path, columns.label, columns.other if names else -1}
     for heading in (one for at, one in enumerate(headings) if one and at not in used):
         seen.say(f"columns of {path.name} that are not used", heading)
+    if headings and columns.known and not is_label(headings[columns.label]):
+        seen.say(f"labels of {path.name} are its column {headings[columns.label]}")
     if not columns.known:
         seen.say(f"the first line of {path.name} is taken for a heading", lines[0][1])
     return ListFile(path, rows, bool(numbers), names)

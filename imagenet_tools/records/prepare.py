@@ -99,7 +99,9 @@ def _prepare(data: bytes, settings: Settings) -> Prepared:
         return Prepared(data, facts)
     kind = f"{facts.format} {facts.colorspace}"
     kind += f" ({facts.coding})" if facts.coding != "Huffman" else ""
-    converted = f"{kind} re-encoded as JPEG" if convert else None
+    lost = images.dropped(data, facts) if convert and facts.format != "JPEG" else ""
+    without = f", without {lost}" if lost else ""
+    converted = f"{kind} re-encoded as JPEG{without}" if convert else None
     if pixels:
         image = _shrunk(images.to_rgb(data), max_side).convert("RGB")
         facts = images.ImageFacts("RAW", image.size[0], image.size[1], 3, "RGB")

@@ -135,6 +135,33 @@ def test_every_member_of_joined_tars_is_taken_or_counted(
     assert ("no tar: 1" in found.description) == (end == "bytes after")
 
 
+def test_folders_in_a_class_are_walked_however_deep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "train" / "ant" / "b" / "a.jpg", jpeg(1))
+    put(tmp_path / "train" / "bee" / "none" / "here" / "notes.txt")
+    put(tmp_path / "train" / "bee" / "a" / "here" / "b.jpg", jpeg(2))
+    monkeypatch.chdir(tmp_path / "train" / "ant")
+    for _ in range(1100):  # more than calls may be in each other
+        os.mkdir("a")
+        os.chdir("a")
+    put(Path("deep.jpg"), jpeg(3))
+    found = raw.detect(tmp_path)
+    deep = f"{'a/' * 1100}deep.jpg"
+    assert sorted(found.splits["train"].keys()) == sorted(
+        ("ant/b/a.jpg", "bee/a/here/b.jpg", f"ant/{deep}")
+    )
+    assert raw.read(next(one for one in found.splits["train"] if one.filename == deep)) == jpeg(3)
+    assert found.left_out == {
+        "folders without images": Counted(2, ["train/bee/none", "train/bee/none/here"]),
+        ".txt": Counted(1, ["train/bee/none/here/notes.txt"]),
+    }
+    Path("deep.jpg").unlink()
+    for _ in range(1100):  # shutil.rmtree would not get to the end
+        os.chdir("..")
+        os.rmdir("a")
+
+
 def test_images_where_nobody_looks_are_taken_or_counted(tmp_path: Path) -> None:
     for name in SYNSETS[:2]:
         put(tmp_path / "train" / name / "a.jpg", jpeg(1))

@@ -376,6 +376,13 @@ def test_files_that_a_series_of_parquet_lacks_are_said_once(tmp_path: Path) -> N
     assert "not there: 2 (train-00000-of-00004, train-00002-of-00004)" in found.description
 
 
+def test_a_split_that_was_exported_twice_is_refused(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00001", "train-00000-of-00002", "train-00001-of-00002"):
+        parquet(tmp_path / "own", [0, 1], file=name)
+    with pytest.raises(ValueError, match=r"train-\.\.\.-of-00001 and -of-00002, two series of one"):
+        raw.detect(tmp_path / "own")
+
+
 def test_rows_of_parquet_without_bytes_are_damaged_images(tmp_path: Path) -> None:
     images = [{"bytes": None, "path": "a.jpg"}, {"bytes": jpeg(1), "path": None}, None]
     part = raw.detect(parquet(tmp_path / "own", [0, 0, 0], images=images)).splits["train"]

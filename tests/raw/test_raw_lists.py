@@ -231,6 +231,15 @@ def test_a_csv_that_cannot_be_meant_is_refused(
         listed(tmp_path, text, ("im/a.jpg",), "train.csv")
 
 
+def test_a_label_column_of_another_name_is_said(tmp_path: Path) -> None:
+    rows = "id,{}\na,1\nb,0\n"
+    found = listed(tmp_path, rows.format("age"), ("train/a.jpg", "train/b.jpg"), "train.csv")
+    assert "labels of train.csv are its column age" in found.description
+    assert found.splits["train"].labels.tolist() == [2, 1]
+    found = listed(tmp_path, rows.format("class_id"), (), "train.csv")
+    assert "its column" not in found.description
+
+
 def test_a_split_folder_beside_a_list_of_the_other_is_said(tmp_path: Path) -> None:
     put(tmp_path / "train" / "ant" / "b.jpg", jpeg(1))
     found = listed(tmp_path, "image,label\na.jpg,ant\n", ("val/a.jpg",), "val.csv")

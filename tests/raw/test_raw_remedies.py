@@ -282,6 +282,16 @@ def test_splits_without_a_class_in_common_are_refused(tmp_path: Path) -> None:
         raw.detect(tmp_path)
 
 
+def test_synsets_of_which_none_is_in_both_splits_are_said(tmp_path: Path) -> None:
+    """mini-ImageNet's lists: 64 classes to train, others to evaluate."""
+    tree(tmp_path, "train", classes=SYNSETS[:1])
+    tree(tmp_path, "val", classes=SYNSETS[1:])
+    told = f"no class of validation is one of training: {SYNSETS[1]} and {SYNSETS[0]}, for example"
+    assert told in raw.detect(tmp_path).description
+    tree(tmp_path, "train", classes=SYNSETS[1:2])
+    assert "no class of validation" not in raw.detect(tmp_path).description
+
+
 def test_a_class_that_is_another_by_a_link_is_said(tmp_path: Path) -> None:
     tree(tmp_path, "train", "val")
     (tmp_path / "train" / "wasp").symlink_to("ant")

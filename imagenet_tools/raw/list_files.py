@@ -18,7 +18,6 @@ FORMS = (
 )
 # Taken where the file of one of the first two rows is there: Kaggle's, and MXNet's.
 OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst")
-UNREAD = "its first two rows have no path and label of an image that is there"
 OF_NO_SPLIT = ("labels.csv", "*.lst")
 
 
@@ -66,20 +65,28 @@ def _by_stem(images: list[str]) -> dict[str, list[str]]:
 
 
 def would_be(place: Path, lists: Collection[str]) -> str:
-    """In words, which list would be the missing split's under another name: test.txt as val.txt."""
-    split = next((one for one in SPLITS if one not in lists), "")
-    for form in FORMS if split else ():
-        asked, there = (form.format(name) for name in (listing.SPLIT_FOLDERS[split][0], "test"))
-        if _found(place, [there], split, Present(), usual=True):
-            return f"{there} would be the {split} split's list as {asked}"
+    """In words, which list would be validation's, which has none, as val.txt: test.txt; "" for
+    none."""
+    for form in FORMS if "validation" not in lists else ():
+        asked, there = form.format("val"), form.format("test")
+        if _found(place, [there], "validation", Present(), usual=True):
+            return f"{there} would be the validation split's list as {asked}"
     return ""
 
 
-def unread(place: Path) -> str | None:
-    """The name of a list that lies there under a usual name, and is none by its first rows."""
-    forms = [form.format(name) for form in FORMS for name in listing.SPLIT_OF]
-    there = (one for form in (*forms, *OF_NO_SPLIT) for one in sorted(place.glob(form)))
-    return next((one.name for one in there if one.is_file()), None)
+def unread(place: Path) -> str:
+    """In words, which list lies there under a usual name and is not taken; "" for none."""
+    forms = (form.format(name) for form in FORMS + OTHER_FORMS for name in listing.SPLIT_OF)
+    for form in (*forms, *OF_NO_SPLIT):
+        names = [one.name for one in sorted(place.glob(form)) if one.is_file()]
+        if len(names) > 1:
+            return f"{' and '.join(names[:2])} may each be meant, and neither is read"
+        if names:
+            return (
+                f"{names[0]} is not read: its first two rows have no path and label of an image "
+                "that is there"
+            )
+    return ""
 
 
 def _of_split(place: Path, split: str, there: Present) -> Path | None:

@@ -70,7 +70,7 @@ def _told(place: Path) -> str:
     if below := _layout_below(walked):
         return ". ".join(filter(None, [below, _of_images(walked)]))
     if place.is_dir() and (unread := list_files.unread(place)):
-        return f"{unread} is not read: {list_files.UNREAD}"
+        return unread
     paths = [folder / name for folder, inside in walked.items() for name in inside.files]
     names = [path.name for path in paths]
     if any("\\" in name and intake.by_name(name) for name in names):

@@ -68,6 +68,7 @@ def test_class_folders_below_are_pointed_at(
         (["a.tar.gz.aa", "a.tar.gz.ab"], "a.tar.gz.aa is a part of an archive: join the parts to"),
         (["1.jpg", "train.xlsx"], "Excel's tables are not read; save them as train.csv"),
         (["train/001.jpg", "train.csv"], "train.csv is not read: its first two rows have no path"),
+        (["a.jpg", "a_train.lst", "b_train.lst"], "a_train.lst and b_train.lst may each be meant"),
         (["cifar/data_batch_1", "cifar/batches.meta"], "No file there is an image by its name"),
         (["images/a_1.jpg", "annotations/list.txt", "a.mat"], "Labels in .mat files are not read"),
         (["a.7z.001"], "a.7z.001 is a part of an archive: join the parts to a.7z, and unpack that"),

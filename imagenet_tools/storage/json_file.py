@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import math
 import types
@@ -16,6 +17,7 @@ from typing import Any
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 
+_hints = functools.cache(typing.get_type_hints)  # of a class: they are compiled from their texts
 # What making something of a value raises where it is not as it was written.
 SURPRISES = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 
@@ -95,7 +97,7 @@ def as_type(value: Any, kind: Any, where: str = "it") -> Any:
 
 
 def _as_dataclass(value: dict[str, Any], kind: Any, where: str) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     if unknown := sorted(set(value) - {one.name for one in fields(kind)}):
         raise ValueError(f"{where} has a field {unknown[0]!r} that is not known")
     try:

@@ -7,6 +7,7 @@ invitation to stop where it pleases.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagenet_tools.comparison import forecast, progress
@@ -33,18 +34,21 @@ def write(plan: Plan, folder: Path, target: Path) -> None:
         f"{', or at a look that was planned' if plan.looks else ''}.",
         "warning",
     )
-    picture = Picture(
-        "",
-        "Each dot is a run that has ended, the bar the mean of its arm.",
-        "Top-1 accuracy of the runs so far, by arm.",
-        drawing.svg(figures.dots(arms)),
-    )
     rows = [[f"{one.slug}, seed {one.seed}", one.line(plan.steps).partition(": ")[2]]
             for one in states]  # fmt: skip
     table = Table("Every run", ["run", "how far"], rows, words=True)
     lines = [progress.expected(plan, states, one) for one in forecast.forecasts(plan, folder)]
     told_so_far = [Items("What it will probably take:", lines)] if lines else []
-    shown = [picture] if any(one.done for one in states) else []
-    sections = [Section("", [told, *told_so_far, *shown, table])]
+    pictures = [_picture(arms)] if any(one.done for one in states) else []
+    sections = [Section("", [told, *told_so_far, *pictures, table])]
     title = " vs ".join(name for name, _ in arms)
     write_text(target, page(title, sections, folder, reload=RELOAD))
+
+
+def _picture(arms: Sequence[tuple[str, dict[int, float]]]) -> Picture:
+    return Picture(
+        "",
+        "Each dot is a run that has ended, the bar the mean of its arm.",
+        "Top-1 accuracy of the runs so far, by arm.",
+        drawing.svg(figures.dots(arms)),
+    )

@@ -89,9 +89,10 @@ def plugins_are_a_modules_own() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session", autouse=True)
 def nothing_is_synced() -> Iterator[None]:
-    """For tests of many small builds: a busy disk takes longer to sync one than all the rest."""
+    """A power cut takes no more than a test: a busy disk takes longer to sync a small file than all
+    the rest. What tests start by itself does sync."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield

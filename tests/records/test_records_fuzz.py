@@ -21,8 +21,6 @@ from imagenet_tools.images import inspect
 from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.records.prepare import prepare
 
-pytestmark = pytest.mark.usefixtures("nothing_is_synced")
-
 
 def quick(examples: int) -> settings:
     return settings(max_examples=examples, deadline=None, derandomize=True, database=None)

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,7 +19,6 @@ from imagenet_tools import raw, records
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.records.shard import ShardResult, ShardTask, build_shard
 
-pytestmark = pytest.mark.usefixtures("nothing_is_synced")
 BUILD = importlib.import_module("imagenet_tools.records.builder")
 SHARDS = [f"train-{at:05d}-of-00004" for at in range(4)]
 SKIP = records.Settings(on_damaged="skip")

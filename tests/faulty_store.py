@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +72,14 @@ class Proxy:
         self.requests.clear()
 
 
+@cache
+def _loader(paths: str | None) -> Any:
+    """botocore's reader of what it knows of services: kept, since it takes long to read."""
+    from botocore.loaders import create_loader
+
+    return create_loader(paths)
+
+
 @contextmanager
 def bucket(proxy: Proxy, name: str, cache: Path) -> Iterator[Any]:
     """The file system of a new bucket behind the proxy, as this process and its children see it.
@@ -87,7 +96,11 @@ def bucket(proxy: Proxy, name: str, cache: Path) -> Iterator[Any]:
         storage.CACHE: str(cache),
     }
     proxy.reset()
-    with mock.patch.dict(os.environ, own), mock.patch.object(stores, "WAIT", 0.001):
+    with (
+        mock.patch.dict(os.environ, own),
+        mock.patch.object(stores, "WAIT", 0.001),
+        mock.patch("botocore.session.create_loader", _loader),
+    ):
         stores._filesystem.cache_clear()
         fs, _ = stores.filesystem(f"s3://{name}")
         with mock.patch.object(type(fs), "retries", 1):  # ours are under test

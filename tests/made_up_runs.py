@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,9 +60,10 @@ def made_up(made: Plan, **accuracy: float):
             (0.0, 100.0), (0.0, 100.0), arm.spec, "model.ckpt-9", 9, "w", 1.0, 100.0,
         )  # fmt: skip
         paths = [arm.slug, *(other.slug for other in made.arms if other != arm), "common"]
-        for path in paths:
-            file = own / run_files.predictions_file(path)
-            scores.write_predictions(file, found, {"data": made.data})
+        first, *others = (own / run_files.predictions_file(path) for path in paths)
+        scores.write_predictions(first, found, {"data": made.data})
+        for file in others:
+            shutil.copyfile(first, file)
         trained = replace(TRAINED, steps=made.steps)
         result = RunResult(
             arm.slug, arm.fingerprint, made.data, seed, trained, dict.fromkeys(paths, evaluated),

@@ -12,13 +12,19 @@ from scipy import stats
 
 from imagenet_tools.comparison import compare, degrees, looks, power, results
 from imagenet_tools.comparison.plan import make_plan
-from imagenet_tools.comparison.report import opening
+from imagenet_tools.comparison.report import opening, provisional
 
 
 @pytest.fixture(autouse=True)
 def without_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each arm's outputs: nothing here looks at them."""
     monkeypatch.setattr(compare, "_write_preview", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def no_page_after_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen runs in no time, each with a page and its figure; test_progress.py looks at it."""
+    monkeypatch.setattr(provisional, "write", lambda *_: None)
 
 
 def test_looks_stop_where_the_result_is_decided(tiny_records: Path, tmp_path: Path) -> None:

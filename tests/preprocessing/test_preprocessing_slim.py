@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,18 @@ def figures(image: tf.Tensor) -> tf.Tensor:
     return tf.concat([mean, deviation, extremes], axis=0)
 
 
+def drawing(name: str, size: int) -> Any:
+    """The figures of a pipeline's k-th draw of an image, as one graph for all images."""
+    pipeline = registry.get(name)
+
+    def draw(pixels: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
+        seed = tf.stack([7, tf.cast(k, tf.int32)])
+        return figures(pipeline.preprocess_image(pixels, size, size, True, seed=seed))
+
+    signature = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([], tf.int64)]
+    return tf.function(draw, input_signature=signature, autograph=False)
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(400, marks=pytest.mark.slow)])
 def test_training_draws_are_distributed_as_tf_slims(
     golden: dict[str, np.ndarray], count: int
@@ -64,17 +77,10 @@ def test_training_draws_are_distributed_as_tf_slims(
     """Kolmogorov-Smirnov on each figure of each image, Bonferroni over all of them at 1 %."""
     values = {}
     for name, size in TRAININGS.items():
-        pipeline = registry.get(name)
+        draw = drawing(name, size)
         for image in IMAGES:
-            pixels = decoded(golden, image)
-
-            def draw(
-                k: tf.Tensor, pipeline: Any = pipeline, pixels: Any = pixels, size: int = size
-            ) -> tf.Tensor:
-                seed = tf.stack([7, tf.cast(k, tf.int32)])
-                return figures(pipeline.preprocess_image(pixels, size, size, True, seed=seed))
-
-            draws = tf.data.Dataset.range(count).map(draw, num_parallel_calls=2).batch(count)
+            one = partial(draw, decoded(golden, image))
+            draws = tf.data.Dataset.range(count).map(one, num_parallel_calls=2).batch(count)
             ours, theirs = next(iter(draws)).numpy(), golden[f"train_{name}_stats_{image}"]
             for figure in range(ours.shape[1]):
                 test = stats.ks_2samp(ours[:, figure], theirs[:, figure], method="asymp")

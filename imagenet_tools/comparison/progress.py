@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import math
 import os
 import shutil
@@ -17,8 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import TextIO
 
-from imagenet_tools import terminal
-from imagenet_tools.comparison import forecast
+from imagenet_tools import storage, terminal
+from imagenet_tools.comparison import forecast, run_log
 from imagenet_tools.comparison.cost import duration
 from imagenet_tools.comparison.forecast import Forecast
 from imagenet_tools.comparison.plan import Arm, Plan
@@ -77,27 +76,16 @@ def _state(plan: Plan, folder: Path, arm: Arm, seed: int) -> RunState:
         top1 = math.nan if result.failure else result.evaluations[arm.slug].top1
         seconds = result.evaluation_seconds if result.evaluations else math.nan
         return RunState(arm.slug, seed, False, True, plan.steps, top1=top1, evaluated=seconds)
-    last = _last_line(place / METRICS)
-    loss, speed = (float(last.get(name, math.nan)) for name in ("loss", "images_per_second"))
+    *_, last = {}, *run_log.lines(place / METRICS, TAIL)
+    loss, speed = (last.get(name, math.nan) for name in ("loss", "images_per_second"))
     step = int(last.get("step", 0))
     return RunState(arm.slug, seed, _held(place / LOCK), False, step, loss, speed)
-
-
-def _last_line(path: Path) -> dict[str, float]:
-    """The last whole line of a log; nothing where there is none."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            lines = file.read().split(b"\n")
-        content = json.loads(lines[-2])
-        return {name: one for name, one in content.items() if isinstance(one, int | float)}
-    except (OSError, ValueError, IndexError, AttributeError, RecursionError):
-        return {}
 
 
 def _held(path: Path) -> bool:
     """True where a process works on the run whose lock this is."""
     try:
+        storage.size(path)  # of a pipe, which would be waited for, an error
         with open(path, "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

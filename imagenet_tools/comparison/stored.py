@@ -70,6 +70,7 @@ def carried_out(place: Path) -> bool:
     The lock itself is not asked: a command that begins at that instant would find it taken.
     """
     try:
+        storage.size(place / LOCK)  # a pipe would be waited for
         kind, process, _, machine, *_ = (place / LOCK).read_text(encoding="utf-8").split()
         if (kind, machine) != ("process", platform.node()):
             return False

@@ -183,7 +183,7 @@ class Log:
         chief = trainer.devices.chief
         self.events = EventLog(folder, METRICS, step, asked(folder)) if chief else None
         last = self.events.last.get("loss") if self.events else None
-        self.loss = float(last) if isinstance(last, int | float) else math.nan
+        self.loss = last if isinstance(last, float) else math.nan
         self.bar: Any = terminal.bar(folder.name, "steps", chief, total=trainer.steps, initial=step)
 
     def write(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from imagenet_tools.comparison import run_files
+from imagenet_tools.comparison import run_files, run_log
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.report import drawing
 from imagenet_tools.comparison.report.drawing import COLOURS, tips
@@ -64,8 +63,8 @@ def validation_images(folder: Path, results: ArmResults) -> int:
     return _validated(_logs(folder, results))
 
 
-def _validated(logs: Sequence[Sequence[dict[str, Any]]]) -> int:
-    said = ([line.get("validation_images") or 0 for line in log] for log in logs)
+def _validated(logs: Sequence[Sequence[dict[str, float]]]) -> int:
+    said = ([line.get("validation_images", 0.0) for line in log] for log in logs)
     return int(min((max(each, default=0) for each in said), default=0))
 
 
@@ -115,31 +114,21 @@ def _mark_end(
               markeredgecolor="#000000", markeredgewidth=0.6)  # fmt: skip
 
 
-def _logs(folder: Path, results: ArmResults) -> list[list[dict[str, Any]]]:
-    """The lines of each seed's log; those that a kill left half are passed over."""
-    logs: list[list[dict[str, Any]]] = []
+def _logs(folder: Path, results: ArmResults) -> list[list[dict[str, float]]]:
+    """The lines of each seed's log that say their epoch."""
+    logs = []
     for seed in results.seeds:
         path = run_files.run_folder(folder, results.slug, seed) / run_files.METRICS
-        logs.append([])
-        for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
-            try:
-                values = json.loads(line)
-                logs[-1].append({**values, "epoch": float(values["epoch"])})
-            except (ValueError, TypeError, KeyError):
-                continue
+        logs.append([line for line in run_log.lines(path) if "epoch" in line])
     return logs
 
 
-def _points(log: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+def _points(log: Sequence[dict[str, float]], key: str) -> list[tuple[float, float]]:
     """(epoch, value) of a log.
 
     Without the last of a training loss where it is over fewer steps than the others: noise.
     """
-    points = [
-        (line["epoch"], float(line[key]))
-        for line in log
-        if isinstance(line.get(key), int | float) and math.isfinite(line[key])
-    ]
+    points = [(line["epoch"], line[key]) for line in log if key in line]
     if key == "loss" and len(points) > 2:
         step, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]
         points = points[:-1] if last < 0.99 * step else points

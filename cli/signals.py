@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
+from types import CodeType, FrameType
 from typing import Any
 
 
@@ -14,7 +16,7 @@ class Signals:
     def __init__(self) -> None:
         self.seen = 0
         self._former: dict[int, Any] = {}
-        self._again = threading.Timer(0, lambda: None)
+        self._left = False
 
     @property
     def name(self) -> str:
@@ -30,8 +32,8 @@ class Signals:
                 self._former[number] = signal.signal(number, self._note)
 
     def __exit__(self, *_: object) -> None:
+        self._left = True
         sys.unraisablehook = self._hook
-        self._again.cancel()
         for number, former in self._former.items():
             signal.signal(number, former)
         if self.seen:
@@ -54,6 +56,19 @@ class Signals:
         if not (self.seen and issubclass(ignored.exc_type, KeyboardInterrupt)):
             self._hook(ignored)
             return
+        threading.Thread(target=self._again, daemon=True).start()
+
+    def _again(self) -> None:
+        """Send it once more when the main thread has left the hook, where it would be lost, too."""
         main = threading.main_thread().ident or 0
-        self._again = threading.Timer(0.01, signal.pthread_kill, (main, self.seen))
-        self._again.start()
+        while _within(sys._current_frames().get(main), Signals._lost.__code__):
+            time.sleep(0.01)
+        if not self._left:
+            signal.pthread_kill(main, self.seen)
+
+
+def _within(frame: FrameType | None, code: CodeType) -> bool:
+    """Whether this code is run in a frame, or in one that called it."""
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None

@@ -238,8 +238,13 @@ def test_a_signal_in_a_callback_of_a_weak_reference_is_not_lost(
 ) -> None:
     """Python ignores what such a callback raises; its own imports have them."""
     (tmp_path / "ends.py").write_text(
-        "import os, time, weakref\n"
+        "import os, threading, time, weakref\n"
         "from imagenet_tools.cli import list_recipes, main\n"
+        "start = threading.Thread.start\n"
+        "def slow(self):\n"  # as on a busy machine, where the next came before one was ignored
+        "    start(self)\n"
+        "    time.sleep(0.5)\n"
+        "threading.Thread.start = slow\n"
         "class Kept: pass\n"
         "def made(**_):\n"
         "    kept = Kept()\n"

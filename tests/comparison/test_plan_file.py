@@ -81,7 +81,9 @@ def test_seeds_are_added_by_the_command_alone(tiny_records: Path, tmp_path: Path
 
 def test_a_report_judges_as_many_seeds_as_were_planned(tiny_records: Path, tmp_path: Path) -> None:
     compared(tmp_path, tiny_records)
-    write_json(tmp_path / "report.json", {"command": "", "class_names": []})
+    write_json(
+        tmp_path / "report.json", {"command": "", "class_names": [], "plan": {"margin": 0.5}}
+    )
     for seeds in ([1, 2], [2, 3, 4], [1, 2, 3, 4]):
         edit(tmp_path / "report.json", lambda content, seeds=seeds: content.update(seeds=seeds))
         with pytest.raises(DamagedData, match="report.json judges the seeds .*judged after 3 of"):

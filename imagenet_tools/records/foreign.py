@@ -120,6 +120,8 @@ def _part(folder: Path, names: list[str]) -> Part:
         size += sum(lengths)
         if sum(lengths) != os.path.getsize(folder / name):
             problems.append(f"{folder / name}: it ends within a record")
+    if not records:
+        problems.append(f"{folder / names[0]}: no record is there")
     return Part(len(names), records, size, (*problems, *missing(names)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import storage
+from imagenet_tools import labels, storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.intake import Counted
 from imagenet_tools.raw.split import SPLITS
@@ -157,7 +157,9 @@ def _without(place: Path) -> str:
 def _check(manifest: Manifest) -> None:
     """Shards have the names that builds give them, never a path that leads elsewhere; what stands
     in two places is the same. No digest is taken over these."""
-    classes = {key for key, _ in manifest.classes}
+    classes = dict(manifest.classes)
+    if manifest.label_convention == labels.IMAGENET_CONVENTION and (*classes,) != labels.synsets():
+        raise ValueError("its labels are said to be ImageNet's, and its classes are others")
     for name in ("store", "max_side"):
         told, asked = getattr(manifest, name), getattr(manifest.settings, name)
         if told != asked:
@@ -169,7 +171,7 @@ def _check(manifest: Manifest) -> None:
             raise ValueError(f"there is no split {name[:40]!r}")
         if not split.shards:
             raise ValueError(f"{name} has no shards")
-        if strangers := sorted(set(split.class_counts) - classes):
+        if strangers := sorted(set(split.class_counts) - classes.keys()):
             raise ValueError(f"{name} counts records of {strangers[0][:40]!r}, which is no class")
         by_class = sum(split.class_counts.values())
         if by_class != split.records:

@@ -69,6 +69,7 @@ def verify(
         problems += [*_count_problems(manifest, facts), *_name_problems(manifest, facts)]
     else:
         problems += _label_problems([facts[name] for name in names if _is_ours(name)])
+        problems += _empty_problems(facts)
     both = copies.copies(place, {name: one.contents for name, one in facts.items()})
     problems += [
         RecordProblem(one.file, one.record, one.name, f"the same image as {other}")
@@ -151,6 +152,16 @@ def _folder_problems(
             held = None
         if held != labels_txt(manifest):
             yield RecordProblem.of_file(LABELS, "is missing or not what the manifest says")
+
+
+def _empty_problems(facts: dict[str, ShardFacts]) -> Iterator[RecordProblem]:
+    """The first shard of each split in which there is no record; a shard alone may be empty."""
+    by_split = defaultdict(list)
+    for name, one in facts.items():
+        by_split[foreign.split_of(name)].append((name, sum(one.synsets.values())))
+    for split, shards in by_split.items():
+        if not any(count for _, count in shards):
+            yield RecordProblem.of_file(shards[0][0], f"there is no record in the {split} split")
 
 
 def _count_problems(manifest: Manifest, facts: dict[str, ShardFacts]) -> Iterator[RecordProblem]:

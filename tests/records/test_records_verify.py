@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from tiny_raw import contents, encoded, make_raw, picture
 
-from imagenet_tools import raw, records
+from imagenet_tools import labels, raw, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw.intake import Counted
@@ -267,6 +267,23 @@ def test_tf_slims_own_records_are_checked_without_a_manifest(shared: Path, tmp_p
     assert (finding.file, finding.reason) == ("train-00001-of-00002", "it is missing")
 
 
+def test_a_split_without_a_record_is_named_and_a_shard_without_one_is_none(
+    shared: Path, tmp_path: Path
+) -> None:
+    """TF-Slim writes empty shards of few images; of a split that is emptied nothing else tells."""
+    for path in (shared / "golden" / "slim_records").glob("*-of-*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shards = sorted(tmp_path.glob("train-*"))
+    shards[0].write_bytes(b"")
+    assert check(tmp_path).problems == ()
+    for path in shards:
+        path.write_bytes(b"")
+    (finding,) = check(tmp_path).problems
+    assert str(finding) == f"{shards[0].name}: there is no record in the train split"
+    (problem,) = inspection.inspect(tmp_path).splits["train"].problems
+    assert problem == f"{shards[0]}: no record is there"
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -375,6 +392,11 @@ def first(content: dict[str, Any]) -> dict[str, Any]:
         (lambda content: content["splits"]["train"].update(shards=[]), "train has no shards"),
         (lambda content: content.update(classes=[]), "records of 'ant', which is no class"),
         (lambda content: content.update(skipped={}), "skipped is"),
+        (lambda content: first(content).update(records=99), "by shard, 24 by class"),
+        (
+            lambda content: content.update(label_convention=labels.IMAGENET_CONVENTION),
+            "said to be ImageNet's, and its classes are others",
+        ),
         (lambda content: content.update(classes=[["ant"]]), r"classes\[0\]"),
         (lambda content: content.update(store="raw"), "store is 'raw'"),
         (lambda content: content.update(max_side=256), "max_side is 256"),

@@ -186,6 +186,9 @@ class Definition:
     digest: str
     later: frozenset[str] = frozenset()
     moves: bool = False
+    _read: dict[str, dict[str, Parameter]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def plain(self) -> bool:
@@ -197,8 +200,10 @@ class Definition:
         return self.plain or set(PARTS) <= set(self.functions)
 
     def parameters(self, kind: str) -> dict[str, Parameter]:
-        """The Parameters of one part, by name."""
-        return parameters_of(self.functions[kind], kind, self.defaults)
+        """The Parameters of one part, by name; read once, when the whole file is there."""
+        if kind not in self._read:
+            self._read[kind] = parameters_of(self.functions[kind], kind, self.defaults)
+        return self._read[kind]
 
     def accepts(self, kind: str, name: str) -> bool:
         """Whether a part's function names this argument (seed and view are not Parameters)."""

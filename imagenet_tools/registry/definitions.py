@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagenet_tools.pipelines import plugins
-from imagenet_tools.pipelines.parts import Definition
+from imagenet_tools.pipelines.parts import Definition, parameters_of
 
 # The shipped ones are known by their version number. A file added beside them, or anywhere else,
 # is a plug-in and known by its content, because nobody raises the version of a file he edits.
@@ -77,7 +77,9 @@ def add(
         name, dict(functions), defaults, version, first, source, str(path), place[1],
         "" if _is_shipped(path) else plugins.digest(path, functions), frozenset(later), moves,
     )  # fmt: skip
-    known = {p for kind in functions for p in definition.parameters(kind)}
+    # Read anew for specs: what annotations name may stand further down in the file.
+    each = (parameters_of(function, kind, defaults) for kind, function in functions.items())
+    known: set[str] = set().union(*each)
     if stray := sorted({*defaults, *later} - known):
         raise Refused(f"defaults of {name!r}: no part takes {', '.join(stray)}")
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:

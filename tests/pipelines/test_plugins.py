@@ -64,6 +64,24 @@ def plugin(folder: Path, code: str, name: str = "mine.py") -> Path:
     return path
 
 
+def test_an_annotation_may_name_what_stands_further_down(tmp_path: Path) -> None:
+    code = """
+        from __future__ import annotations
+        from typing import Literal
+        from imagenet_tools.registry import register
+
+        @register("late")
+        def late(image, output_height, output_width, is_training=False, kind: Kind = "a"):
+            "Squash."
+
+        Kind = Literal["a", "b"]
+    """
+    registry.load_plugin(str(plugin(tmp_path, code)))
+    assert registry.get("late:kind=b").spec == "late:kind=b"
+    with pytest.raises(ValueError, match="kind=c: choose from a, b"):
+        registry.get("late:kind=c")
+
+
 @pytest.mark.filterwarnings("ignore:Cannot activate TF2")  # tf.compat.v1.summary
 @pytest.mark.parametrize(
     "made",

@@ -190,7 +190,7 @@ def _choose(
     """The classes that hold an image. Raises ValueError where there is none."""
     class_checks.refuse_labelled(root, sum(len(one.images) for one in folders.values()), seen)
     present = {name for folder in folders.values() for name in folder.present}
-    named = names_files.read([root], seen)
+    named = names_files.read([root], present, seen)
     words = named.words(present, seen) if named else {}
     if not present and "train" not in folders and folders["validation"].beside.images:
         return classes.choose(imagenet.synsets(), options.labels, seen, words)

@@ -98,7 +98,8 @@ def _numbering(
 ) -> classes.Numbering:
     """The classes: as labels name them; else as a file does, else ImageNet's where paths or names
     say so, else another column's names, else the folders that the labels go with, else numbers."""
-    named = names_files.read([place, *(one.path.parent for one in lists.values())], seen)
+    used = {row.label for one in lists.values() for row in one.rows}
+    named = names_files.read([place, *(one.path.parent for one in lists.values())], used, seen)
     if len({one.numbers for one in lists.values()}) > 1:
         both = " and ".join(one.path.name for one in lists.values())
         raise ValueError(f"{place}: of {both} one has numbers for labels, the other names")

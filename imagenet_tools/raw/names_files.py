@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -17,14 +17,14 @@ FILES = (
     *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
     "LOC_synset_mapping.txt",
 )
-_BEFORE = re.compile(r"(?P<number>[0-9]{1,7})\s*[:,\t ]\s*(?P<name>.+)")
-_BEHIND = re.compile(r"(?P<name>.+?)\s*[:,\t ]\s*(?P<number>[0-9]{1,7})")
-# `id,name`, `class_name label`: two columns that are called after what they hold.
+_BEFORE = re.compile(r"(?P<number>[0-9]{1,7})\s*(?P<between>[:,\t ])\s*(?P<name>.+)")
+_BEHIND = re.compile(r"(?P<name>.+?)\s*(?P<between>[:,\t ])\s*(?P<number>[0-9]{1,7})")
+# `id,name`, `class_name label`: columns that are called after what they hold.
 _WORD = (
     r"(?:class|label|category|synset)?[_ ]?"
-    r"(?:id|idx|index|number|class|label|category|synset|name|text|words|description)s?"
+    r"(?:id|idx|index|number|class|label|categor(?:y|ie)|synset|name|text|words|description)(?:e?s)?"
 )
-_HEADING = re.compile(rf"{_WORD}\s*[:,\t ]\s*{_WORD}", re.IGNORECASE)
+_HEADING = re.compile(rf"{_WORD}(?:\s*[:,\t ]\s*{_WORD})+", re.IGNORECASE)
 
 
 class Named(NamedTuple):
@@ -57,8 +57,11 @@ class Named(NamedTuple):
         return by_name
 
 
-def read(folders: Iterable[Path], seen: Intake) -> Named | None:
-    """The classes that a file beside the data names; None where there is none."""
+def read(folders: Iterable[Path], used: Collection[str], seen: Intake) -> Named | None:
+    """The classes that a file beside the data names; None where there is none.
+
+    used: the labels, or names, of the images that are there.
+    """
     places = [folder / name for folder in dict.fromkeys(folders) for name in FILES]
     there = [place for place in places if place.is_file()]
     if not there:
@@ -70,9 +73,12 @@ def read(folders: Iterable[Path], seen: Intake) -> Named | None:
     if lines and _HEADING.fullmatch(lines[0]):
         lines = lines[1:]
     first = 0
+    if lines and _is_above(lines):
+        seen.say(f"the first line of {path.name} is taken for a heading", lines[0])
+        lines = lines[1:]
     if pairs := _numbers(path, lines, _BEFORE) or _numbers(path, lines, _BEHIND):
         lines, first = _by_number(path, pairs)
-    elif lines and re.fullmatch(_WORD, lines[0], re.IGNORECASE):
+    elif lines and re.fullmatch(_WORD, lines[0], re.IGNORECASE) and _may_shift(lines, used):
         _refuse_heading(path, lines[0], "is what columns of names are called")
     infos = list(map(class_of, lines))
     # ImageNet's words have a crane and a maillot too many.
@@ -89,13 +95,35 @@ def class_of(line: str) -> ClassInfo:
     return classes.info(key.strip(), words.strip())
 
 
+def _is_above(lines: Sequence[str]) -> bool:
+    """True for a first line of columns, without a number, above rows of one and a name: a comma, or
+    a tab, stands in each."""
+    for form in (_BEFORE, _BEHIND):
+        rows = [form.fullmatch(line) for line in lines[1:]]
+        between = {one["between"] if one else "" for one in rows}
+        if between in ({","}, {"\t"}) and _count_up(_pairs(rows)) and not form.fullmatch(lines[0]):
+            return between.pop() in lines[0]
+    return False
+
+
+def _may_shift(lines: Sequence[str], used: Collection[str]) -> bool:
+    """Whether it matters that the first of lines without numbers may be none: where images have
+    numbers for labels, and none of them has the last one of so many classes."""
+    return str(len(lines) - 1) not in used and any(map(str.isdecimal, used))
+
+
+def _pairs(matches: Iterable[re.Match[str] | None]) -> list[tuple[int, str]]:
+    """Numbers and names in the order of the numbers."""
+    return sorted((int(one["number"]), one["name"]) for one in matches if one)
+
+
 def _numbers(path: Path, lines: Sequence[str], form: re.Pattern[str]) -> list[tuple[int, str]]:
     """Numbers and names in the order of the numbers, where these are labels; none, and it is [].
 
     Raises ValueError for a line without one, which may be a heading or a class.
     """
     matches = [form.fullmatch(line) for line in lines]
-    pairs = sorted((int(one["number"]), one["name"]) for one in matches if one)
+    pairs = _pairs(matches)
     if form is _BEFORE and all(matches):
         return pairs
     above = next((at for at, one in enumerate(matches) if one), 0)

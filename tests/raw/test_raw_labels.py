@@ -139,6 +139,7 @@ def test_a_file_of_classes_names_them(tmp_path: Path) -> None:
         "# of the zoo\n1,bird\n3,emu\n2,fish\n",
         "id,name\n1,bird\n2,fish\n3,emu\n",
         "Class_Name\tlabel\nbird\t1\nfish\t2\nemu\t3\n",
+        "id\tcategories\twords\n1\tbird\twith wings\n2\tfish\t\n3\temu\t\n",
     ],
 )
 def test_numbers_in_a_file_of_classes_are_those_of_the_labels(text: str, tmp_path: Path) -> None:
@@ -182,6 +183,10 @@ def test_numbers_behind_names_are_labels_where_they_count(
         ("My zoo\nclasses\n0 cat\n1 dog\n", "'My zoo' has no number, and cat has one"),
         ("1 cat\n2 dog\nemu\n", "'emu' has no number, and cat has one"),
         ("class_name\nbird\nfish\n", "'class_name' is what columns of names are called"),
+        ("Categories\nbird\nfish\n", "'Categories' is what columns of names are called"),
+        ("a zoo, mine\n0 cat\n1 dog\n", "'a zoo, mine' has no number, and cat has one"),
+        ("wild,tame\n0,cat\n1 dog\n", "'wild,tame' has no number, and cat has one"),
+        ("wild\n0,cat\n1,dog\n", "'wild' has no number, and cat has one"),
     ],
 )
 def test_what_may_be_a_heading_of_classes_is_refused(
@@ -199,6 +204,7 @@ def test_what_may_be_a_heading_of_classes_is_refused(
         ("normal\ngrade 1\ngrade 2\n", ["normal", "grade 1", "grade 2"]),
         ("Euro coins\n5 Euro\n10 Euro\n", ["Euro coins", "5 Euro", "10 Euro"]),
         ("name\ttext\nbird\twith wings\nfish\tan animal\nemu\t\n", ["bird", "fish", "emu"]),
+        ("text\ntable\nfigure\n", ["text", "table", "figure"]),  # the label 2 is of three
     ],
 )
 def test_every_line_of_classes_is_one(text: str, keys: list, tmp_path: Path) -> None:
@@ -206,6 +212,26 @@ def test_every_line_of_classes_is_one(text: str, keys: list, tmp_path: Path) -> 
     found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\nim/2.jpg 2\n")
     assert [info.key for info in found.classes] == keys
     assert label_of(found) == {"0.jpg": 1, "1.jpg": 2, "2.jpg": 3}
+
+
+@pytest.mark.parametrize("heading", ["Nummer,Name", "编号,名称", "nom\tnuméro"])
+def test_a_heading_of_columns_is_known_in_any_language(heading: str, tmp_path: Path) -> None:
+    rows = ("0,bird\n1,fish\n", "bird\t0\nfish\t1\n")["\t" in heading]
+    put(tmp_path / "classes.txt", f"{heading}\n{rows}")
+    found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")
+    assert [info.key for info in found.classes] == ["bird", "fish"]
+    assert "the first line of classes.txt is taken for a heading: 1 (" in found.description
+
+
+def test_a_heading_moves_no_class_that_has_a_name(tmp_path: Path) -> None:
+    put(tmp_path / "labels.txt", "name\nfish\tan animal\nbird\t\n")
+    for folder in ("bird", "fish"):
+        put(tmp_path / folder / "0.jpg", jpeg(0))
+    assert raw.detect(tmp_path).classes == (("bird", "bird"), ("fish", "an animal"))
+    for at, folder in enumerate(("bird", "fish")):
+        (tmp_path / folder).rename(tmp_path / str(at))
+    with pytest.raises(ValueError, match=r"labels.txt: 'name' is what columns of names are called"):
+        raw.detect(tmp_path)
 
 
 def test_words_stand_behind_a_tab(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def _found(
         if len(paths) != 1 or not paths[0].is_file():
             continue
         first, labelled = _first_paths(path := paths[0])
-        if not labelled and any(listing.split_folder(place, one) for one in SPLITS):
+        if not labelled and all(listing.split_folder(place, one) for one in SPLITS):
             continue  # it can but repeat what the folders say
         if usual and labelled and any(map(intake.by_name, first)):
             return path

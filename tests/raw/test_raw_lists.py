@@ -381,8 +381,19 @@ def test_a_list_of_paths_alone_is_of_the_classes_of_its_folders(
     assert "meta/test.txt would be the validation split's list as meta/val.txt" in (
         found.description
     )
-    put(tmp_path / "train" / "ant" / "a.jpg", jpeg(3))  # the folders say it all
+    for split in ("train", "val"):  # where the folders say it all
+        put(tmp_path / split / "ant" / "a.jpg", jpeg(3))
     assert raw.detect(tmp_path).layout == "class folders"
+
+
+def test_a_list_may_part_the_images_of_the_training_folder(tmp_path: Path) -> None:
+    names = tuple(f"train/{name}/{at}.jpg" for name in ("ant", "bee") for at in "ab")
+    found = listed(tmp_path, f"{names[1]}\n{names[3]}\n", names, "val.txt")
+    assert found.left_out == {"in no list": Counted(2, [names[0], names[2]])}
+    assert found.description.endswith("no train split")
+    found = listed(tmp_path, f"{names[0]}\n{names[2]}\n", names, "train.txt")
+    assert [*found.splits["train"].keys()] == ["ant/a.jpg", "bee/a.jpg"]
+    assert [*found.splits["validation"].keys()] == ["ant/b.jpg", "bee/b.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Levels:
     orange come out apart, of the latter; 0 where each is standardised by itself. dark: how far
     those of a dark colour do at most, of those of a light one; 1 where neither does. specks: how
     far the output goes back beside an edge from black to white, of its range, in a quarter of the
-    draws.
+    draws; 0 without a curve, as where levels are equalised.
     """
 
     curve: tuple[tuple[float, ...], ...] | None
@@ -98,11 +98,12 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     no_curve = standardised or span <= FLAT * max(strongly)
     if no_curve or not np.isfinite(values).all():
         apart = float(np.ptp(values)) / (max(strongly) or 1.0)
-        return Levels(None, apart, None, 0.0, 0.0, 0.0, grain=0.0, shade=(), **shown)
+        return Levels(None, apart, None, 0.0, 0.0, 0.0, grain=0.0, shade=(), specks=0.0, **shown)
     # The true median lies between the second draw and the last but one, by 99.4 in 100.
     ranked = np.sort(values, axis=0)
     doubt = float((ranked[-2] - ranked[1]).max()) if is_training else 0.0
     even = [run(patterns.flat(120), draw) for draw in draws]
+    edges = [_specks(run(patterns.black_and_white(), draw)) for draw in draws]
     sign = np.sign(curve[-1] - curve[0])
     falls = np.maximum(-np.diff(curve * sign, axis=0), 0)
     return Levels(
@@ -114,6 +115,7 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         drop=float(falls.max() / span),
         grain=float(np.median([_grain(out) for out in even])) / span,
         shade=_shade(even, span),
+        specks=float(np.percentile(edges, 75)),
         **shown,
     )
 
@@ -122,7 +124,6 @@ def _shown(run: Run, size: int, draws: range, contrast: tuple[float, float]) -> 
     """What shows whether or not a flat picture has a value of its own, by its name in Levels."""
     hills = patterns.hills(patterns.wave_period(size))
     smooth = [run(hills, draw) for draw in draws[:SMOOTH]]
-    edge = patterns.black_and_white()
     orange, brown, peach = (
         [np.ptp(np.median(run(patterns.flat(colour), draw), axis=(0, 1))) for draw in draws]
         for colour in (ORANGE, BROWN, PEACH)
@@ -135,7 +136,6 @@ def _shown(run: Run, size: int, draws: range, contrast: tuple[float, float]) -> 
         "contrast": contrast,
         "tint": float(np.median(orange)) / span,
         "dark": dark / light if light > FADED else 1.0,
-        "specks": float(np.percentile([_specks(run(edge, draw)) for draw in draws], 75)),
     }
 
 

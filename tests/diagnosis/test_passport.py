@@ -23,7 +23,7 @@ from imagenet_tools.diagnosis.values import Values
 def measured(value: float) -> Passport:
     """A pipeline's passport with one value in every place where one can be."""
     two, three = (value, value), (value,) * 3
-    levels = Levels((three,), value, three, *[value] * 6, three, two, value)
+    levels = Levels((three,), value, three, *[value] * 6, three, two, *[value] * 3)
     seen = Probe(
         value, two, value, value, value, 25, value, value, two, two, two, True, (), (), two,
         *[value] * 7, "RGB",

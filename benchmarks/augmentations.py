@@ -4,9 +4,9 @@
 
 Builds Imagenette's records from the shared folder, unless --data names some, then compares the arms
 below under the quick recipe, and the most telling four over 48 epochs (--epochs), three seeds each:
-some 40 minutes and some two hours on two cores; --short leaves the second out. What is finished is
-not done again, so the same command goes on after an interrupt. Prints both tables as Markdown, arms
-by accuracy with the groups that cannot be told apart, and the speed of training beside.
+some 40 minutes and two to four hours on two cores; --short leaves the second out. What is finished
+is not done again, so the same command goes on after an interrupt. Prints both tables as Markdown,
+arms by accuracy with the groups that cannot be told apart, and the speed of training beside.
 
 Short schedules favour weak augmentation: the first table is not to be read without the second.
 

@@ -21,6 +21,7 @@ from imagenet_tools.raw import (
     class_tars,
     classes,
     intake,
+    list_files,
     listing,
     names_files,
     remedies,
@@ -239,8 +240,10 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
 
 def _say_tables(root: Path, place: Path, used: set[str], part: RawSplit, seen: Intake) -> None:
     """Say which files tell more of these images than their folders do."""
+    if unread := list_files.unread(place) or list_files.unread(root):
+        seen.say(unread)
     for path in tables.around(root, place, used, part.filenames()):
-        if path.parent != root or path.name not in used:
+        if path.name not in unread and (path.parent != root or path.name not in used):
             how = tables.read_as([path], root)
             seen.say(
                 f"files of these images that are not read; {how}", os.path.relpath(path, place)

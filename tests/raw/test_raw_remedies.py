@@ -138,6 +138,20 @@ def test_files_that_tell_more_than_folders_are_said(
     )
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("train.txt", "/home/me/ant/ant.jpg\n"), ("labels.csv", "image,score\n1.jpg,0.5\n")],
+)
+def test_a_list_of_the_usual_name_says_why_it_is_not_read(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    tree(tmp_path, ".")
+    (tmp_path / file).write_text(text)
+    found = raw.detect(tmp_path)
+    assert f"{file} is not read: its first two rows have no path" in found.description
+    assert "files of these images" not in found.description
+
+
 def test_a_list_beside_the_images_is_named_where_the_folder_below_is(tmp_path: Path) -> None:
     """DTD's, whose lists are read under other names."""
     tree(tmp_path, "images")

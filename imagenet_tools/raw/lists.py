@@ -134,7 +134,7 @@ def _check_folders(place: Path, lists: list[ListFile], seen: Intake) -> None:
     if len(names) == 1:
         raise ValueError(
             f"{lists[0].path} has no labels, and all its images lie in {names[0]}/, which is no "
-            "class where there is no other; write `path label` rows"
+            "class where there is no other; write `path label` rows, or give the images without it"
         )
     class_checks.refuse_splits(place, names)
     class_checks.refuse_images(place, names, place)

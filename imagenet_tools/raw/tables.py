@@ -29,12 +29,13 @@ def telling(paths: Iterable[Path], images: Iterable[str]) -> list[Path]:
     """Those of these files whose first rows name one of the images, with its ending or without, or
     whose own name is that of a split."""
     endings = (*TEXTS, *_OTHERS)
-    paths = [path for path in paths if path.suffix.lower() in endings and path.is_file()][:_MOST]
-    named = {path: _stems(path) for path in paths if path.suffix.lower() in TEXTS}
+    # Not Path.is_file, which fails below a folder that may be listed and not entered.
+    files = [one for one in paths if one.suffix.lower() in endings and os.path.isfile(one)][:_MOST]
+    named = {path: _stems(path) for path in files if path.suffix.lower() in TEXTS}
     asked = set[str]().union(*named.values())
     there = asked.intersection(map(_stem, images)) if asked else asked
     return [
-        path for path in paths if named.get(path, set()) & there or _OF_SPLITS.fullmatch(path.stem)
+        path for path in files if named.get(path, set()) & there or _OF_SPLITS.fullmatch(path.stem)
     ]
 
 

@@ -402,7 +402,11 @@ def test_a_list_may_part_the_images_of_the_training_folder(tmp_path: Path) -> No
         ("x/ant/a.jpg\nx/bee/b.jpg 1\n", "line 1: 'x/ant/a.jpg' is not `path label`"),
         ("x/ant/a.jpg\nx/bee/b.jpg\nx/bee/c.jpg 1\n", "line 3: 'x/bee/c.jpg 1' is no path alone"),
         ("x/ant/a.jpg\ny/ant/b.jpg\n", "line 2: no labels, and the folders x/ant and y/ant have"),
-        ("x/ant/a.jpg\nx/ant/c.jpg\n", "no labels, and all its images lie in ant/, which is no"),
+        (
+            "x/ant/a.jpg\nx/ant/c.jpg\n",
+            "no labels, and all its images lie in ant/, which is no class where there is no other; "
+            "write `path label` rows, or give the images without it",
+        ),
         ("x/ant/a.jpg\nx/bee/b.jpg\n./c.jpg\n", "line 3: './c.jpg' has no label, and no folder"),
         ("x/ant/a.jpg\n../bee/b.jpg\n", "line 2: ../bee/b.jpg leads out of the data set"),
         ("train2017/a.jpg\nval2017/b.jpg\n", "holds train2017, val2017: splits by name"),

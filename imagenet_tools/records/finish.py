@@ -98,7 +98,7 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         files = [file for file in outline.files() if file.startswith(f"{split}-")]
         parts = [results[file] for file in files]
         gone = Counter(
-            note["key"].rsplit("/", 1)[0] for part in parts for note in part.notes["skipped"]
+            _class_of(note["key"], listed) for part in parts for note in part.notes["skipped"]
         )
         counts = {key: count - gone[key] for key, count in listed.items() if count > gone[key]}
         splits[split] = Split(tuple(part.shard for part in parts if part.shard), counts)
@@ -120,6 +120,14 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         options=outline.options,
         left_out=outline.left_out,
     )
+
+
+def _class_of(key: str, listed: Mapping[str, int]) -> str:
+    """The class of an image's key, whose file may lie in subfolders of the class."""
+    way = key
+    while way and way not in listed:
+        way = way.rpartition("/")[0]
+    return way
 
 
 def _noted(results: Mapping[str, ShardResult], kind: str) -> tuple[Note, ...]:

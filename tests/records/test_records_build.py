@@ -98,10 +98,15 @@ def test_manifest_says_what_the_files_are(found: RawSet, tmp_path: Path) -> None
                 {schema.decode_example(data)[schema.LABEL][0] for _, data in tfrecord.read(path)}
             )
     content = json.loads((tmp_path / records.NAME).read_text())
-    content["splits"]["train"]["shards"][0]["records"] += 1
-    (tmp_path / records.NAME).write_text(json.dumps(content))
-    with pytest.raises(DamagedData, match="was changed"):
-        records.read_manifest(tmp_path)
+    shard = content["splits"]["train"]["shards"][0]
+    for field, value, message in (
+        ("digest", "0" * 64, "was changed"),
+        ("records", shard["records"] + 1, "25 records by shard, 24 by class"),
+    ):
+        shard[field] = value
+        (tmp_path / records.NAME).write_text(json.dumps(content))
+        with pytest.raises(DamagedData, match=message):
+            records.read_manifest(tmp_path)
 
 
 def test_bytes_do_not_depend_on_workers_or_order_of_listing(

@@ -57,6 +57,18 @@ def test_damage_is_skipped_and_listed(damaged: Path, tmp_path: Path) -> None:
     assert not records.verify(tmp_path / "out", decode=True, workers=1).problems
 
 
+def test_what_is_skipped_in_a_subfolder_is_counted_off_its_class(tmp_path: Path) -> None:
+    folder = make_raw(tmp_path / "raw")
+    inside = folder / "train" / "bee" / "more" / "yet"
+    inside.mkdir(parents=True)
+    (inside / "a.jpg").write_bytes(b"junk")
+    settings = records.Settings(on_damaged="skip")
+    manifest = build(raw.detect(folder), tmp_path / "out", settings=settings)
+    assert [note["key"] for note in manifest.skipped] == ["bee/more/yet/a.jpg"]
+    assert manifest.splits["train"].class_counts == {"ant": 8, "bee": 8, "cat": 8}
+    assert not records.verify(tmp_path / "out", workers=1).problems
+
+
 def test_a_split_of_damaged_images_alone_is_said(tmp_path: Path) -> None:
     folder = make_raw(tmp_path / "raw", train=2)
     for path in (folder / "train").rglob("*.JPEG"):

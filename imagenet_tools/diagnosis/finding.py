@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from imagenet_tools.errors import DamagedData, PipelineFailed, did_you_mean, near
+from imagenet_tools.errors import DamagedData, did_you_mean, near
 from imagenet_tools.pipelines import plugins
 
 SEVERITIES = ("fail", "warning", "note")
@@ -76,16 +76,10 @@ class Rule:
 
     def findings(self, given: Any, arm: str) -> list[Finding]:
         """What the rule finds in what it is given. PipelineFailed, naming it, where it fails."""
-        try:
-            with plugins.contained(f"{self.name} ({self.file})"):
-                return self._findings(given, arm)
-        except (PipelineFailed, DamagedData, OSError):
-            raise
-        except Exception as error:
-            raise PipelineFailed(
-                f"rule {self.code} {self.name} ({self.file}) failed on {arm}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        whose = f"{self.name} ({self.file})"
+        failed = plugins.named(f"rule {self.code} {whose} failed on {arm}", DamagedData, OSError)
+        with failed, plugins.contained(whose):
+            return self._findings(given, arm)
 
     def _findings(self, given: Any, arm: str) -> list[Finding]:
         consequence = f"{self.matters} {self.remedy}"

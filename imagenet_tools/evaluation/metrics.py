@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.evaluation.scores import Predictions
 from imagenet_tools.pipelines import plugins
@@ -38,13 +37,8 @@ class Metric:
     def measure(self, predicted: Predictions) -> float:
         """The figure. PipelineFailed, naming the metric, where it fails or is no number."""
         whose = f"metric {self.name} ({self.file})"
-        try:
-            with plugins.contained(whose):
-                return float(self.of(predicted))
-        except PipelineFailed:
-            raise
-        except Exception as error:
-            raise PipelineFailed(f"{whose} failed: {type(error).__name__}: {error}") from error
+        with plugins.named(f"{whose} failed"), plugins.contained(whose):
+            return float(self.of(predicted))
 
 
 METRICS: dict[str, Metric] = {}

@@ -227,9 +227,9 @@ class Part:
         or where the function says so, see limits.together."""
         name = self.definition.name
         for lower, low in values.items():
-            high = values.get(f"{lower.removesuffix('_min')}_max") if lower[-4:] == "_min" else None
+            upper = f"{lower.removesuffix('_min')}_max"
+            high = values.get(upper) if lower.endswith("_min") else None
             if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-                upper = f"{lower.removesuffix('_min')}_max"
                 raise ValueError(f"{name}:{lower}={low} is above {upper}, which is {high}")
         check = getattr(self.definition.functions[self.kind], "checked_together", None)
         if check is None:
@@ -239,12 +239,8 @@ class Part:
         if stray := [one for one in wanted if one not in known]:
             there = ", ".join(known) or "there is none"
             raise PipelineFailed(f"{whose} takes {stray[0]}, which is none of them: {there}")
-        try:
+        with plugins.named(f"{whose} failed", ValueError):
             check(**{one: values[one] for one in wanted})
-        except ValueError:
-            raise
-        except Exception as error:
-            raise PipelineFailed(f"{whose} failed: {type(error).__name__}: {error}") from error
 
     def resolved(self) -> dict[str, Any]:
         """Every settable parameter's value."""

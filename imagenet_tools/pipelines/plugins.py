@@ -163,3 +163,15 @@ def contained(name: str) -> Iterator[None]:
         raise
     except BaseException as error:
         raise PipelineFailed(f"plug-in {name} raised {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def named(failure: str, *passed: type[Exception]) -> Iterator[None]:
+    """Run a plug-in's code: PipelineFailed, beginning with what failed, for whatever Exception it
+    raises but PipelineFailed itself and those passed on."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (PipelineFailed, *passed)):
+            raise
+        raise PipelineFailed(f"{failure}: {type(error).__name__}: {error}") from error

@@ -243,7 +243,7 @@ def _say_tables(root: Path, place: Path, used: set[str], part: RawSplit, seen: I
     if unread := list_files.unread(place) or list_files.unread(root):
         seen.say(unread)
     for path in tables.around(root, place, used, part.filenames()):
-        if path.name not in unread and (path.parent != root or path.name not in used):
+        if path.name not in unread:
             how = tables.read_as([path], root)
             seen.say(
                 f"files of these images that are not read; {how}", os.path.relpath(path, place)

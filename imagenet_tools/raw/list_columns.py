@@ -67,9 +67,8 @@ def numbered(text: str) -> Iterator[tuple[int, str]]:
             yield number, stripped
 
 
-def paths_of(first: list[str], source: Path) -> list[str]:
+def paths_of(first: list[str], columns: Columns) -> list[str]:
     """The paths in the first lines of a list; none of a line that has no label where any has."""
-    columns = columns_of(first, source)
     least = min(2, columns.width)
     fields = [columns.fields(line) for line in first[columns.heading :]]
     return [one[columns.path] for one in fields if len(one) >= max(least, columns.path + 1)]

@@ -126,9 +126,9 @@ def _first_paths(path: Path) -> tuple[list[str], bool]:
     first = [line for _, line in list_columns.numbered(text)][:2]
     if not first:
         return [], True
-    paths = list_columns.paths_of(first, path)
-    labelled = list_columns.columns_of(first, path).label >= 0
-    return [name.replace("\\", "/") for name in paths if "\0" not in name], labelled
+    columns = list_columns.columns_of(first, path)
+    paths = list_columns.paths_of(first, columns)
+    return [name.replace("\\", "/") for name in paths if "\0" not in name], columns.label >= 0
 
 
 def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> ListFile:

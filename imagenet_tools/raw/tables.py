@@ -41,7 +41,8 @@ def telling(paths: Iterable[Path], images: Iterable[str]) -> list[Path]:
 
 def around(root: Path, place: Path, skip: Iterable[str], images: Iterable[str]) -> list[Path]:
     """Those beside class folders without splits: in `root`, on the way to it, and above a folder
-    that is given and called `images`. skip: the class folders. None of a store."""
+    that is given and called `images`. skip: the names in `root` that are used, class folders among
+    them. None of a store."""
     if storage.is_remote(root):
         return []
     top = Path(os.path.abspath(root))
@@ -50,8 +51,8 @@ def around(root: Path, place: Path, skip: Iterable[str], images: Iterable[str]) 
         folders[top.parent] = {top.name}
     paths = list[Path]()
     for folder, others in folders.items():
-        names = _listed(folder)
-        inside = [one for one in names if one.lower() in FOLDERS and one not in others]
+        names = [name for name in _listed(folder) if name not in others]
+        inside = [one for one in names if one.lower() in FOLDERS]
         paths += [folder / name for name in names]
         paths += [folder / one / name for one in inside for name in _listed(folder / one)]
     return telling(paths, images)

@@ -18,9 +18,9 @@ from imagenet_tools.comparison.report import content, document
 from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import RunResult, read_result, write_result
 from imagenet_tools.evaluation import scores
-from imagenet_tools.evaluation.evaluate import EvalResult
+from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.storage.write import write_json
-from imagenet_tools.training.run_folder import TrainResult
+from imagenet_tools.training.train_result import TrainResult
 
 ACCURACY = {"alexnet": 0.60, "inception": 0.50}
 TRAINED = TrainResult("model.ckpt-9", 9, 540, 10.0, 300.0, 1.2, False)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from imagenet_tools import nets, records, storage, terminal
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import guessing, label_check, metrics, trained_net
-from imagenet_tools.evaluation.eval_result import EvalResult as EvalResult
+from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.evaluation.ranks import score
 from imagenet_tools.evaluation.scores import Predictions, doubts, place_for, write_predictions
 from imagenet_tools.records import alike

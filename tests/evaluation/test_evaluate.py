@@ -14,6 +14,7 @@ from imagenet_tools import nets, records
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import evaluate, prediction, scores, trained_net
+from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.records import alike
 from imagenet_tools.training import checkpoints, run_folder
 
@@ -34,7 +35,7 @@ def untrained(weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathF
     return folder
 
 
-def evaluated(data: Path, checkpoint: Path, **options: Any) -> evaluate.EvalResult:
+def evaluated(data: Path, checkpoint: Path, **options: Any) -> EvalResult:
     return evaluate.evaluate(data, checkpoint, **{**HOW, **options})
 
 

@@ -18,7 +18,8 @@ from statsmodels.stats.proportion import proportion_confint
 from imagenet_tools.errors import PipelineFailed
 from imagenet_tools.evaluation import guessing as chances
 from imagenet_tools.evaluation import metrics, ranks, scores
-from imagenet_tools.evaluation.evaluate import EvalResult, evaluate
+from imagenet_tools.evaluation.eval_result import EvalResult
+from imagenet_tools.evaluation.evaluate import evaluate
 from imagenet_tools.evaluation.scores import UNRANKED, Predictions
 
 

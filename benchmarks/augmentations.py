@@ -98,7 +98,8 @@ def beside(theirs: str) -> Iterator[str]:
 
     Raises ValueError where its images or their labels are others.
     """
-    from imagenet_tools.comparison.tables import BY_IMAGE, judge_tables
+    from imagenet_tools.comparison.table_rows import BY_IMAGE
+    from imagenet_tools.comparison.tables import judge_tables
 
     new, kept = runs(theirs), runs(gzip.decompress(KEPT.read_bytes()).decode())
     for arm in [name for name in new if name not in kept]:
@@ -107,7 +108,8 @@ def beside(theirs: str) -> Iterator[str]:
                 table = Path(folder) / "both.csv"
                 with table.open("w", newline="") as file:
                     csv.writer(file).writerows([BY_IMAGE, *new[arm], *kept[other]])
-                yield judge_tables([table]).sentence
+                [judged] = judge_tables([table]).values()
+                yield judged.sentence
 
 
 def runs(text: str) -> dict[str, list[tuple[str, ...]]]:

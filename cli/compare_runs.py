@@ -51,13 +51,13 @@ def command(
     fail_if_undecided: bool,
     as_json: bool,
 ) -> int:
-    """Judge finished runs: a comparison's folder, or runs of two arms, whatever trained them.
+    """Judge finished runs: a comparison's folder, or runs of arms, whatever trained them.
 
     A folder's report is written again, with another margin where one is given; with --out in
     another folder, and this one is left as it is. Several folders (same recipe, data and seeds)
     are joined in --out: the first arm against all others. Prediction files come from `imgtools
     eval --predictions`, one a run. A table has columns arm, seed, image, label, prediction; or arm,
-    seed, accuracy (percent), n.
+    seed, accuracy (percent), n: its first arm against each other one.
 
     \b
     Example:
@@ -85,14 +85,21 @@ def command(
     from imagenet_tools.comparison import tables as read
 
     points = 0.5 if margin is None else margin
-    judged = (
-        read.judge_tables(tables, points) if tables else files.judge_files(files_a, files_b, points)
-    )
-    if as_json:
-        text.print_json(vars(judged))
+    if tables:
+        contrasts = read.judge_tables(tables, points)
     else:
-        click.echo(f"VERDICT  {judged.sentence}.")
-    return 5 if fail_if_undecided and judged.kind == "inconclusive" else 0
+        contrasts = {("a", "b"): files.judge_files(files_a, files_b, points)}
+    judged = [*contrasts.values()]
+    if not as_json:
+        for one in judged:
+            click.echo(f"VERDICT  {one.sentence}.")
+    elif len(judged) == 1:
+        text.print_json(vars(judged[0]))
+    else:
+        each = [{"a": a, "b": b, **vars(one)} for (a, b), one in contrasts.items()]
+        text.print_json({"contrasts": each})
+    undecided = any(one.kind == "inconclusive" for one in judged)
+    return 5 if fail_if_undecided and undecided else 0
 
 
 def _check(

@@ -16,14 +16,14 @@ TELLING = 30
 ALIKE = 0.1
 
 
-def refuse(a: np.ndarray, b: np.ndarray, names: tuple[str, str], rounded: float = 0.0) -> None:
+def refuse(arms: Sequence[np.ndarray], names: Sequence[str], rounded: float = 0.0) -> None:
     """ValueError that names two runs which get the same images right: one run, given twice.
 
     rounded: of the images that are right, or wrong, the share on which a run that was evaluated
     twice may differ from itself in an arm; two arms may be one net, evaluated in two ways. Runs
     that are right, or wrong, on fewer than 30 images may well agree by chance.
     """
-    runs = [(name, at, run) for name, arm in zip(names, (a, b), strict=True)
+    runs = [(name, at, run) for name, arm in zip(names, arms, strict=True)
             for at, run in enumerate(arm, 1)]  # fmt: skip
     for (name, at, run), (other, there, second) in itertools.combinations(runs, 2):
         unlike, fewer = _apart(run, second)

@@ -45,11 +45,11 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     of_a, of_b = ([run.seed for run in arm] for arm in arms)
     known = (run.predictions.group for run in runs)
     right_a, right_b = (np.stack([run.predictions.correct for run in arm]) for arm in arms)
-    judged = of_given(
+    [judged] = of_given(
         (right_a, right_b),
         runs[0].predictions.label,
         margin,
-        names=(names[0], names[1]),
+        names=names,
         seeds=(of_a, of_b),
         groups=next((group for group in known if group is not None), None),
     )

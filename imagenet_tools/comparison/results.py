@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from imagenet_tools.comparison import looks, power, run_files, statistics
+from imagenet_tools.comparison import looks, power, run_files
 from imagenet_tools.comparison.arm_results import ArmResults, read_arms
 from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.comparison.verdicts import all_diverged, concluded, nothing_learned, verdict
+from imagenet_tools.comparison.verdicts import adjusted, all_diverged, nothing_learned, verdict
 
 # A chance of being decided below which more seeds are not worth their cost. Simulated: with looks
 # at 3, 5 and 8 seeds it costs one point of power, and where there is no difference a comparison
@@ -112,9 +111,9 @@ def judge(plan: Plan, folder: Path, seeds: int | None = None, own: bool = False)
     alpha = level(plan, arms[0].planned)
     pairs = [(by_slug[a], by_slug[b]) for a, b in plan.contrasts]
     alone = [_verdict(plan, a, b, alpha) for a, b in pairs]
+    together = adjusted(alone, [(a.spec, b.spec) for a, b in pairs])
     contrasts = (
-        _contrast(plan, a, b, judged)
-        for (a, b), judged in zip(pairs, _adjusted(pairs, alone), strict=True)
+        _contrast(plan, a, b, judged) for (a, b), judged in zip(pairs, together, strict=True)
     )
     return Judgement(plan, folder, arms, tuple(contrasts))
 
@@ -136,22 +135,6 @@ def _verdict(plan: Plan, a: ArmResults, b: ArmResults, alpha: float) -> Verdict:
         distinct=True,
         groups=a.group,
     )
-
-
-def _adjusted(
-    pairs: Sequence[tuple[ArmResults, ArmResults]], judged: Sequence[Verdict]
-) -> list[Verdict]:
-    """Holm's adjustment over the contrasts, of the differences and of the equivalences."""
-    if len(judged) < 2:
-        return list(judged)
-    p_values = statistics.holm([one.p for one in judged])
-    equivalences = statistics.holm([one.equivalence_p for one in judged])
-    return [
-        one
-        if one.estimate is None
-        else concluded(replace(one, p=p, equivalence_p=also), (a.spec, b.spec), len(judged))
-        for one, (a, b), p, also in zip(judged, pairs, p_values, equivalences, strict=True)
-    ]
 
 
 def _contrast(plan: Plan, a: ArmResults, b: ArmResults, judged: Verdict) -> Contrast:

@@ -46,7 +46,7 @@ def verdict(
         if array.dtype != np.bool_:
             raise ValueError(f"correct must be a boolean array [seeds, images], not {array.dtype}")
     if not distinct:
-        copies.refuse(correct_a, correct_b, names)
+        copies.refuse((correct_a, correct_b), names)
     counts, images = (len(correct_a), len(correct_b)), correct_a.shape[1]
     if not (min(counts) and images):
         raise ValueError(f"{counts[0]} and {counts[1]} runs on {images} images: nothing to compare")
@@ -137,22 +137,58 @@ def all_diverged(
     )  # fmt: skip
 
 
+def adjusted(judged: Sequence[Verdict], names: Sequence[tuple[str, str]]) -> list[Verdict]:
+    """Verdicts on several pairs of arms with Holm's adjustment over them, of the differences and of
+    the equivalences."""
+    if len(judged) < 2:
+        return list(judged)
+    p_values = statistics.holm([one.p for one in judged])
+    equivalences = statistics.holm([one.equivalence_p for one in judged])
+    return [
+        one
+        if one.estimate is None
+        else concluded(replace(one, p=p, equivalence_p=also), pair, len(judged))
+        for one, pair, p, also in zip(judged, names, p_values, equivalences, strict=True)
+    ]
+
+
+def against_first(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The first arm with each other one."""
+    return [(names[0], other) for other in names[1:]]
+
+
 def of_given(
-    arms: tuple[np.ndarray, np.ndarray],
+    arms: Sequence[np.ndarray],
     labels: np.ndarray,
     margin: float,
     *,
-    names: tuple[str, str],
-    seeds: tuple[Sequence[Hashable], Sequence[Hashable]],
+    names: Sequence[str],
+    seeds: Sequence[Sequence[Hashable]],
     groups: np.ndarray | None = None,
-) -> Verdict:
-    """The verdict on two arms of runs that are there, known to be no copies, and how many of them
-    only guess; where all do, that nothing was learned.
+) -> list[Verdict]:
+    """The verdicts on the first arm against each other one, of runs that are there, known to be no
+    copies, and how many of them only guess; where all do, that nothing was learned.
 
-    arms: bool [seeds, images]; labels: of the images. Of one class guessing cannot be known.
+    arms: bool [seeds, images] of each; labels: of the images. Of one class guessing cannot be
+    known. Several verdicts are adjusted by Holm.
     """
-    correct, classes = np.concatenate(arms), len(np.unique(labels))
-    judged = verdict(*arms, margin, names=names, seeds=seeds, distinct=True, groups=groups)
+    pairs = against_first(names)
+    alone = [
+        verdict(arms[0], arm, margin, names=pair, seeds=(seeds[0], of), distinct=True,
+                groups=groups)
+        for pair, arm, of in zip(pairs, arms[1:], seeds[1:], strict=True)
+    ]  # fmt: skip
+    return [
+        _guessed(one, pair, np.concatenate((arms[0], arm)), labels)
+        for one, pair, arm in zip(adjusted(alone, pairs), pairs, arms[1:], strict=True)
+    ]
+
+
+def _guessed(
+    judged: Verdict, names: tuple[str, str], correct: np.ndarray, labels: np.ndarray
+) -> Verdict:
+    """The verdict on two arms with how many of their runs only guess."""
+    classes = len(np.unique(labels))
     stuck = guessing.guesses(correct, labels, classes) if classes > 1 else 0
     if stuck == len(correct):
         return nothing_learned(judged, names, classes)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from imagenet_tools.cli import main as cli_main
-from imagenet_tools.comparison.tables import BY_IMAGE, BY_RUN, judge_tables
+from imagenet_tools.comparison.judged import Verdict
+from imagenet_tools.comparison.table_rows import BY_IMAGE, BY_RUN
+from imagenet_tools.comparison.tables import judge_tables
 from imagenet_tools.comparison.verdicts import verdict
 from imagenet_tools.errors import DamagedData
 
@@ -22,6 +24,12 @@ def table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([columns, *rows])
     return path
+
+
+def judged(files: Sequence[Path], margin: float = 0.5) -> Verdict:
+    """The one verdict on two arms."""
+    [one] = judge_tables(files, margin).values()
+    return one
 
 
 def runs(right: float, seeds: int = 3, start: int = 0) -> np.ndarray:
@@ -49,10 +57,10 @@ def test_rows_by_image_are_judged_as_predictions_are(
     assert expected.kind == "A better"
     rows = by_image(a, b)
     whole = table(tmp_path / "runs.csv", BY_IMAGE, rows)
-    assert judge_tables([whole]) == expected
+    assert judged([whole]) == expected
     half = [table(tmp_path / f"{at}.csv", BY_IMAGE, rows[at::2]) for at in (0, 1)]
-    assert judge_tables(half).p == pytest.approx(expected.p)
-    back = judge_tables(
+    assert judged(half).p == pytest.approx(expected.p)
+    back = judged(
         [table(tmp_path / "back.csv", BY_IMAGE, rows[: a.size] + rows[: a.size - 1 : -1])]
     )
     assert back.seed_correlation == pytest.approx(expected.seed_correlation)
@@ -70,15 +78,52 @@ def test_rows_by_run_are_judged_with_more_care(
         for arm, one in (("old", a), ("new", b))
         for seed, run in enumerate(one)
     ]
-    judged, exact = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)]), verdict(a, b)
-    assert judged.kind == "A better"
-    assert judged.difference == pytest.approx(exact.difference)
-    assert exact.estimate and judged.estimate
-    assert judged.estimate.se > exact.estimate.se
+    found, exact = judged([table(tmp_path / "runs.csv", BY_RUN, rows)]), verdict(a, b)
+    assert found.kind == "A better"
+    assert found.difference == pytest.approx(exact.difference)
+    assert exact.estimate and found.estimate
+    assert found.estimate.se > exact.estimate.se
     even = [(arm, seed, 50 + seed, N) for arm in "xy" for seed in (1, 2)]
     undecided = table(tmp_path / "even.csv", BY_RUN, even)
     assert cli_main.run(["compare-runs", str(undecided), "--fail-if-undecided"]) == 5
     assert "Inconclusive: x less y is +0.00 points" in capsys.readouterr().out
+
+
+def test_the_first_of_several_arms_is_judged_against_each_other_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Together, as those of a comparison: by Holm; what speaks against an arm stands at its own."""
+    arms = {"old": runs(0.6), "new": runs(0.4, start=1), "same": runs(0.6, start=2)}
+    alone = {
+        name: verdict(arms["old"], arms[name], names=("old", name)) for name in ("new", "same")
+    }
+    rows = [
+        (arm, seed, at, at % 7, at % 7 if right else 9)
+        for arm, one in arms.items() for seed, run in enumerate(one) for at, right in enumerate(run)
+    ]  # fmt: skip
+    file = table(tmp_path / "runs.csv", BY_IMAGE, rows)
+    found = judge_tables([file])
+    assert list(found) == [("old", "new"), ("old", "same")]
+    new, same = found.values()
+    assert (new.kind, same.kind) == ("A better", "inconclusive")
+    assert new.p == 2 * alone["new"].p and same.p == alone["same"].p  # the larger one as it is
+    assert (new.interval, same.sentence[:30]) == (
+        alone["new"].interval,
+        "Inconclusive: old less same is",
+    )
+    assert cli_main.run(["compare-runs", str(file), "--json", "--fail-if-undecided"]) == 5
+    contrasts = json.loads(capsys.readouterr().out)["contrasts"]
+    assert [(one["a"], one["b"], one["kind"]) for one in contrasts] == [
+        ("old", "new", "A better"),
+        ("old", "same", "inconclusive"),
+    ]
+    means = [(arm, seed, 60 if arm == "z" else 50 + seed + (arm == "y") / 2, 1000)
+             for arm in "xyz" for seed in (1, 2, 3)]  # fmt: skip
+    y, z = judge_tables([table(tmp_path / "means.csv", BY_RUN, means)]).values()
+    assert z.p == pytest.approx(
+        2 * judged([table(tmp_path / "two.csv", BY_RUN, means[:3] + means[6:])]).p
+    )
+    assert "runs of z have one accuracy" in z.sentence and "of z" not in y.sentence
 
 
 @pytest.mark.parametrize(
@@ -86,11 +131,20 @@ def test_rows_by_run_are_judged_with_more_care(
     [
         (("arm", "seed"), [], "has no column 'accuracy'"),
         (BY_RUN, [], "has no rows below its header"),
-        (BY_RUN, [("x", 1, 50, 9), ("x", 2, 51, 9)], "two arms; here are 1: x"),
+        (BY_RUN, [("x", 1, 50, 9), ("x", 2, 51, 9)], "99 others; here are 1: x"),
         (
             BY_RUN,
             [(f"x{at}", 1, 50, 9) for at in range(10_000)],
-            "two arms; here are 10,000: x0, x1, x2, x3, x4, ...$",
+            "99 others; here are 10,000: x0, x1, x2, x3, x4, ...$",
+        ),
+        (
+            BY_IMAGE,
+            [
+                (arm, 1, i, i % 2, i % 2 if i % 3 or (arm == "x" and i % 5) else 2)
+                for arm in "xyz"
+                for i in range(90)
+            ],
+            "run 1 of y and run 1 of z get the same images right",
         ),
         (
             BY_RUN,
@@ -190,7 +244,7 @@ def test_what_a_table_lacks_is_said(
     tmp_path: Path, columns: Sequence[str], rows: list[tuple[object, ...]], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        judge_tables([table(tmp_path / "runs.csv", columns, rows)])
+        judged([table(tmp_path / "runs.csv", columns, rows)])
 
 
 @pytest.mark.parametrize(
@@ -217,41 +271,41 @@ def test_a_table_as_spreadsheets_write_it(
     lines = (delimiter.join(map(str, row)) + end for row in rows)
     (tmp_path / "runs.csv").write_text("".join(lines), encoding=encoding, newline="")
     expected = verdict(runs(0.7), runs(0.4, start=1), names=("x", "y"))
-    assert judge_tables([tmp_path / "runs.csv"]) == expected
+    assert judged([tmp_path / "runs.csv"]) == expected
 
 
 def test_accuracies_with_decimal_commas(tmp_path: Path) -> None:
     """As spreadsheets write them where they put semicolons, with an empty row at the end."""
     rows = [(arm, seed, 60 + seed + 0.5, 1000) for arm in "xy" for seed in (1, 2, 3)]
-    expected = judge_tables([table(tmp_path / "points.csv", BY_RUN, rows)])
+    expected = judged([table(tmp_path / "points.csv", BY_RUN, rows)])
     lines = [";".join(map(str, row)).replace(".", ",") for row in (BY_RUN, *rows)]
     (tmp_path / "commas.csv").write_text("\n".join([*lines, ";;;", ""]))
-    assert judge_tables([tmp_path / "commas.csv"]) == expected
+    assert judged([tmp_path / "commas.csv"]) == expected
     signed = [(arm, seed, f"{one} %", n) for arm, seed, one, n in rows]
-    assert judge_tables([table(tmp_path / "signs.csv", BY_RUN, signed)]) == expected
+    assert judged([table(tmp_path / "signs.csv", BY_RUN, signed)]) == expected
     # Put together from several files, each with its header.
     again = [row for part in (rows[:3], rows[3:]) for row in (BY_RUN, *part)]
-    assert judge_tables([table(tmp_path / "again.csv", BY_RUN, again)]) == expected
+    assert judged([table(tmp_path / "again.csv", BY_RUN, again)]) == expected
 
 
 def test_names_are_what_is_read_whatever_bytes_they_have(tmp_path: Path) -> None:
     """An accent of its own, as Macs write it; a mark at the head of each of two files."""
     rows = by_image(runs(0.7), runs(0.4, start=1))
-    expected = judge_tables([table(tmp_path / "plain.csv", BY_IMAGE, rows)])
+    expected = judged([table(tmp_path / "plain.csv", BY_IMAGE, rows)])
     halves = []
     for half, e in ((rows[: len(rows) // 2], "\u00e9"), (rows[len(rows) // 2 :], "e\u0301")):
         named = [[*row[:2], f"caf{e}/{row[2]}", *row[3:]] for row in half]
         halves.append(table(tmp_path / "half.csv", BY_IMAGE, named).read_text())
     (tmp_path / "both.csv").write_text("".join(f"\ufeff{half}" for half in halves))
-    assert judge_tables([tmp_path / "both.csv"]) == expected
+    assert judged([tmp_path / "both.csv"]) == expected
 
 
 def test_runs_of_one_accuracy_are_doubted(tmp_path: Path) -> None:
     """Which images they got right would tell; here they may be one run under three seeds."""
     rows = [(arm, seed, 75 if arm == "x" else 60 + seed, 1000) for arm in "xy" for seed in range(3)]
-    judged = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)])
-    assert "the 3 runs of x have one accuracy; copies of a run are no seeds" in judged.sentence
-    assert "runs of y" not in judged.sentence
+    found = judged([table(tmp_path / "runs.csv", BY_RUN, rows)])
+    assert "the 3 runs of x have one accuracy; copies of a run are no seeds" in found.sentence
+    assert "runs of y" not in found.sentence
 
 
 def test_accuracies_that_no_number_of_images_gives_are_doubted(tmp_path: Path) -> None:
@@ -259,7 +313,7 @@ def test_accuracies_that_no_number_of_images_gives_are_doubted(tmp_path: Path) -
 
     def said(accuracies: Sequence[str], n: int) -> str:
         rows = [(arm, seed, one, n) for arm in "xy" for seed, one in enumerate(accuracies)]
-        return judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)]).sentence
+        return judged([table(tmp_path / "runs.csv", BY_RUN, rows)]).sentence
 
     assert "line 2: 16.34 % of 1,000 images is no whole number of them" in said(
         ["16.34", "2"], 1000
@@ -274,7 +328,7 @@ def test_large_numbers_are_different_classes(tmp_path: Path) -> None:
     first = 2**53
     rows = [(arm, 1, at, first + at % 2, first + (at + 1) % 2) for arm in "xy" for at in range(N)]
     with pytest.raises(ValueError, match="x seed 1 has 0 of 400 images right"):
-        judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+        judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
 
 
 def test_a_run_that_gives_one_class_throughout_is_judged(tmp_path: Path) -> None:
@@ -286,7 +340,7 @@ def test_a_run_that_gives_one_class_throughout_is_judged(tmp_path: Path) -> None
         for seed, run in enumerate(one)
         for at, (label, right) in enumerate(zip(labels, run, strict=True))
     ]
-    assert judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).difference > 0
+    assert judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).difference > 0
 
 
 @pytest.mark.parametrize(("names"), [("none", "scratch"), (-1, 1), ("N/A", "US")])
@@ -299,7 +353,7 @@ def test_a_class_may_have_the_name_of_none(tmp_path: Path, names: tuple[object, 
         for at, right in enumerate(run)
     ]
     expected = verdict(runs(0.8), runs(0.7, start=1), names=("x", "y"))
-    assert judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]) == expected
+    assert judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)]) == expected
 
 
 def test_two_arms_may_be_nearly_one_net(tmp_path: Path) -> None:
@@ -307,51 +361,48 @@ def test_two_arms_may_be_nearly_one_net(tmp_path: Path) -> None:
     a = runs(0.6)
     b = a.copy()
     b[:, 5] = ~b[:, 5]
-    judged = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, by_image(a, b))])
-    assert judged.difference == pytest.approx(100 * (a.mean() - b.mean()))
+    found = judged([table(tmp_path / "runs.csv", BY_IMAGE, by_image(a, b))])
+    assert found.difference == pytest.approx(100 * (a.mean() - b.mean()))
 
 
 def test_arms_that_only_guess_are_not_called_equivalent(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [(arm, seed, at, at % 4, rng.integers(4))
             for arm in "xy" for seed in (1, 2, 3) for at in range(9000)]  # fmt: skip
-    judged = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)], margin=3.0)
-    assert judged.kind == "inconclusive"
-    assert "every run of x and y guesses among 4 classes" in judged.sentence
+    found = judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)], margin=3.0)
+    assert found.kind == "inconclusive"
+    assert "every run of x and y guesses among 4 classes" in found.sentence
 
 
 def test_what_is_no_text_is_damaged(tmp_path: Path) -> None:
     for content in (b"\n\xff\xfe\x00", b'\nx,1,"' + b"9,9\n" * 100_000):
         (tmp_path / "runs.csv").write_bytes(b"arm,seed,accuracy,n" + content)
         with pytest.raises(DamagedData, match="runs.csv is no readable text"):
-            judge_tables([tmp_path / "runs.csv"])
+            judged([tmp_path / "runs.csv"])
     (tmp_path / "runs.csv").write_bytes("arm,seed,accuracy,n\n".encode("utf-16-le"))
     with pytest.raises(DamagedData, match="runs.csv has NUL bytes; write it as UTF-8"):
-        judge_tables([tmp_path / "runs.csv"])
+        judged([tmp_path / "runs.csv"])
 
 
 def test_a_run_under_two_seeds_is_refused(tmp_path: Path) -> None:
     a = runs(0.6)
     rows = by_image(np.concatenate([a, a[:1]]), runs(0.5, start=1))
     with pytest.raises(ValueError, match="run 1 of old and run 4 of old get the same images right"):
-        judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+        judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
     again = a[:1].copy()
     again[0, 5] = not again[0, 5]  # evaluated twice, and one image rounded otherwise
     rows = by_image(np.concatenate([a, again]), runs(0.5, start=1))
     with pytest.raises(ValueError, match=r"all but 1 of 400: they are one run"):
-        judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+        judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
 
 
 def test_runs_that_are_hardly_two_are_doubted(tmp_path: Path) -> None:
     """As the last checkpoints of one run, or one that was evaluated in another precision."""
     a, b = runs(0.6), runs(0.5, start=1)
-    assert (
-        "get the same"
-        not in judge_tables([table(tmp_path / "r", BY_IMAGE, by_image(a, b))]).sentence
-    )
+    assert "get the same" not in judged([table(tmp_path / "r", BY_IMAGE, by_image(a, b))]).sentence
     a[2] = a[1]
     a[2, :9] = ~a[1, :9]
-    said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, by_image(a, b))]).sentence
+    said = judged([table(tmp_path / "runs.csv", BY_IMAGE, by_image(a, b))]).sentence
     assert said.endswith(
         "Runs 2 and 3 of old get the same images right but for 9 of 400, as checkpoints of one run "
         "do, which are no seeds"
@@ -361,16 +412,16 @@ def test_runs_that_are_hardly_two_are_doubted(tmp_path: Path) -> None:
 def test_epochs_are_no_seeds(tmp_path: Path) -> None:
     """A log of two runs, an accuracy an epoch."""
     curve = [(arm, at, 50 + 3 * at - at % 2, 1000) for arm in "xy" for at in range(5, 13)]
-    said = judge_tables([table(tmp_path / "log.csv", BY_RUN, curve)]).sentence
+    said = judged([table(tmp_path / "log.csv", BY_RUN, curve)]).sentence
     assert said.count("follows the number of its seed, as over the epochs of one run") == 2
     long = [(f"{arm}\x1b[31m", 500 * at * "9", *cells) for arm, at, *cells in curve]
-    said = judge_tables([table(tmp_path / "log.csv", BY_RUN, long)]).sentence
+    said = judged([table(tmp_path / "log.csv", BY_RUN, long)]).sentence
     assert said.count("follows the number of its seed") == 2 and "of y\\x1b[31m follows" in said
     mixed = [(arm, at, 50 + at * 5 % 9, 1000) for arm in "xy" for at in range(1, 9)]
     six = [(arm, at, 50 + 3 * at, 1000) for arm in "xy" for at in range(1, 7)]  # or by chance
     one = [(arm, at, 50, 1000) for arm in "xy" for at in range(1, 9)]
     for rows in (mixed, six, one):
-        said = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)]).sentence
+        said = judged([table(tmp_path / "runs.csv", BY_RUN, rows)]).sentence
         assert "follows" not in said
 
 
@@ -378,9 +429,9 @@ def test_a_run_that_only_guesses_is_said(tmp_path: Path) -> None:
     """It is in the mean of its arm, as one that diverged is not."""
     rows = by_image(runs(0.7), runs(0.6, start=1))
     guessed = [[*row[:4], "class 3"] if row[:2] == ["new", 2] else row for row in rows]
-    said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, guessed)]).sentence
+    said = judged([table(tmp_path / "runs.csv", BY_IMAGE, guessed)]).sentence
     assert said.endswith("1 of 6 runs guess among 7 classes, they learned nothing")
-    assert "guess" not in judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
+    assert "guess" not in judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
 
 
 def test_labels_of_one_class_are_doubted(tmp_path: Path) -> None:
@@ -389,7 +440,7 @@ def test_labels_of_one_class_are_doubted(tmp_path: Path) -> None:
     for classes, doubted in ((7, True), (2, False)):
         rows = [(arm, seed, at, 1, rng.integers(classes))
                 for arm in "xy" for seed in (1, 2) for at in range(N)]  # fmt: skip
-        said = judge_tables([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
+        said = judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)]).sentence
         assert ("All images have the label 1, as those of a split" in said) == doubted
 
 
@@ -399,7 +450,7 @@ def test_an_arm_that_is_right_throughout_is_doubted(tmp_path: Path) -> None:
     by_run = [(arm, seed, 100 * one.mean(), N) for arm, every in (("old", sure), ("new", other))
               for seed, one in enumerate(every)]  # fmt: skip
     for columns, rows in ((BY_IMAGE, by_image(sure, other)), (BY_RUN, by_run)):
-        said = judge_tables([table(tmp_path / "runs.csv", columns, rows)]).sentence
+        said = judged([table(tmp_path / "runs.csv", columns, rows)]).sentence
         assert "Every run of old has every image right, as where labels are" in said
         assert "run of new has" not in said
 
@@ -409,6 +460,6 @@ def test_an_arm_that_is_a_copy_of_the_other_is_doubted(tmp_path: Path) -> None:
     for last, doubted in ((61.5, True), (61.6, False)):
         rows = [(arm, seed, one, 50_000) for arm, third in (("x", 61.5), ("y", last))
                 for seed, one in enumerate((61.2, 61.3, third))]  # fmt: skip
-        judged = judge_tables([table(tmp_path / "runs.csv", BY_RUN, rows)], margin=2.0)
-        assert judged.kind == "equivalent"
-        assert ("Both arms have one accuracy at every seed" in judged.sentence) == doubted
+        found = judged([table(tmp_path / "runs.csv", BY_RUN, rows)], margin=2.0)
+        assert found.kind == "equivalent"
+        assert ("Both arms have one accuracy at every seed" in found.sentence) == doubted

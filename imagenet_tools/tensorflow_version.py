@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import os
 import sys
 import tempfile
 import types
+from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
@@ -55,14 +58,16 @@ def load() -> None:
     version = check()
     os.environ.setdefault(ONEDNN, "1")
     if os.environ.setdefault(LOG_LEVEL, QUIET) < QUIET:
-        importlib.import_module(_NAME)
+        with _uncollected():
+            importlib.import_module(_NAME)
         return
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            import tensorflow as tf
+            with _uncollected():
+                import tensorflow as tf
 
             tf.config.list_physical_devices()
             if version < NEWEST:
@@ -74,6 +79,19 @@ def load() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: nearly all of what an import makes stays, and going through it
+    time and again is a sixth of TensorFlow's."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _first_session(tf: Any) -> None:

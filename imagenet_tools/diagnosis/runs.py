@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,10 +25,15 @@ def compiled(pipeline: Pipeline, size: int, is_training: bool) -> Run:
         return pipeline.preprocess_image(image, size, size, is_training, seed=seed)
 
     signature = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([2], tf.int32)]
-    graph = tf.function(call, autograph=False, input_signature=signature)
+    traced = tf.function(call, autograph=False, input_signature=signature)
+
+    @cache
+    def graph() -> Any:
+        """Not by `traced` itself, which looks for the graph of its arguments at every call."""
+        return traced.get_concrete_function()
 
     def run(image: np.ndarray, draw: int) -> np.ndarray:
-        return np.asarray(graph(tf.constant(image), tf.constant([17, draw])))
+        return np.asarray(graph()(tf.constant(image), tf.constant([17, draw])))
 
     return run
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,29 @@ def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
     return contents(out)
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two nodes on this machine."""
+@contextmanager
+def node() -> Iterator[Any]:
+    """A cluster of one node, of one core, on this machine."""
     from ray.cluster_utils import Cluster
 
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     yield found
     ray.shutdown()
     found.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """One node, for tests that leave it as it is: a cluster takes seconds to start."""
+    with node() as found:
+        yield found
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """A cluster of the test's own, which may be given nodes and lose them."""
+    with node() as found:
+        yield found
 
 
 def driver(images: Path, out: Path, address: str) -> subprocess.Popen:
@@ -103,16 +118,16 @@ def workers(task: bytes = b"build_shard") -> list[int]:
 
 @pytest.mark.slow
 def test_a_worker_and_a_node_are_lost_in_a_build(
-    images: Path, whole: dict[str, bytes], tmp_path: Path, cluster: Any
+    images: Path, whole: dict[str, bytes], tmp_path: Path, nodes: Any
 ) -> None:
-    second = cluster.add_node(num_cpus=1)
-    process = driver(images, tmp_path, cluster.address)
+    second = nodes.add_node(num_cpus=1)
+    process = driver(images, tmp_path, nodes.address)
     wait_for(lambda: len(done(tmp_path)) >= 3, "three shards")
     wait_for(workers, "a worker")
     for pid in workers()[:1]:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: len(done(tmp_path)) >= 8, "eight shards")
-    cluster.remove_node(second, allow_graceful=False)
+    nodes.remove_node(second, allow_graceful=False)
     _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
     assert contents(tmp_path) == whole
@@ -190,11 +205,11 @@ def test_records_go_into_a_store(server: Any, tmp_path: Path) -> None:
     assert len(left) <= 1 and all(path.name.startswith(".tmp-") for path in left)  # the killed
 
 
-def test_errors_are_the_tasks_own(tmp_path: Path) -> None:
+def test_errors_are_the_tasks_own(cluster: Any) -> None:
     def fail(number: int) -> int:
         raise OSError(28, f"no room for {number}")
 
-    with ray_cluster.connected(None, 1):
+    with ray_cluster.connected(cluster.address):
         ((task, outcome),) = ray_cluster.run(fail, [7], 1)
         assert task == 7
         with pytest.raises(OSError, match="no room for 7"):
@@ -258,9 +273,9 @@ def test_a_repeated_message_writes_no_shard_twice(images: Path, tmp_path: Path) 
     assert sum(message == mark.read_text() for _, message in lines) > 1  # it was sent again
 
 
-def test_a_task_that_is_always_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_that_is_always_lost_is_named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_cluster, "RETRIES", 0)
-    with ray_cluster.connected(None, 1):
+    with ray_cluster.connected(cluster.address):
         ((_, outcome),) = ray_cluster.run(lambda _: os._exit(1), [0], 1)
         with pytest.raises(Unfinished, match="a task was lost"):
             outcome()
@@ -333,11 +348,11 @@ def probabilities(out: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_worker_and_a_node_are_lost_in_a_comparison(
-    tiny_records: Path, tmp_path: Path, cluster: Any
+    tiny_records: Path, tmp_path: Path, nodes: Any
 ) -> None:
-    second = cluster.add_node(num_cpus=1)
+    second = nodes.add_node(num_cpus=1)
     out = tmp_path / "ray"
-    command = comparison(tiny_records, out, "--engine", "ray", "--address", cluster.address)
+    command = comparison(tiny_records, out, "--engine", "ray", "--address", nodes.address)
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -348,7 +363,7 @@ def test_a_worker_and_a_node_are_lost_in_a_comparison(
     os.kill(min(before), signal.SIGKILL)
     wait_for(lambda: len(set(workers(b"_start")) - before) == 1, "the lost run to begin again")
     assert not list(out.rglob("result.json"))
-    cluster.remove_node(second, allow_graceful=False)
+    nodes.remove_node(second, allow_graceful=False)
     _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
     local = comparison(tiny_records, tmp_path / "local", "--jobs", "2")  # a core each, as above

@@ -48,7 +48,7 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def ours(prefix: str) -> Any:
-    net = nets.create("alexnet_v2", CLASSES, 224)
+    net = nets.create("alexnet_v2", CLASSES, 224, initialisation="zeros")
     saved = checkpoints.read(prefix)
     for name, variable in net.variables.items():
         variable.assign(saved.tensors[name])
@@ -75,7 +75,8 @@ def test_a_checkpoint_of_tf_slims_saver_is_read_whole(slim: dict[str, Any]) -> N
     assert saved.step == 0
     assert len(saved.tensors) == 16 * 3 + 1
     assert saved.tensors["alexnet_v2/conv1/weights/RMSProp"].shape == (11, 11, 3, 64)
-    optimizer = optimizers.create("rmsprop", nets.create("alexnet_v2", CLASSES, 224).trainable)
+    net = nets.create("alexnet_v2", CLASSES, 224, initialisation="zeros")
+    optimizer = optimizers.create("rmsprop", net.trainable)
     assert set(optimizer.slots) == {n for n in saved.tensors if "RMSProp" in n}
 
 
@@ -118,8 +119,8 @@ def test_impossible_sizes_are_named(size: int) -> None:
 
 
 def test_a_proxy_says_so() -> None:
-    assert nets.create("alexnet_v2", 2, 67).is_proxy
-    assert not nets.create("alexnet_v2", 2, 195).is_proxy
+    assert nets.create("alexnet_v2", 2, 67, initialisation="zeros").is_proxy
+    assert not nets.create("alexnet_v2", 2, 195, initialisation="zeros").is_proxy
 
 
 def test_lsuv_gives_unit_variance_whatever_the_scale() -> None:

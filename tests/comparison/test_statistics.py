@@ -67,10 +67,11 @@ def simulate(
 def test_errors_and_coverage(k: int, tau: float, image_variance: float) -> None:
     found = simulate(k, tau, 3000, image_variance=image_variance)
     errors = np.mean([one.p < 0.05 for one in found])
-    covered = np.mean([low <= 0 <= high for low, high in (one.interval() for one in found)])
     # 3000 draws know a share of 5 % to within 0.4 points (one standard error).
-    assert errors <= 0.055 + 0.004
-    assert 0.94 - 0.004 <= covered <= 0.97
+    assert 0.03 <= errors <= 0.055 + 0.004
+    for one in found[:300]:  # so that the interval covers zero in the other draws
+        low, high = one.interval()
+        assert (low <= 0 <= high) == (one.p >= 0.05)
 
 
 @pytest.mark.parametrize(("copies", "churned"), [(2, False), (5, True), (10, False), (10, True)])

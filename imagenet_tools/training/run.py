@@ -212,7 +212,7 @@ def _refuse_growth(job: _Job, run: Run, net: nets.Net) -> None:
     start = job.recipe.image_size_start
     if start > run.image_size:
         raise ValueError(f"image_size_start {start} is above the image size, {run.image_size}")
-    first = nets.create(run.model, run.num_classes, start)
+    first = nets.create(run.model, run.num_classes, start, initialisation="zeros")
     for name, variable in net.variables.items():
         if (shape := first.variables[name].shape) != variable.shape:
             raise ValueError(

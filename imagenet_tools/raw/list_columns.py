@@ -52,7 +52,7 @@ class Columns(NamedTuple):
     def fields(self, line: str) -> list[str]:
         """The fields of a row; none of one that is no path where the list has paths alone."""
         if self.width == 1:
-            return [_bare(line)] if _is_path(line) else []
+            return [bare(line)] if _is_path(line) else []
         return _fields(line, self.separator)
 
 
@@ -116,7 +116,7 @@ def columns_of(first: list[str], source: Path) -> Columns:
 
 def _is_path(line: str) -> bool:
     """True for a path with a folder, and nothing beside it: an image's, or one of no ending."""
-    path = _bare(line)
+    path = bare(line)
     alone = re.fullmatch(r"[^\t,;]*[/\\][^\t,;]*", path) and not _NAMED.fullmatch(line)
     return bool(alone) and bool(intake.by_name(path) or " " not in path)
 
@@ -177,7 +177,7 @@ def _fields(line: str, separator: str | None) -> list[str]:
         fields = [line] if _MORE.match(fields[-1]) else fields
     else:
         fields = _split(line, separator)
-    return [_bare(one.strip()) for one in fields]
+    return [bare(one.strip()) for one in fields]
 
 
 def _before_last(line: str) -> list[str]:
@@ -188,7 +188,7 @@ def _before_last(line: str) -> list[str]:
     return [rest, word[0][::-1]] if word and rest else [line]
 
 
-def _bare(field: str) -> str:
+def bare(field: str) -> str:
     """A field without the quotes around it."""
     quoted = len(field) > 1 and field[0] == field[-1] and field[0] in "\"'"
     return field[1:-1].strip() if quoted else field

@@ -11,6 +11,7 @@ from imagenet_tools import labels as imagenet
 from imagenet_tools.raw import classes, intake
 from imagenet_tools.raw.image import ClassInfo
 from imagenet_tools.raw.intake import Intake
+from imagenet_tools.raw.list_columns import bare
 
 # `name`, `name<TAB>words`, `synset words`, `label:name` or `name,label` a line.
 FILES = (
@@ -25,6 +26,8 @@ _WORD = (
     r"(?:id|idx|index|number|class|label|categor(?:y|ie)|synset|name|text|words|description)(?:e?s)?"
 )
 _HEADING = re.compile(rf"{_WORD}(?:\s*[:,\t ]\s*{_WORD})+", re.IGNORECASE)
+# What may stand above names alone: `class`, `class name`, `#classes`, `Classes:`, their number.
+_ABOVE = re.compile(rf"{_WORD}|#.*|.*:|[0-9]+", re.IGNORECASE)
 
 
 class Named(NamedTuple):
@@ -70,16 +73,20 @@ def read(folders: Iterable[Path], used: Collection[str], seen: Intake) -> Named 
     seen.leave_all((intake.reason(other.name), other.name) for other in others)
     lines = [line.strip() for line in intake.text_of(path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("# ")]
-    if lines and _HEADING.fullmatch(lines[0]):
-        lines = lines[1:]
+    headed = bool(lines and _HEADING.fullmatch(lines[0]))
+    heading, lines = lines[:headed], lines[headed:]
     first = 0
     if lines and _is_above(lines):
         seen.say(f"the first line of {path.name} is taken for a heading", lines[0])
         lines = lines[1:]
     if pairs := _numbers(path, lines, _BEFORE) or _numbers(path, lines, _BEHIND):
         lines, first = _by_number(path, pairs)
-    elif lines and re.fullmatch(_WORD, lines[0], re.IGNORECASE) and _may_shift(lines, used):
-        _refuse_heading(path, lines[0], "is what columns of names are called")
+    else:
+        lines = [*heading, *lines] if str(len(lines)) in used else lines  # one a label
+        if _may_be_above(lines, used):
+            _refuse_heading(path, lines[0], "may be what stands above names")
+        if lines[:1] == [imagenet.BACKGROUND] and {"0", *lines[:1]}.isdisjoint(used):
+            lines, first = lines[1:], 1  # as TF-Slim and Keras have it
     infos = list(map(class_of, lines))
     # ImageNet's words have a crane and a maillot too many.
     if classes.imagenet_order(infos) is None:
@@ -92,7 +99,7 @@ def class_of(line: str) -> ClassInfo:
     key, tab, words = line.partition("\t")
     if not tab and classes.SYNSET.fullmatch(line.partition(" ")[0]):
         key, _, words = line.partition(" ")
-    return classes.info(key.strip(), words.strip())
+    return classes.info(bare(key.strip()), bare(words.strip()))
 
 
 def _is_above(lines: Sequence[str]) -> bool:
@@ -106,10 +113,12 @@ def _is_above(lines: Sequence[str]) -> bool:
     return False
 
 
-def _may_shift(lines: Sequence[str], used: Collection[str]) -> bool:
-    """Whether it matters that the first of lines without numbers may be none: where images have
+def _may_be_above(lines: Sequence[str], used: Collection[str]) -> bool:
+    """Whether the first of lines without numbers may be no class, and it matters: where images have
     numbers for labels, and none of them has the last one of so many classes."""
-    return str(len(lines) - 1) not in used and any(map(str.isdecimal, used))
+    alike = [_ABOVE.fullmatch(line) is not None for line in lines]
+    counted = str(len(lines) - 1) in used or not any(map(str.isdecimal, used))
+    return alike[:1] == [True] and not all(alike) and not counted
 
 
 def _pairs(matches: Iterable[re.Match[str] | None]) -> list[tuple[int, str]]:

@@ -182,8 +182,11 @@ def test_numbers_behind_names_are_labels_where_they_count(
         ("Klasse Nr\nbird 0\nfish 1\n", "'Klasse Nr' has no number, and bird has one"),
         ("My zoo\nclasses\n0 cat\n1 dog\n", "'My zoo' has no number, and cat has one"),
         ("1 cat\n2 dog\nemu\n", "'emu' has no number, and cat has one"),
-        ("class_name\nbird\nfish\n", "'class_name' is what columns of names are called"),
-        ("Categories\nbird\nfish\n", "'Categories' is what columns of names are called"),
+        ("class_name\nbird\nfish\n", "'class_name' may be what stands above names: a heading"),
+        ("Categories\nbird\nfish\n", "'Categories' may be what stands above names"),
+        ("#classes\nbird\nfish\n", "'#classes' may be what stands above names"),
+        ("My classes:\nbird\nfish\n", "'My classes:' may be what stands above names"),
+        ("2\nbird\nfish\n", "'2' may be what stands above names"),
         ("a zoo, mine\n0 cat\n1 dog\n", "'a zoo, mine' has no number, and cat has one"),
         ("wild,tame\n0,cat\n1 dog\n", "'wild,tame' has no number, and cat has one"),
         ("wild\n0,cat\n1,dog\n", "'wild' has no number, and cat has one"),
@@ -205,6 +208,10 @@ def test_what_may_be_a_heading_of_classes_is_refused(
         ("Euro coins\n5 Euro\n10 Euro\n", ["Euro coins", "5 Euro", "10 Euro"]),
         ("name\ttext\nbird\twith wings\nfish\tan animal\nemu\t\n", ["bird", "fish", "emu"]),
         ("text\ntable\nfigure\n", ["text", "table", "figure"]),  # the label 2 is of three
+        ("class name\nbird\nfish\n", ["class name", "bird", "fish"]),
+        ("class name\nbird\nfish\nemu\n", ["bird", "fish", "emu"]),
+        ("#bird\n#fish\n#emu\n#cow\n", ["#bird", "#fish", "#emu", "#cow"]),
+        ('0,bird\n1,"fish, any"\n2,"emu"\n', ["bird", "fish, any", "emu"]),
     ],
 )
 def test_every_line_of_classes_is_one(text: str, keys: list, tmp_path: Path) -> None:
@@ -223,6 +230,20 @@ def test_a_heading_of_columns_is_known_in_any_language(heading: str, tmp_path: P
     assert "the first line of classes.txt is taken for a heading: 1 (" in found.description
 
 
+def test_background_above_the_names_is_tf_slims(tmp_path: Path) -> None:
+    put(tmp_path / "labels.txt", "background\nbird\nfish\n")
+    found = listed(tmp_path, "im/0.jpg 1\nim/1.jpg 2\n")
+    assert [info.key for info in found.classes] == ["bird", "fish"]
+    assert label_of(found) == {"0.jpg": 1, "1.jpg": 2}
+    found = listed(tmp_path, "im/0.jpg 0\nim/1.jpg 1\n")  # and here a class
+    assert [info.key for info in found.classes] == ["background", "bird", "fish"]
+    words = [words.split(",")[0] for words in labels.words().values()]
+    put(tmp_path / "labels.txt", "\n".join(["background", *words]))  # Keras's ImageNetLabels.txt
+    found = listed(tmp_path, "im/0.jpg 1\nim/1.jpg 1000\n")
+    assert label_of(found) == {"0.jpg": 1, "1.jpg": 1000}
+    assert found.label_convention == labels.IMAGENET_CONVENTION
+
+
 def test_a_heading_moves_no_class_that_has_a_name(tmp_path: Path) -> None:
     put(tmp_path / "labels.txt", "name\nfish\tan animal\nbird\t\n")
     for folder in ("bird", "fish"):
@@ -230,7 +251,7 @@ def test_a_heading_moves_no_class_that_has_a_name(tmp_path: Path) -> None:
     assert raw.detect(tmp_path).classes == (("bird", "bird"), ("fish", "an animal"))
     for at, folder in enumerate(("bird", "fish")):
         (tmp_path / folder).rename(tmp_path / str(at))
-    with pytest.raises(ValueError, match=r"labels.txt: 'name' is what columns of names are called"):
+    with pytest.raises(ValueError, match=r"labels.txt: 'name' may be what stands above names"):
         raw.detect(tmp_path)
 
 

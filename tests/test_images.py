@@ -318,8 +318,29 @@ def test_cmyk_without_adobes_segment_is_read_as_tensorflow_reads_it() -> None:
 def test_samples_without_a_known_range_are_refused(kind: type) -> None:
     stored = io.BytesIO()
     Image.fromarray(np.eye(32, dtype=kind)).save(stored, "TIFF")
-    with pytest.raises(ValueError, match="8 or 16 bits are wanted"):
-        prepare(stored.getvalue(), Settings())
+    for policy in ("fail", "repair"):
+        with pytest.raises(ValueError, match="8 or 16 bits are wanted"):
+            prepare(stored.getvalue(), Settings(on_damaged=policy))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_that_are_but_twelve_are_refused(kind: str) -> None:
+    stored, brighter = io.BytesIO(), io.BytesIO()
+    ramp = np.linspace(0, 4095, 32 * 32).astype(np.uint16).reshape(32, 32)
+    Image.fromarray(ramp).save(stored, kind)
+    for policy in ("fail", "repair"):
+        with pytest.raises(ValueError, match="its samples use 12 bits of 16 at most"):
+            prepare(stored.getvalue(), Settings(on_damaged=policy))
+    Image.fromarray(ramp + 1).save(brighter, kind)
+    assert prepare(brighter.getvalue(), Settings(store="raw")).data[-1] == 4096 >> 8
+
+
+def test_a_cut_image_of_sixteen_bits_is_repaired_to_its_upper_eight() -> None:
+    ramp = np.linspace(0, 65535, 32 * 32).astype(np.uint16).reshape(32, 32)
+    data = png(Image.fromarray(ramp))
+    whole, cut = (prepare(one, Settings(on_damaged="repair")) for one in (data, data[:-12]))
+    assert (whole.repaired, cut.repaired) == (None, "truncated: no end chunk")
+    assert np.abs(pixels(cut.data) - pixels(whole.data)).max() <= 3
 
 
 def test_a_png_is_sound_whatever_its_texts_and_what_follows_it() -> None:

@@ -6,7 +6,15 @@ that decoders refuse, not what happened inside a JPEG's scan. decode finds that.
 
 from imagenet_tools.images.facts import MAX_PIXELS, ImageFacts
 from imagenet_tools.images.headers import inspect, needs_reencoding
-from imagenet_tools.images.pixels import QUALITY, decode, dropped, encode, to_rgb, to_rgb_jpeg
+from imagenet_tools.images.pixels import (
+    QUALITY,
+    decode,
+    dropped,
+    eight_bits,
+    encode,
+    to_rgb,
+    to_rgb_jpeg,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -14,6 +22,7 @@ __all__ = [
     "ImageFacts",
     "decode",
     "dropped",
+    "eight_bits",
     "encode",
     "inspect",
     "needs_reencoding",

@@ -46,7 +46,8 @@ def to_rgb(data: bytes, strict: bool = True) -> Image.Image:
     CMYK and YCCK become RGB as TensorFlow's decoder does it (k * c / 255 on the inverted values
     that files with Adobe's segment store); 16-bit samples keep their upper eight bits; alpha is
     dropped. strict: what libjpeg warns of is an error too. Raises ValueError where the bytes do not
-    decode, or their samples have no range that is known (floats, 32-bit integers).
+    decode, or their samples have no range that is known (floats, 32-bit integers, and 16 bits of
+    which no more than 12 are used, which would be black).
     """
     facts = inspect(data)
     if facts.problem is not None:
@@ -78,7 +79,6 @@ def _of_jpeg(data: bytes, facts: ImageFacts, strict: bool) -> Image.Image:
 
 
 def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
-    import numpy as np
     from PIL import Image
 
     if facts.format == "PNG":
@@ -91,13 +91,30 @@ def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
             image.load()
     except Exception as error:
         raise ValueError(f"does not decode ({error})") from error
+    return eight_bits(image, facts)
+
+
+def eight_bits(image: Image.Image, facts: ImageFacts) -> Image.Image:
+    """A decoded image as RGB, or L where it is grey. Raises ValueError as to_rgb does for samples
+    whose range is not known, which Pillow would clip to black or white."""
+    import numpy as np
+    from PIL import Image
+
+    # A PPM says its range. Pillow's TIFF has the bits of each sample under 258.
+    sixteen = facts.bits == 16 or 16 in getattr(image, "tag_v2", {}).get(258, ())
     # Older Pillows read 16-bit PNGs as "I".
     if image.mode in ("I;16", "I;16B") or (image.mode == "I" and facts.format in ("PNG", "PPM")):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         what = "floats" if image.mode == "F" else "integers of 32 bits"
         raise ValueError(f"its samples are {what}; 8 or 16 bits are wanted")
-    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+    image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+    if sixteen and np.asarray(image).max() < 1 << 4:
+        raise ValueError(
+            "its samples use 12 bits of 16 at most, and would be black; scale them to all 16, or "
+            "save it with 8"
+        )
+    return image
 
 
 def dropped(data: bytes, facts: ImageFacts) -> str:

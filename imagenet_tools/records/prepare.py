@@ -141,7 +141,7 @@ def _salvage(data: bytes, problem: str) -> bytes:
             # A parser takes what there is, without Pillow's global switch for truncated files.
             parser = ImageFile.Parser()
             parser.feed(data + b"\xff\xd9")
-            whole = parser.close().convert("RGB")
+            whole = images.eight_bits(parser.close(), images.inspect(data)).convert("RGB")
     except Exception as error:
         raise ValueError(f"{problem}; beyond repair ({error})") from error
     return images.encode(whole, images.QUALITY)

@@ -14,6 +14,7 @@ from imagenet_tools.raw.intake import Intake
 
 SYNSET = re.compile(r"n\d{8}")
 _BEGINS = re.compile(SYNSET.pattern + "(?![0-9])", re.IGNORECASE)  # n01440764_tench, N01440764
+_BETWEEN = re.compile(r"[\s,;|]+")  # of several labels in one
 NO_CLASS = "no class folder holds an image; a class is a folder of images"
 MOST_CLASSES = 1_000_000
 SPARSE = 100  # a highest label above so many times the labels that occur is no class's number
@@ -75,6 +76,9 @@ def choose(
     if wanted == "auto":
         _refuse_integers(names, f"class {kind}s")
         _say_strange(names, strange, kind, seen)
+    for name in names if kind == "name" else ():
+        if len(parts := {*_BETWEEN.split(name)}) > 1 and parts.issubset(names):
+            seen.say("labels that are several of the others, and classes of their own here", name)
     key_of = _one_spelling(names, f"class {kind}s")
     words = {**imagenet.words(), **(words or {})}
     number = {key: label for label, key in enumerate(sorted(set(key_of.values())), 1)}

@@ -42,13 +42,14 @@ EMPTY, JUNK_FOLDERS, OTHER_FOLDERS = "folders without images", "junk folders", "
 LINKED_OUT = "links out of the raw folder"
 BROKEN = "broken links"
 NO_FILES = (BROKEN, "named pipe", "socket", "device")  # counted under whatever name
-_NO_TAR = {
+_OTHERS = {
     b"\x1f\x8b": "compressed by gzip; uncompress it first",
     b"BZh": "compressed by bzip2; uncompress it first",
     b"\xfd7zXZ": "compressed by xz; uncompress it first",
     b"\x28\xb5\x2f\xfd": "compressed by zstd; uncompress it first",
     b"PK\3\4": "a zip archive",
     b"<": "a page of the web (of the login, perhaps), not the download",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file; `git lfs pull` fetches that",
 }
 
 
@@ -150,8 +151,10 @@ def composed(name: str) -> str:
 
 
 def spelling(name: str) -> str:
-    """What two names have in common that differ in case, spaces or the form of Unicode alone."""
-    return " ".join(composed(composed(name).casefold()).split())
+    """What two names have in common that differ in case, spaces, the form of Unicode, or what is
+    not seen (a zero-width space) alone."""
+    seen = "".join(one for one in name if unicodedata.category(one) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", composed(seen).casefold()).split())
 
 
 def is_junk(name: str) -> bool:
@@ -204,9 +207,9 @@ def special(mode: int) -> str | None:
     return None if stat.S_ISREG(mode) else kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def no_tar(head: bytes) -> str | None:
-    """What a file is in place of a tar, by its first bytes; None for nothing known."""
-    return next((name for magic, name in _NO_TAR.items() if head.startswith(magic)), None)
+def other_kind(head: bytes) -> str | None:
+    """What a file is in place of an archive, by its first bytes; None for nothing known."""
+    return next((name for magic, name in _OTHERS.items() if head.startswith(magic)), None)
 
 
 @contextlib.contextmanager

@@ -16,9 +16,11 @@ FORMS = (
     *("meta/{}.txt", "{}_list.txt", "{}.txt"),
     *("meta/{}.csv", "{}_list.csv", "{}.csv", "{}.tsv"),
 )
+# Of Hugging Face's imagefolder, with captions or boxes in place of labels, perhaps.
+METADATA, IMAGEFOLDER = "metadata.csv", {"file_name", "label"}
 # Taken where the file of one of the first two rows is there: Kaggle's, and MXNet's.
-OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst")
-OF_NO_SPLIT = ("labels.csv", "*.lst")
+OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst", f"{{}}/{METADATA}")
+OF_NO_SPLIT = ("labels.csv", "*.lst", METADATA)
 
 
 def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
@@ -78,7 +80,8 @@ def unread(place: Path) -> str:
     """In words, which list lies there under a usual name and is not taken; "" for none."""
     forms = (form.format(name) for form in FORMS + OTHER_FORMS for name in listing.SPLIT_OF)
     for form in (*forms, *OF_NO_SPLIT):
-        names = [one.name for one in sorted(place.glob(form)) if one.is_file()]
+        there = (one for one in sorted(place.glob(form)) if one.is_file())
+        names = [one.name for one in there if one.name != METADATA]
         if len(names) > 1:
             return f"{' and '.join(names[:2])} may each be meant, and neither is read"
         if names:
@@ -111,6 +114,8 @@ def _found(
         first, labelled = _first_paths(path := paths[0])
         if not labelled and all(listing.split_folder(place, one) for one in SPLITS):
             continue  # it can but repeat what the folders say
+        if path.name == METADATA and not all(map(_of_no_class, first)):
+            continue
         if usual and labelled and any(map(intake.by_name, first)):
             return path
         folders = _folders(place, path, split)
@@ -124,11 +129,16 @@ def _first_paths(path: Path) -> tuple[list[str], bool]:
     with path.open("rb") as file:
         text = intake.decoded(file.read(8192), "replace")
     first = [line for _, line in list_columns.numbered(text)][:2]
-    if not first:
+    if not first or path.name == METADATA and not {*first[0].split(",")} >= IMAGEFOLDER:
         return [], True
     columns = list_columns.columns_of(first, path)
     paths = list_columns.paths_of(first, columns)
     return [name.replace("\\", "/") for name in paths if "\0" not in name], columns.label >= 0
+
+
+def _of_no_class(path: str) -> bool:
+    """True for an image beside a list, or in a split's folder there, and in no class folder."""
+    return os.path.dirname(path).lower() in ("", *listing.SPLIT_OF)
 
 
 def _read(place: Path, path: Path, split: str, seen: Intake, there: Present) -> ListFile:
@@ -155,7 +165,8 @@ def _image_folder(
             if (folder / row.name).is_file() or _is_id(row) and there.called(str(folder), row.name):
                 return str(folder)
     where = ", ".join(str(folder) for folder in tried if folder.is_dir())
-    raise ValueError(f"{path} names {rows_given[0].name}, which is in none of {where}")
+    name = intake.printable(rows_given[0].name)
+    raise ValueError(f"{path} names {name}, which is in none of {where}")
 
 
 def _is_id(row: Row) -> bool:

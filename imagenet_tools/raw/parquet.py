@@ -23,11 +23,11 @@ LOOKED_FOR = "Hugging Face's data/train-*.parquet and data/validation-*.parquet"
 
 
 def find(place: Path, options: Options) -> RawSet | None:
-    """Return the data set where `place` or its folder `data` holds such files."""
+    """Return the data set where `place`, its folder `data` or its only one holds such files."""
     if not place.is_dir():
         return None
     parquet_file.forget()
-    for root in (place, place / "data"):
+    for root in (*listing.roots(place), place / "data"):
         files = {split: _files(root, split) for split in SPLITS}
         if any(files.values()):
             if options.boxes is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw import intake
 from imagenet_tools.raw.image import RawImage
 
 
@@ -46,6 +47,8 @@ def _readable(path: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        if kind := intake.other_kind(intake.head_of(path)):
+            raise DamagedData(f"{path} is {kind}") from error
         raise DamagedData(f"{path}: not a readable parquet file ({error})") from error
 
 

@@ -17,8 +17,10 @@ _OTHERS = (".mat", ".json", ".jsonl", ".npz", ".pkl")
 _HEAD, _MOST = 8192, 200  # bytes of a text, and texts, that are looked into
 _WORD = re.compile(r"[^\s,;:\"']+")
 _NAME = re.compile(r"[A-Za-z_]|[0-9]{5}")  # what tells an image's name from any number
-# By its own name: train_list.mat, trainval.txt, val2018.json, setid.mat, train_test_split.txt.
+# By its own name: train_list.mat, trainval.txt, val2018.json, setid.mat, train_test_split.txt; not
+# requirements-test.txt.
 _OF_SPLITS = re.compile(
+    r"(?!.*(?:requirements|readme))"
     r"(?:.*[_. -])?(?:train(?:ing|val)?|val|valid|validation|test(?:ing)?|splits?|folds?|setid)"
     r"(?:[_. -]?(?:list|ids?|set|images?|annos?|\d.*))?",
     re.IGNORECASE,

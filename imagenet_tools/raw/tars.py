@@ -122,7 +122,7 @@ def _is_header(block: bytes) -> bool:
 
 def _refuse_short(rest: bytes, first: bool, where: str) -> None:
     """Raise DamagedData unless the file simply ends where a header would begin."""
-    if kind := intake.no_tar(rest) if first else None:
+    if kind := intake.other_kind(rest) if first else None:
         raise DamagedData(f"{where} is {kind}")
     if first:
         raise DamagedData(f"{where}: it is empty or no tar")
@@ -134,7 +134,7 @@ def _member(header: bytes, at: int, end: int, where: str, first: bool) -> tarfil
     try:
         member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
-        if first and (kind := intake.no_tar(header)):
+        if first and (kind := intake.other_kind(header)):
             raise DamagedData(f"{where} is {kind}") from error
         raise DamagedData(f"{where}: no tar header at byte {at:,} ({error})") from error
     if member.size < 0:

@@ -296,9 +296,10 @@ def test_a_training_tar_packed_again(tmp_path: Path) -> None:
         (gzip.compress(b"x" * 5000, mtime=0), "is compressed by gzip"),
         (b"<!DOCTYPE html>" + b"x" * 5000, "is a page of the web"),
         (b"PK\3\4" + b"x" * 5000, "is a zip archive"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
         (b"", "it is empty or no tar"),
     ],
-    ids=["gzip", "page", "zip", "empty"],
+    ids=["gzip", "page", "zip", "pointer", "empty"],
 )
 def test_what_is_no_tar_is_called_what_it_is(data: bytes, message: str, tmp_path: Path) -> None:
     put(tmp_path / "ILSVRC2012_img_val.tar", data)

@@ -401,6 +401,19 @@ def test_a_parquet_file_that_may_be_meant_for_a_split_is_said(tmp_path: Path) ->
     assert f"no validation split ({meant})" in found.description
 
 
+def test_parquet_in_the_only_folder_is_read_there(tmp_path: Path) -> None:
+    """As `git clone` gives a data set of the Hub that it converted itself: default/train/."""
+    for split, column in (("train", [0, 1]), ("validation", [1])):
+        (tmp_path / "default").mkdir(exist_ok=True)
+        parquet(tmp_path / "default" / split, column, file="0000")
+    found = raw.detect(tmp_path)
+    assert {split: len(part) for split, part in found.splits.items()} == {
+        "train": 2,
+        "validation": 1,
+    }
+    assert not found.left_out
+
+
 def test_parquet_has_its_names(tmp_path: Path) -> None:
     found = raw.detect(parquet(tmp_path / "own", [2, 0], ["cat", "dog", "emu"]))
     assert [info.key for info in found.classes] == ["cat", "dog", "emu"]

@@ -184,6 +184,9 @@ def test_parquet_that_is_damaged_or_empty_is_named(tmp_path: Path) -> None:
         (tmp_path / name / path.name).write_bytes(damaged)
         with pytest.raises(DamagedData, match=f"{name}/{path.name}: not a readable parquet file"):
             raw.detect(tmp_path / name)
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(DamagedData, match=f"sound/{path.name} is a pointer of Git LFS"):
+        raw.detect(path.parent)
 
 
 def test_folder_numbering_and_extensions(tmp_path: Path) -> None:

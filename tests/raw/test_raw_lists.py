@@ -343,6 +343,45 @@ def test_ids_that_cannot_be_meant_are_refused(rows: str, message: str, tmp_path:
         listed(tmp_path, rows, ("train/a.jpg", "train/b.jpg", "train/b.png"), "labels.csv")
 
 
+def test_hugging_faces_imagefolder(tmp_path: Path) -> None:
+    rows = "file_name,label\na.jpg,emu\nb.jpg,cow\n"
+    for split in ("train", "validation"):
+        put(tmp_path / "sorted" / split / "metadata.csv", rows)
+        for number, name in enumerate(("a.jpg", "b.jpg")):
+            put(tmp_path / "sorted" / split / name, jpeg(number))
+    found = raw.detect(tmp_path / "sorted")
+    assert classes_of(found) == classes_of(found, "validation") == {"a.jpg": "emu", "b.jpg": "cow"}
+    assert not found.left_out
+    found = listed(tmp_path / "flat", rows, ("a.jpg", "b.jpg"), "metadata.csv")
+    assert classes_of(found) == {"a.jpg": "emu", "b.jpg": "cow"} and found.unsplit
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "file_name,text\ncow/b.jpg,a cow\nemu/a.jpg,an emu\n",
+        "file_name,label\ncow/b.jpg,7\nemu/a.jpg,3\n",
+        "file_name\ncow/b.jpg\n",
+        "lesion,file_name,dx\n1,cow/b.jpg,nv\n2,emu/a.jpg,mel\n",
+    ],
+)
+def test_metadata_of_class_folders_is_no_list(rows: str, tmp_path: Path) -> None:
+    for folder in (".", "train"):
+        names = tuple(f"{folder}/{name}" for name in ("cow/b.jpg", "emu/a.jpg"))
+        found = listed(tmp_path / folder[0], rows, names, f"{folder}/metadata.csv")
+        assert classes_of(found) == {"b.jpg": "cow", "a.jpg": "emu"}
+        assert found.left_out == {".csv": Counted(1, [str(Path(folder, "metadata.csv"))])}
+
+
+def test_a_label_that_is_several_is_said(tmp_path: Path) -> None:
+    names = tuple(f"{name}.jpg" for name in "abcd")
+    rows = "image,label\na.jpg,cat\nb.jpg,dog\nc.jpg,cat|dog\nd.jpg,black cat\n"
+    found = listed(tmp_path, rows, names, "train.csv")
+    assert classes_of(found)["c.jpg"] == "cat|dog"
+    said = "labels that are several of the others, and classes of their own here: 1 (cat|dog)"
+    assert said in found.description
+
+
 def test_a_list_of_no_split_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
     found = listed(tmp_path, "a,cat\nb,dog\n", ("images/a.jpg", "images/b.jpg"), "labels.csv")
     assert found.unsplit and "(labels.csv), no split: taken as training" in found.description

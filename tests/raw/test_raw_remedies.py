@@ -129,6 +129,7 @@ def test_files_that_tell_more_than_folders_are_said(
     (place / file).parent.mkdir(exist_ok=True)
     (place / file).write_text(text)
     (place / "notes.txt").write_text("of the zoo")
+    (place / "requirements-test.txt").write_text("pytest\n")
     found = raw.detect(place)
     top = Path(os.path.normpath(place / file)).parent
     top = top.parent if top.name in ("meta", "lists") else top
@@ -315,7 +316,10 @@ def test_a_class_that_is_another_by_a_link_is_said(tmp_path: Path) -> None:
     assert len(found.splits["train"]) == 3
 
 
-@pytest.mark.parametrize("other", ["Ant bear", "ant  bear", "ant bear "])
+@pytest.mark.parametrize(
+    "other",
+    ["Ant bear", "ant  bear", "ant bear ", "ant\u200b bear", "ant\u00ad bear", "\uff41nt bear"],
+)
 def test_classes_that_differ_in_case_or_spaces_are_refused(other: str, tmp_path: Path) -> None:
     tree(tmp_path, "train", classes=("ant bear", other))
     with pytest.raises(ValueError, match="differ in case or spaces alone"):

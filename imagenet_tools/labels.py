@@ -18,8 +18,8 @@ IMAGENET_CONVENTION = "ImageNet's: 1..1000 by sorted synset, 0 = background (TF-
 
 
 def _lines(name: str) -> list[str]:
-    text = resources.files("imagenet_tools").joinpath("data", name).read_text(encoding="utf-8")
-    return text.splitlines()
+    file = resources.files("imagenet_tools") / "data" / name
+    return file.read_text(encoding="utf-8").splitlines()
 
 
 @functools.cache

@@ -73,8 +73,8 @@ def solarize(image: np.ndarray, level: float) -> np.ndarray:
 def autocontrast(image: np.ndarray) -> np.ndarray:
     """Stretch each channel to 0..255."""
     there = kernels.counts(image) > 0
-    low, high = there.argmax(axis=1), 255 - there[:, ::-1].argmax(axis=1)
-    low, high = (side[:, np.newaxis].astype(np.float32) for side in (low, high))
+    first, last = there.argmax(axis=1), 255 - there[:, ::-1].argmax(axis=1)
+    low, high = (side[:, np.newaxis].astype(np.float32) for side in (first, last))
     span = np.where(high > low, high - low, np.float32(255)) * np.float32(1 / 255)
     return _look_up(image, np.where(high > low, (LEVELS - low) / span, LEVELS))
 

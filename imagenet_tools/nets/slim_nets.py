@@ -62,8 +62,8 @@ def _described() -> dict[str, dict[str, str]]:
 
     tests/nets/write_shapes.py writes the file.
     """
-    text = resources.files("imagenet_tools").joinpath("data", "tf_slim_shapes.txt").read_text()
-    heading, *lines = text.splitlines()
+    file = resources.files("imagenet_tools") / "data" / "tf_slim_shapes.txt"
+    heading, *lines = file.read_text().splitlines()
     nets: dict[str, dict[str, str]] = {}
     net = ""
     if heading == f"tf_slim {metadata.version('tf_slim')}":

@@ -201,7 +201,7 @@ def purpose(name: str) -> str:
 
 
 def _shipped(name: str) -> bytes:
-    file = resources.files("imagenet_tools").joinpath("data", "recipes", f"{name}.yaml")
+    file = resources.files("imagenet_tools") / "data" / "recipes" / f"{name}.yaml"
     return file.read_bytes()
 
 

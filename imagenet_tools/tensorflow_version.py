@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
-# The whole test suite was run on the first release of OLDEST and on the newest of NEWEST.
+# `make test-matrix` runs the test suite on the last release of either (noxfile.py).
 OLDEST, NEWEST = (2, 18), (2, 21)
 # One of these provides the module `tensorflow`; -cpu is the smaller build of the same.
 DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu")

@@ -18,7 +18,7 @@ test-slow: $(VENV)/.dev
 test-beam: $(VENV)-beam/.ready
 	$(VENV)-beam/bin/python -m pytest -q tests/records/test_beam.py
 
-# PyTorch, JAX, Grain, TFDS, Croissant and ONNX, which nothing else here needs.
+# PyTorch, timm, JAX, Grain, TFDS, Croissant and ONNX, which nothing else here needs.
 test-frameworks: $(VENV)-frameworks/.ready
 	$(VENV)-frameworks/bin/python -m pytest -q tests/frameworks
 

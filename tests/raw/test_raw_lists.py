@@ -373,6 +373,21 @@ def test_metadata_of_class_folders_is_no_list(rows: str, tmp_path: Path) -> None
         assert found.left_out == {".csv": Counted(1, [str(Path(folder, "metadata.csv"))])}
 
 
+def test_another_list_of_a_split_is_said(tmp_path: Path) -> None:
+    put(tmp_path / "train.csv", "image,label\nb.jpg,1\n")
+    put(tmp_path / "val.txt", "c.jpg 0\n")
+    put(tmp_path / "validation.txt", "a.jpg 0\n")
+    found = listed(tmp_path, "a.jpg 0\nb.jpg 1\n", ("a.jpg", "b.jpg", "c.jpg"), "train.txt")
+    assert [len(part) for part in found.splits.values()] == [2, 1]
+    assert "not read, for train.txt is of the train split: 1 (train.csv)" in found.description
+    said = "not read, for val.txt is of the validation split: 1 (validation.txt)"
+    assert said in found.description
+    assert found.left_out == {
+        ".csv": Counted(1, ["train.csv"]),
+        ".txt": Counted(1, ["validation.txt"]),
+    }
+
+
 def test_a_label_that_is_several_is_said(tmp_path: Path) -> None:
     names = tuple(f"{name}.jpg" for name in "abcd")
     rows = "image,label\na.jpg,cat\nb.jpg,dog\nc.jpg,cat|dog\nd.jpg,black cat\n"

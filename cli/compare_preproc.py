@@ -55,6 +55,10 @@ def read_config(ctx: click.Context, parameter: click.Parameter, path: str | None
             raise click.UsageError(
                 f"{document.at(field)}unknown option {field}.{hint} It may hold {', '.join(typed)}"
             )
+        if known[name].name in settings:
+            raise click.UsageError(f"{document.at(field)}{field} is given twice, in two spellings")
+        if known[name].multiple and isinstance(value, str):
+            value = [value]
         try:
             _check_type(known[name], value)
             if name != "pipelines":  # plug-ins come first
@@ -72,7 +76,7 @@ def _check_type(option: click.Parameter, value: Any) -> None:
     elif isinstance(option.type, click.types.IntParamType):
         fits, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
     elif isinstance(option.type, click.types.FloatParamType):
-        fits, wanted = value is not None and not isinstance(value, bool), "a value"
+        fits, wanted = type(value) in (int, float, str), "a number"
     elif option.multiple or option.nargs == -1:
         several = value if isinstance(value, list) else [value]
         fits, wanted = all(isinstance(one, str) for one in several), "a list of names"

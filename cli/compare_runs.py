@@ -114,6 +114,8 @@ def _check(
         (file for file in (*files_a, *files_b) if file.lower().endswith(".csv")), None
     ):
         raise click.UsageError(f"a table is given by itself: imgtools compare-runs {table}")
+    if file := next((place for place in places if place.lower().endswith(".npz")), None):
+        raise click.UsageError(f"prediction files are given by arm: --a {file} --b ...")
     if bool(places) + bool(files_a or files_b) > 1 or 0 < len(tables) < len(places):
         raise click.UsageError("give comparisons' folders, tables, or --a and --b files: one kind")
     if len(places) > 1 and not tables and out is None:

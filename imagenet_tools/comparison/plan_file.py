@@ -153,10 +153,9 @@ def read_plan(
             f"{path} is of version {content.get('version')}; this imgtools reads {VERSION}"
         )
     try:
-        plan = from_dict(content, pipeline)
-        changes(plan)  # its stages, too, can be read
-    except json_file.SURPRISES as error:
-        raise DamagedData(f"{path} is not as it was written ({error!r}); {_REMEDY}") from None
+        with json_file.as_written(path, _REMEDY):
+            plan = from_dict(content, pipeline)
+            changes(plan)  # its stages, too, can be read
     except LookupError as error:
         raise LookupError(f"{path}: {error}") from None
     _refuse_edited(plan, path)

@@ -222,5 +222,6 @@ def _alike(accuracy: Mapping[str, Mapping[str, float]], pair: tuple[str, str]) -
         if {one} == {*others} and 0 < one < 100:
             count = len(accuracy[name])
             yield f"the {count} runs of {name} have one accuracy; copies of a run are no seeds"
-    if accuracy[pair[0]] == accuracy[pair[1]]:
-        yield "Both arms have one accuracy at every seed; a copy of an arm is no second one"
+    of_a, of_b = (sorted(accuracy[name].values()) for name in pair)
+    if of_a == of_b:
+        yield "Both arms have the same accuracies; a copy of an arm is no second one"

@@ -10,6 +10,7 @@ from imagenet_tools.comparison.run_files import REPORT
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.storage import json_file
 
+SCHEMA = 3  # of report.json; docs/reference/report.md says what its fields mean
 _REMEDY = "the same compare-preproc command writes it again"
 
 
@@ -32,7 +33,10 @@ def read(folder: Path) -> Written:
             f"runs are done, `imgtools finalize {folder} --data RECORDS`"
         )
     content = json_file.read(path, _REMEDY)
-    with json_file.as_written(path, _REMEDY):
+    schema, remedy = content.get("schema"), _REMEDY
+    if schema != SCHEMA:
+        remedy = f"it is another imgtools' (schema {schema}, here {SCHEMA}): {_REMEDY}"
+    with json_file.as_written(path, remedy):
         seeds = tuple(int(seed) for seed in content["seeds"])
         if not seeds:  # it would be judged as if all runs had diverged
             raise ValueError("it judges no seed")

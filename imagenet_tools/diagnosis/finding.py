@@ -83,13 +83,20 @@ class Rule:
 
     def _findings(self, given: Any, arm: str) -> list[Finding]:
         consequence = f"{self.matters} {self.remedy}"
+        told = list(self.check(given))
+        for said in told:
+            fits = isinstance(said, Said) and said.severity in SEVERITIES
+            if not fits or any(not isinstance(text, str | None) for text in said):
+                raise TypeError(
+                    f"it says {said!r:.80}; fail, warning or note of two texts is wanted"
+                )
         return [
             Finding(
                 self.code, self.name, said.about or arm, said.severity,
                 f"{arm}: {said.title}" if self.subject == "pipeline" else said.title,
                 said.measured, consequence,
             )
-            for said in self.check(given)
+            for said in told
         ]  # fmt: skip
 
 

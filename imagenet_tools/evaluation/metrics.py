@@ -18,6 +18,7 @@ import numpy as np
 from imagenet_tools.evaluation.eval_result import EvalResult
 from imagenet_tools.evaluation.scores import Predictions
 from imagenet_tools.pipelines import plugins
+from imagenet_tools.pipelines.limits import whole
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def metric(
         raise ValueError(f"{name} is no name for a metric; a result has {', '.join(sorted(taken))}")
 
     def register(function: Callable[[Predictions], float]) -> Callable[[Predictions], float]:
-        made = Metric(name, title, digits, function)
+        made = Metric(name, title, whole("digits", digits, 0, 17), function)
         if name in METRICS and METRICS[name].file != made.file:  # not the same, loaded again
             raise ValueError(f"there is a metric {name} already ({METRICS[name].title})")
         METRICS[name] = made

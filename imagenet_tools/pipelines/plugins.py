@@ -80,7 +80,7 @@ def _helpers(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     if _before is None:
         return files
-    for name, module in sorted(sys.modules.items()):
+    for name, module in sorted(sys.modules.copy().items()):  # a thread may import meanwhile
         top = name.split(".")[0]
         file = getattr(module, "__file__", None)
         if name in _before or top in _OURS or not file:

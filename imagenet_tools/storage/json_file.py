@@ -51,7 +51,8 @@ def as_written(path: Path, remedy: str) -> Iterator[None]:
     try:
         yield
     except SURPRISES as error:
-        raise DamagedData(f"{path} is not as it was written ({error!r}); {remedy}") from None
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise DamagedData(f"{path} is not as it was written ({reason}); {remedy}") from None
 
 
 def finite(value: Any) -> Any:

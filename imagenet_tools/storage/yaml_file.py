@@ -55,7 +55,7 @@ def parse(data: bytes, name: str) -> Document:
         node = loader.get_single_node()
         if node is None:
             return Document(name, {}, {})
-        if not isinstance(node, yaml.MappingNode) or node.tag != "tag:yaml.org,2002:map":
+        if not isinstance(node, yaml.MappingNode):
             raise ValueError(f"{name}, line 1: lines of `field: value` are wanted")
         fields = loader.construct_document(node)
         lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
@@ -86,7 +86,7 @@ _VALUES = {
 
 
 class _Strict(yaml.SafeLoader):
-    """YAML 1.2's numbers and truth values; no anchors, no key twice."""
+    """YAML 1.2's numbers and truth values; no anchors, no tags, no key twice."""
 
     yaml_implicit_resolvers = {
         first: [
@@ -102,6 +102,12 @@ class _Strict(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.MarkedYAMLError(
                 problem=f"the anchor {event.anchor!r} is not taken; write the value out",
+                problem_mark=event.start_mark,
+            )
+        if tag := getattr(event, "tag", None):
+            short = tag.replace("tag:yaml.org,2002:", "!!")
+            raise yaml.MarkedYAMLError(
+                problem=f"the tag {short!r} is not taken; write the value without it",
                 problem_mark=event.start_mark,
             )
         return super().compose_node(parent, index)

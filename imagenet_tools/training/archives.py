@@ -8,7 +8,6 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +19,7 @@ from imagenet_tools.errors import DamagedData
 _ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 _INDEX = re.compile(r".+\.(index|ckpt)$")  # .ckpt: TF1's format of one file
 _BESIDE = re.compile(r".+\.data-\d{5}-of-\d{5}$|checkpoint$|run\.json$|classes\.tsv$")
+_PACKERS = ("zipfile", "tarfile", "zlib", "gzip", "_lzma")  # some Pythons are without lzma
 _UNPACKED: list[tempfile.TemporaryDirectory[str]] = []
 Open = Callable[[], IO[bytes] | None]
 
@@ -78,6 +78,9 @@ def _members(path: Path) -> Iterator[list[tuple[str, Open]]]:
                 yield [(m.name, partial(tar.extractfile, m)) for m in held]
     except NotImplementedError as error:
         raise ValueError(f"{path} cannot be unpacked here ({error}); unpack it first") from error
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, KeyError) as error:
+    except Exception as error:
+        of_packing = type(error).__module__ in _PACKERS or isinstance(error, EOFError | KeyError)
+        if not (of_packing or type(error) is OSError and error.errno is None):  # bzip2's
+            raise
         first = str(error.args[0] if error.args else error).partition("\n")[0]
         raise DamagedData(f"{path} is no readable {kind} ({first})") from error

@@ -186,7 +186,7 @@ def read(where: str | os.PathLike[str]) -> Checkpoint:
         )
     ending = re.search(r"-(\d+)$", prefix)
     step = tensors.get(GLOBAL_STEP, np.asarray(int(ending[1]) if ending else 0))
-    if step.ndim or step.dtype.kind not in "iuf" or not step >= 0:
+    if step.ndim or step.dtype.kind not in "iuf" or not 0 <= step < np.inf:
         raise DamagedData(f"{prefix}: its {GLOBAL_STEP} is {step}, which is no number of steps")
     return Checkpoint(prefix, int(step), tensors)
 

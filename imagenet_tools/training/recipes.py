@@ -169,7 +169,7 @@ def check(name: str, value: object) -> None:
         number = isinstance(value, int if kind is int else (int, float))
         fits = number and not isinstance(value, bool) and what.limits.hold(value)
     if not fits:
-        raise ValueError(f"{name} is {value!r}; it must be {what.wanted(kind, value)}")
+        raise ValueError(f"{name} is {value!r:.80}; it must be {what.wanted(kind, value)}")
 
 
 def recipe(name: str | os.PathLike[str], **changes: Any) -> Recipe:

@@ -94,6 +94,8 @@ def test_compare_runs_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "runs.CSV").touch()
     assert cli_main.run(["compare-runs", "--a", a[0], "--b", str(tmp_path / "runs.CSV")]) == 2
     assert "a table is given by itself: imgtools compare-runs" in capsys.readouterr().err
+    assert cli_main.run(["compare-runs", a[0], b[0]]) == 2
+    assert f"prediction files are given by arm: --a {a[0]} --b" in capsys.readouterr().err
     assert cli_main.run(["compare-runs", "--a", a[0], "--a", b[0], "--b", b[1]]) == 2
     assert "never mix" in capsys.readouterr().err
 

@@ -81,10 +81,14 @@ def test_a_rule_that_fails_is_named() -> None:
         """It fails."""
         return found(passport)
 
+    wanted = "fail, warning or note of two texts is wanted"
+    bad, half = finding.Said("error", "dark", "."), finding.note("dark", 0.5)  # type: ignore[arg-type]
     for found, why in (
         (lambda passport: passport["sky"], "TypeError: 'NoneType' object is not subscriptable"),
         (lambda passport: None, "TypeError: 'NoneType' object is not iterable"),
-        (lambda passport: ["dark"], "AttributeError: 'str' object has no attribute 'about'"),
+        (lambda passport: ["dark"], f"TypeError: it says 'dark'; {wanted}"),
+        (lambda passport: [bad], f"TypeError: it says {bad!r}; {wanted}"),
+        (lambda passport: [half], f"TypeError: it says {half!r}; {wanted}"),
     ):
         finding.rule("LAB001", "sky", **WORDS)(partial(of, found=found))
         assert finding.RULES["LAB001"].title == "It fails"

@@ -182,6 +182,8 @@ def test_a_metric_is_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics.metric("median_rank", "loaded again")(median_rank)
     with pytest.raises(ValueError, match="there is a metric top1 already"):
         metrics.metric("top1", "again")(median_rank)
+    with pytest.raises(ValueError, match="digits is 'two'; it must be a whole number, 0 to 17"):
+        metrics.metric("median_rank", "median rank", digits="two")(median_rank)
     for field in ("n", "step", "warnings"):  # in whose place it would have stood in the JSON
         with pytest.raises(ValueError, match=f"^{field} is no name for a metric; a result has av"):
             metrics.metric(field, "a field")

@@ -208,6 +208,7 @@ TABLE: dict[str, tuple[Callable[[Path], Path], int, str]] = {
     ),
     "a step below 0": (with_step(np.int64(-5)), 3, "model.ckpt-7: its global_step is -5"),
     "several steps": (with_step(np.int64([3, 4])), 3, r"model.ckpt-7: its global_step is \[3 4\]"),
+    "an endless step": (with_step(np.float32("inf")), 3, "model.ckpt-7: its global_step is inf"),
     "a step of NaN": (with_step(np.float32("nan")), 3, "model.ckpt-7: its global_step is nan"),
 }  # fmt: skip
 

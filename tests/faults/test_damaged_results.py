@@ -152,6 +152,17 @@ def test_a_report_judges_some_seed(comparison: Path) -> None:
         written.read(comparison)
 
 
+def test_a_report_of_another_imgtools_says_so(comparison: Path) -> None:
+    report = json.loads((comparison / "report.json").read_text())
+    del report["class_names"]
+    (comparison / "report.json").write_text(json.dumps({**report, "schema": 2}))
+    (said,) = listed.comparisons(comparison)[0].verdicts
+    assert said.endswith(
+        "report.json is not as it was written (it has no 'class_names'); it is another imgtools' "
+        "(schema 2, here 3): the same compare-preproc command writes it again"
+    )
+
+
 def test_whatever_stands_in_a_runs_record(finished: Path, folder: Path) -> None:
     def read() -> None:
         run_folder.asked(finished)

@@ -109,6 +109,26 @@ def test_a_cut_archive_is_damaged_data(name: str, run: Path) -> None:
         checkpoints.read(path)
 
 
+@pytest.mark.parametrize("ending", ["bzip2.zip", "lzma.zip", "tar.xz", "tar.bz2"])
+def test_an_archive_with_another_byte_is_damaged_data(ending: str, tmp_path: Path) -> None:
+    """Each way of packing has an error of its own."""
+    path, rng = tmp_path / f"sent.{ending}", np.random.default_rng(0)
+    (tmp_path / "model.ckpt-1.index").write_bytes(b"".join(rng.choice([b"ab", b"ba"], 50_000)))
+    if ending.endswith("zip"):
+        method = {"bzip2.zip": zipfile.ZIP_BZIP2, "lzma.zip": zipfile.ZIP_LZMA}[ending]
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.write(tmp_path / "model.ckpt-1.index", "model.ckpt-1.index")
+    else:
+        with tarfile.open(path, f"w:{ending[4:]}") as tar:
+            tar.add(tmp_path / "model.ckpt-1.index", arcname="model.ckpt-1.index")
+    content = bytearray(path.read_bytes())
+    half = len(content) // 2
+    content[half : half + 64] = bytes(64)
+    path.write_bytes(content)
+    with pytest.raises(DamagedData, match=f"sent.{ending} is no readable"):
+        checkpoints.resolve(path)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_tf1s_format_of_one_file(packed: bool, tmp_path: Path) -> None:
     v1 = tf.compat.v1

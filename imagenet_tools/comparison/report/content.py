@@ -20,10 +20,9 @@ from imagenet_tools.comparison.report import flips, published
 from imagenet_tools.comparison.report.flips import Turned
 from imagenet_tools.comparison.report.published import Published
 from imagenet_tools.comparison.results import Judgement
+from imagenet_tools.comparison.written import SCHEMA
 from imagenet_tools.diagnosis import Diagnosis
 from imagenet_tools.storage import json_file
-
-SCHEMA = 3  # of report.json; docs/reference/report.md says what its fields mean
 
 
 @dataclass(frozen=True, repr=False)

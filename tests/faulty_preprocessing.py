@@ -102,6 +102,17 @@ def register():
 # ---- what fails, and draws ----
 
 
+@fault("IMG002")
+def offset_of_the_height_for_both(image, size, train):
+    """Beyond the right border of a portrait."""
+    if train:
+        return sound(image, size, train)
+    image = shorter(image, round(size * 8 / 7))
+    offset = (tf.shape(image)[0] - size) // 2
+    middle = image[offset : offset + size, offset : offset + size]
+    return unit(tf.ensure_shape(middle, [size, size, 3]))
+
+
 @fault("IMG003", 2, 1)
 def large_crop(image, size, train, factor):
     image = tf.cast(image, tf.float32)

@@ -21,11 +21,9 @@ def padded(run: Run, size: int, draw: int, shapes: Sequence[tuple[int, int]] = O
     block = max(8, 2 * HEIGHT // size)
     shares = [0.0]
     for shape in shapes:
-        try:
-            out = run(patterns.patches(block, shape), draw)
-        except Exception:  # that it fails is said by `refused`
-            continue
-        shares.append(1 - out[placement.inside(out)].size / out.size)
+        out = run(patterns.patches(block, shape), draw)
+        if out.any():  # nothing is there where it failed, which `refused` says
+            shares.append(1 - out[placement.inside(out)].size / out.size)
     return max(shares)
 
 

@@ -157,9 +157,10 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         nearest=float(np.mean([resampling.is_nearest(run, draw) for draw in draws[:3]])),
         small=accidents.small_error(raw[0], size),
         odd=odd,
-        refused=refused,
         levels=measured,
         detail=detail(run, size, is_training, flexible),
+        # Known when all of the pictures were put in.
+        refused=refused or next((one.refused for one in graphs if one.refused), None),
     )
 
 

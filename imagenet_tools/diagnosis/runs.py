@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.diagnosis.sample import Picture
+from imagenet_tools.pipelines import probe
 from imagenet_tools.pipelines.pipeline import Pipeline, as_written
 from imagenet_tools.training import batches
 
@@ -41,15 +42,27 @@ def compiled(pipeline: Pipeline, size: int, is_training: bool) -> Run:
 class Tidy:
     """A run in float64 with zeros for what is NaN or infinite, so that the rest can be measured.
 
-    calls: how often it ran; bad: how often something was not finite.
+    calls: how often it ran; bad: how often something was not finite. refused: the first picture
+    that it failed on, of which zeros come, and why; one that fails on its very first raises.
     """
 
     def __init__(self, run: Run) -> None:
         self.run, self.calls, self.bad = run, 0, 0
+        self.refused: str | None = None
+        self._shape: tuple[int, ...] = ()
 
     def exact(self, image: np.ndarray, draw: int) -> np.ndarray:
         """The output as it is."""
-        out = self.run(image, draw).astype(np.float64)
+        try:
+            out = self.run(image, draw).astype(np.float64)
+        except Exception as error:  # whatever a plug-in raises is a finding
+            if not self._shape:
+                raise
+            height, width, _ = image.shape
+            why = f"a picture of {height} x {width} pixels: {probe.last_word(error)[:120]}"
+            self.refused = self.refused or why
+            return np.zeros(self._shape)
+        self._shape = out.shape
         self.calls += 1
         self.bad += not np.isfinite(out).all()
         return out

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagenet_tools import terminal
+from imagenet_tools.pipelines.limits import MOST
 from imagenet_tools.training.recipes import Recipe
 
 # Images grow by so many pixels or a multiple of it: the step is compiled anew for each size.
@@ -23,8 +24,16 @@ class Stretch(NamedTuple):
 
 
 def total_steps(recipe: Recipe, images: int) -> int:
-    """The steps of a run on so many training images: its epochs, rounded, and one at least."""
-    return max(1, round(recipe.epochs * images / recipe.batch_size))
+    """The steps of a run on so many training images: its epochs, rounded, and one at least.
+
+    Raises ValueError for more than TensorFlow counts.
+    """
+    steps = max(1, round(recipe.epochs * images / recipe.batch_size))
+    if steps > MOST:
+        raise ValueError(
+            f"epochs is {recipe.epochs:g}, {steps:.3g} steps; it must be {MOST:,} at most"
+        )
+    return steps
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from imagenet_tools.errors import PipelineFailed
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "diagnosis.md"
 # Rules that no pipeline of faulty_preprocessing.py is made for: of records, of the decoding, notes
 # that honest pipelines get, and those of the brief training (IMG4..) and of several arms (IMG5..).
-OTHERS = {"IMG001", "IMG002", "IMG005", "IMG205"}
+OTHERS = {"IMG001", "IMG005", "IMG205"}
 WORDS = {"detected": "d.", "matters": "m.", "remedy": "r."}
 
 

@@ -75,6 +75,11 @@ def test_each_decay() -> None:
     assert rates("fixed", 0, 1, 5, 9, 10, warmup_epochs=1.0) == [0.0, 0.1, 0.5, 0.9, 1.0]
 
 
+def test_a_run_has_no_more_steps_than_tensorflow_counts() -> None:
+    with pytest.raises(ValueError, match=r"epochs is 1e\+12: 3e\+12 steps, more than 2,147,483,64"):
+        schedule.total_steps(recipes.Recipe(epochs=1e12, batch_size=8), 24)
+
+
 def sizes(first: int = 0, epochs: int = 8, **changes: float) -> list[tuple[int, int, int]]:
     recipe = recipes.Recipe(**{"image_size_start": 67, **changes})  # type: ignore[arg-type]
     return [tuple(one) for one in schedule.stretches(recipe, 96, first, 2.5, round(epochs * 2.5))]

@@ -79,7 +79,7 @@ def command(
 
     if images < FEWEST_IMAGES:
         raise click.UsageError(f"--images {images}: a verdict takes {FEWEST_IMAGES} images or more")
-    image_sd = 100 * (image_variance / images) ** 0.5
+    image_sd = power.image_deviation(image_variance, images)
     needed = power.seeds_needed(difference, seed_sd, image_sd)
     table = {k: round(power.detectable(k, seed_sd, image_sd), 3) for k in (2, 3, 5, 8, 10)}
     trained = 2 * (needed or 0) * epochs * train_images
@@ -90,7 +90,10 @@ def command(
         print_json(answer)
         return
     wanted = "more than 200 seeds" if needed is None else f"{needed} seeds"
-    click.echo(f"{wanted} an arm find a difference of {difference:g} points with 80 % power")
+    said = f"{wanted} an arm find a difference of {difference:g} points with 80 % power"
+    if (least := power.detectable(2, 0.0, image_sd)) > difference:
+        said = f"no number of seeds: such images show differences of {least:.2g} points and more"
+    click.echo(said)
     click.echo(f"(seed deviation {seed_sd:g} points, {images:,} validation images).")
     if needed:
         at_speed = f"{cost.duration(trained / speed)} at {speed:g} images/s"

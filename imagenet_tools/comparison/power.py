@@ -25,8 +25,8 @@ def power(
     """Probability that `seeds` seeds an arm find a true difference (points), two-sided.
 
     seed_sd: deviation of accuracy between runs of one arm, points. image_sd: deviation of the
-    difference over draws of the images, points (sqrt(v / n)). The sample variances of the arms are
-    chi-squares; given them the difference is normal with a known error, so that the power is an
+    difference over draws of the images, points (image_deviation). The sample variances of the arms
+    are chi-squares; given them the difference is normal with a known error, so that the power is an
     integral over both.
     """
     seed_variance, image_variance = 2 * seed_sd**2 / seeds, image_sd**2
@@ -41,6 +41,14 @@ def power(
     df = degrees.total_degrees(of_a + of_b, seed_df, image_variance, IMAGES)
     critical = stats.t.ppf(1 - alpha / 2, df) * np.sqrt(of_a + of_b + image_variance) / se
     return float(np.mean(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)))
+
+
+def image_deviation(variance: float, images: int) -> float:
+    """Deviation of a difference over draws of so many images, in points, as verdicts have it.
+
+    variance: of the arms' difference in the chance of an image.
+    """
+    return 100 * math.sqrt(variance / images + statistics.EXTRA_IMAGES / images**2)
 
 
 def seeds_needed(

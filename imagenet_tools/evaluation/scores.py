@@ -123,6 +123,8 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
     """
     names = ("key", "label", "top5", "probability", "true_probability", "rank")
     try:
+        if not storage.is_remote(path):
+            storage.size(path)  # a fifo that nobody writes to would be waited for
         with (
             storage.local_copy(path) as local,
             open(local, "rb") as file,  # NumPy leaves one open that it cannot read
@@ -134,6 +136,12 @@ def read_predictions(path: str | os.PathLike[str]) -> tuple[Predictions, dict[st
         predicted = Predictions(**arrays, **later)
         _check(predicted, meta)
         return predicted, meta
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ELOOP):
+            raise
+        raise DamagedData(
+            f"{path} cannot be read: {error.strerror}; remove it and evaluate again"
+        ) from error
     except (
         *(ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
         *(zipfile.BadZipFile, zlib.error, MemoryError),  # of a shape that is out of all bounds

@@ -30,9 +30,7 @@ def total_steps(recipe: Recipe, images: int) -> int:
     """
     steps = max(1, round(recipe.epochs * images / recipe.batch_size))
     if steps > MOST:
-        raise ValueError(
-            f"epochs is {recipe.epochs:g}, {steps:.3g} steps; it must be {MOST:,} at most"
-        )
+        raise ValueError(f"epochs is {recipe.epochs:g}: {steps:.3g} steps, more than {MOST:,}")
     return steps
 
 

@@ -142,13 +142,15 @@ def test_errors_whatever_the_share_of_the_images(share: float) -> None:
     assert 0.04 <= np.any(looked, axis=0).mean() <= 0.055 + 0.0018
 
 
-@pytest.mark.parametrize("image_variance", [0.0, 0.02])
-def test_power_is_the_planners(image_variance: float) -> None:
-    found = simulate(5, 0.3, 800, n=4000, shift=1.5, image_variance=image_variance, seed=2)
+@pytest.mark.parametrize(
+    ("image_variance", "n", "shift"), [(0.0, 4000, 1.5), (0.02, 4000, 1.5), (0.0, 200, 6.0)]
+)
+def test_power_is_the_planners(image_variance: float, n: int, shift: float) -> None:
+    found = simulate(5, 0.3, 800, n=n, shift=shift, image_variance=image_variance, seed=2)
     sd = float(np.sqrt(np.mean([one.sd_a**2 for one in found])))
     mean = float(np.mean([one.value for one in found]))
     rejected = np.mean([one.p < 0.05 for one in found])
-    image_sd = 100 * (image_variance / 4000) ** 0.5
+    image_sd = power.image_deviation(image_variance, n)
     # 800 draws know a share of 70 % to within 1.6 points.
     assert rejected == pytest.approx(power.power(mean, 5, sd, image_sd), abs=0.03 + 0.016)
 
@@ -223,6 +225,12 @@ def test_the_planner_says_seeds_and_hours(capsys: pytest.CaptureFixture[str]) ->
     found = json.loads(capsys.readouterr().out)
     assert found["hours"] == pytest.approx(2 * 5 * 25 * 1000 / 10 / 3600)
     assert found["detectable"]["3"] == pytest.approx(0.69, abs=0.005)
+    few = ["plan", "--difference", "1", "--images", "50"]  # one more of them is 2 points
+    assert cli_main.run(few) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("no number of seeds: such images show differences of 7.9 points and")
+    assert cli_main.run([*few, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seeds"] is None
 
 
 def test_pooling_seeds_as_images_would_be_wrong() -> None:

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import tensorflow as tf
@@ -87,8 +88,18 @@ def choose(names: Sequence[str] = ()) -> Devices:
     names = list(names) or [f"GPU:{i}" for i in range(len(tf.config.list_physical_devices("GPU")))]
     if len(names) < 2:
         return Devices()
-    strategy = tf.distribute.MirroredStrategy(names)
+    strategy = _mirrored(tuple(names))
     return Devices(strategy, replicas=strategy.num_replicas_in_sync)
+
+
+@cache
+def _mirrored(names: tuple[str, ...]) -> Any:
+    """The strategy of these devices, one for all runs of a process.
+
+    Each strategy numbers its sums from the same number on, and where two of one number differ in
+    shape TensorFlow aborts every sum of the process from then on.
+    """
+    return tf.distribute.MirroredStrategy(names)
 
 
 def _cluster() -> tuple[int, int]:

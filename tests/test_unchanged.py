@@ -35,8 +35,9 @@ from imagenet_tools.cli.main import run
 STORED = Path(__file__).with_name("unchanged.json")
 # On another machine, in shares of the range of the values. 30 steps carry a rounding on: without
 # oneDNN's kernels outputs and logged losses stay within 1e-4, momenta and probabilities within 0.1.
+# TensorFlow 2.18's kernels round otherwise: 1e-4 in the loss after 20 steps, 1.5e-3 after 30.
 TOLERANCE = 1e-4
-LOG_TOLERANCE = 1e-3
+LOG_TOLERANCE = 3e-3
 RUN_TOLERANCE = 0.2
 
 # What oneDNN chooses its kernels by, the widest first.

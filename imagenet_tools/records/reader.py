@@ -122,6 +122,8 @@ class RecordReader(Sequence[Record]):
 
     def _checked(self, index: SupportsIndex) -> int:
         try:
+            if isinstance(index, np.bool_):  # which older NumPys take for a number
+                raise TypeError
             count, at = len(self), operator.index(index)
         except TypeError:
             raise TypeError(

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Where it is set, every process that a test starts compiles the package anew, some half a second.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test test-slow test-beam test-frameworks test-page test-matrix test-load docs lint mutants wheel-check bench clean
 
 demo: $(VENV)/.runtime

@@ -99,23 +99,23 @@ def test_two_processes(tiny_records: Path, tmp_path: Path) -> None:
     assert (tmp_path / "both" / "model.ckpt-4.index").exists()
 
 
-# Sums of three numbers and of five, of two runs.
-TWICE = """
+# Sums of three numbers and of five on two devices, then of seven on three.
+THRICE = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
 from imagenet_tools.training import devices
-for size in (3, 5):
-    used = devices.choose(["CPU:0", "CPU:1"])
+for size, count in (3, 2), (5, 2), (7, 3):
+    used = devices.choose([f"CPU:{i}" for i in range(count)])
     step = lambda: tf.reduce_sum(used.sum([tf.ones([size])])[0])
     print(float(tf.function(lambda: used.run(step), autograph=False)()))
 """
 
 
-def test_two_runs_of_one_process_have_nets_of_their_own(warm: None) -> None:
-    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, text=True)
+def test_runs_of_one_process_have_nets_and_devices_of_their_own(warm: None) -> None:
+    done = subprocess.run([sys.executable, "-c", THRICE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split() == ["12.0", "20.0"]
+    assert done.stdout.split() == ["12.0", "20.0", "63.0"]
 
 
 def test_without_a_cluster_there_is_one_device(monkeypatch: pytest.MonkeyPatch) -> None:

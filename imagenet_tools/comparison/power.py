@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import optimize, stats
@@ -34,13 +35,19 @@ def power(
     if se == 0.0:
         return float(difference != 0.0)
     shift = abs(difference) / se
-    grid = (np.arange(60) + 0.5) / 60
-    quantile = stats.chi2.ppf(grid, seeds - 1) / (seeds - 1)
-    of_a, of_b = (seed_variance / 2 * one for one in np.meshgrid(quantile, quantile))
+    of_a, of_b = (seed_variance / 2 * one for one in np.meshgrid(*[_variances(seeds)] * 2))
     seed_df = degrees.seed_degrees(of_a, of_b, seeds, seeds)
     df = degrees.total_degrees(of_a + of_b, seed_df, image_variance, IMAGES)
     critical = stats.t.ppf(1 - alpha / 2, df) * np.sqrt(of_a + of_b + image_variance) / se
     return float(np.mean(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)))
+
+
+@functools.cache
+def _variances(seeds: int) -> np.ndarray:
+    """Sample variances of so many seeds in 60 equally likely steps, of a variance of 1."""
+    grid = (np.arange(60) + 0.5) / 60
+    quantiles: np.ndarray = stats.chi2.ppf(grid, seeds - 1) / (seeds - 1)
+    return quantiles
 
 
 def image_deviation(variance: float, images: int) -> float:
@@ -61,8 +68,9 @@ def seeds_needed(
 ) -> int | None:
     """Seeds an arm for that power; None where no number up to 200 reaches it."""
     known = seed_sd, image_sd, alpha
-    counts = range(2, MOST_SEEDS + 1)
-    return next((one for one in counts if power(difference, one, *known) >= wanted), None)
+    return _first(
+        range(2, MOST_SEEDS + 1), lambda seeds: power(difference, seeds, *known) >= wanted
+    )
 
 
 def detectable(seeds: int, seed_sd: float, image_sd: float = 0.0, alpha: float = 0.05) -> float:
@@ -84,11 +92,19 @@ def more_seeds(
     """
     target = round(max(abs(estimate.value), margin), 3)
     known = round(estimate.run_deviation, 3), round(estimate.image_variance**0.5, 3)
-    for more in range(1, MOST_SEEDS - seeds + 1):
-        level = levels[min(more, len(levels)) - 1]
-        if power(target, seeds + more, *known, level) >= POWER:
-            return more
-    return None
+
+    def found(more: int) -> bool:
+        return power(target, seeds + more, *known, levels[min(more, len(levels)) - 1]) >= POWER
+
+    counts = range(1, MOST_SEEDS - seeds + 1)
+    first = next((more for more in counts[: len(levels)] if found(more)), None)
+    return first or _first(counts[len(levels) :], found)  # at one level more seeds find more
+
+
+def _first(counts: Sequence[int], found: Callable[[int], bool]) -> int | None:
+    """The least of ascending counts for which it is True, as it is for all above; None for none."""
+    at = bisect.bisect_left(counts, True, key=found)
+    return counts[at] if at < len(counts) else None
 
 
 def more_images(estimate: Difference, margin: float, n: int, alpha: float) -> int | None:

@@ -214,6 +214,15 @@ def test_planner_against_known_figures() -> None:
     assert power.seeds_needed(0.001, 0.3) is None
 
 
+@pytest.mark.parametrize("known", [(0.5, 0.2, 0.0, 0.05), (2.0, 3.0, 0.2, 0.001)])
+def test_one_seed_fewer_would_not_do(known: tuple[float, ...]) -> None:
+    difference, *noise, alpha = known
+    needed = power.seeds_needed(difference, *noise, alpha=alpha)
+    counts = range(2, 80)
+    found = [power.power(difference, one, *noise, alpha) >= power.POWER for one in counts]
+    assert needed and found == [one >= needed for one in counts]
+
+
 def test_the_planner_says_seeds_and_hours(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["plan", "--difference", "0.5", "--seed-sd", "0.2", "--train-images", "1000"]
     assert cli_main.run([*command, "--epochs", "36"]) == 0

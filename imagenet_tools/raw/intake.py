@@ -151,10 +151,18 @@ def composed(name: str) -> str:
 
 
 def spelling(name: str) -> str:
-    """What two names have in common that differ in case, spaces, the form of Unicode, or what is
-    not seen (a zero-width space) alone."""
-    seen = "".join(one for one in name if unicodedata.category(one) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", composed(seen).casefold()).split())
+    """What two names have in common that differ in case, spaces, width, the form of Unicode, or
+    what is not seen (a zero-width space) alone."""
+    seen = name if name.isascii() else "".join(map(_of_usual_width, name))
+    return " ".join(composed(composed(seen).casefold()).split())
+
+
+def _of_usual_width(sign: str) -> str:
+    """A letter as it is without full width, "" for what is not seen; m² and m2 are two names."""
+    if unicodedata.category(sign) == "Cf":
+        return ""
+    wide = unicodedata.decomposition(sign).startswith(("<wide>", "<narrow>"))
+    return unicodedata.normalize("NFKC", sign) if wide else sign
 
 
 def is_junk(name: str) -> bool:

@@ -326,6 +326,12 @@ def test_classes_that_differ_in_case_or_spaces_are_refused(other: str, tmp_path:
         raw.detect(tmp_path)
 
 
+@pytest.mark.parametrize("pair", [("m2", "m\u00b2"), ("1\u20442", "\u00bd"), ("a", "\u24d0")])
+def test_signs_that_are_seen_apart_are_two_classes(pair: tuple[str, str], tmp_path: Path) -> None:
+    tree(tmp_path, "train", classes=pair)
+    assert len(raw.detect(tmp_path).classes) == 2
+
+
 def test_one_folder_for_both_splits_is_said(tmp_path: Path) -> None:
     tree(tmp_path, "train")
     (tmp_path / "val").symlink_to("train")

@@ -82,11 +82,14 @@ def read(folders: Iterable[Path], used: Collection[str], seen: Intake) -> Named 
     if pairs := _numbers(path, lines, _BEFORE) or _numbers(path, lines, _BEHIND):
         lines, first = _by_number(path, pairs)
     else:
-        lines = [*heading, *lines] if str(len(lines)) in used else lines  # one a label
+        if str(len(lines)) in used:  # one line a label, and no heading
+            lines = [*heading, *lines]
         if _may_be_above(lines, used):
             _refuse_heading(path, lines[0], "may be what stands above names")
-        if lines[:1] == [imagenet.BACKGROUND] and {"0", *lines[:1]}.isdisjoint(used):
-            lines, first = lines[1:], 1  # as TF-Slim and Keras have it
+        # Of labels from 1 on the heading is no class, nor TF-Slim's and Keras' background.
+        no_classes = [*heading, imagenet.BACKGROUND]
+        if lines and lines[0] in no_classes and {"0", lines[0]}.isdisjoint(used):
+            lines, first = lines[1:], 1
     infos = list(map(class_of, lines))
     # ImageNet's words have a crane and a maillot too many.
     if classes.imagenet_order(infos) is None:

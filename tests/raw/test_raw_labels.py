@@ -244,6 +244,13 @@ def test_background_above_the_names_is_tf_slims(tmp_path: Path) -> None:
     assert found.label_convention == labels.IMAGENET_CONVENTION
 
 
+def test_a_heading_above_names_that_are_counted_from_1_is_no_class(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "class name\nbird\nfish\n")
+    found = listed(tmp_path, "im/0.jpg 1\nim/1.jpg 2\n")
+    assert [info.key for info in found.classes] == ["bird", "fish"]
+    assert label_of(found) == {"0.jpg": 1, "1.jpg": 2}
+
+
 def test_a_heading_moves_no_class_that_has_a_name(tmp_path: Path) -> None:
     put(tmp_path / "labels.txt", "name\nfish\tan animal\nbird\t\n")
     for folder in ("bird", "fish"):

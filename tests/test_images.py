@@ -333,6 +333,9 @@ def test_sixteen_bits_that_are_but_twelve_are_refused(kind: str) -> None:
             prepare(stored.getvalue(), Settings(on_damaged=policy))
     Image.fromarray(ramp + 1).save(brighter, kind)
     assert prepare(brighter.getvalue(), Settings(store="raw")).data[-1] == 4096 >> 8
+    black = io.BytesIO()
+    Image.fromarray(0 * ramp).save(black, kind)
+    assert not any(prepare(black.getvalue(), Settings(store="raw")).data)
 
 
 def test_a_cut_image_of_sixteen_bits_is_repaired_to_its_upper_eight() -> None:

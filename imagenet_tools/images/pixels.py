@@ -104,7 +104,9 @@ def eight_bits(image: Image.Image, facts: ImageFacts) -> Image.Image:
     sixteen = facts.bits == 16 or 16 in getattr(image, "tag_v2", {}).get(258, ())
     # Older Pillows read 16-bit PNGs as "I".
     if image.mode in ("I;16", "I;16B") or (image.mode == "I" and facts.format in ("PNG", "PPM")):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        samples = np.asarray(image)
+        sixteen = sixteen and bool(samples.any())  # what is all black comes out as it is
+        image = Image.fromarray((samples >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         what = "floats" if image.mode == "F" else "integers of 32 bits"
         raise ValueError(f"its samples are {what}; 8 or 16 bits are wanted")

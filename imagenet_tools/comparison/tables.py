@@ -20,9 +20,9 @@ from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.table_rows import (
     WHOLE,
     Rows,
+    as_compared,
     check_classes,
     check_seeds,
-    class_name,
     number,
     read_rows,
 )
@@ -42,7 +42,7 @@ Run = tuple[str, str]  # arm and seed
 def judge_tables(
     files: Sequence[storage.AnyPath], margin: float = 0.5
 ) -> dict[tuple[str, str], Verdict]:
-    """Judge the arms of CSV files, the first that is named against each other one, by both names.
+    """The verdicts on the first arm that CSV files name against each other one, by both names.
 
     Every file has the columns of BY_IMAGE or of BY_RUN, in any order, between commas, semicolons,
     tabs or bars; others are not looked at, nor is a header that is there again. Several verdicts
@@ -58,7 +58,7 @@ def judge_tables(
     names = list(dict.fromkeys(row["arm"] for _, row in rows))
     spelt: dict[str, str] = {}
     for name in names:
-        if (other := spelt.setdefault(spelling(class_name(name)), name)) != name:
+        if (other := spelt.setdefault(spelling(as_compared(name)), name)) != name:
             raise ValueError(
                 f"the arms {other!r} and {name!r} differ in spelling alone; give them one name, or "
                 "two that differ"
@@ -75,7 +75,7 @@ def judge_tables(
 
 
 def _run(row: Mapping[str, str]) -> Run:
-    return row["arm"], class_name(row["seed"])
+    return row["arm"], as_compared(row["seed"])
 
 
 def _by_image(rows: Rows, names: Sequence[str], margin: float) -> list[Verdict]:
@@ -83,12 +83,12 @@ def _by_image(rows: Rows, names: Sequence[str], margin: float) -> list[Verdict]:
     labels: dict[str, str] = {}
     runs: dict[Run, dict[str, str]] = defaultdict(dict)
     for where, row in rows:
-        image, label, run = row["image"], class_name(row["label"]), _run(row)
+        image, label, run = row["image"], as_compared(row["label"]), _run(row)
         if labels.setdefault(image, label) != label:
             raise ValueError(f"{where}: the label of {image} is {label}, above {labels[image]}")
         if image in runs[run]:
             raise ValueError(f"{where}: {run[0]} seed {run[1]} has {image} twice")
-        runs[run][image] = class_name(row["prediction"])
+        runs[run][image] = as_compared(row["prediction"])
     for (arm, seed), seen in runs.items():
         if missing := labels.keys() - seen.keys():
             raise ValueError(

@@ -58,8 +58,8 @@ class Probe:
     of an edge in output pixels, of that which the zoom makes, in the sharpest draw. aliasing:
     standard deviation left of noise that the resize should average out, 0..1; None where values are
     standardised. nearest: share of draws sampled by nearest neighbour. small: the error on an image
-    smaller than the output; odd, refused: the odd picture that does not come out finite, or fails;
-    None where there is none. apart: pixels that channels are displaced against each other by;
+    smaller than the output; odd, refused: a picture that does not come out finite, or fails; None
+    where there is none. apart: pixels that channels are displaced against each other by;
     mirrored_lines: single rows and columns that are reversed, both in the median draw. levels,
     detail: see Levels, Detail.
     """

@@ -34,7 +34,8 @@ def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
     for of, taken in paths.items():
         for name in (form.format(name) for form in FORMS for name in listing.SPLIT_FOLDERS[of]):
             if (other := place / name) != taken and other.is_file():
-                seen.say(f"not read, for {taken.name} is of the {of} split", name)
+                read_one = taken.relative_to(place).as_posix()
+                seen.say(f"not read, for {read_one} is of the {of} split", name)
     if paths:
         return {one: _read(place, path, one, seen, there) for one, path in paths.items()}, False
     path = _found(place, OF_NO_SPLIT, "train", there)

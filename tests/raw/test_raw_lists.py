@@ -386,6 +386,9 @@ def test_another_list_of_a_split_is_said(tmp_path: Path) -> None:
         ".csv": Counted(1, ["train.csv"]),
         ".txt": Counted(1, ["validation.txt"]),
     }
+    put(tmp_path / "meta" / "train.txt", "a.jpg 0\nb.jpg 1\n")
+    said = "not read, for meta/train.txt is of the train split: 2 (train.txt, train.csv)"
+    assert said in raw.detect(tmp_path).description
 
 
 def test_a_label_that_is_several_is_said(tmp_path: Path) -> None:

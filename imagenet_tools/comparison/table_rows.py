@@ -11,7 +11,6 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 from imagenet_tools import storage
@@ -27,8 +26,6 @@ Rows = Sequence[tuple[str, Mapping[str, str]]]  # where each stands, and its cel
 
 def read_rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
     """(where, row) of a file, with the columns of one kind filled throughout."""
-    # One text for cells that are alike: every image is there for every run.
-    cleaned = cache(lambda cell: printable(" ".join(cell.split())))
     with storage.local_copy(file) as local:
         # Macs write an accent as a sign of its own; files that are put together keep their marks.
         text = composed(text_of(Path(local)).replace("\ufeff", ""))
@@ -51,7 +48,7 @@ def read_rows(file: storage.AnyPath) -> Iterator[tuple[str, Mapping[str, str]]]:
         if _names(cells) == there:  # where files were put together, one after another
             continue
         where = f"{file}, line {number}"
-        row = dict(zip(there, map(cleaned, cells), strict=False))
+        row = dict(zip(there, (printable(" ".join(cell.split())) for cell in cells), strict=False))
         if any(cells[len(there) :]):
             raise ValueError(
                 f"{where}: {len(cells)} cells under {len(there)} columns; a cell with a comma in "

@@ -466,6 +466,18 @@ def nearest_resize(image, size, train):
     return sound(image, size, train, resize=lambda im, side: shorter(im, side, "nearest", False))
 
 
+@fault("IMG111")
+def rows_doubled_at_eval(image, size, train):
+    out = sound(image, size, train)
+    return out if train else tf.repeat(out[::2], 2, axis=0)
+
+
+@fault("IMG111")
+def pixels_doubled_in_training(image, size, train):
+    out = sound(image, size, train)
+    return tf.repeat(tf.repeat(out[::2, ::2], 2, axis=0), 2, axis=1) if train else out
+
+
 @fault("IMG112")
 def aliased_resize(image, size, train):
     return sound(image, size, train, resize=lambda im, side: shorter(im, side, antialias=False))
@@ -620,6 +632,11 @@ def channels_for_columns(image, size, train):
 @fault("IMG202")
 def bgr(image, size, train):
     return sound(image, size, train)[..., ::-1]
+
+
+@fault("IMG202")
+def red_negative(image, size, train):
+    return sound(image, size, train) * [-1.0, 1.0, 1.0]
 
 
 @fault("IMG203", 0, 2)
@@ -802,6 +819,15 @@ def cut_off(image, size, train, least):
 @fault("IMG215", 1.5, 2.0)
 def too_bright(image, size, train, factor):
     return sound(image, size, train, end=lambda x: unit(tf.clip_by_value(x * factor, 0, 255)))
+
+
+@fault("IMG215")
+def brightness_of_bytes_on_units(image, size, train):
+    def end(x):
+        more = tf.random.uniform([], -32, 32) if train else 0
+        return 2 * tf.clip_by_value(x / 255 + more, 0, 1) - 1
+
+    return sound(image, size, train, end=end)
 
 
 @fault("IMG216")

@@ -67,6 +67,11 @@ class Levels:
         return self.distinct < FEW
 
     @property
+    def flat(self) -> bool:
+        """Whether a smooth picture comes out as one value, so that nothing else can be seen."""
+        return self.distinct < 2
+
+    @property
     def broken(self) -> bool:
         """Whether a little more light makes the output fall by half of its range at once, or what
         goes beyond white at an edge comes out dark."""
@@ -75,7 +80,7 @@ class Levels:
     @property
     def faded(self) -> bool:
         """Whether dark colours come out grey, and light ones do not."""
-        return self.dark < FADED
+        return self.dark < FADED and not self.flat
 
 
 def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:

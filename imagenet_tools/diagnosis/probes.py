@@ -57,11 +57,11 @@ class Probe:
     channels.mixing, below zero against it; least_mixing, most_mixing: over the draws. blur: width
     of an edge in output pixels, of that which the zoom makes, in the sharpest draw. aliasing:
     standard deviation left of noise that the resize should average out, 0..1; None where values are
-    standardised. nearest: share of draws sampled by nearest neighbour. small: the error on an image
-    smaller than the output; odd, refused: a picture that does not come out finite, or fails; None
-    where there is none. apart: pixels that channels are displaced against each other by;
-    mirrored_lines: single rows and columns that are reversed, both in the median draw. levels,
-    detail: see Levels, Detail.
+    standardised. nearest: share of draws sampled by nearest neighbour, or whose lines are doubled.
+    small: the error on an image smaller than the output; odd, refused: a picture that does not come
+    out finite, or fails; None where there is none. apart: pixels that channels are displaced
+    against each other by; mirrored_lines: single rows and columns that are reversed, both in the
+    median draw. levels, detail: see Levels, Detail.
     """
 
     zoom: float
@@ -154,7 +154,14 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         apart=float(np.median([channels.apart(out) for out in hills])),
         mirrored_lines=float(np.median([placement.mirrored_lines(out) for out in hills])),
         aliasing=resampling.aliasing(run, size, len(draws)) if flexible else None,
-        nearest=float(np.mean([resampling.is_nearest(run, draw) for draw in draws[:3]])),
+        nearest=float(
+            np.mean(
+                [
+                    resampling.is_doubled(out) or resampling.is_nearest(run, draw)
+                    for draw, out in zip(draws[:3], hills, strict=False)
+                ]
+            )
+        ),
         small=accidents.small_error(raw[0], size),
         odd=odd,
         levels=measured,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from imagenet_tools.diagnosis import channels, patterns, placement
+from imagenet_tools.diagnosis import channels, patterns, placement, resampling
 from imagenet_tools.diagnosis.detail import COMPRESSED, detail
 
 
@@ -98,3 +98,18 @@ def test_reversed_lines_are_counted() -> None:
     assert placement.mirrored_lines(out) == 0
     out[[10, 20, 70]] = out[[10, 20, 70], ::-1]
     assert placement.mirrored_lines(out) == 3
+
+
+def test_means_of_channels_are_no_aliasing() -> None:
+    plain = resampling.aliasing(lambda image, _: small(image), 96, 1)
+    tinted = resampling.aliasing(lambda image, _: small(image) + [0, 300, 0], 96, 1)
+    assert tinted == pytest.approx(plain) and plain < 0.5
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_lines_that_are_doubled(axis: int) -> None:
+    out = hills()
+    assert not resampling.is_doubled(out) and not resampling.is_doubled(0 * out)
+    out[0] = out[1]  # a border that is reflected
+    assert not resampling.is_doubled(out)
+    assert resampling.is_doubled(out.take(np.arange(96) // 2 * 2, axis))

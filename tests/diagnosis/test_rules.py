@@ -147,7 +147,10 @@ def test_mirror_images_are_half_but_for_luck(mirrored: int, found: int, title: s
 def test_an_evaluation_in_grey_is_another_order_unless_training_draws_grey(
     orders: tuple[str, ...], seen: bool
 ) -> None:
-    train = SimpleNamespace(channels="RGB", orders=orders, placed=True, found=25, mirrored=0.5)
+    train = SimpleNamespace(
+        channels="RGB", orders=orders, placed=True, found=25, mirrored=0.5,
+        levels=SimpleNamespace(flat=False),
+    )  # fmt: skip
     look = SimpleNamespace(channels="grey")
     passport = SimpleNamespace(train=train, eval=look, drawn=True)
     said = [one.title for one in rules.colour.channel_order(passport)]

@@ -29,7 +29,8 @@ def channel_order(passport: Passport) -> Iterator[Said]:
     """
     train, look = passport.train.channels, passport.eval.channels
     drawn = set(passport.train.orders)
-    if train != look and look not in drawn and len(drawn - {"grey"}) <= 1:
+    other = train != look and look not in drawn and not passport.train.levels.flat
+    if other and len(drawn - {"grey"}) <= 1:
         yield fail(
             f"channels are {train} in training and {look} at evaluation",
             "Each channel was found by a slope in it alone.",
@@ -53,9 +54,10 @@ def _reversed_in_some(passport: Passport) -> bool:
 
 @rule("IMG202", "channels")
 def channels(passport: Passport) -> Iterator[Said]:
-    """Channels come out in another order than RGB, or as mixtures.
+    """Channels come out in another order than RGB, as mixtures, or one as a negative.
 
-    Detected: A slope in one channel alone shows which output channels follow it.
+    Detected: A slope in one channel alone shows which output channels follow it; curves of flat
+    pictures from black to white, which of them fall.
     Matters: No matter from scratch; it is with pretrained weights.
     Remedy: RGB is what TF-Slim's weights want.
     """
@@ -68,6 +70,19 @@ def channels(passport: Passport) -> Iterator[Said]:
             f"In both modes one takes {mixed:.0%} of the strongest from another: "
             "another colour space, or a change of hue or saturation.",
         )
+    elif (negatives := _negatives(passport.eval)) and negatives == _negatives(passport.train):
+        listed = " and ".join(str(number) for number in negatives)
+        yield note(f"channel {listed} comes out as a negative", "In both modes; others do not.")
+
+
+def _negatives(seen: Probe) -> list[int]:
+    """The channels that fall with the grey level where others rise, counted from 1."""
+    if seen.levels.curve is None:
+        return []
+    rises = np.subtract(seen.levels.curve[-1], seen.levels.curve[0])
+    falls = np.flatnonzero(rises < 0) + 1
+    steep = np.abs(rises).min() > np.abs(rises).max() / 4  # what opponent colours of grey are not
+    return list(map(int, falls)) if steep and len(falls) < len(rises) else []
 
 
 def _copied(seen: Probe) -> bool:
@@ -96,7 +111,7 @@ def dead_channel(passport: Passport) -> Iterator[Said]:
     """
     for mode, seen in passport.both:
         drawn = np.abs([seen.least_mixing, seen.most_mixing]).max(axis=(0, 1))
-        if "-" in seen.channels and drawn.min() < NOTHING:
+        if "-" in seen.channels and drawn.min() < NOTHING and not seen.levels.few:
             number = seen.channels.index("-") + 1
             yield fail(
                 f"channel {number} of the {mode} output follows nothing",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import PADDED
+from imagenet_tools.diagnosis.rules.draws import FOUND
 from imagenet_tools.diagnosis.rules.resampling import BLUR
 
 ZOOM_RATIO = 1.3  # inception's is 1.5
@@ -171,7 +172,8 @@ def off_centre(passport: Passport) -> Iterator[Said]:
             abs(away) > max(OFF_CENTRE, margin)
             for away, margin in zip(seen.off_centre, seen.off_centre_margin, strict=True)
         )
-        if (down or right) and not (mode == "evaluation" and passport.eval_varies):
+        known = not passport.eval_varies if mode == "evaluation" else seen.found >= FOUND
+        if (down or right) and known:
             sides = ["bottom" if y > 0 else "top"] * down + ["right" if x > 0 else "left"] * right
             yield warning(
                 f"{mode} crops lie to the {' '.join(sides)}",

@@ -16,7 +16,8 @@ NEAREST = 0.9
 def nearest(passport: Passport) -> Iterator[Said]:
     """The resize is by nearest neighbour.
 
-    Detected: Noise of two levels comes out in two levels.
+    Detected: Noise of two levels comes out in two levels, or smooth hills with rows or columns that
+    are copies of the ones before.
     Matters: Aliasing; it costs about half a point.
     Remedy: Resize bilinearly, with antialias=True.
     """
@@ -25,7 +26,7 @@ def nearest(passport: Passport) -> Iterator[Said]:
         if seen.nearest > NEAREST and resized and not seen.levels.few:
             yield warning(
                 f"{mode} resizes by nearest neighbour",
-                "Noise of two levels came out in two levels.",
+                "Noise of two levels came out in two levels, or lines came out twice.",
             )
 
 

@@ -220,7 +220,7 @@ def clipping(passport: Passport) -> Iterator[Said]:
                 "They come out as black or white do.",
             )
             return
-    padded = passport.train.covered > PADDED  # one value, on purpose
+    padded = passport.train.covered > PADDED and not passport.train.levels.flat  # on purpose
     if passport.values and passport.values.clipped > CLIPPED and not padded:
         yield warning(
             f"{passport.values.clipped:.0%} of the values lie on the extremes",

@@ -1018,6 +1018,13 @@ def sharpened_in_half(image, size, train):
 
 
 @honest
+def sharpened_in_half_of_training(image, size, train):
+    out = sound(image, size, train, end=lambda x: x)
+    often = train and tf.random.uniform([]) < 0.5
+    return unit(tf.where(often, unsharp(out, 2.0), out))
+
+
+@honest
 def wide_brightness(image, size, train):
     end = unit if not train else lambda x: unit(x + tf.random.uniform([], -90, 90))
     return sound(image, size, train, end=end)

@@ -11,7 +11,7 @@ from imagenet_tools.diagnosis import patterns
 from imagenet_tools.diagnosis.patterns import HEIGHT
 from imagenet_tools.diagnosis.runs import Run
 
-DRAWS = 8
+DRAWS = 16
 ALL = 24  # draws; what half of the images get on purpose, all of them have once in 2**24 tries
 FAINT, STRONG = 8, 60  # grey levels about the mean
 COMPRESSED = 0.4  # blocks of a JPEG, see Detail
@@ -22,18 +22,18 @@ class Detail:
     """Figures of one mode.
 
     overshoot: how far bars go beyond their own grey beside an edge, of the edge's height, in the
-    median draw; a bicubic resize has 0.05, a bilinear one nothing. edge: width of an edge in output
-    pixels, in the median draw. faint: correlation of what faint texture changes in the output with
-    what the same texture changes when it is strong: 1 where the output is the sum of its parts, as
-    after any resize, less where faint detail is rounded away, as in a JPEG of low quality. None in
-    training, whose draws cannot always be repeated. blocks: fine detail within blocks of 8 x 8
-    pixels, as a share of that within blocks elsewhere: 0.7 to 1, and some 0.03 after a JPEG, which
-    rounds it away; in training of the least compressed of many draws. spots: what is left of small
-    light or dark spots, of their sum over the output: some 1 after any resize, nothing after a
-    median; None in training, and where values are standardised.
+    draws where it is least and most; a bicubic resize has 0.05, a bilinear one nothing. edge: width
+    of an edge in output pixels, in the median draw. faint: correlation of what faint texture
+    changes in the output with what the same texture changes when it is strong: 1 where the output
+    is the sum of its parts, as after any resize, less where faint detail is rounded away, as in a
+    JPEG of low quality. None in training, whose draws cannot always be repeated. blocks: fine
+    detail within blocks of 8 x 8 pixels, as a share of that within blocks elsewhere: 0.7 to 1, and
+    some 0.03 after a JPEG, which rounds it away; in training of the least compressed of many draws.
+    spots: what is left of small light or dark spots, of their sum over the output: some 1 after any
+    resize, nothing after a median; None in training, and where values are standardised.
     """
 
-    overshoot: float
+    overshoot: tuple[float, float]
     edge: float
     faint: float | None
     blocks: float
@@ -45,7 +45,8 @@ def detail(run: Run, size: int, is_training: bool, flexible: bool = True) -> Det
     bars = patterns.bars(max(24, 16 * HEIGHT // size))
     edges = [_edges(run(bars, draw)) for draw in range(DRAWS if is_training else 1)]
     plain = [one for one in edges if one[0] <= 1]  # where solarised bars are alike, rims are more
-    overshoot, width = (float(one) for one in np.median(plain or edges, axis=0))
+    over, widths = np.transpose(plain or edges)
+    overshoot, width = (float(over.min()), float(over.max())), float(np.median(widths))
     blocks = 0.0
     for draw in range(ALL if is_training else 1):
         blocks = max(blocks, _blocks(run, size, draw))

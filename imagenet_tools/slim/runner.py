@@ -72,6 +72,7 @@ def prepare(
     # The first entry is the script's folder, as Python sets it: `datasets` and `preprocessing`
     # are common names, and another package must not come first.
     sys.path[0] = str(theirs.folder)
+    sys.dont_write_bytecode = True  # the checkout stays as it is
     _log_to_stderr()
     factory.patch(prefer=prefer)
     return tensorflow1.script_globals(theirs.folder)

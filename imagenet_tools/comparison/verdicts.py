@@ -178,17 +178,17 @@ def of_given(
                 groups=groups)
         for pair, arm, of in zip(pairs, arms[1:], seeds[1:], strict=True)
     ]  # fmt: skip
+    classes = len(np.unique(labels))
     return [
-        _guessed(one, pair, np.concatenate((arms[0], arm)), labels)
+        _guessed(one, pair, np.concatenate((arms[0], arm)), labels, classes)
         for one, pair, arm in zip(adjusted(alone, pairs), pairs, arms[1:], strict=True)
     ]
 
 
 def _guessed(
-    judged: Verdict, names: tuple[str, str], correct: np.ndarray, labels: np.ndarray
+    judged: Verdict, names: tuple[str, str], correct: np.ndarray, labels: np.ndarray, classes: int
 ) -> Verdict:
     """The verdict on two arms with how many of their runs only guess."""
-    classes = len(np.unique(labels))
     stuck = guessing.guesses(correct, labels, classes) if classes > 1 else 0
     if stuck == len(correct):
         return nothing_learned(judged, names, classes)

@@ -93,12 +93,10 @@ class Commands(click.Group):
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        from importlib import metadata
+        from imagenet_tools import tensorflow_version, version
 
-        from imagenet_tools import __version__
-
-        tensorflow = metadata.version("tensorflow")  # without importing it
-        click.echo(f"imgtools {__version__}, TensorFlow {tensorflow}")
+        tensorflow = tensorflow_version.installed() or "not installed"
+        click.echo(f"imgtools {version.installed()}, TensorFlow {tensorflow}")
         ctx.exit()
 
 

@@ -63,7 +63,7 @@ __all__ = ["__version__", *_FUNCTIONS]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return import_module("importlib.metadata").version("imgtools")
+        return import_module(f"{__name__}.version").installed()
     if name not in _FUNCTIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, function = _FUNCTIONS[name]

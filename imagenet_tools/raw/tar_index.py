@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagenet_tools import storage
+from imagenet_tools import storage, version
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
 from imagenet_tools.raw.split import RawSplit, columns
@@ -134,14 +134,12 @@ def kept(out: str | os.PathLike[str]) -> Iterator[TarIndex]:
 def _packed(walks: dict[str, Walk]) -> bytes:
     import numpy as np
 
-    from imagenet_tools import __version__
-
     images = [walk.images for walk in walks.values()]
     heads = [
         {"path": key, "state": walk.state, "intake": walk.intake, "images": len(walk.images)}
         for key, walk in walks.items()
     ]
-    about = json.dumps({"format": FORMAT, "version": __version__, "tars": heads}).encode()
+    about = json.dumps({"format": FORMAT, "version": version.installed(), "tars": heads}).encode()
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(one, name) for one in images]) for name in NUMBERS
     }
@@ -155,13 +153,11 @@ def _read(file: Path) -> dict[str, Walk]:
     """Path -> what was found in the tar; empty where nothing that this version wrote is there."""
     import numpy as np
 
-    from imagenet_tools import __version__
-
     try:
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         about = json.loads(arrays["about"].tobytes())
-        if (about["format"], about["version"]) != (FORMAT, __version__):
+        if (about["format"], about["version"]) != (FORMAT, version.installed()):
             return {}
         return dict(_unpacked(about["tars"], arrays))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):

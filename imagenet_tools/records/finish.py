@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from imagenet_tools import storage
+from imagenet_tools import storage, version
 from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Missing
 from imagenet_tools.raw.intake import Counted
@@ -90,8 +90,6 @@ def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -
 
 
 def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
-    from imagenet_tools import __version__
-
     refuse_damaged(results)
     splits = {}
     for split, listed in outline.counts.items():
@@ -111,7 +109,7 @@ def _gather(outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
         store=outline.settings.store,
         max_side=outline.settings.max_side,
         plan=outline.plan,
-        tool=__version__,
+        tool=version.installed(),
         schema=schema.SCHEMA_VERSION,
         skipped=_noted(results, "skipped"),
         repaired=_noted(results, "repaired"),

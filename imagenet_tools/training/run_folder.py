@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from imagenet_tools import __version__, records, storage
+from imagenet_tools import records, storage, version
 from imagenet_tools.engines.processes import cores
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.records import order
@@ -220,7 +220,7 @@ def asked(folder: Path) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """What the numbers of a run may depend on beside its settings."""
     return {
-        "imgtools": __version__,
+        "imgtools": version.installed(),
         "tensorflow": tf.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

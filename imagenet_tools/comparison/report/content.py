@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from imagenet_tools import __version__
+from imagenet_tools import version
 from imagenet_tools.comparison import attribution, looks, ranking, results
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.attribution import Share
@@ -77,7 +77,7 @@ class Report:
         """Everything that report.json holds; null for what has no bound or no value."""
         content = {
             "schema": SCHEMA,
-            "tool": __version__,
+            "tool": version.installed(),
             "command": self.command,
             "plan": to_dict(self.plan),
             "seeds": self.judgement.seeds,

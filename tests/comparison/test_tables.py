@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import mean, variance
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from imagenet_tools.cli import main as cli_main
+from imagenet_tools.comparison import degrees
 from imagenet_tools.comparison.judged import Verdict
-from imagenet_tools.comparison.table_rows import BY_IMAGE, BY_RUN
+from imagenet_tools.comparison.table_rows import BY_IMAGE, BY_RUN, as_compared
 from imagenet_tools.comparison.tables import judge_tables
 from imagenet_tools.comparison.verdicts import verdict
 from imagenet_tools.errors import DamagedData
@@ -158,6 +162,13 @@ def test_the_first_of_several_arms_is_judged_against_each_other_one(
         ),
         (BY_RUN, [("x", 1, "0e99999999", 9), ("y", 1, 51, 9)], "there are runs of 0 % and 51"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 8)], "n is 8, 9; all runs see the same images"),
+        (BY_RUN, [("x", 1, 50, 1), ("y", 1, 51, 1)], "n is 1; all runs see the same .* 2 or more"),
+        (BY_RUN, [("x", 1, -1, 9), ("y", 1, 51, 9)], "line 2: accuracy is -1; it is in percent"),
+        (BY_RUN, [(f"x{at}", 1, 50, 9) for at in range(101)], "and up to 99 others; here are 101"),
+        (BY_RUN, [("x", 1, 50, 2**53), ("y", 1, 5, 9)], "line 2: n is .*; it is a number of"),
+        (BY_RUN, [("x", 1, 50, "inf"), ("y", 1, 5, 9)], "line 2: n is 'inf', which is no finite"),
+        (BY_RUN, [("x", 1, 20.5, 9), ("y", 1, 1, 9)], "there are runs of 1 % and 20.5 %; a share"),
+        (BY_RUN, [("x", 1, 1, 9), ("y", 1, 1, 9)], "the highest accuracy is 1 %; a share of 0..1"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, "much", 9)], "line 3: accuracy is 'much'"),
         (BY_RUN, [("x", 1, 50, 9), ("x", 1, 51, 9), ("y", 1, 5, 9)], "line 3: x seed 1 is there"),
         (BY_RUN, [("x", 1, 0.5, 9), ("y", 1, 0.6, 9)], "a share of 0..1 is given times 100"),
@@ -465,3 +476,75 @@ def test_an_arm_that_is_a_copy_of_the_other_is_doubted(tmp_path: Path) -> None:
         found = judged([table(tmp_path / "runs.csv", BY_RUN, rows)], margin=2.0)
         assert found.kind == "equivalent"
         assert ("Both arms have the same accuracies" in found.sentence) == doubted
+
+
+def test_a_verdict_on_accuracies_by_hand(tmp_path: Path) -> None:
+    """The seeds' variances, and images that the arms are right on independently of each other."""
+    x, y, n = (61.2, 62.4, 60.6), (55.0, 57.5), 1000
+    rows = [(arm, seed, one, n) for arm, runs in (("x", x), ("y", y))
+            for seed, one in enumerate(runs)]  # fmt: skip
+    found = judged([table(tmp_path / "runs.csv", BY_RUN, rows)], margin=1.5)
+    seeds = variance(x) / 3 + variance(y) / 2
+    images = sum(mean(arm) * (100 - mean(arm)) / n for arm in (x, y)) + 1e4 * 2 / n**2
+    seed_df = float(degrees.seed_degrees(variance(x) / 3, variance(y) / 2, 3, 2))
+    df = float(degrees.total_degrees(seeds, seed_df, images, n))
+    se, value = math.sqrt(seeds + images), mean(x) - mean(y)
+    estimate = found.estimate
+    assert estimate is not None
+    assert (estimate.seed_variance, estimate.image_variance) == pytest.approx((seeds, images))
+    assert (estimate.value, estimate.churn, estimate.df) == pytest.approx((value, 0.0, df))
+    half = stats.t.ppf(0.975, df) * se
+    assert found.interval == pytest.approx((value - half, value + half))
+    assert found.p == pytest.approx(2 * stats.t.sf(value / se, df))
+    assert found.equivalence_p == pytest.approx(stats.t.sf((1.5 - value) / se, df))
+    assert (found.seeds, found.images, found.margin) == ((3, 2), 1000, 1.5)
+    assert (found.alpha, found.later) == (0.05, (0.05,))
+    assert (found.bootstrap, found.checkpoints) == ((-math.inf, math.inf), ())
+
+
+def test_a_table_at_its_limits_is_judged(tmp_path: Path) -> None:
+    """A hundred arms, two images, an accuracy of 0 and of 100, runs of 1 and of 20 percent."""
+    many = [(f"x{arm}", seed, 50 + seed, 100) for arm in range(100) for seed in (1, 2)]
+    assert len(judge_tables([table(tmp_path / "many.csv", BY_RUN, many)])) == 99
+    for lowest, highest in ((0, 20), (1, 20), (1.5, 100)):
+        rows = [(arm, seed, one, 200) for arm, runs in (("x", (lowest, 5)), ("y", (4, highest)))
+                for seed, one in enumerate(runs)]  # fmt: skip
+        found = judged([table(tmp_path / "runs.csv", BY_RUN, rows)])
+        assert found.difference == pytest.approx((lowest + 5 - 4 - highest) / 2)
+    two = [(arm, seed, 50 * seed, 2) for arm in "xy" for seed in (1, 2)]
+    assert judged([table(tmp_path / "two.csv", BY_RUN, two)]).images == 2
+
+
+def test_seven_seeds_in_order_are_epochs_and_certain_ones_no_copies(tmp_path: Path) -> None:
+    """Of 5,040 orders of seven two are straight: p = 0.0004."""
+    for up in (1, -1):
+        rows = [(arm, at, 50 + (up if arm == "x" else 1) * 3 * (at if arm == "x" else at % 4), 1000)
+                for arm in "xy" for at in range(8, 15)]  # fmt: skip
+        said = judged([table(tmp_path / "runs.csv", BY_RUN, rows)]).sentence
+        assert "The accuracy of x follows the number of its seed" in said and "of y" not in said
+    sure = [(arm, seed, 100 if arm == "x" else 60 + seed, N) for arm in "xy" for seed in (1, 2)]
+    said = judged([table(tmp_path / "sure.csv", BY_RUN, sure)]).sentence
+    assert "Every run of x has every image right" in said and "have one accuracy" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("7", "7"), ("07", "7"), ("7.0", "7"), ("7.", "7"), ("7,0", "7"), ("7,00", "7"), ("0", "0"),
+     ("000", "0"), ("7,000", "7,000"), ("7.5", "7.5"), ("70", "70"), ("x7", "x7"), ("-7", "-7")],
+)  # fmt: skip
+def test_numbers_are_compared_as_numbers(text: str, same: str) -> None:
+    assert as_compared(text) == same
+
+
+@pytest.mark.parametrize("word", ["none", "NULL", "n/a", "NA", "??", "-1", "-0.5", "+inf", "<NA>"])
+def test_a_word_for_nothing_is_no_prediction(tmp_path: Path, word: str) -> None:
+    rows = [(arm, 1, i, i % 2, word if i == 5 else i % 2) for arm in "xy" for i in range(9)]
+    with pytest.raises(ValueError, match="line 7: the prediction .* is no class; a run whose sco"):
+        judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)])
+
+
+@pytest.mark.parametrize("n", ["1,000", "1.000", "1'000", "1 000", "10.000.000"])
+def test_a_number_of_images_has_no_separator(tmp_path: Path, n: str) -> None:
+    rows = [(arm, seed, 50 + seed, n) for arm in "xy" for seed in (1, 2)]
+    with pytest.raises(ValueError, match="line 2: n is .*; write it without a separator"):
+        judged([table(tmp_path / "runs.csv", BY_RUN, rows)])

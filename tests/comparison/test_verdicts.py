@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from imagenet_tools import comparison
 from imagenet_tools.comparison import (
     bootstrap,
+    copies,
     degrees,
     fresh_run,
     power,
@@ -337,3 +339,100 @@ def test_the_planner_counts_from_2_to_200() -> None:
 def test_a_comparison_without_runs_keeps_its_level() -> None:
     lost = verdicts.all_diverged(("x", "y"), (0, 3), 500, 0.5, 0.014)
     assert (lost.alpha, lost.later, lost.margin, lost.images) == (0.014, (0.014,), 0.5, 500)
+
+
+def test_verdicts_on_several_pairs_share_the_level() -> None:
+    """The difference, the equivalence, and the seeds that are missing: of two contrasts each is
+    asked at half the level. One that has no accuracy counts among them, and stays as it is."""
+    rng = np.random.default_rng(11)
+    arms = [rng.random((3, 2000)) < right for right in (0.600, 0.598, 0.596)]
+    pairs = verdicts.against_first(["x", "y", "z"])
+    assert pairs == [("x", "y"), ("x", "z")]
+    alone = [comparison.verdict(arms[0], arm, 2.0, later=(0.03, 0.04)) for arm in arms[1:]]
+    assert [one.kind for one in alone] == ["inconclusive", "equivalent"]
+    found = verdicts.adjusted(alone, pairs)
+    for name in ("p", "equivalence_p"):
+        single, together = ([getattr(one, name) for one in some] for some in (alone, found))
+        assert together == pytest.approx(multipletests(single, method="holm")[1])
+        assert together != single
+    for one, (_, other) in zip(found, pairs, strict=True):
+        assert one.kind == "inconclusive" and one.estimate is not None
+        assert f"Inconclusive: x less {other} is" in one.sentence
+        half, whole = (power.more_seeds(one.estimate, 2.0, 3, levels)
+                       for levels in ([0.015, 0.02], [0.03, 0.04]))  # fmt: skip
+        assert one.seeds_more == half != whole
+    lost = verdicts.all_diverged(("x", "y"), (3, 0), 2000, 2.0, 0.05)
+    kept, other = verdicts.adjusted([lost, alone[1]], pairs)
+    assert kept is lost and other.p == min(1.0, 2 * alone[1].p)
+    assert verdicts.adjusted(alone[:1], pairs[:1]) == alone[:1]
+
+
+def test_given_runs_are_paired_by_seed_and_grouped() -> None:
+    rng = np.random.default_rng(6)
+    a, b = (rng.random((3, 400)) < right for right in (0.6, 0.5))
+    labels, groups = np.arange(400) % 4, np.arange(400) // 2
+    known: Any = {"names": ["x", "y"], "seeds": [(1, 2, 3), (3, 9, 1)], "groups": groups}
+    (found,) = verdicts.of_given([a, b], labels, 2.0, **known)
+    assert found == comparison.verdict(
+        a, b, 2.0, names=("x", "y"), seeds=((1, 2, 3), (3, 9, 1)), groups=groups
+    )
+    assert [(one.only_a, one.only_b) for one in found.checkpoints] == [
+        (int((a[at] & ~b[there]).sum()), int((b[there] & ~a[at]).sum()))
+        for at, there in ((0, 2), (2, 0))
+    ]
+    assert (found.near_duplicates, found.margin) == (200, 2.0)
+    # A run of either arm guesses among four classes; of one class that cannot be known.
+    b[1] = rng.random(400) < 0.25
+    for some, said in ((labels, True), (np.zeros(400, int), False)):
+        (found,) = verdicts.of_given([a, b], some, 2.0, **known)
+        said_so = "1 of 6 runs guess among 4 classes, they learned nothing" in found.sentence
+        assert said_so == said == ("guess" in found.sentence)
+
+
+def test_other_images_by_hand() -> None:
+    for spread, images in ((0.02, 4000), (0.0, 60)):
+        wanted = 100 * math.sqrt(spread / images + 2 / images**2)
+        assert power.image_deviation(spread, images) == pytest.approx(wanted)
+    assert power.detectable(2, 60.0) == 100.0
+    least = power.detectable(3, 0.4, 0.1, 0.01)
+    assert power.power(least, 3, 0.4, 0.1, 0.01) == pytest.approx(0.8, abs=1e-6)
+    # Seeds that tell everything leave a normal error: (1.96 + 0.84) deviations.
+    normal = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    assert power.detectable(200, 1e-9, 0.1) == pytest.approx(0.1 * normal, rel=2e-4)
+
+
+@pytest.mark.parametrize(("wrong", "unlike", "doubted"), [
+    (30, 2, True), (30, 3, False), (29, 2, False), (200, 19, True), (200, 20, False),
+])  # fmt: skip
+def test_runs_that_are_hardly_two_by_their_numbers(wrong: int, unlike: int, doubted: bool) -> None:
+    """From 30 images on that are wrong, or right, less than a tenth of them apart."""
+    run = np.arange(500) >= wrong
+    other = run.copy()
+    other[250 : 250 + unlike] = False
+    for arm in ([run, other], [~run, ~other]):
+        said = [*copies.doubted([np.array(arm)], ["x"])]
+        assert said == doubted * [
+            f"Runs 1 and 2 of x get the same images right but for {unlike} of 500, as checkpoints "
+            "of one run do, which are no seeds"
+        ]
+
+
+def test_copies_by_their_numbers() -> None:
+    """30 images wrong are telling, 29 are not; an arm's run may have a share rounded otherwise."""
+    for wrong, telling in ((30, True), (29, False)):
+        run = np.arange(500) >= wrong
+        if not telling:
+            copies.refuse([np.array([run, run])], ["x"])
+            continue
+        with pytest.raises(ValueError, match="run 1 of x and run 2 of x .* right, all 500: they"):
+            copies.refuse([np.array([run, run])], ["x"])
+    run = np.arange(500) >= 100
+    for unlike, refused in ((2, True), (3, False)):
+        other = run.copy()
+        other[200 : 200 + unlike] = False
+        copies.refuse([run[None], other[None]], ["x", "y"], 0.02)  # two arms may be one net
+        if not refused:
+            copies.refuse([np.array([run, other])], ["x"], 0.02)
+            continue
+        with pytest.raises(ValueError, match="all but 2 of 500: they are one run"):
+            copies.refuse([np.array([run, other])], ["x"], 0.02)

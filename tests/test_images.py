@@ -6,6 +6,7 @@ import io
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
 from collections.abc import Callable
 
@@ -367,3 +368,22 @@ def test_an_image_longer_than_a_jpeg_can_be_is_damage() -> None:
 def test_what_is_said_of_an_unreadable_image_is_the_same_each_time() -> None:
     """It stands in a manifest, which is the same for the same images."""
     assert images.inspect(b"GIF89a" + bytes(10)).problem == "its GIF header is unreadable"
+    unread = "cannot identify image file"
+    with pytest.raises(ValueError, match=rf"^the file is empty; beyond repair \({unread}\)$"):
+        prepare(b"", Settings(on_damaged="repair"))
+    no_colours = png(Image.new("L", (4, 3)))
+    head = no_colours[16:24] + bytes([7, 0, 0, 0, 0])  # of 7 bits
+    data = no_colours[:8] + chunk(b"IHDR", head) + no_colours[33:]
+    with pytest.raises(ValueError, match=rf"^does not decode \({unread}\)$"):
+        prepare(data, Settings())
+
+
+def test_nothing_is_warned_of_a_palette_with_alpha() -> None:
+    stored = io.BytesIO()
+    picture(1).quantize(64).save(stored, "PNG", transparency=bytes(range(64)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        prepared = prepare(stored.getvalue(), Settings())
+    assert prepared.converted == "PNG RGB re-encoded as JPEG, without alpha"
+    stored = picture(1).quantize(64).convert("RGB")
+    assert np.abs(pixels(prepared.data) - np.asarray(stored)).mean() < 6

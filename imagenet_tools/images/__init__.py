@@ -14,6 +14,7 @@ from imagenet_tools.images.pixels import (
     encode,
     to_rgb,
     to_rgb_jpeg,
+    told,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "needs_reencoding",
     "to_rgb",
     "to_rgb_jpeg",
+    "told",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,13 @@ def _by_pillow(data: bytes, facts: ImageFacts) -> Image.Image:
             image: Image.Image = Image.open(io.BytesIO(data), formats=(facts.format,))
             image.load()
     except Exception as error:
-        raise ValueError(f"does not decode ({error})") from error
+        raise ValueError(f"does not decode ({told(error)})") from error
     return eight_bits(image, facts)
+
+
+def told(error: Exception) -> str:
+    """What Pillow has against a file, the same each time: without the address of a buffer."""
+    return re.sub(r" <_io\.BytesIO object at \w+>", "", str(error))
 
 
 def eight_bits(image: Image.Image, facts: ImageFacts) -> Image.Image:
@@ -110,6 +116,7 @@ def eight_bits(image: Image.Image, facts: ImageFacts) -> Image.Image:
     if image.mode in ("I", "F"):
         what = "floats" if image.mode == "F" else "integers of 32 bits"
         raise ValueError(f"its samples are {what}; 8 or 16 bits are wanted")
+    image.info.pop("transparency", None)  # Pillow warns of one in bytes
     image = image if image.mode in ("L", "RGB") else image.convert("RGB")
     if sixteen and np.asarray(image).max() < 1 << 4:
         raise ValueError(

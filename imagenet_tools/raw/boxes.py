@@ -8,7 +8,6 @@ and no sizes gives boxes that become relative when their image is read.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -99,7 +98,7 @@ class Boxes:
         classes = frozenset(info.key for part in splits.values() for info in part.classes)
         by_class = any(classes.intersection(name.split("/")[:-1]) for name in self.of)
         for name, boxes_of in self.of.items():
-            owners = _owners(name, images[_stem(name)], classes, by_class)
+            owners = _owners(name, images[stem_of(name)], classes, by_class)
             if len(owners) > 1:
                 both = ", ".join(f"{split} {key}" for split, key in owners[:3])
                 raise ValueError(
@@ -123,8 +122,10 @@ class Boxes:
         return parts, "; ".join(words)
 
 
-def _stem(name: str) -> str:
-    return os.path.splitext(name.rsplit("/", 1)[-1])[0]
+def stem_of(name: str) -> str:
+    """The name of a file without its folders and its extension."""
+    base = name.rpartition("/")[2]
+    return base.rpartition(".")[0] or base
 
 
 Owner = tuple[str, str]  # split and key of an image
@@ -132,10 +133,10 @@ Owner = tuple[str, str]  # split and key of an image
 
 def _images(splits: dict[str, RawSplit], names: Iterable[str]) -> dict[str, list[Owner]]:
     """Stem -> the images that have it, of those that are asked for."""
-    owners_of: dict[str, list[Owner]] = {_stem(name): [] for name in names}
+    owners_of: dict[str, list[Owner]] = {stem_of(name): [] for name in names}
     for split, part in splits.items():
         for key in iter(part.keys()):
-            if (owners := owners_of.get(_stem(key))) is not None:
+            if (owners := owners_of.get(stem_of(key))) is not None:
                 owners.append((split, key))
     return owners_of
 

@@ -143,7 +143,7 @@ def _salvage(data: bytes, problem: str) -> bytes:
             parser.feed(data + b"\xff\xd9")
             whole = images.eight_bits(parser.close(), images.inspect(data)).convert("RGB")
     except Exception as error:
-        raise ValueError(f"{problem}; beyond repair ({error})") from error
+        raise ValueError(f"{problem}; beyond repair ({images.told(error)})") from error
     return images.encode(whole, images.QUALITY)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
+from imagenet_tools.raw.boxes import stem_of
 from imagenet_tools.raw.image import Box
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.split import RawSplit
@@ -140,10 +140,17 @@ def fingerprint(raw_set: RawSet, plans: list[SplitPlan], settings: dict[str, obj
 
 def _boxes(raw_set: RawSet) -> dict[str, tuple[Box, ...]]:
     """The boxes of all splits by the stems of their images, as version 0.1.0 had them, so that its
-    folders are known again; by their keys where two images have one stem."""
-    boxes = {key: box for part in raw_set.splits.values() for key, box in part.boxes.items()}
-    by_stem = {os.path.splitext(os.path.basename(key))[0]: box for key, box in boxes.items()}
-    return by_stem if len(by_stem) == len(boxes) else boxes
+    folders are known again; by key, or by split and key, where another image has the same."""
+    parts = raw_set.splits.items()
+    boxes = {f"{split}/{key}": box for split, part in parts for key, box in part.boxes.items()}
+    by_key = {place.partition("/")[2]: box for place, box in boxes.items()}
+    by_stem = {stem_of(key): box for key, box in by_key.items()}
+    stems = (stem_of(name) for _, part in parts if boxes for name in part.filenames())
+    keys = (key for _, part in parts for key in part.keys())
+    for of, names in ((by_stem, stems), (by_key, keys)):
+        if len(of) == len(boxes) == sum(map(of.__contains__, names)):
+            return of
+    return boxes
 
 
 def estimate_bytes(part: RawSplit, sample: int = 400) -> int:

@@ -224,6 +224,30 @@ def test_the_setting_that_is_another_is_named(found: RawSet, tmp_path: Path) -> 
             build(found, tmp_path / "out", **options)
 
 
+BOX, OTHER = ",0,0,0.5,1\n", ",0,0,1,1\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (f"train/cat/a.jpg{BOX}", f"train/dog/a.jpg{BOX}"),
+        (f"train/cat/a.jpg{BOX}", f"val/cat/a.jpg{BOX}"),
+        (f"train/cat/a.jpg{BOX}val/cat/a.jpg{BOX}", f"train/cat/a.jpg{OTHER}val/cat/a.jpg{BOX}"),
+    ],
+)
+def test_boxes_are_of_split_class_and_file(first: str, second: str, tmp_path: Path) -> None:
+    for number, place in enumerate(("train/cat", "train/dog", "val/cat")):
+        (tmp_path / "raw" / place).mkdir(parents=True)
+        (tmp_path / "raw" / place / "a.jpg").write_bytes(encoded(picture(number)))
+    boxes, out = tmp_path / "raw" / "bbox.csv", tmp_path / "out"
+    for _ in range(2):
+        boxes.write_text(first)
+        records.build(raw.detect(tmp_path / "raw"), out, workers=1)
+    boxes.write_text(second)
+    with pytest.raises(ValueError, match="other data or settings: the images' names, or their box"):
+        records.build(raw.detect(tmp_path / "raw"), out, workers=1)
+
+
 def test_other_data_or_settings_never_mix(found: RawSet, tmp_path: Path) -> None:
     build(found, tmp_path / "out")
     before = contents(tmp_path / "out")

@@ -173,9 +173,11 @@ def numbered(
         names = _without_names(places, seen)
     elif not first <= lowest <= highest < first + len(names):
         wrong = lowest if lowest < first else highest
+        from_1 = (lowest, highest, first) == (1, len(names), 0)
+        remedy = "; where labels count from 1, so do names: 1:cat, 2:dog" if from_1 else ""
         raise ValueError(
             f"{places[wrong]}: the label {wrong:,}, but {len(names):,} classes are named, counted "
-            f"from {first}"
+            f"from {first}{remedy}"
         )
     elif lowest == 1 and not first:
         seen.say("no image has the label 0, as if they counted from 1")

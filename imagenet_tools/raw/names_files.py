@@ -18,8 +18,9 @@ FILES = (
     *("classes.txt", "class_names.txt", "synset_words.txt", "synsets.txt", "labels.txt"),
     "LOC_synset_mapping.txt",
 )
-_BEFORE = re.compile(r"(?P<number>[0-9]{1,7})\s*(?P<between>[:,\t ])\s*(?P<name>.+)")
-_BEHIND = re.compile(r"(?P<name>.+?)\s*(?P<between>[:,\t ])\s*(?P<number>[0-9]{1,7})")
+_BETWEEN = r"\s*(?P<between>[:,;=|\t ]|[.)-](?=\s))\s*"  # `0. tench` too
+_BEFORE = re.compile(rf"(?P<number>[0-9]{{1,7}}){_BETWEEN}(?P<name>.+)")
+_BEHIND = re.compile(rf"(?P<name>.+?){_BETWEEN}(?P<number>[0-9]{{1,7}})")
 # `id,name`, `class_name label`: columns that are called after what they hold.
 _WORD = (
     r"(?:class|label|category|synset)?[_ ]?"
@@ -27,7 +28,11 @@ _WORD = (
 )
 _HEADING = re.compile(rf"{_WORD}(?:\s*[:,\t ]\s*{_WORD})+", re.IGNORECASE)
 # What may stand above names alone: `class`, `class name`, `#classes`, `Classes:`, their number.
-_ABOVE = re.compile(rf"{_WORD}|#.*|.*:|[0-9]+", re.IGNORECASE)
+_COMMENT = r"(?:[#;%]|//).*"
+_ABOVE = re.compile(rf"{_WORD}|{_COMMENT}|.*:|[0-9]+", re.IGNORECASE)
+_OF_ANOTHER_FORM = re.compile(
+    r'[\[\]{}].*|"[^"]*"\s*[:,].*|- .*|(?:id|names?|item)\s*[:{].+', re.IGNORECASE
+)
 
 
 class Named(NamedTuple):
@@ -84,11 +89,7 @@ def read(folders: Iterable[Path], used: Collection[str], seen: Intake) -> Named 
     else:
         if str(len(lines)) in used:  # one line a label, and no heading
             lines = [*heading, *lines]
-        if _may_be_above(lines, used):
-            _refuse_heading(path, lines[0], "may be what stands above names")
-        # Of labels from 1 on the heading is no class, nor TF-Slim's and Keras' background.
-        no_classes = [*heading, imagenet.BACKGROUND]
-        if lines and lines[0] in no_classes and {"0", lines[0]}.isdisjoint(used):
+        if lines and _stands_above(path, lines, heading, used, seen):
             lines, first = lines[1:], 1
     infos = list(map(class_of, lines))
     # ImageNet's words have a crane and a maillot too many.
@@ -116,12 +117,34 @@ def _is_above(lines: Sequence[str]) -> bool:
     return False
 
 
-def _may_be_above(lines: Sequence[str], used: Collection[str]) -> bool:
-    """Whether the first of lines without numbers may be no class, and it matters: where images have
-    numbers for labels, and none of them has the last one of so many classes."""
-    alike = [_ABOVE.fullmatch(line) is not None for line in lines]
-    counted = str(len(lines) - 1) in used or not any(map(str.isdecimal, used))
-    return alike[:1] == [True] and not all(alike) and not counted
+def _stands_above(
+    path: Path, lines: Sequence[str], heading: Sequence[str], used: Collection[str], seen: Intake
+) -> bool:
+    """Whether the first of lines without numbers is no class, of labels from 1 on: a heading, or
+    the background of TF-Slim and Keras.
+
+    Raises ValueError where images have numbers for labels, and it is not known which lines are
+    names: a heading or a comment among them, and no image of the last one of so many classes.
+    """
+    from_1, counted = "0" not in used, str(len(lines) - 1) in used
+    if from_1 and lines[0] in (*heading, imagenet.BACKGROUND) and lines[0] not in used:
+        return True
+    if not any(map(str.isdecimal, used)):
+        return False
+    if other := next(filter(_OF_ANOTHER_FORM.fullmatch, lines), None):
+        raise ValueError(
+            f"{path}: {intake.printable(other)!r} is of JSON or YAML; names are read one a line, "
+            "alone or behind their labels (0:cat, 1:dog)"
+        )
+    above = _ABOVE.fullmatch(lines[0]) and not all(map(_ABOVE.fullmatch, lines))
+    if above and not counted:
+        _refuse_heading(path, lines[0], "may be what stands above names")
+    comments = [line for line in lines[1:] if re.fullmatch(_COMMENT, line)]
+    if comments and len(comments) < len(lines) - 1 and (from_1 or not counted):
+        _refuse_heading(path, comments[0], "may be a comment")
+    if above and from_1:
+        seen.say(f"the first line of {path.name} is taken for a heading", lines[0])
+    return bool(above) and from_1
 
 
 def _pairs(matches: Iterable[re.Match[str] | None]) -> list[tuple[int, str]]:

@@ -146,7 +146,7 @@ def _boxes(raw_set: RawSet) -> dict[str, tuple[Box, ...]]:
     by_key = {place.partition("/")[2]: box for place, box in boxes.items()}
     by_stem = {stem_of(key): box for key, box in by_key.items()}
     stems = (stem_of(name) for _, part in parts if boxes for name in part.filenames())
-    keys = (key for _, part in parts for key in part.keys())
+    keys = (key for _, part in parts for key in iter(part.keys()))
     for of, names in ((by_stem, stems), (by_key, keys)):
         if len(of) == len(boxes) == sum(map(of.__contains__, names)):
             return of

@@ -153,6 +153,9 @@ def test_numbers_in_a_file_of_classes_are_those_of_the_labels(text: str, tmp_pat
         raw.detect(tmp_path)
 
 
+BETWEEN = (";", "|", "=", ". ", ") ", " - ")
+
+
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
@@ -161,6 +164,8 @@ def test_numbers_in_a_file_of_classes_are_those_of_the_labels(text: str, tmp_pat
         ("bird 2\nfish 1\n", ["fish", "bird"]),
         ("model 2012\nmodel 2011\n", ["model 2012", "model 2011"]),
         ("digit 1\ndigit 0\n", ["digit 1", "digit 0"]),
+        *((f"0{mark}bird\n1{mark}fish\n", ["bird", "fish"]) for mark in BETWEEN),
+        *((f"bird{mark}1\nfish{mark}0\n", ["fish", "bird"]) for mark in BETWEEN),
         ("0:5 Euro\n1:10 Euro\n", ["5 Euro", "10 Euro"]),
     ],
 )
@@ -190,6 +195,15 @@ def test_numbers_behind_names_are_labels_where_they_count(
         ("a zoo, mine\n0 cat\n1 dog\n", "'a zoo, mine' has no number, and cat has one"),
         ("wild,tame\n0,cat\n1 dog\n", "'wild,tame' has no number, and cat has one"),
         ("wild\n0,cat\n1,dog\n", "'wild' has no number, and cat has one"),
+        ("// the zoo\nbird\nfish\n", "'// the zoo' may be what stands above names"),
+        ("bird\n#of prey\nfish\n", "'#of prey' may be a comment"),
+        (
+            '["bird", "fish"]\n',
+            '\'."bird", "fish".\' is of JSON or YAML; names are read one a line',
+        ),
+        ('{\n"bird": 0,\n"fish": 1\n}\n', "'{' is of JSON or YAML"),
+        ("names:\n- bird\n- fish\n", "'- bird' is of JSON or YAML"),
+        ("id: 0\nname: bird\nid: 1\nname: fish\n", "'id: 0' is of JSON or YAML"),
     ],
 )
 def test_what_may_be_a_heading_of_classes_is_refused(
@@ -244,11 +258,28 @@ def test_background_above_the_names_is_tf_slims(tmp_path: Path) -> None:
     assert found.label_convention == labels.IMAGENET_CONVENTION
 
 
-def test_a_heading_above_names_that_are_counted_from_1_is_no_class(tmp_path: Path) -> None:
-    put(tmp_path / "classes.txt", "class name\nbird\nfish\n")
+@pytest.mark.parametrize("heading", ["class name", "#classes", "Classes:", "label", "2"])
+def test_a_heading_above_names_that_are_counted_from_1_is_no_class(
+    heading: str, tmp_path: Path
+) -> None:
+    put(tmp_path / "classes.txt", f"{heading}\nbird\nfish\n")
     found = listed(tmp_path, "im/0.jpg 1\nim/1.jpg 2\n")
     assert [info.key for info in found.classes] == ["bird", "fish"]
     assert label_of(found) == {"0.jpg": 1, "1.jpg": 2}
+    said = f"the first line of classes.txt is taken for a heading: 1 ({heading})"
+    assert (said in found.description) == (heading != "class name")  # which its words tell
+
+
+def test_a_comment_among_names_that_are_counted_from_1_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "bird\n//of prey\nfish\n")
+    with pytest.raises(ValueError, match="'//of prey' may be a comment"):
+        listed(tmp_path, "im/0.jpg 1\nim/1.jpg 2\n")
+
+
+def test_labels_from_1_of_names_from_0_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    put(tmp_path / "classes.txt", "bird\nfish\n")
+    with pytest.raises(ValueError, match="the label 2, but 2 .* from 0; where labels count from 1"):
+        listed(tmp_path, "im/0.jpg 1\nim/1.jpg 2\n")
 
 
 def test_a_heading_moves_no_class_that_has_a_name(tmp_path: Path) -> None:

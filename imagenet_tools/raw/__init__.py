@@ -121,6 +121,7 @@ def _odd_classes(raw_set: RawSet) -> list[str]:
     """Which images have the names of other classes, and which classes validation alone has."""
     seen, imagenets = Intake(), raw_set.label_convention == imagenet.IMAGENET_CONVENTION
     class_checks.compare(raw_set.splits, seen, imagenets)
+    class_checks.say_nested(raw_set.splits, seen)
     named = map(validation.elsewhere, raw_set.splits.values()) if imagenets else ()
     return [*filter(None, named), *seen.notes()]
 

@@ -7,6 +7,7 @@ tar's, and images are read by their offset in the outer file. ILSVRC2012_img_val
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -85,13 +86,13 @@ def train_entries(path: Path, seen: Intake) -> Iterator[Entry]:
 def _inner_entries(path: Path, seen: Intake, inner: tarfile.TarInfo) -> list[Entry]:
     """The images of one of the tars inside; of an image that lies beside them, itself."""
     *folders, name = inner.name.split("/")
-    synset = name.removesuffix(".tar")
-    if not name.endswith((".tar", *COMPRESSED)):
+    synset, lower = re.sub(r"\.tar$", "", name, flags=re.IGNORECASE), name.lower()
+    if not lower.endswith((".tar", *COMPRESSED)):
         return _loose(path, seen, inner, [*folders, name.split("_")[0]])
     if intake.is_junk(name):
         seen.leave(intake.reason(name), inner.name)
         return []
-    if synset.split(".")[0] in imagenet.label_of() and name.endswith(COMPRESSED):
+    if synset.split(".")[0] in imagenet.label_of() and lower.endswith(COMPRESSED):
         raise DamagedData(f"{path} holds {inner.name}; uncompress it first")
     if synset not in imagenet.label_of():
         raise DamagedData(f"{path} holds {inner.name}; tars named by ImageNet synsets are expected")

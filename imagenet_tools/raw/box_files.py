@@ -60,6 +60,9 @@ def from_csv(path: Path) -> Boxes:
     if at and (unused := [word for n, word in enumerate(rows[0][1]) if word and n not in at]):
         boxes.odd[f"columns not used ({', '.join(unused)})"] = len(unused)
     read = [_row(path, number, row, at) for number, row in rows[at is not None :]]
+    if at is None and path.name != USUAL[0]:
+        _refuse_sizes(read)
+        boxes.source += " (no heading, so xmin, ymin, xmax, ymax)"
     pixels = any(abs(side) > RELATIVE for one in read for side in one.box if math.isfinite(side))
     sized = [one for one in read if one.size]
     of_boxes = 2 * sum(map(_is_own, sized)) > len(sized)
@@ -71,6 +74,18 @@ def from_csv(path: Path) -> Boxes:
             one = one._replace(box=box.of(*one.size) if one.size and not of_boxes else box)
         boxes.add(one)
     return boxes
+
+
+def _refuse_sizes(rows: Iterable[Row]) -> None:
+    """Refuse rows without a heading where the last two sides seem to be width and height."""
+    for row in rows:
+        xmin, ymin, xmax, ymax = row.box
+        if xmax < xmin or ymax < ymin:
+            raise ValueError(
+                f"{row.where}: xmax is below xmin, or ymax below ymin, as where width and height "
+                f"stand in their place; a heading (filename,{','.join(SIDES)}) says that they are "
+                "corners"
+            )
 
 
 def _is_own(row: Row) -> bool:

@@ -79,6 +79,16 @@ def say_linked(folders: dict[str, Path], names: dict[str, list[str]], seen: Inta
                 seen.say("classes that are another one by a link", f"{name} ({other.name})")
 
 
+def say_nested(splits: dict[str, RawSplit], seen: Intake) -> None:
+    """Say which images lie in a folder of a class that is called after another class."""
+    for part in splits.values():
+        classes = {info.key for info in part.classes}
+        for name, label in part.labelled() if b"/" in part.names else ():
+            own, inside = part.classes[label - 1].key, name.split("/")[:-1]
+            if own not in inside and not classes.isdisjoint(inside):
+                seen.say("in a folder called after another class than their own", f"{own}/{name}")
+
+
 def compare(splits: dict[str, RawSplit], seen: Intake, imagenets: bool) -> None:
     """Say which classes validation alone has; of ImageNet's only where none is in both, which is
     else refused by a ValueError."""

@@ -102,6 +102,8 @@ def _of_splits(place: Path, root: Path, paths: dict[str, Path], options: Options
             if not splits:
                 raise
             refused[split] = str(error)
+    if len(paths) == 1 and (unread := list_files.unread(root)):
+        seen.say(unread)
     class_checks.say_linked(paths, {split: one.folders for split, one in listed.items()}, seen)
     listing.above(root, place, seen)
     used = {*names_files.FILES, *box_files.names(options.boxes, root)}

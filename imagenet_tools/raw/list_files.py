@@ -21,6 +21,7 @@ METADATA, IMAGEFOLDER = "metadata.csv", {"file_name", "label"}
 # Taken where the file of one of the first two rows is there: Kaggle's, and MXNet's.
 OTHER_FORMS = ("{}_labels.csv", "{}Labels.csv", "{}.lst", "*_{}.lst", f"{{}}/{METADATA}")
 OF_NO_SPLIT = ("labels.csv", "*.lst", METADATA)
+_NO_ROWS = "have no path and label of an image that is there"
 
 
 def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
@@ -31,11 +32,13 @@ def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
     """
     there = Present()
     paths = {split: path for split in SPLITS if (path := _of_split(place, split, there))}
-    for of, taken in paths.items():
+    for of in SPLITS if paths else ():
+        taken, why = paths.get(of), f"its first two rows {_NO_ROWS}"
+        if taken:
+            why = f"{taken.relative_to(place).as_posix()} is of the {of} split"
         for name in (form.format(name) for form in FORMS for name in listing.SPLIT_FOLDERS[of]):
             if (other := place / name) != taken and other.is_file():
-                read_one = taken.relative_to(place).as_posix()
-                seen.say(f"not read, for {read_one} is of the {of} split", name)
+                seen.say(f"not read, for {why}", name)
     if paths:
         return {one: _read(place, path, one, seen, there) for one, path in paths.items()}, False
     path = _found(place, OF_NO_SPLIT, "train", there)
@@ -54,21 +57,25 @@ class Present:
 
     def called(self, folder: str, name: str) -> list[str]:
         """The path below the folder of the image that has this name, or else of those that have it
-        but for their extension."""
+        but for their extension or the form of Unicode."""
         way, base = os.path.split(name)
         inside = os.path.join(folder, way) if way else folder
         if inside not in self._listed:
             listed = listing.entries_if_there(inside)
             self._listed[inside] = _by_stem(listed.images if listed else [])
-        return [os.path.join(way, one) for one in self._listed[inside].get(base, ())]
+        images = self._listed[inside]
+        called = images.get(base) or images.get(intake.composed(base), [])
+        return [os.path.join(way, one) for one in called]
 
 
 def _by_stem(images: list[str]) -> dict[str, list[str]]:
-    """The images that a name means: that of its own, or all that have it before their extension."""
-    by_stem = defaultdict(list)
+    """The images that a name means: that of its own, or all that have it before their extension, or
+    in another form of Unicode."""
+    by_stem, by_form = defaultdict(list), defaultdict(list)
     for name in images:
-        by_stem[os.path.splitext(name)[0]].append(name)
-    return {**by_stem, **{name: [name] for name in images}}
+        by_stem[intake.composed(os.path.splitext(name)[0])].append(name)
+        by_form[intake.composed(name)].append(name)
+    return {**by_stem, **by_form, **{name: [name] for name in images}}
 
 
 def would_be(place: Path, lists: Collection[str]) -> str:
@@ -90,10 +97,7 @@ def unread(place: Path) -> str:
         if len(names) > 1:
             return f"{' and '.join(names[:2])} may each be meant, and neither is read"
         if names:
-            return (
-                f"{names[0]} is not read: its first two rows have no path and label of an image "
-                "that is there"
-            )
+            return f"{names[0]} is not read: its first two rows {_NO_ROWS}"
     return ""
 
 
@@ -167,15 +171,18 @@ def _image_folder(
     tried = _folders(place, path, split)
     for row in rows_given[:100]:
         for folder in tried:
-            if (folder / row.name).is_file() or _is_id(row) and there.called(str(folder), row.name):
+            if (folder / row.name).is_file() or _called(row, str(folder), there):
                 return str(folder)
     where = ", ".join(str(folder) for folder in tried if folder.is_dir())
     name = intake.printable(rows_given[0].name)
     raise ValueError(f"{path} names {name}, which is in none of {where}")
 
 
-def _is_id(row: Row) -> bool:
-    return not intake.by_name(os.path.basename(row.name))
+def _called(row: Row, folder: str, there: Present) -> list[str]:
+    """The images that a row may mean whose name is not the one of a file: an id, or a name that may
+    be in another form of Unicode."""
+    other = not intake.by_name(os.path.basename(row.name)) or not row.name.isascii()
+    return there.called(folder, row.name) if other else []
 
 
 def _with_ending(row: Row, path: Path, folder: str, there: Present) -> Row:
@@ -183,7 +190,7 @@ def _with_ending(row: Row, path: Path, folder: str, there: Present) -> Row:
 
     Raises ValueError where that may be one of several.
     """
-    called = there.called(folder, row.name) if _is_id(row) else ()
+    called = _called(row, folder, there)
     if len(called) > 1:
         raise ValueError(
             f"{path}, line {row.line}: {intake.printable(row.name)} may be "

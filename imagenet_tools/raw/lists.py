@@ -38,6 +38,7 @@ LOOKED_FOR = (
     'meta/train.txt and meta/val.txt, or train_list.txt and val_list.txt, of "path label"; or as '
     "csv, labels.csv alone, or MXNet's train.lst"
 )
+IN_NO_LIST = "in no list"
 
 
 def find(place: Path, options: Options) -> RawSet | None:
@@ -57,9 +58,7 @@ def find(place: Path, options: Options) -> RawSet | None:
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
     _count_left(place, lists, left, options, seen)
     _say_shared(lists, seen)
-    _say_folder(place, lists, seen)
-    if other := list_files.would_be(place, lists):
-        seen.say(other)
+    _say_gap(place, lists, unsplit, seen)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
     taken = "taken as training images (or as validation images by --split validation)"
     return RawSet.described(
@@ -81,16 +80,22 @@ def _say_shared(lists: dict[str, ListFile], seen: Intake) -> None:
         seen.say("images in the lists of both splits", path)
 
 
-def _say_folder(place: Path, lists: dict[str, ListFile], seen: Intake) -> None:
-    """Say it where the other split lies beside the list as a folder that no list names."""
-    folder = listing.other_split(place, lists)
-    (one, *_) = lists.values()
+def _say_gap(place: Path, lists: dict[str, ListFile], unsplit: bool, seen: Intake) -> None:
+    """Say what may be the other split, which has no list: a folder, another list, the rest."""
+    if len(lists) > 1:
+        return
+    folder, (one,) = listing.other_split(place, lists), lists.values()
+    gap, name = ("validation", "val") if "train" in lists else ("train", "train")
     if folder and not any(row.name.startswith(f"{folder.name}/") for row in one.rows):
-        names = "val.csv" if "train" in lists else "train.csv"
         seen.say(
             f"{folder.name}/ is not read beside {one.path.name}: for both, list its images in "
-            f"{names}, or sort those of {one.path.name} into class folders and take it away"
+            f"{name}.csv, or sort those of {one.path.name} into class folders and take it away"
         )
+    if other := list_files.would_be(place, lists):
+        seen.say(other)
+    asked = f"{name}{one.path.suffix}"
+    if not (other or unsplit or (place / asked).exists()) and IN_NO_LIST in seen.left_out:
+        seen.say(f"images in no list would be the {gap} split's in {asked}")
 
 
 def _numbering(
@@ -285,7 +290,7 @@ def _count_left(
             ways.add(path)
     for folder in sorted(ways):
         inside = left[folder] if folder in left else listing.entries(folder)
-        others = [*inside.left_out, *(("in no list", name) for name in inside.images)]
+        others = [*inside.left_out, *((IN_NO_LIST, name) for name in inside.images)]
         others += [(intake.OTHER_FOLDERS, f"{name}/") for name in inside.folders]
         for reason, name in others:
             full = f"{folder}/{name}"

@@ -76,8 +76,13 @@ def _read(place: Path, root: Path, files: dict[str, list[Path]], options: Option
         for split, paths in files.items()
         for path in paths
     ]
-    there = {name for part in parts for name in parquet_file.columns(part.path)}
-    for name in sorted(there - {"image", "label"}):
+    unused = {
+        name
+        for part in parts
+        for name in parquet_file.columns(part.path)
+        if name not in parquet_file.used(part.path)
+    }
+    for name in sorted(unused):
         seen.say("columns that are not used", name)
     numbering = _numbering(root, parts, options, seen)
     if numbering.is_imagenets:

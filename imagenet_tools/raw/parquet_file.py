@@ -1,4 +1,4 @@
-"""One parquet file of images: the columns image and label, names of classes, a row's bytes."""
+"""One parquet file of images: its images and labels, names of classes, a row's bytes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import intake
 from imagenet_tools.raw.image import RawImage
+
+IMAGES, LABELS = (
+    ("image", "img"),
+    ("label", "labels"),
+)  # as data sets call them; the first goes first
 
 
 def _pyarrow() -> Any:
@@ -56,27 +61,35 @@ def columns(path: Path) -> list[str]:
     return list(_open(str(path)).schema_arrow.names)
 
 
+def used(path: str | Path) -> tuple[str, str]:
+    """The columns of images and of labels. Raises ValueError where either is not there once."""
+    there = _open(str(path)).schema_arrow.names
+    names = [next((one for one in several if one in there), "") for several in (IMAGES, LABELS)]
+    if [there.count(one) for one in names] != [1, 1]:
+        raise ValueError(
+            f"{path} has the columns {', '.join(there)}; one called image and one called label are "
+            "needed: rename or drop the others (Dataset.rename_column, then to_parquet)"
+        )
+    return names[0], names[1]
+
+
 def labels(path: Path) -> list[Any]:
     """The label of each row: whole numbers from 0, or texts."""
     types, schema = _pyarrow().types, _open(str(path)).schema_arrow
-    if any(schema.names.count(name) != 1 for name in ("image", "label")):
-        raise ValueError(
-            f"{path} has the columns {', '.join(schema.names)}; one called image and one called "
-            "label are needed: rename or drop the others"
-        )
-    kind = schema.field("image").type
+    images, called = used(path)
+    kind = schema.field(images).type
     if types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
         kind = kind.field("bytes").type
     if not (types.is_binary(kind) or types.is_large_binary(kind) or types.is_null(kind)):
         raise ValueError(
-            f"{path}: its column image is of type {kind}; bytes, or a struct with a field bytes, "
-            "are read"
+            f"{path}: its column {images} is of type {kind}; bytes, or a struct with a field "
+            "bytes, are read"
         )
-    kind = schema.field("label").type
+    kind = schema.field(called).type
     kind = kind.value_type if types.is_dictionary(kind) else kind
     if not (types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind)):
         raise ValueError(f"{path}: its labels are of type {kind}; whole numbers or texts are read")
-    values = _column(path, "label")
+    values = _column(path, called)
     if any(value is None or value == "" or (value != str(value) and value < 0) for value in values):
         raise ValueError(f"{path} has images without a label (a test split?)")
     return values
@@ -84,10 +97,11 @@ def labels(path: Path) -> list[Any]:
 
 def names(path: Path) -> list[str | None]:
     """The names that files had before they were put into a file; none where none is kept."""
-    kind = _open(str(path)).schema_arrow.field("image").type
+    images, _ = used(path)
+    kind = _open(str(path)).schema_arrow.field(images).type
     if not _pyarrow().types.is_struct(kind) or kind.get_field_index("path") < 0:
         return []
-    return _column(path, "image", "path")
+    return _column(path, images, "path")
 
 
 def _column(path: Path, name: str, field: str = "") -> list[Any]:
@@ -104,7 +118,7 @@ def class_names(path: Path) -> list[str]:
     """The names of Hugging Face's ClassLabel in a file's metadata, in order; none, and it is []."""
     metadata = _open(str(path)).schema_arrow.metadata or {}
     try:
-        names = json.loads(metadata[b"huggingface"])["info"]["features"]["label"]["names"]
+        names = json.loads(metadata[b"huggingface"])["info"]["features"][used(path)[1]]["names"]
         if isinstance(names, dict):  # number -> name, as in the head of a README
             names = [names[str(number)] for number in range(len(names))]
         return [str(name) for name in names] if isinstance(names, list) else []
@@ -116,7 +130,8 @@ def class_names(path: Path) -> list[str]:
 def _group(path: str, number: int) -> Any:
     """One row group's image column; images are mostly read in the neighbourhood of each other."""
     with _readable(path):
-        return _open(path).read_row_group(number, columns=["image"])["image"]
+        images, _ = used(path)
+        return _open(path).read_row_group(number, columns=[images])[images]
 
 
 @functools.lru_cache(maxsize=1024)

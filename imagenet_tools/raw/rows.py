@@ -96,6 +96,8 @@ def read(path: Path, root: str, seen: Intake) -> ListFile:
             f"{path} has images of several splits ({', '.join(sorted(splits)[:3])}): a list for "
             "each (train.csv and val.csv, say) tells them apart"
         )
+    if any(len(those) > 1 for those in others.values()):
+        _refuse_coarser(headings[columns.label], headings[columns.other], path)
     names = _names(others) if numbers else {}
     used = {columns.path, columns.label, columns.other if names else -1}
     for heading in (one for at, one in enumerate(headings) if one and at not in used):
@@ -140,6 +142,16 @@ def _names(others: Mapping[str, set[str]]) -> dict[str, str]:
     return names if different and worded else {}
 
 
+def _refuse_coarser(label: str, other: str, source: Path) -> None:
+    """Refuse labels that another column of labels tells apart, unless they alone are called so."""
+    if label.lower() != "label" or other.lower() == "label":
+        raise ValueError(
+            f"{source}, line 1: {label} and {other} are both labels by their names, and the second "
+            "has several for one of the first; call the one that is meant label and let it stand "
+            "first, or take the other away"
+        )
+
+
 def _refuse_texts(called: str, source: Path) -> None:
     """Refuse a table whose only other column is a caption, say, and no label."""
     if _NO_CLASS.fullmatch(called):
@@ -169,4 +181,5 @@ def _relative(name: str, roots: tuple[str, ...], where: str) -> str:
 
 
 def _is_no_label(label: str) -> bool:
-    return not label or label.isdigit() or bool(_NO_LABEL.fullmatch(label) or intake.by_name(label))
+    odd = _NO_LABEL.fullmatch(label) or _CONTROL.search(label) or intake.by_name(label)
+    return not label or label.isdigit() or bool(odd)

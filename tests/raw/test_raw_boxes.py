@@ -102,6 +102,7 @@ def test_boxes_for_parquet_are_refused(tmp_path: Path) -> None:
         raw.detect(tmp_path, boxes="boxes.csv")
 
 
+HEADING = "filename,xmin,ymin,xmax,ymax\n"
 SIZED = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
 
 
@@ -120,7 +121,12 @@ def boxed(root: Path, text: str | bytes, name: str = "bbox.csv") -> raw.RawSet:
         ("\ufeffa.jpg,0.25,0,0.5,1\n", (0.25, 0, 0.5, 1), "boxes of 1 images"),
         ("filename;xmin;ymin;xmax;ymax\r\na.jpg;0.25;0;0.5;1\r\n", (0.25, 0, 0.5, 1), "of 1"),
         ("xmax,xmin,ymax,ymin,file\n.5,.25,1,0,ant/a.jpg\n", (0.25, 0, 0.5, 1), "of 1 images"),
-        ("a.jpg,0.5,0,0.25,1\n", (0.25, 0, 0.5, 1), "1 sides reversed"),
+        (
+            f"{HEADING}a.jpg,0.5,0,0.25,1\n",
+            (0.25, 0, 0.5, 1),
+            "csv: boxes of 1 images; 1 sides rev",
+        ),
+        ("a.jpg,3,0,6,9\n", (3, 0, 6, 9), r"bbox.csv (no heading, so xmin, ymin, xmax, ymax): box"),
         ("a.jpg,-1,0,0.5,1.5\n", (0, 0, 0.5, 1), "1 cut to the image"),
         ("a.jpg,0.25,0,0.5,1\nz.jpg,0,0,1,1\n", (0.25, 0, 0.5, 1), "1 of 2 for images that are"),
         ("a.jpg,0.25,0,0.5,1\na.jpg,0,0,0,1\n", (0.25, 0, 0.5, 1), "1 empty or outside the image"),
@@ -147,6 +153,14 @@ def test_boxes_are_read_and_counted(text: str, box: tuple, words: str, tmp_path:
         ("a.jpg,3,0,6,9\na.jpg,0.5,0.1,0.7,0.8\n", "line 2: parts of an image, among boxes in"),
         ("width,height,y,x,file\n5,5,1,1,a.jpg\n", "line 1: x and y are a corner of a box, or its"),
         ("a.jpg,0,0,1\n", "line 1: 'a.jpg,0,0,1' is not `file name, xmin"),
+        (
+            "a.jpg,1,0,3,4\na.jpg,6,2,4,5\n",
+            "line 2: xmax is below xmin, .* as where width and heigh",
+        ),
+        (
+            "a.jpg,0.5,0.5,0.6,0.2\n",
+            "line 1: .* ymax below ymin, as where width and height stand in",
+        ),
         ("same.jpg,0,0,1,1\n", "line 1: 2 images are called same.jpg .*name the class folder too"),
     ],
 )

@@ -280,12 +280,14 @@ def test_a_training_tar_packed_again(tmp_path: Path) -> None:
     inner = {f"./{s}_{n}.JPEG": jpeg(n) for s in SYNSETS[:1] for n in range(2)}
     members = {f"./train/{SYNSETS[0]}.tar": tar(inner), "./README": b"words"}
     members |= {f"{SYNSETS[1]}/x_1.JPEG": jpeg(3), "other/y.JPEG": jpeg(4)}
+    members[f"{SYNSETS[2]}.TAR"] = tar({"z_1.JPEG": jpeg(5)})
     put(tmp_path / "ILSVRC2012_img_train.tar", tar(members))
     found = raw.detect(tmp_path)
     assert sorted(found.splits["train"].keys()) == [
         f"{SYNSETS[0]}/{SYNSETS[0]}_0.JPEG",
         f"{SYNSETS[0]}/{SYNSETS[0]}_1.JPEG",
         f"{SYNSETS[1]}/x_1.JPEG",
+        f"{SYNSETS[2]}/z_1.JPEG",
     ]
     assert counts(found) == {"no extension": 1, intake.OUTSIDE: 1}
 

@@ -467,6 +467,28 @@ def test_parquet_has_its_names(tmp_path: Path) -> None:
     assert [info.key for info in found.classes] == ["0", "1"]
 
 
+def test_columns_of_parquet_by_the_names_of_other_data_sets(tmp_path: Path) -> None:
+    """CIFAR-10's img and beans' labels, which their metadata name."""
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet as files
+
+    images = [{"bytes": jpeg(at), "path": f"{at}.jpg"} for at in range(2)]
+    table = pyarrow.table({"labels": [1, 0], "img": images, "more": [0, 0]})
+    features = {"labels": {"names": ["cat", "dog"]}, "label": {"names": ["no", "class"]}}
+    info = {"huggingface": json.dumps({"info": {"features": features}})}
+    files.write_table(table.replace_schema_metadata(info), tmp_path / "train-0.parquet")
+    found = raw.detect(tmp_path)
+    assert [info.key for info in found.classes] == ["cat", "dog"]
+    part = found.splits["train"]
+    assert [(raw.read(one), one.synset) for one in part] == [(jpeg(0), "dog"), (jpeg(1), "cat")]
+    assert "columns that are not used: 1 (more)" in found.description
+    both = table.append_column("label", pyarrow.array([0, 1]))
+    files.write_table(both, tmp_path / "train-0.parquet")
+    found = raw.detect(tmp_path)  # label goes before labels
+    assert found.splits["train"].labels.tolist() == [1, 2]
+    assert "columns that are not used: 2 (labels, more)" in found.description
+
+
 def test_files_that_a_series_of_parquet_lacks_are_said_once(tmp_path: Path) -> None:
     for number in (1, 3):  # the name of each ends in a digest of its own
         parquet(tmp_path / "series", [0, 1], file=f"train-0000{number}-of-00004-{number:08x}")
@@ -499,7 +521,7 @@ def test_columns_of_parquet_that_cannot_be_meant_are_named(tmp_path: Path) -> No
     pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     from pyarrow import parquet as files
 
-    for number, names in enumerate((["image", "label", "label"], ["img", "label", "x"])):
+    for number, names in enumerate((["image", "label", "label"], ["jpg", "label", "x"])):
         (tmp_path / str(number)).mkdir()
         table = pyarrow.table([[jpeg(1)], [0], [1]], names=names)
         files.write_table(table, tmp_path / str(number) / "train-0.parquet")

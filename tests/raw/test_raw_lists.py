@@ -216,6 +216,7 @@ def test_a_row_that_cannot_be_meant_is_refused(second: str, message: str, tmp_pa
             r"train.csv has images of several splits \(train, valid\): a list for each",
         ),
         ("image,label\n", "train.csv is not read: its first two rows have no path and label of an"),
+        ("im/a.jpg,ant\0\n", r"train.csv, line 1: 'im/a.jpg,ant.*x00' is not `path label`"),
         (
             "image,label\nim/a.jpg,caf\xe9\n".encode("latin-1"),
             "is no readable text .*save it as UTF-8",
@@ -389,6 +390,69 @@ def test_another_list_of_a_split_is_said(tmp_path: Path) -> None:
     put(tmp_path / "meta" / "train.txt", "a.jpg 0\nb.jpg 1\n")
     said = "not read, for meta/train.txt is of the train split: 2 (train.txt, train.csv)"
     assert said in raw.detect(tmp_path).description
+
+
+@pytest.mark.parametrize(
+    "text", ['image,label\nb.jpg,"1\n', "", "image,label\nb.jpg,1\n".encode("utf-16-le")]
+)
+def test_a_list_that_is_not_read_beside_that_of_the_other_split_is_said(
+    text: str | bytes, tmp_path: Path
+) -> None:
+    put(tmp_path / "val.csv", text)
+    found = listed(tmp_path, "a.jpg 0\nb.jpg 1\n", ("a.jpg", "b.jpg", "c.jpg"), "train.txt")
+    assert (
+        "not read, for its first two rows have no path and label of an image that is there: 1 (v"
+        in (found.description)
+    )
+    assert found.left_out == {".csv": Counted(1, ["val.csv"]), "in no list": Counted(1, ["c.jpg"])}
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("val.txt", "images in no list would be the train split's in train.txt"),
+        ("train_list.csv", "images in no list would be the validation split's in val.csv"),
+    ],
+)
+def test_what_a_list_of_the_other_split_would_be_is_said(
+    file: str, told: str, tmp_path: Path
+) -> None:
+    found = listed(tmp_path, "ant/a.jpg,0\nbee/b.jpg,1\n", ("ant/a.jpg", "bee/b.jpg"), file)
+    assert "in no list" not in found.description
+    put(tmp_path / "ant" / "c.jpg", jpeg(3))
+    assert told in raw.detect(tmp_path).description
+    (tmp_path / file).rename(tmp_path / "labels.csv")  # of no split
+    assert "would be the" not in raw.detect(tmp_path).description
+
+
+def test_labels_that_another_column_of_labels_tells_apart_are_refused(tmp_path: Path) -> None:
+    rows = "a.jpg,pet,cat\nb.jpg,pet,dog\nc.jpg,wild,emu\n"
+    names = ("a.jpg", "b.jpg", "c.jpg")
+    with pytest.raises(ValueError, match="line 1: coarse_label and class_name are both labels by"):
+        listed(tmp_path, f"image,coarse_label,class_name\n{rows}", names, "train.csv")
+    with pytest.raises(ValueError, match="line 1: label and label are both labels by"):
+        listed(tmp_path, f"image,label,label\n{rows}", names, "train.csv")
+    found = listed(tmp_path, f"image,label,category\n{rows}", names, "train.csv")
+    assert classes_of(found) == {"a.jpg": "pet", "b.jpg": "pet", "c.jpg": "wild"}
+    assert "columns of train.csv that are not used: 1 (category)" in found.description
+    rows = "a.jpg,cat,pet\nb.jpg,dog,pet\nc.jpg,emu,wild\n"  # the first tells the second's apart
+    found = listed(tmp_path, f"image,class_name,coarse_label\n{rows}", names, "train.csv")
+    assert classes_of(found) == {"a.jpg": "cat", "b.jpg": "dog", "c.jpg": "emu"}
+
+
+@pytest.mark.parametrize("row", ["cafe\u0301.jpg", "cafe\u0301"])
+def test_names_of_files_in_another_form_of_unicode_are_found(row: str, tmp_path: Path) -> None:
+    """As a Mac's list has them, of files that were copied elsewhere."""
+    rows = f"im/{row} 1\nim/0.jpg 0\n"
+    found = listed(tmp_path, rows, ("im/caf\u00e9.jpg", "im/0.jpg"), "train.txt")
+    assert classes_of(found) == {"caf\u00e9.jpg": "1", "0.jpg": "0"}
+    assert found.left_out == {}
+    put(tmp_path / "im" / "cafe\u0301.jpg", jpeg(2))
+    if row.endswith("jpg"):  # its own name goes first
+        assert classes_of(raw.detect(tmp_path)) == {"cafe\u0301.jpg": "1", "0.jpg": "0"}
+    else:
+        with pytest.raises(ValueError, match="line 1: .* may be .*; give it its extension"):
+            raw.detect(tmp_path)
 
 
 def test_a_label_that_is_several_is_said(tmp_path: Path) -> None:

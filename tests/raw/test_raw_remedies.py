@@ -284,6 +284,27 @@ def test_a_folder_that_may_be_meant_for_a_split_is_said(name: str, tmp_path: Pat
     assert f"no validation split ({name}/ would be one as val/)" in found.description
 
 
+def test_a_list_of_the_split_that_is_not_there_is_said_where_it_is_not_read(tmp_path: Path) -> None:
+    tree(tmp_path, "train")
+    (tmp_path / "val.txt").write_text("ant/a.jpg\nbee/a.jpg\n")  # below train/
+    told = (
+        "val.txt is not read: its first two rows have no path and label of an image that is there"
+    )
+    assert told in raw.detect(tmp_path).description
+    tree(tmp_path, "val")
+    assert "is not read" not in raw.detect(tmp_path).description
+
+
+@pytest.mark.parametrize("deeper", ["bee", "more/bee"])
+def test_folders_of_a_class_that_are_called_after_another_are_said(
+    deeper: str, tmp_path: Path
+) -> None:
+    tree(tmp_path, "train")
+    put(tmp_path, f"train/ant/{deeper}/b.jpg", "train/bee/bee/c.jpg", "train/bee/other/d.jpg")
+    told = f"in a folder called after another class than their own: 1 (ant/{deeper}/b.jpg)"
+    assert told in raw.detect(tmp_path).description
+
+
 def test_classes_that_a_list_of_validation_alone_has_are_said(tmp_path: Path) -> None:
     put(tmp_path, "train/a.jpg", "train/b.jpg", "val/a.jpg", "val/b.jpg")
     (tmp_path / "train.csv").write_text("image,label\na.jpg,ant\nb.jpg,bee\n")

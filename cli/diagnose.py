@@ -83,12 +83,9 @@ def table(told: Diagnosis) -> list[str]:
     """The passports as lines, a column a pipeline."""
     from imagenet_tools.diagnosis import passport
 
-    rows = passport.rows(told.passports)
-    names = list(rows)
-    titles = list(dict.fromkeys(title for lines in rows.values() for title in lines))
-    width = max(map(len, titles)) + 2
-    lines = [" " * width + "".join(f"{name:>24}" for name in names)]
-    for title in titles:
-        cells = "".join(f"{rows[name].get(title, '-'):>24}" for name in names)
-        lines.append(f"{title:<{width}}{cells}")
-    return lines
+    rows = passport.table(told.passports, none="-")
+    width = max(len(title) for title, *_ in rows) + 2
+    return [
+        f"{title:<{width}}" + "".join(f"{cell:>24}" for cell in cells)
+        for title, *cells in [["", *told.passports], *rows]
+    ]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from imagenet_tools import diagnosis
 from imagenet_tools.comparison.plan import Plan
-from imagenet_tools.diagnosis import Diagnosis, passport
+from imagenet_tools.diagnosis import Diagnosis
 from imagenet_tools.diagnosis.finding import Finding
+from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json
 
@@ -48,8 +49,8 @@ def kept(folder: Path) -> Diagnosis | None:
     with json_file.as_written(path, _REMEDY):
         if content.get("version") != VERSION:
             return None
-        findings = tuple(Finding(**one) for one in content["findings"])
-        passports = {spec: passport.read(one) for spec, one in content["passports"].items()}
+        findings = json_file.as_type(content["findings"], tuple[Finding, ...])
+        passports = json_file.as_type(content["passports"], dict[str, Passport])
         return Diagnosis(findings, passports)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from imagenet_tools.diagnosis.brief_training import Brief
-from imagenet_tools.diagnosis.detail import Detail
-from imagenet_tools.diagnosis.levels import Levels
 from imagenet_tools.diagnosis.probes import EACH, GRAPHS, Probe
 from imagenet_tools.diagnosis.values import Values
 from imagenet_tools.storage.json_file import finite
@@ -34,7 +31,7 @@ class Passport:
 
     def as_json(self) -> dict[str, Any]:
         """Ready for JSON: None for what is not finite."""
-        content: dict[str, Any] = finite(dataclasses.asdict(self))
+        content: dict[str, Any] = finite(self)
         return content
 
     @property
@@ -63,53 +60,19 @@ class Passport:
         return self.values is not None and self.values.eval_varies
 
 
-def read(content: Mapping[str, Any]) -> Passport:
-    """What as_json gave, again."""
-    probes = {
-        mode: _made(Probe, content[mode] | {
-            name: _made(kind, content[mode][name])
-            for name, kind in (("levels", Levels), ("detail", Detail))
-        })
-        for mode in ("train", "eval")
-    }  # fmt: skip
-    values, training = content["values"], content["training"]
-    if training:
-        ranged = {float(rate): loss for rate, loss in training["range_test"].items()}
-        training = {**training, "range_test": ranged}
-    return Passport(
-        content["spec"],
-        content["size"],
-        probes["train"],
-        probes["eval"],
-        values and _made(Values, values),
-        training and _made(Brief, training),
-        content["failed"],
-    )
-
-
-def _made(kind: Any, content: Mapping[str, Any]) -> Any:
-    """A dataclass from its JSON: lists are tuples, and a number that is missing is NaN."""
-    values = {}
-    for field in dataclasses.fields(kind):
-        value = content[field.name]
-        values[field.name] = math.nan if value is None and field.type == "float" else _tuples(value)
-    return kind(**values)
-
-
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(math.nan if one is None else _tuples(one) for one in value)
-    if isinstance(value, dict):
-        return {name: math.nan if one is None else one for name, one in value.items()}
-    return value
-
-
 def rows(passports: Mapping[str, Passport]) -> dict[str, dict[str, str]]:
     """spec -> line -> text, for the terminal and the report."""
     return {
         spec: {**_shape(one), **_values(one.values), **_training(one.training)}
         for spec, one in passports.items()
     }
+
+
+def table(passports: Mapping[str, Passport], none: str = "–") -> list[list[str]]:
+    """A row for each line: its title, then each pipeline's text, `none` where it has none."""
+    each = rows(passports).values()
+    titles = dict.fromkeys(title for lines in each for title in lines)
+    return [[title, *(lines.get(title, none) for lines in each)] for title in titles]
 
 
 def _number(value: float, form: str) -> str:

@@ -30,13 +30,9 @@ def sections(diagnosis: Diagnosis) -> list[Section]:
     if diagnosis.muted:
         names = ", ".join(f"{one.code} {one.name}" for one in diagnosis.muted)
         told.append(Text(f"Muted: {names}.", "note"))
-    measured = passport.rows(diagnosis.passports)
-    titles = dict.fromkeys(title for lines in measured.values() for title in lines)
-    rows = [[title, *(measured[name].get(title, "–") for name in measured)] for title in titles]
-    return [
-        Section("", told),
-        Section("What was measured", pages.beside("passports", ["measured", *measured], rows)),
-    ]
+    heads = ["measured", *diagnosis.passports]
+    measured = pages.beside("passports", heads, passport.table(diagnosis.passports))
+    return [Section("", told), Section("What was measured", measured)]
 
 
 def _told(one: Finding) -> Items:

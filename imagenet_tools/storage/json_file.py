@@ -83,7 +83,8 @@ def as_type(value: Any, kind: Any, where: str = "it") -> Any:
             return None
         return as_type(value, inner[0], where)
     if origin is dict and isinstance(value, dict):
-        return {name: as_type(one, inner[1], f"{where}.{name}") for name, one in value.items()}
+        key, of = inner
+        return {key(name): as_type(one, of, f"{where}.{name}") for name, one in value.items()}
     if origin in (tuple, list) and isinstance(value, list):
         if origin is list or inner[1:] == (...,):
             inner = inner[:1] * len(value)

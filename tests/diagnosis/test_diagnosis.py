@@ -18,6 +18,7 @@ from imagenet_tools.cli import main as cli_main
 from imagenet_tools.diagnosis import finding, passport, sample
 from imagenet_tools.diagnosis.rules import data as data_rules
 from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.storage import json_file
 from imagenet_tools.training import recipes
 
 SIZE = 96
@@ -150,7 +151,7 @@ def test_the_command(
 def test_a_passport_is_read_back_whatever_its_values(measured: Any) -> None:
     written = measured("log_of_black")
     text = json.dumps(written.as_json(), allow_nan=False)
-    again = passport.read(json.loads(text))
+    again = json_file.as_type(json.loads(text), passport.Passport)
     assert again.as_json() == written.as_json()
     assert again.values is not None and again.values.not_finite > 0
     assert passport.rows({"x": again})["x"].keys() == passport.rows({"x": written})["x"].keys()

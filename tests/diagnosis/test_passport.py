@@ -18,6 +18,7 @@ from imagenet_tools.diagnosis.levels import Levels
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import Probe
 from imagenet_tools.diagnosis.values import Values
+from imagenet_tools.storage import json_file
 
 
 def measured(value: float) -> Passport:
@@ -43,7 +44,9 @@ def measured(value: float) -> Passport:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_values_that_are_not_finite_are_said(value: float) -> None:
-    kept = passport.read(json.loads(json.dumps(measured(value).as_json(), allow_nan=False)))
+    kept = json_file.as_type(
+        json.loads(json.dumps(measured(value).as_json(), allow_nan=False)), Passport
+    )
     lines = passport.rows({"overflowing": kept})["overflowing"]
     assert lines["root mean square, train / eval"] == "not finite / not finite"
     assert lines["values, train"] == "not finite to not finite"
@@ -53,7 +56,7 @@ def test_values_that_are_not_finite_are_said(value: float) -> None:
 
 def test_a_passport_is_read_back_as_it_was() -> None:
     sound = measured(0.25)
-    kept = passport.read(json.loads(json.dumps(sound.as_json())))
+    kept = json_file.as_type(json.loads(json.dumps(sound.as_json())), Passport)
     assert kept == sound
     lines = passport.rows({"sound": kept})["sound"]
     assert lines["dead units, worst layer"] == "fc6 25%"

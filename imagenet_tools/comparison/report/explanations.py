@@ -156,11 +156,10 @@ def arm_blocks(report: Report, folder: Path) -> list[Block | Fold]:
         ]
         blocks.append(Items("What the diagnosis found:", told, "note"))
     if report.diagnosis.passports:
-        each = passport.rows(report.diagnosis.passports)
-        titles = dict.fromkeys(title for known in each.values() for title in known)
-        rows = [[title, *(known.get(title, "–") for known in each.values())] for title in titles]
+        passports = report.diagnosis.passports
         name = "What was measured of each arm"
-        blocks.append(Fold(name, [Table(name, ["measured", *each], rows)]))
+        measured = Table(name, ["measured", *passports], passport.table(passports))
+        blocks.append(Fold(name, [measured]))
     if (folder / PREVIEW).exists():
         caption = (
             "Left: photographs with the windows that each arm looks at, thick at evaluation. "

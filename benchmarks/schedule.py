@@ -26,7 +26,7 @@ import yaml
 from scipy import stats
 
 import imagenet_tools
-from imagenet_tools import registry
+from imagenet_tools import pages, registry
 from imagenet_tools.comparison import files, statistics
 from imagenet_tools.comparison.judged import Verdict
 from imagenet_tools.comparison.report import drawing
@@ -214,7 +214,7 @@ def draw(schedules: Sequence[Schedule], arms: Sequence[str], path: Path) -> None
         each = [a[arms[0]]["top1"] - b[arms[1]]["top1"] for a, b in seeds]
         gaps.plot([one.epochs * 1.03] * len(each), each, "o", color="#999999", markersize=4)
     gaps.set_ylabel(f"{arms[0]} less {arms[1]}, points")
-    for arm, colour in zip(arms, drawing.COLOURS, strict=False):
+    for arm, colour in zip(arms, pages.COLOURS, strict=False):
         for name, style in ((arm, "o-"), (TRAINING, "o:")):
             means = [np.mean([run[name]["top1"] for run in one.figures[arm]]) for one in schedules]
             text = f"{arm}, {TRAINING if name == TRAINING else 'validation'}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -22,12 +23,9 @@ from imagenet_tools import images, pages, records, registry
 from imagenet_tools.pages import blocks
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.pipelines.side_by_side import side_by_side
-from imagenet_tools.records import schema, tfrecord
 from imagenet_tools.storage.write import write_saved, write_text
 from imagenet_tools.training import batches
 
-# Okabe and Ito's palette, as in the report's figures.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GAP, CAPTION = 6, 28
 LETTERS = 18  # pixels: a page shows the sheet at two thirds of its size
 BESIDE = 2  # pipelines beside each other
@@ -57,7 +55,8 @@ def sheet(
     output size in pixels; shown: the pictures' size on the sheet. Values are mapped back to 0..255,
     see `displayable`. Where a pipeline mixes batches, the pictures are one.
     """
-    arms = [Arm(registry.get(spec), COLOURS[at % len(COLOURS)]) for at, spec in enumerate(specs)]
+    colours = itertools.cycle(pages.COLOURS)
+    arms = [Arm(registry.get(spec), colour) for spec, colour in zip(specs, colours, strict=False)]
     bands = [
         _band(arms[at : at + BESIDE], pictures, draws, size, shown, seed)
         for at in range(0, len(arms), BESIDE)
@@ -116,13 +115,8 @@ def read(file: str | os.PathLike[str]) -> np.ndarray:
 
 def from_records(folder: str | os.PathLike[str], count: int) -> list[np.ndarray]:
     """The pixels of the first validation images of a folder of records."""
-    pictures: list[np.ndarray] = []
-    for path in records.each_shard(folder, "validation"):
-        for _, record in tfrecord.read(path):
-            if len(pictures) == count:
-                return pictures
-            pictures.append(records.pixels(schema.decode_example(record)))
-    return pictures
+    examples = itertools.islice(records.examples(folder, "validation"), count)
+    return [records.pixels(one) for one in examples]
 
 
 def source_box(

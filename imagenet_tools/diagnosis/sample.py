@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from imagenet_tools import records, synthetic
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema
 
 
 class Picture(NamedTuple):
@@ -30,7 +29,7 @@ def synthetic_images(count: int) -> list[Picture]:
 def images(folder: str | os.PathLike[str], count: int) -> list[Picture]:
     """The first training images of a folder of records."""
     pictures = []
-    for example in itertools.islice(examples(folder, "train"), count):
+    for example in itertools.islice(records.examples(folder, "train"), count):
         if example[schema.FORMAT][0] == b"RAW":
             raise ValueError(
                 f"{folder} stores pixels; `imgtools diagnose` reads records of JPEGs "
@@ -38,9 +37,3 @@ def images(folder: str | os.PathLike[str], count: int) -> list[Picture]:
             )
         pictures.append(Picture(example[schema.ENCODED][0], example[schema.LABEL][0]))
     return pictures
-
-
-def examples(folder: str | os.PathLike[str], split: str) -> Iterator[dict[str, Any]]:
-    for path in records.each_shard(folder, split):
-        for _, record in tfrecord.read(path):
-            yield schema.decode_example(record)

@@ -3,6 +3,7 @@ kept."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from imagenet_tools import records, synthetic
 from imagenet_tools.evaluation import evaluate, trained_net
 from imagenet_tools.pipelines import compiled
 from imagenet_tools.pipelines.pipeline import as_written
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema
 
 CHECKED = 64  # images
 TOLERANCE = 1e-5  # of a probability: batches of another height round otherwise
@@ -154,13 +155,8 @@ def _refuse(difference: float, most: float, what: str) -> None:
 def _from_records(data: str | os.PathLike[str]) -> list[bytes]:
     if records.read_manifest(data).store == "raw":
         raise ValueError(f"{data} stores pixels; the exported net takes JPEGs, as --data must hold")
-    images: list[bytes] = []
-    for path in records.each_shard(data, "validation"):
-        for _, record in tfrecord.read(path):
-            images.append(schema.decode_example(record)[schema.ENCODED][0])
-            if len(images) == CHECKED:
-                return images
-    return images
+    examples = itertools.islice(records.examples(data, "validation"), CHECKED)
+    return [one[schema.ENCODED][0] for one in examples]
 
 
 def _photographs() -> list[bytes]:

@@ -8,7 +8,7 @@ from imagenet_tools.records.manifest import NAME, Manifest, read_manifest
 from imagenet_tools.records.prepare import Settings
 from imagenet_tools.records.repairer import Repair, repair
 from imagenet_tools.records.shard_check import RecordProblem
-from imagenet_tools.records.shards import check_sizes, each_shard, shard_paths
+from imagenet_tools.records.shards import check_sizes, examples, shard_paths
 from imagenet_tools.records.verifier import Verification, verify
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "build",
     "build_slice",
     "check_sizes",
-    "each_shard",
+    "examples",
     "finalize",
     "pixels",
     "read_manifest",

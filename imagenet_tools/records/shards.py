@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from imagenet_tools import storage
 from imagenet_tools.errors import DamagedData
-from imagenet_tools.records import cache
+from imagenet_tools.records import cache, schema, tfrecord
 from imagenet_tools.records.manifest import Manifest, Shard, read_manifest
 
 
@@ -28,6 +29,13 @@ def each_shard(folder: str | os.PathLike[str], split: str) -> Iterator[str]:
         yield from cache.fetch_each(storage.normal(folder), _with_split(folder, split), split)
     else:
         yield from shard_paths(folder, split)
+
+
+def examples(folder: str | os.PathLike[str], split: str) -> Iterator[dict[str, Any]]:
+    """Yield each record of a split as `schema.decode_example` gives it, in the shards' order."""
+    for path in each_shard(folder, split):
+        for _, record in tfrecord.read(path):
+            yield schema.decode_example(record)
 
 
 def check_sizes(folder: str | os.PathLike[str], split: str) -> None:

@@ -20,19 +20,15 @@ from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation.scores import Predictions
 from imagenet_tools.pages import blocks
 from imagenet_tools.pages import page as html_page
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema
 
 NAMES = ["background", "apple, a fruit", "pear", "plum"]
 
 
 def keys_of(data: Path) -> list[str]:
-    found = []
-    for path in records.each_shard(data, "validation"):
-        for _, record in tfrecord.read(path):
-            example = schema.decode_example(record)
-            names = (example[schema.SYNSET][0], example[schema.FILENAME][0])
-            found.append(b"/".join(names).decode())
-    return found
+    examples = records.examples(data, "validation")
+    names = [(one[schema.SYNSET][0], one[schema.FILENAME][0]) for one in examples]
+    return [b"/".join(both).decode() for both in names]
 
 
 def arm_results(arm: Arm, keys: list[str], top1: np.ndarray) -> ArmResults:

@@ -27,7 +27,7 @@ from imagenet_tools.engines.slices import Slice
 from imagenet_tools.errors import DamagedData, Unfinished
 from imagenet_tools.raw import parquet, tar_index
 from imagenet_tools.raw.archives import TRAIN
-from imagenet_tools.records import cache, inspection
+from imagenet_tools.records import cache, inspection, shards
 from imagenet_tools.storage import delivery, kept, stores, sync
 
 SHARDS = {"train_shards": 4, "validation_shards": 2}
@@ -495,7 +495,7 @@ def test_records_are_fetched_once_and_checked(
     assert records.shard_paths(out, "train") == paths
     assert [r.key.rpartition("/")[2] for r in server.requests] == [records.NAME]
     server.reset()
-    first = next(records.each_shard(out, "validation"))
+    first = next(shards.each_shard(out, "validation"))
     fetched = {r.key.rpartition("/")[2] for r in server.requests if r.method == "GET"}
     assert fetched == {records.NAME, Path(first).name}
 

@@ -12,7 +12,8 @@ import numpy as np
 from imagenet_tools.comparison import run_files, run_log
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.report import drawing
-from imagenet_tools.comparison.report.drawing import COLOURS, tips
+from imagenet_tools.comparison.report.drawing import tips
+from imagenet_tools.pages import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

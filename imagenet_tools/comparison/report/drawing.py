@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart with any colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 COLUMN = 3.4  # inches: a column of a journal
 ACCURACIES = "accuracies"  # gid of axes whose figures are percent that are right
 _TIPS = "tips:"

@@ -62,7 +62,7 @@ def _classes(names: tuple[str, str], turned: Turned) -> list[Block | Fold]:
     """The classes that change most, all of them folded away, and the images that turn."""
     a, b = names
     rows = [
-        [one.name.partition(",")[0] or str(one.label), str(one.images),
+        [one.word, str(one.images),
          f"{one.a:.1f}", f"{one.b:.1f}", f"{one.a - one.b:+.1f}", f"{one.p:.2g}"]
         for one in turned.changes
     ]  # fmt: skip

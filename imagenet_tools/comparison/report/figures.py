@@ -12,9 +12,10 @@ from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.ranking import FEWEST_ARMS
 from imagenet_tools.comparison.report import drawing
 from imagenet_tools.comparison.report.curves import curves
-from imagenet_tools.comparison.report.drawing import COLOURS, tips
+from imagenet_tools.comparison.report.drawing import tips
 from imagenet_tools.comparison.report.flips import ClassChange
 from imagenet_tools.comparison.results import Contrast
+from imagenet_tools.pages import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +87,7 @@ def differences(contrasts: Sequence[Contrast], margin: float) -> Figure:
 def class_dots(changes: Sequence[ClassChange], specs: tuple[str, str]) -> Figure:
     """Top-1 of classes under two arms: two dots a class, the line between them the change."""
     figure, (axes,) = drawing.new(5, 0.9 + 0.24 * len(changes))
-    names = [one.name.partition(",")[0] or str(one.label) for one in changes]
+    names = [one.word for one in changes]
     for row, (name, one) in enumerate(zip(names, changes, strict=True)):
         at = len(changes) - 1 - row
         axes.plot([one.a, one.b], [at, at], color="#888888", linewidth=1.2, zorder=1)

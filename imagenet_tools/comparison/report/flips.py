@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imagenet_tools import records
+from imagenet_tools import labels, records
 from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.results import Contrast
 
@@ -27,6 +27,11 @@ class ClassChange:
     a: float
     b: float
     p: float
+
+    @property
+    def word(self) -> str:
+        """The first of its words, its label where it has none."""
+        return self.name.partition(",")[0] or str(self.label)
 
 
 @dataclass(frozen=True)
@@ -81,5 +86,5 @@ def flipped(contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:
 def class_names(data: str | os.PathLike[str], offset: int) -> Sequence[str]:
     """Words of each label as the net counts them (less the offset), background first if it is."""
     classes = records.read_manifest(data).classes
-    names = ["background", *(words or key for key, words in classes)]
+    names = [labels.BACKGROUND, *(words or key for key, words in classes)]
     return names[offset:]

@@ -22,7 +22,7 @@ from imagenet_tools import records
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.report.flips import flipped
 from imagenet_tools.comparison.results import Contrast
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema
 from imagenet_tools.storage import json_file
 from imagenet_tools.storage.write import write_json, write_saved
 
@@ -147,13 +147,11 @@ def _write_sheet(
 def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.Image]:
     """Thumbnails of the validation records with these keys."""
     pictures: dict[str, Image.Image] = {}
-    for path in records.each_shard(data, "validation") if keys else ():
-        for _, record in tfrecord.read(path):
-            example = schema.decode_example(record)
-            key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
-            if key in keys:
-                pictures[key] = Image.fromarray(records.pixels(example))
-                pictures[key].thumbnail((PIXELS, PIXELS))
-                if len(pictures) == len(keys):
-                    return pictures
+    for example in records.examples(data, "validation") if keys else ():
+        key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
+        if key in keys:
+            pictures[key] = Image.fromarray(records.pixels(example))
+            pictures[key].thumbnail((PIXELS, PIXELS))
+            if len(pictures) == len(keys):
+                break
     return pictures

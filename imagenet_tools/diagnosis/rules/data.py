@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from imagenet_tools import records
 from imagenet_tools.diagnosis.finding import Said, fail, rule
 from imagenet_tools.diagnosis.passport import Passport
-from imagenet_tools.diagnosis.sample import examples
 from imagenet_tools.records import schema
 
 LABELS_READ = 500
@@ -33,7 +32,7 @@ def labels(folder: str | os.PathLike[str]) -> Iterator[Said]:
     wanted = {key: number for number, (key, _) in enumerate(manifest.classes, 1)}
     for split in manifest.splits:
         offsets: dict[int, int] = {}
-        for example in itertools.islice(examples(folder, split), LABELS_READ):
+        for example in itertools.islice(records.examples(folder, split), LABELS_READ):
             key, label = example[schema.SYNSET][0].decode(), example[schema.LABEL][0]
             if key in wanted:
                 offset = label - wanted[key]

@@ -25,7 +25,7 @@ from imagenet_tools.cli.types import (
     SliceType,
     Whole,
 )
-from imagenet_tools.errors import did_you_mean, near
+from imagenet_tools.errors import UNDECIDED, did_you_mean, near
 
 if TYPE_CHECKING:
     from imagenet_tools.comparison.prepare import Prepared
@@ -231,7 +231,7 @@ def command(
             return 0
         report = compare.carry_out(*prepared, command=text.command_line(), **how)
     text.print_report(report, as_json)
-    return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
+    return UNDECIDED if fail_if_undecided and "inconclusive" in report.kinds else 0
 
 
 def _print_plan(prepared: Prepared, as_json: bool) -> int:

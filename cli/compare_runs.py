@@ -9,6 +9,7 @@ import click
 from imagenet_tools.cli import text
 from imagenet_tools.cli.options import json_option, plugin_option, undecided_option
 from imagenet_tools.cli.types import Finite, Place
+from imagenet_tools.errors import UNDECIDED
 
 FILE = Place(exists=True, dir_okay=False)
 
@@ -80,7 +81,7 @@ def command(
         else:
             report = compare.report_again(places[0], margin=margin, out=out, command=again)
         text.print_report(report, as_json)
-        return 5 if fail_if_undecided and "inconclusive" in report.kinds else 0
+        return UNDECIDED if fail_if_undecided and "inconclusive" in report.kinds else 0
     from imagenet_tools.comparison import files
     from imagenet_tools.comparison import tables as read
 
@@ -99,7 +100,7 @@ def command(
         each = [{"a": a, "b": b, **vars(one)} for (a, b), one in contrasts.items()]
         text.print_json({"contrasts": each})
     undecided = any(one.kind == "inconclusive" for one in judged)
-    return 5 if fail_if_undecided and undecided else 0
+    return UNDECIDED if fail_if_undecided and undecided else 0
 
 
 def _check(

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from imagenet_tools.cli.signals import Signals
-from imagenet_tools.errors import did_you_mean, near
+from imagenet_tools.errors import DAMAGED, INTERRUPTED, STOPPED, UNFINISHED, did_you_mean, near
 
 # How --help orders the commands; a test says where one is in no group.
 GROUPS = {
@@ -202,7 +202,7 @@ def run(arguments: list[str]) -> int:
             ended = signals.seen in terminal.TO_END
             what = f"Told to end ({signals.name})" if ended else "Interrupted"
             click.echo(f"{what}. To resume: {again}", err=True)
-            return 143 if ended else 130
+            return STOPPED if ended else INTERRUPTED
         if "--debug" in arguments:
             raise
         return _report(cause, again)
@@ -237,14 +237,14 @@ def _report(error: Exception, again: str) -> int:
     message = storage.as_asked(message).strip() or "no further message"
     if isinstance(error, Stopped):
         _say("Stopped", f"{message}\nTo resume: {again}")
-        return 143
+        return STOPPED
     if isinstance(error, Unfinished):
         way_on = "Then" if isinstance(error, Missing) else "To resume"
         _say("Unfinished", f"{message}\n{way_on}: {again}")
-        return 4
+        return UNFINISHED
     if isinstance(error, DamagedData):
         _say("Damaged data", message)
-        return 3
+        return DAMAGED
     if isinstance(error, MemoryError):
         message = f"not enough memory ({message}); a smaller batch or fewer workers may fit"
     expected = isinstance(

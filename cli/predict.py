@@ -15,6 +15,7 @@ from imagenet_tools.cli.options import (
 )
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import File, Records, Whole
+from imagenet_tools.errors import DAMAGED
 
 
 @click.command()
@@ -58,4 +59,4 @@ def command(paths: tuple[str, ...], checkpoint: str, as_json: bool, **settings: 
             print_json(dataclasses.asdict(predicted))
         else:
             click.echo("\n".join(prediction.as_text(predicted)), err=predicted.problem is not None)
-    return 3 if damaged else 0
+    return DAMAGED if damaged else 0

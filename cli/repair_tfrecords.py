@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from imagenet_tools.cli.options import json_option, raw_options, workers_option
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place
+from imagenet_tools.errors import DAMAGED
 
 
 @click.command()
@@ -18,11 +21,9 @@ from imagenet_tools.cli.types import Place
 def command(
     folder: str,
     raw_path: str,
-    labels: str,
-    boxes: str | None,
     decode: bool,
-    workers: int | None,
     as_json: bool,
+    **settings: Any,
 ) -> int:
     """Verify a folder of records and write only its broken shards again from the raw images.
 
@@ -34,13 +35,10 @@ def command(
     Example:
       imgtools repair-tfrecords ~/records --raw ~/imagenet
     """
-    from imagenet_tools import raw, records
-    from imagenet_tools.cli.verify_tfrecords import DAMAGED, report_json, report_text
-    from imagenet_tools.raw import tar_index
+    from imagenet_tools.cli.verify_tfrecords import report_json, report_text
+    from imagenet_tools.records import repairer
 
-    with tar_index.kept(folder) as tars:
-        raw_set = raw.detect(raw_path, labels=labels, boxes=boxes, tars=tars)
-    done = records.repair(folder, raw_set, decode=decode, workers=workers)
+    done = repairer.repair_tfrecords(folder, raw_path, decode=decode, **settings)
     if as_json:
         problems = [finding._asdict() for finding in done.before.problems]
         content = {"found": problems, "rebuilt": done.rebuilt, **report_json(folder, done.after)}

@@ -10,12 +10,12 @@ import click
 from imagenet_tools.cli.options import json_option, workers_option
 from imagenet_tools.cli.text import print_json
 from imagenet_tools.cli.types import Place
+from imagenet_tools.errors import DAMAGED
 
 if TYPE_CHECKING:
     from imagenet_tools.records import Verification
     from imagenet_tools.records.duplicates import Repeated
 
-DAMAGED = 3  # the exit code
 MOST = 10  # groups of images that are listed
 
 

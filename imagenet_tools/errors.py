@@ -1,8 +1,8 @@
 """The exceptions that a program may want to tell apart; everything else is a plain built-in one.
 And what a message about an unknown name says of the known ones.
 
-cli/main.py turns them into exit codes: DamagedData 3, Unfinished 4, Stopped 143; a plain
-ValueError, LookupError or FileNotFoundError is wrong use, 2, and all else 1.
+cli/main.py turns them into the exit codes below; a plain ValueError, LookupError or
+FileNotFoundError is wrong use, 2, and all else 1.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+# Exit codes of the program and of a comparison's processes. 128 + 2 and 128 + 15: as of a shell's
+# command that the signal ended.
+DAMAGED, UNFINISHED, UNDECIDED, INTERRUPTED, STOPPED = 3, 4, 5, 130, 143
 LONGEST = 100  # letters of a name that is compared: the time goes with their square
 
 
@@ -42,6 +45,11 @@ def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     names = [name for name in known if len(name) <= LONGEST]
     begun = [name for name in names if name.startswith(f"{word}-")]
     return begun or difflib.get_close_matches(word[:LONGEST], names, n=most)
+
+
+def first(names: Sequence[str], most: int) -> str:
+    """The first of some names, as a message lists them: "a, b, ..." of three where most is 2."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def did_you_mean(names: Sequence[str]) -> str:

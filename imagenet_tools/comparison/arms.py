@@ -16,7 +16,7 @@ from imagenet_tools.comparison.run_files import LOG, run_folder
 from imagenet_tools.comparison.run_result import finished
 from imagenet_tools.engines import processes
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.errors import DAMAGED, DamagedData, Unfinished
 from imagenet_tools.storage import sync
 
 # In runs of some seconds one core does much alone: starts, graphs, checkpoints.
@@ -90,7 +90,7 @@ def _failure(
         f"{len(failed)} of {started} runs failed; the first, {arm.slug} seed {seed}, "
         f"{cause(code, log)}"
     )
-    return DamagedData(message) if code == worker.DAMAGED else Unfinished(message)
+    return DamagedData(message) if code == DAMAGED else Unfinished(message)
 
 
 def start(

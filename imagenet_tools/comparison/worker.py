@@ -31,7 +31,14 @@ from imagenet_tools.comparison.children import FAILED
 from imagenet_tools.comparison.plan import Arm, Plan, run_seed
 from imagenet_tools.comparison.plan_file import PLAN, read_plan, to_dict
 from imagenet_tools.comparison.run_result import RunResult, finished, write_result
-from imagenet_tools.errors import DamagedData, PipelineFailed, Stopped
+from imagenet_tools.errors import (
+    DAMAGED,
+    INTERRUPTED,
+    STOPPED,
+    DamagedData,
+    PipelineFailed,
+    Stopped,
+)
 from imagenet_tools.pipelines.crosses import evaluated_under
 from imagenet_tools.pipelines.pipeline import Pipeline
 from imagenet_tools.storage import sync
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
     from imagenet_tools.evaluation.eval_result import EvalResult
     from imagenet_tools.evaluation.trained_net import TrainedNet
 
-DAMAGED, INTERRUPTED, STOPPED = 3, 130, 143  # exit codes, as the program's
 # Its geometry is the common one: shorter side 256/224 of the output, aspect kept, central crop.
 COMMON = "alexnet"
 

@@ -30,7 +30,7 @@ from imagenet_tools.raw import (
 )
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
-from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.raw_set import TAKEN, RawSet
 from imagenet_tools.raw.split import SPLITS, RawSplit, columns, joined, renumbered
 
 if TYPE_CHECKING:
@@ -230,8 +230,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
     listing.beside(root, used, seen, place)
     return RawSet.described(
         "class folders without splits",
-        f"class folders under {root}, no split folders, taken as training images (or as "
-        "validation images by --split validation)",
+        f"class folders under {root}, no split folders, {TAKEN}",
         numbering,
         {"train": part},
         seen=seen,

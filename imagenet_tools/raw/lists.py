@@ -27,7 +27,7 @@ from imagenet_tools.raw import (
 )
 from imagenet_tools.raw.image import Entry
 from imagenet_tools.raw.intake import Intake
-from imagenet_tools.raw.raw_set import RawSet
+from imagenet_tools.raw.raw_set import TAKEN, RawSet
 from imagenet_tools.raw.rows import ListFile, Row
 from imagenet_tools.raw.split import columns
 
@@ -60,11 +60,10 @@ def find(place: Path, options: Options) -> RawSet | None:
     _say_shared(lists, seen)
     _say_gap(place, lists, unsplit, seen)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
-    taken = "taken as training images (or as validation images by --split validation)"
     return RawSet.described(
         "lists",
         f"lists of path and label under {place} ({files})"
-        + (f", no split: {taken}" if unsplit else ""),
+        + (f", no split: {TAKEN}" if unsplit else ""),
         numbering,
         splits,
         seen=seen,

@@ -11,6 +11,9 @@ from imagenet_tools.raw.image import ClassInfo
 from imagenet_tools.raw.intake import Counted, Intake
 from imagenet_tools.raw.split import RawSplit
 
+# What a layout without splits says of its images.
+TAKEN = "taken as training images (or as validation images by --split validation)"
+
 
 @dataclass(frozen=True)
 class RawSet:

@@ -15,7 +15,6 @@ from imagenet_tools.raw import intake, list_files, listing, tables, validation
 from imagenet_tools.storage import json_file
 
 ARCHIVES = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
-LISTS = (".csv", ".tsv", ".txt", ".lst")
 # Of a file's ending: what it is, and what is read in its place.
 OTHERS = {
     ".parquet": "Parquet is read where it is called train-*.parquet and validation-*.parquet, in "
@@ -62,7 +61,7 @@ def remedy(place: Path) -> str:
 
 
 def _told(place: Path) -> str:
-    if place.suffix.lower() in LISTS and place.is_file():
+    if place.suffix.lower() in tables.TEXTS and place.is_file():
         return f"A list is read with the images beside it: give the folder, {place.parent}"
     walked = _walk(place) if place.is_dir() else {place.parent: _Inside([], [place.name])}
     if ours := results(walked):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from imagenet_tools import storage, version
+from imagenet_tools import labels, storage, version
 from imagenet_tools.engines.slices import Slice
-from imagenet_tools.errors import DamagedData, Missing
+from imagenet_tools.errors import DamagedData, Missing, first
 from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import copies, journal, schema, sources, tfrecord
 from imagenet_tools.records.manifest import (
@@ -60,17 +60,13 @@ def finalize(folder: str | os.PathLike[str]) -> Manifest:
 
 
 def _gaps(notes: Path, missing: list[str], files: list[str]) -> str:
-    text = f"{len(missing)} of {len(files)} shards are missing: {_first(missing)}"
+    text = f"{len(missing)} of {len(files)} shards are missing: {first(missing, NAMED)}"
     counts = journal.slice_counts(notes)
     if len(counts) != 1:
         return text
     numbers = sorted({files.index(file) % counts[0] for file in missing})
-    slices = _first([str(Slice(number, counts[0])) for number in numbers])
+    slices = first([str(Slice(number, counts[0])) for number in numbers], NAMED)
     return f"{text}; slices to run again: {slices}"
-
-
-def _first(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def finish(folder: Path, outline: Outline, results: Mapping[str, ShardResult]) -> Manifest:
@@ -168,7 +164,7 @@ def _list_damaged(damaged: tuple[Note, ...]) -> str:
 
 def labels_txt(manifest: Manifest) -> str:
     """TF-Slim's labels.txt: `0:background`, then a line a class."""
-    names = ["background", *(words for _, words in manifest.classes)]
+    names = [labels.BACKGROUND, *(words for _, words in manifest.classes)]
     lines = (f"{label}:{' '.join(words.split())}\n" for label, words in enumerate(names))
     return "".join(lines)  # words may hold line breaks, a line must not
 

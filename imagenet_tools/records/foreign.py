@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagenet_tools.errors import DamagedData
+from imagenet_tools.errors import DamagedData, first
 from imagenet_tools.records import schema, tfrecord
 
 # train-00000-of-01024, imagenet2012-train.tfrecord-00000-of-01024, train.tfrecord,
@@ -49,8 +49,8 @@ class Foreign:
     def description(self) -> str:
         shards = in_words({name: part.shards for name, part in self.splits.items()})
         whose = f"{self.tool}'s records" if self.tool else "records of another tool"
-        keys = ", ".join(self.features[:6]) + (", ..." if len(self.features) > 6 else "")
-        return f"{whose}, without a manifest: {shards}; features {keys or 'none'}"
+        keys = first(self.features, 6) or "none"
+        return f"{whose}, without a manifest: {shards}; features {keys}"
 
 
 def in_words(shards: Mapping[str, int]) -> str:

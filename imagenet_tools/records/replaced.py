@@ -11,7 +11,7 @@ import google_crc32c
 
 from imagenet_tools import raw, storage, terminal
 from imagenet_tools.engines import processes
-from imagenet_tools.errors import Unfinished
+from imagenet_tools.errors import Unfinished, first
 from imagenet_tools.records import schema, sources, tfrecord
 from imagenet_tools.records.job import Job
 from imagenet_tools.records.prepare import Settings, prepare
@@ -85,8 +85,8 @@ def _compared(
             stamps[os.path.basename(one.path)], changed = outcome()
             keys += changed
             bar.update()
-    first = ", ".join(sorted(keys)[:NAMED]) + (", ..." if len(keys) > NAMED else "")
-    return stamps, f"{len(keys):,} raw image(s) ({first}) are" if keys else ""
+    some = first(sorted(keys), NAMED)
+    return stamps, f"{len(keys):,} raw image(s) ({some}) are" if keys else ""
 
 
 def compare(made: Made) -> tuple[str, list[str]]:

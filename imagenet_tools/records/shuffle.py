@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imagenet_tools import storage
+from imagenet_tools import labels, storage
 from imagenet_tools.raw.boxes import stem_of
 from imagenet_tools.raw.image import Box
 from imagenet_tools.raw.raw_set import RawSet
@@ -25,7 +25,10 @@ if TYPE_CHECKING:  # at run time where it is used: a worker starts in half the t
 # TF-Slim's numbers, for ImageNet's 1,281,167 and 50,000 images; smaller sets get fewer by default,
 # so that a shard holds some 1250 (train) or 390 (validation) images.
 SHARDS = {"train": 1024, "validation": 128}
-IMAGES_A_SHARD = {"train": 1_281_167 / 1024, "validation": 50_000 / 128}
+IMAGES_A_SHARD = {
+    "train": labels.TRAIN_IMAGES / SHARDS["train"],
+    "validation": labels.VALIDATION_IMAGES / SHARDS["validation"],
+}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from imagenet_tools import labels
 from imagenet_tools.records import schema
 from imagenet_tools.records.manifest import Manifest
 
@@ -30,7 +31,7 @@ def files(manifest: Manifest, about: str) -> dict[str, str]:
 def _names(manifest: Manifest) -> list[str]:
     """The keys of the classes by label, which unlike their words are unique."""
     keys = [key for key, _ in manifest.classes]
-    return ["(none)" if "background" in keys else "background", *keys]
+    return ["(none)" if labels.BACKGROUND in keys else labels.BACKGROUND, *keys]
 
 
 def _features(manifest: Manifest) -> dict[str, Any]:

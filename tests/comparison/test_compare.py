@@ -45,7 +45,7 @@ from imagenet_tools.comparison.results import judge
 from imagenet_tools.comparison.run_result import finished, read_result, write_result
 from imagenet_tools.diagnosis import Diagnosis, Finding, sample, values
 from imagenet_tools.engines import processes
-from imagenet_tools.errors import DamagedData, Unfinished
+from imagenet_tools.errors import DAMAGED, STOPPED, DamagedData, Unfinished
 from imagenet_tools.evaluation import scores
 from imagenet_tools.storage.write import write_json
 from imagenet_tools.training import checkpoints
@@ -422,12 +422,12 @@ def test_a_run_that_dies_says_why(tiny_records: Path, tmp_path: Path) -> None:
         (-11, r"killed by signal 11 \(SIGSEGV\)"),
         (1, r"run\.log: no space left$"),
         (130, r"was interrupted \(SIGINT\)"),
-        (worker.STOPPED, r"was told to end \(SIGTERM\); its last checkpoint is kept"),
+        (STOPPED, r"was told to end \(SIGTERM\); its last checkpoint is kept"),
     ):
         with pytest.raises(Unfinished, match=words):
             arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s, code=code: code)
     with pytest.raises(DamagedData, match="2 of 2 runs failed"):
-        arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s: worker.DAMAGED)
+        arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s: DAMAGED)
     log.write_text(f"Traceback (most recent call last):\nModuleNotFoundError: No module\n{chatter}")
     with pytest.raises(Unfinished, match="ModuleNotFoundError: No module$"):
         arms.run_all(made, tmp_path, tiny_records, launch=lambda f, a, s: 1)

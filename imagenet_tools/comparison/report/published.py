@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imagenet_tools import labels
 from imagenet_tools.comparison.plan import Plan
 
 STEPS, IMAGE_SIZE = 9_048_119, 224
-CLASSES, TRAIN_IMAGES, VALIDATION_IMAGES = 1_000, 1_281_167, 50_000
+CLASSES = 1_000
 CLOSE = 0.01  # the number of steps need not be the same to the last one
 
 
@@ -32,8 +33,8 @@ def differences(plan: Plan) -> list[str]:
     """What of a plan is not as in the published run, in words: "10 classes (1,000)"."""
     pairs = [
         (plan.num_classes, CLASSES, "classes"),
-        (plan.train_images, TRAIN_IMAGES, "training images"),
-        (plan.validation_images, VALIDATION_IMAGES, "validation images"),
+        (plan.train_images, labels.TRAIN_IMAGES, "training images"),
+        (plan.validation_images, labels.VALIDATION_IMAGES, "validation images"),
         (plan.image_size, IMAGE_SIZE, "px"),
     ]
     unlike = [f"{here:,} {what} ({there:,})" for here, there, what in pairs if here != there]

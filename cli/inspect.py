@@ -65,11 +65,8 @@ def _lines(facts: Any) -> Iterator[str]:
             yield f"    no image of {', '.join(part.missing[:3])}{more}"
         for problem in part.problems:
             yield f"    damaged: {problem}"
-    amount = (
-        f"{facts.bytes / 2**20:,.0f} MiB"
-        if facts.bytes < 2**31
-        else (f"{facts.bytes / 2**30:,.1f} GiB")
-    )
+    mib, gib = f"{facts.bytes / 2**20:,.0f} MiB", f"{facts.bytes / 2**30:,.1f} GiB"
+    amount = mib if facts.bytes < 2**31 else gib
     free = f"{facts.free / 2**30:,.0f} GiB are free"
     if facts.seconds is None:
         digest = f"digest {facts.digest[:16]}" if facts.digest else "no digest"
@@ -84,11 +81,10 @@ def _lines(facts: Any) -> Iterator[str]:
 def _next(facts: Any, labels: str) -> str:
     """The command that one who has seen these facts would give."""
     place = shlex.quote(facts.path)
-    if facts.seconds is None and any(part.problems for part in facts.splits.values()):
-        return f"imgtools verify-tfrecords {place}"
-    if facts.seconds is None and "validation" in facts.splits and facts.digest:
-        return f"imgtools compare-preproc alexnet inception --data {place}"
     if facts.seconds is None:
+        damaged = any(part.problems for part in facts.splits.values())
+        if "validation" in facts.splits and facts.digest and not damaged:
+            return f"imgtools compare-preproc alexnet inception --data {place}"
         return f"imgtools verify-tfrecords {place}"
     only = "" if len(facts.splits) > 1 else f" --split {next(iter(facts.splits))}"
     given = "" if labels == "auto" else f" --labels {labels}"

@@ -1,9 +1,9 @@
 """Where the difference of two pipelines comes from: which of their parts, training or evaluation.
 
 For the parts every combination of geometry, colour and value range, and mixing where one of the two
-mixes, is an arm; the difference is
-divided among them by Shapley's values, which add up to it whatever the interactions. Every share
-has an interval as the verdict has: over seeds, and over what other images would change.
+mixes, is an arm; the difference is divided among them by Shapley's values, which add up to it
+whatever the interactions. Every share has an interval as the verdict has: over seeds, and over what
+other images would change.
 """
 
 from __future__ import annotations

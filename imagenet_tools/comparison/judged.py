@@ -23,15 +23,21 @@ class Checkpoints:
 class Verdict:
     """What the data say of A against B; accuracies and differences in points.
 
-    kind: one of KINDS. difference: A less B. interval: 95 %. alpha: the level of this look. later:
-    those with one, two, ... more seeds an arm, the last of them with any more; 0 where the plan has
-    no look. estimate: the difference with its components (None with one seed). bootstrap: a check
-    of the interval.
+    kind: one of KINDS.
+    difference: A less B.
+    interval: 95 %.
+    alpha: the level of this look.
+    later: those with one, two, ... more seeds an arm, the last of them with any more; 0 where the
+        plan has no look.
+    estimate: the difference with its components (None with one seed).
+    bootstrap: a check of the interval.
     seed_correlation: of the arms' accuracies over the seeds they share, None where it cannot be
-    known. near_duplicates: images that show what another one shows, and are counted with it.
+        known.
+    near_duplicates: images that show what another one shows, and are counted with it.
     seeds_more: how many more seeds an arm would probably settle an inconclusive one; None where
-    more than 200, unknown, or no help. images_more: how many more images would, where they are what
-    is missing. p: adjusted for the other contrasts where there are several.
+        more than 200, unknown, or no help.
+    images_more: how many more images would, where they are what is missing.
+    p: adjusted for the other contrasts where there are several.
     """
 
     kind: str = "inconclusive"

@@ -79,11 +79,16 @@ class Stage(NamedTuple):
 class Plan:
     """What is compared, on what, how often, and what counts as a difference.
 
-    margin in points of top-1. seeds: one run an arm and seed. looks: numbers of seeds after which
-    the result may be judged (empty: at the end, and again if it is extended). first: seeds an arm
-    that the plan was made with, where it may be extended (looks.EXTENDABLE). precision: one of
-    PRECISIONS. order: of an epoch's images. contrasts: pairs of arm slugs judged. former: its
-    stages before this one. joined: the plans of the comparisons that it puts together.
+    margin: points of top-1.
+    seeds: one run an arm and seed.
+    looks: numbers of seeds after which the result may be judged (empty: at the end, and again if it
+        is extended).
+    first: seeds an arm that the plan was made with, where it may be extended (looks.EXTENDABLE).
+    precision: one of PRECISIONS.
+    order: of an epoch's images.
+    contrasts: pairs of arm slugs judged.
+    former: its stages before this one.
+    joined: the plans of the comparisons that it puts together.
     """
 
     arms: tuple[Arm, ...]

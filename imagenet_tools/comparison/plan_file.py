@@ -249,5 +249,5 @@ def _as_planned(plan: Plan, before: Stage, after: Stage) -> bool:
 
 
 def _schedule(stage: Stage) -> str:
-    looks = f" and looks after {', '.join(map(str, stage.looks))}" if stage.looks else ""
-    return f"{len(stage.seeds)} seeds an arm{looks}"
+    after = f" and looks after {', '.join(map(str, stage.looks))}" if stage.looks else ""
+    return f"{len(stage.seeds)} seeds an arm{after}"

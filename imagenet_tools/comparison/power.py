@@ -64,13 +64,10 @@ def seeds_needed(
     image_sd: float = 0.0,
     *,
     alpha: float = 0.05,
-    wanted: float = POWER,
 ) -> int | None:
-    """Seeds an arm for that power; None where no number up to 200 reaches it."""
+    """Seeds an arm for a power of 80 %; None where no number up to 200 reaches it."""
     known = seed_sd, image_sd, alpha
-    return _first(
-        range(2, MOST_SEEDS + 1), lambda seeds: power(difference, seeds, *known) >= wanted
-    )
+    return _first(range(2, MOST_SEEDS + 1), lambda seeds: power(difference, seeds, *known) >= POWER)
 
 
 def detectable(seeds: int, seed_sd: float, image_sd: float = 0.0, alpha: float = 0.05) -> float:

@@ -28,16 +28,20 @@ EXTRA_IMAGES = 2
 # Below it nothing is decided: error rates were simulated from here on, and what fewer images
 # leave open no number of seeds closes.
 FEWEST_IMAGES = 50
+QUANTILE = 0.975  # where a two-sided interval of 95 % ends
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """Mean accuracy of A less that of B, and where its uncertainty comes from.
 
-    value, se: points. seed_variance: s_A^2/k_A + s_B^2/k_B, what other seeds would change (points
-    squared; it contains the churn of single images between runs). image_variance: what other
-    images would change beyond that. churn: the part of image_variance's raw estimate that single
-    runs explain, already taken off. seed_df: degrees of freedom of the seeds, df: with the images.
+    value, se, mean_a, mean_b, sd_a, sd_b: points.
+    seed_variance: s_A^2/k_A + s_B^2/k_B, what other seeds would change (points squared; it contains
+        the churn of single images between runs).
+    image_variance: what other images would change beyond that.
+    churn: the part of image_variance's raw estimate that single runs explain, already taken off.
+    seed_df: degrees of freedom of the seeds.
+    df: of seeds and images together.
     run_variance: of a run of A less a run of B about the true difference.
     """
 
@@ -62,9 +66,9 @@ class Difference:
         """Standard deviation of a run of either arm."""
         return math.sqrt((self.sd_a**2 + self.sd_b**2) / 2)
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Two-sided interval of the difference, in points."""
-        half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
+    def interval(self) -> tuple[float, float]:
+        """Two-sided interval of the difference, 95 %, in points."""
+        half = float(stats.t.ppf(QUANTILE, self.df)) * self.se
         return self.value - half, self.value + half
 
     @property
@@ -170,10 +174,9 @@ def clustered(
 def combination(
     arms: Sequence[np.ndarray],
     weights: Sequence[float],
-    level: float = 0.95,
     groups: np.ndarray | None = None,
 ) -> tuple[float, tuple[float, float]]:
-    """A weighted sum of many arms' mean accuracies, in points, and its two-sided interval.
+    """A weighted sum of many arms' mean accuracies, in points, and its two-sided interval of 95 %.
 
     As `difference`, but the variance between seeds is pooled over the arms: those of one comparison
     are alike. Of its degrees of freedom two thirds are counted, since they are not quite. Errors of
@@ -198,7 +201,7 @@ def combination(
     extra = EXTRA_IMAGES / 2 * sum(w**2 for w in weights) / n**2
     image_variance = 1e4 * (max(0.0, float(np.var(image, ddof=1)) - churn) / n + extra)
     df = float(degrees.total_degrees(seed_variance, POOLED * seed_df, image_variance, known))
-    half = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(seed_variance + image_variance)
+    half = float(stats.t.ppf(QUANTILE, df)) * math.sqrt(seed_variance + image_variance)
     return value, (value - half, value + half)
 
 

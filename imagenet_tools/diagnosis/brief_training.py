@@ -27,10 +27,13 @@ CLEARLY = 0.9  # a rate is better where its loss is below this share of the reci
 class Brief:
     """What STEPS steps at the recipe's full rate did.
 
-    losses: nats, before each step; chance: that of guessing. activations: layer -> root mean square
-    before the activation, at the start. updates: layer -> |change| / |weights| of the first step.
-    dead: layer -> share of units that no image of the batch turns on, at the end. range_test: rate
-    -> last loss; best_rate: another rate that does clearly better, None where there is none.
+    losses: nats, before each step.
+    chance: that of guessing.
+    activations: layer -> root mean square before the activation, at the start.
+    updates: layer -> |change| / |weights| of the first step.
+    dead: layer -> share of units that no image of the batch turns on, at the end.
+    range_test: rate -> last loss.
+    best_rate: another rate that does clearly better, None where there is none.
     """
 
     losses: tuple[float, ...]

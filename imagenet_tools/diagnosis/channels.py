@@ -54,8 +54,8 @@ def figures(mixings: Sequence[np.ndarray]) -> dict[str, Any]:
 
 def _coloured(rows: np.ndarray) -> np.ndarray:
     """The median of what draws do to one source channel; of those that are not grey, if any."""
-    apart = rows[np.ptp(rows, axis=1) >= ALIKE]
-    return np.asarray(np.median(apart if len(apart) else rows, axis=0))
+    coloured = rows[np.ptp(rows, axis=1) >= ALIKE]
+    return np.asarray(np.median(coloured if len(coloured) else rows, axis=0))
 
 
 def order(responses: np.ndarray) -> str:

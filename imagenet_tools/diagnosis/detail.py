@@ -22,15 +22,17 @@ class Detail:
     """Figures of one mode.
 
     overshoot: how far bars go beyond their own grey beside an edge, of the edge's height, in the
-    draws where it is least and most; a bicubic resize has 0.05, a bilinear one nothing. edge: width
-    of an edge in output pixels, in the median draw. faint: correlation of what faint texture
-    changes in the output with what the same texture changes when it is strong: 1 where the output
-    is the sum of its parts, as after any resize, less where faint detail is rounded away, as in a
-    JPEG of low quality. None in training, whose draws cannot always be repeated. blocks: fine
-    detail within blocks of 8 x 8 pixels, as a share of that within blocks elsewhere: 0.7 to 1, and
-    some 0.03 after a JPEG, which rounds it away; in training of the least compressed of many draws.
+        draws where it is least and most; a bicubic resize has 0.05, a bilinear one nothing.
+    edge: width of an edge in output pixels, in the median draw.
+    faint: correlation of what faint texture changes in the output with what the same texture
+        changes when it is strong: 1 where the output is the sum of its parts, as after any resize,
+        less where faint detail is rounded away, as in a JPEG of low quality. None in training,
+        whose draws cannot always be repeated.
+    blocks: fine detail within blocks of 8 x 8 pixels, as a share of that within blocks elsewhere:
+        0.7 to 1, and some 0.03 after a JPEG, which rounds it away; in training of the least
+        compressed of many draws.
     spots: what is left of small light or dark spots, of their sum over the output: some 1 after any
-    resize, nothing after a median; None in training, and where values are standardised.
+        resize, nothing after a median; None in training, and where values are standardised.
     """
 
     overshoot: tuple[float, float]

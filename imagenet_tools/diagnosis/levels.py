@@ -28,22 +28,27 @@ class Levels:
     """The curve of flat pictures, and what smooth hills show; of training, medians of draws.
 
     curve: by level of LEVELS the value of each output channel; None where values are standardised
-    or centred by picture, so that a flat one has none. doubt: how far luck alone
-    may move a training curve, of its span; without a curve how far apart flat pictures come out, of
-    a noisy one's deviation. zero: the grey level that becomes 0, by channel; None without a curve,
-    infinite where it is flat.
-    bend: largest distance of the curve from a line between its extremes, of its span. lost: share
-    of the levels that end on the curve's extremes in every draw. drop: the largest fall of a rising
-    curve, of its span. wraps: share of smooth hills' lines that rise, fall from the highest value
-    to the lowest at once and rise on, in a quarter of the draws. distinct: different values in the
-    output of such hills. grain: difference of neighbours in the output of a flat picture, root mean
-    square, of the curve's span. shade: how light a flat picture comes out in each of CELLS x CELLS
-    places of its inner part, from its middle level, of the span; none without a curve. contrast:
-    least and largest deviation of the output of coarse noise. tint: how far channels of a flat
-    orange come out apart, of the latter; 0 where each is standardised by itself. dark: how far
-    those of a dark colour do at most, of those of a light one; 1 where neither does. specks: how
-    far the output goes back beside an edge from black to white, of its range, in a quarter of the
-    draws; 0 without a curve, as where levels are equalised.
+        or centred by picture, so that a flat one has none.
+    doubt: how far luck alone may move a training curve, of its span; without a curve how far apart
+        flat pictures come out, of a noisy one's deviation.
+    zero: the grey level that becomes 0, by channel; None without a curve, infinite where it is
+        flat.
+    bend: largest distance of the curve from a line between its extremes, of its span.
+    lost: share of the levels that end on the curve's extremes in every draw.
+    drop: the largest fall of a rising curve, of its span.
+    wraps: share of smooth hills' lines that rise, fall from the highest value to the lowest at once
+        and rise on, in a quarter of the draws.
+    distinct: different values in the output of such hills.
+    grain: difference of neighbours in the output of a flat picture, root mean square, of the
+        curve's span.
+    shade: how light a flat picture comes out in each of CELLS x CELLS places of its inner part,
+        from its middle level, of the span; none without a curve.
+    contrast: least and largest deviation of the output of coarse noise.
+    tint: how far channels of a flat orange come out apart, of the largest contrast; 0 where
+        each is standardised by itself.
+    dark: how far those of a dark colour do at most, of those of a light one; 1 where neither does.
+    specks: how far the output goes back beside an edge from black to white, of its range, in a
+        quarter of the draws; 0 without a curve, as where levels are equalised.
     """
 
     curve: tuple[tuple[float, ...], ...] | None

@@ -24,13 +24,15 @@ SAMPLES = 25  # of the terrain in a window; fewer fit anywhere
 
 @dataclass(frozen=True)
 class Placement:
-    """One output's place. zoom: source pixels an output pixel, along the picture's y and x.
+    """One output's place.
 
+    zoom: source pixels an output pixel, along the picture's y and x.
     centre, seen: y, x of the window's middle and its height, width, in source pixels, without
-    borders of one value. upside_down, mirrored, transposed: what was done to the window,
-    transposing last. match: the correlation at that place, -1..1, below zero where light is dark.
-    second: the next best of the eight ways, without its sign. level, contrast: mean and deviation
-    of the output's values.
+        borders of one value.
+    upside_down, mirrored, transposed: what was done to the window, transposing last.
+    match: the correlation at that place, -1..1, below zero where light is dark.
+    second: the next best of the eight ways, without its sign.
+    level, contrast: mean and deviation of the output's values.
     """
 
     zoom: tuple[float, float]

@@ -39,29 +39,42 @@ PADDED = 0.003
 class Probe:
     """What was measured in one mode; figures of training are over several draws.
 
-    zoom: source pixels an output pixel, geometric mean; zoom_range: 5th and 95th percentile.
+    zoom: source pixels an output pixel, geometric mean.
+    zoom_range: 5th and 95th percentile.
     aspect: horizontal zoom over vertical, geometric mean; 1.33 is a 4:3 photograph squashed square.
-    zoom_margin, aspect_margin: how far luck alone may move their natural logarithms, see _margin.
-    found: draws whose place is known. area: mean share of the photograph seen. match: correlation
-    of the output with its place in the picture, in the best draw. off_centre: y, x of the mean
-    window's middle from the picture's, in parts of the room that the window has (-0.5..0.5);
-    off_centre_margin: the same. centre: y, x of the mean window's middle in source pixels.
-    place_varies: whether windows lie in different places. frozen: what is the same in all draws of
-    a graph and other in another graph. tied: pairs of what is drawn that go together, see
-    windows.tied. tilt: least and greatest degrees that draws turn the picture by. mirrored,
-    upside_down, transposed, negative: shares of draws. padded: share of the output at its borders
-    that shows no picture, in three quarters of the draws or more; framed: the same of a square
-    picture; blind: share that never answers to the picture's brightness. channels: where the
-    output's channels come from, "RGB", "BGR", "grey", or "-" for one that follows nothing; orders:
-    those of single draws. mixing: [source, output] how strongly each follows each, see
-    channels.mixing, below zero against it; least_mixing, most_mixing: over the draws. blur: width
-    of an edge in output pixels, of that which the zoom makes, in the sharpest draw. aliasing:
-    standard deviation left of noise that the resize should average out, 0..1; None where values are
-    standardised. nearest: share of draws sampled by nearest neighbour, or whose lines are doubled.
-    small: the error on an image smaller than the output; odd, refused: a picture that does not come
-    out finite, or fails; None where there is none. apart: pixels that channels are displaced
-    against each other by; mirrored_lines: single rows and columns that are reversed, both in the
-    median draw. levels, detail: see Levels, Detail.
+    zoom_margin, aspect_margin: how far luck alone may move their natural logarithms, see
+        windows.margin.
+    found: draws whose place is known.
+    area: mean share of the photograph seen.
+    match: correlation of the output with its place in the picture, in the best draw.
+    off_centre: y, x of the mean window's middle from the picture's, in parts of the room that the
+        window has (-0.5..0.5).
+    off_centre_margin: how far luck alone may move it, in each direction.
+    centre: y, x of the mean window's middle in source pixels.
+    place_varies: whether windows lie in different places.
+    frozen: what is the same in all draws of a graph and other in another graph.
+    tied: pairs of what is drawn that go together, see windows.tied.
+    tilt: least and greatest degrees that draws turn the picture by.
+    mirrored, upside_down, transposed, negative: shares of draws.
+    padded: share of the output at its borders that shows no picture, in three quarters of the draws
+        or more.
+    framed: the same of a square picture.
+    blind: share that never answers to the picture's brightness.
+    channels: where the output's channels come from, "RGB", "BGR", "grey", or "-" for one that
+        follows nothing.
+    orders: those of single draws.
+    mixing: [source, output] how strongly each follows each, see channels.mixing, below zero against
+        it.
+    least_mixing, most_mixing: over the draws.
+    blur: width of an edge in output pixels, of that which the zoom makes, in the sharpest draw.
+    aliasing: standard deviation left of noise that the resize should average out, 0..1; None where
+        values are standardised.
+    nearest: share of draws sampled by nearest neighbour, or whose lines are doubled.
+    small: the error on an image smaller than the output; None where there is none.
+    odd, refused: a picture that does not come out finite, or fails; None where there is none.
+    apart: pixels that channels are displaced against each other by, in the median draw.
+    mirrored_lines: single rows and columns that are reversed, in the median draw.
+    levels, detail: see Levels, Detail.
     """
 
     zoom: float

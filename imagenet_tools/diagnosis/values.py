@@ -20,15 +20,20 @@ QUANTILES = np.linspace(0.05, 0.95, 19)
 class Values:
     """Figures over the same images, of the evaluation and of one epoch of training.
 
-    Those of values are over the finite ones. mean, std: per channel. quantile_gap: largest distance
-    of the two modes' quantile curves (5 to 95 %), of the evaluation's deviation. wander: what a
-    draw does to an image, as deviations over the images of the difference of the two modes: of the
-    mean (of the evaluation's deviation), of the natural logarithms of root mean square and
-    deviation. clipped: share of
-    the values that lie on the output's extremes. draw_rms: root mean square of the difference of
-    two epochs' outputs of one image, of the std. repeats: a second epoch of one compiled graph gave
-    the first one's images. retraced: and a graph compiled anew gave others. eval_varies: evaluation
-    is not the same twice. not_finite: images of either mode with NaN or infinite values.
+    Those of values are over the finite ones.
+
+    train_mean, train_std and the evaluation's: per channel.
+    quantile_gap: largest distance of the two modes' quantile curves (5 to 95 %), of the
+        evaluation's deviation.
+    wander: what a draw does to an image, as deviations over the images of the difference of the two
+        modes: of the mean (of the evaluation's deviation), of the natural logarithms of root mean
+        square and deviation.
+    clipped: share of the values that lie on the output's extremes.
+    draw_rms: root mean square of the difference of two epochs' outputs of one image, of the std.
+    repeats: a second epoch of one compiled graph gave the first one's images.
+    retraced: and a graph compiled anew gave others.
+    eval_varies: evaluation is not the same twice.
+    not_finite: images of either mode with NaN or infinite values.
     """
 
     train_mean: tuple[float, ...]

@@ -9,14 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EvalResult:
-    """The figures of an evaluation.
+    """The figures of an evaluation. Intervals: 95 % Wilson, in percent.
 
-    n: images. metrics: every figure of metrics.METRICS by name; those of the package are
-    properties, too. Intervals: 95 % Wilson, in percent. not_finite: images whose scores are NaN or
-    infinite, and first_not_finite, the first one's key. near_duplicates: images that show what
-    another one shows; None where they were not looked for (training images, or a part). weights:
-    sha256 of the net's weights; averaged: they are the moving averages. predictions: the .npz, if
-    written. warnings: what speaks against the figures.
+    n: images.
+    metrics: every figure of metrics.METRICS by name; those of the package are properties, too.
+    not_finite: images whose scores are NaN or infinite.
+    first_not_finite: the key of the first of them.
+    near_duplicates: images that show what another one shows; None where they were not looked for
+        (training images, or a part).
+    weights: sha256 of the net's weights.
+    averaged: they are the moving averages.
+    predictions: the .npz, if written.
+    warnings: what speaks against the figures.
     """
 
     n: int

@@ -33,12 +33,15 @@ ROUNDING, TINY = 2e-3, 1e-7
 class Predictions:
     """Per image, in the order of the records.
 
-    key: synset/filename. label: int32. top5: int32 [n, 5], likeliest first. probability:
-    float32 [n, 5]. true_probability: float32 [n], of the label. rank: int32 [n], how many other
-    classes score as high as the label or higher (0: top-1 is right), UNRANKED where a score is not
-    finite; probabilities and loss are NaN there. loss: float32 [n], nats. group: int32 [n], one
-    number for images that show one picture (records.alike). Both are None in files written before
-    there was one.
+    key: synset/filename.
+    label: int32.
+    top5: int32 [n, 5], likeliest first.
+    probability: float32 [n, 5].
+    true_probability: float32 [n], of the label.
+    rank: int32 [n], how many other classes score as high as the label or higher (0: top-1 is
+        right), UNRANKED where a score is not finite; probabilities and loss are NaN there.
+    loss: float32 [n], nats; None in files written before there was one.
+    group: int32 [n], one number for images that show one picture (records.alike); None likewise.
     """
 
     key: np.ndarray

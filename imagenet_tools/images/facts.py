@@ -12,12 +12,15 @@ MAX_PIXELS = 200_000_000
 class ImageFacts(NamedTuple):
     """What the header says.
 
-    format: JPEG, PNG, GIF, BMP, WEBP, TIFF, PPM or "" where nothing fits. width, height in pixels.
-    channels: 1, 3 or 4 as stored. colorspace: "gray", "RGB", "CMYK", "YCCK" or "".
-    bits: per channel. orientation: EXIF's 1..8 (1 where there is none); recorded, never applied.
-    problem: why the file is damaged or unusable, None where nothing was found. coding: of a JPEG,
-    "Huffman", or "arithmetic" or "lossless", which few decoders take. adobe: it has Adobe's
-    segment, which says that CMYK is stored inverted.
+    format: JPEG, PNG, GIF, BMP, WEBP, TIFF, PPM or "" where nothing fits.
+    width, height: pixels.
+    channels: 1, 3 or 4 as stored.
+    colorspace: "gray", "RGB", "CMYK", "YCCK" or "".
+    bits: per channel.
+    orientation: EXIF's 1..8 (1 where there is none); recorded, never applied.
+    problem: why the file is damaged or unusable, None where nothing was found.
+    coding: of a JPEG, "Huffman", or "arithmetic" or "lossless", which few decoders take.
+    adobe: it has Adobe's segment, which says that CMYK is stored inverted.
     """
 
     format: str = ""

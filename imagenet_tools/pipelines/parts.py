@@ -167,12 +167,14 @@ class Definition:
     """What was registered under a name.
 
     functions: PARTS -> function, or {"function": a TF-Slim-style one}, or one part alone, to be put
-    on a pipeline. version: raised with every
-    change of what comes out. digest: of the source file, for plug-ins; "" for built-ins, whose
-    version speaks for them. file, line: where it was registered. source: papers and code that
-    the constants come from. later: parameters that came after results were published; their
-    defaults are what was done before, and stay out of the fingerprint. moves: a colour, or what
-    comes after the range, moves, covers or inverts pixels on purpose.
+        on a pipeline.
+    version: raised with every change of what comes out.
+    digest: of the source file, for plug-ins; "" for built-ins, whose version speaks for them.
+    file, line: where it was registered.
+    source: papers and code that the constants come from.
+    later: parameters that came after results were published; their defaults are what was done
+        before, and stay out of the fingerprint.
+    moves: a colour, or what comes after the range, moves, covers or inverts pixels on purpose.
     """
 
     name: str

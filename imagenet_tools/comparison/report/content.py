@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from imagenet_tools import version
-from imagenet_tools.comparison import attribution, looks, ranking, results
+from imagenet_tools.comparison import attribution, looks, ranking, results, run_files
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.attribution import Share
 from imagenet_tools.comparison.plan import Plan
@@ -29,11 +29,15 @@ from imagenet_tools.storage import json_file
 class Report:
     """A report: the judgement, and what stands beside it.
 
-    folder: where it is kept. look: when the result was looked at (None without looks). attribution:
-    of the first contrast, where it was asked for. effects: of training and evaluation, by contrast;
-    empty where arms were not evaluated under each other's paths. ranking: of three arms or more.
-    turned: which classes and images,
-    by contrast. class_names: words by label. published: the run that replicate-slim repeats.
+    folder: where it is kept.
+    look: when the result was looked at (None without looks).
+    attribution: of the first contrast, where it was asked for.
+    effects: of training and evaluation, by contrast; empty where arms were not evaluated under each
+        other's paths.
+    ranking: of three arms or more.
+    turned: which classes and images, by contrast.
+    class_names: words by label.
+    published: the run that replicate-slim repeats.
     """
 
     folder: Path
@@ -52,7 +56,7 @@ class Report:
 
     def __repr__(self) -> str:
         """The verdicts and where the page is; every run's predictions are in here, too."""
-        return "\n".join([*self.sentences, f"{self.folder / 'report.html'}"])
+        return "\n".join([*self.sentences, f"{self.folder / run_files.PAGE}"])
 
     @property
     def plan(self) -> Plan:
@@ -94,7 +98,7 @@ class Report:
             "attribution": self.attribution,
             "ranking": self.ranking and self.ranking.as_json(),
             "findings": self.diagnosis.findings,
-            "passports": {spec: one.as_json() for spec, one in self.diagnosis.passports.items()},
+            "passports": self.diagnosis.passports,
             "published": self.published,
             "versions": self.versions,
             "class_names": self.class_names,

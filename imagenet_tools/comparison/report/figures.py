@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagenet_tools.comparison import statistics
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.ranking import FEWEST_ARMS
 from imagenet_tools.comparison.report import drawing
@@ -38,7 +39,8 @@ def dots(arms: Sequence[tuple[str, Mapping[int, float]]]) -> Figure:
         row, colour = len(arms) - 1 - number, COLOURS[number % len(COLOURS)]
         values = np.array(list(runs.values()))
         if len(values) > 1:
-            half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+            quantile = stats.t.ppf(statistics.QUANTILE, len(values) - 1)
+            half = quantile * values.std(ddof=1) / len(values) ** 0.5
             span = [max(0.0, values.mean() - half), min(100.0, values.mean() + half)]
             axes.plot(span, [row, row], color=colour, linewidth=1.6, alpha=0.7)
         if len(values):

@@ -23,12 +23,13 @@ import argparse
 import csv
 import gzip
 import io
-import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
+
+from benchmarks.harness import SHARED
 
 ARMS = (
     *("alexnet", "inception", "torchvision"),
@@ -38,7 +39,6 @@ ARMS = (
 TELLING = ("alexnet", "torchvision", "torchvision+trivialaugment", "torchvision+cutmix")
 SEEDS, LONG = 3, 48
 KEPT = Path(__file__).with_name("augmentations.csv.gz")  # a comparison's predictions.csv
-SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ grow with them (start, diagnosis, evaluation, report) weighs far more here than 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -20,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_training import our_step, slim_step
-from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.harness import SHARED, Row, interleave, medians, ratio_row, skipped
 
-SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
 IMAGES = SHARED / "data" / "imagenette.tar"
 SMALL = ["--seeds", "3"]
 LARGE = ["--seeds", "1", "--recipe", "alexnet", "--epochs", "2", "--no-matrix"]  # batch 128, 224 px

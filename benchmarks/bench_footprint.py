@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Row, skipped
-from benchmarks.photographs import SAMPLE, build, in_memory, repeated
+from benchmarks.harness import SAMPLE, Row, skipped
+from benchmarks.photographs import BUILD, build, in_memory, repeated
 from imagenet_tools import labels, raw, records
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.image import ClassInfo, Entry
@@ -20,7 +21,6 @@ from imagenet_tools.raw.split import columns
 from imagenet_tools.records import shuffle
 
 REPEATS = 5
-BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")
 
 
 def rows() -> Iterator[Row]:
@@ -38,7 +38,8 @@ def rows() -> Iterator[Row]:
 MEMORY = """
 import os, pathlib, resource, sys
 from imagenet_tools import raw, records
-from imagenet_tools.records import pool, shard
+from imagenet_tools.engines import processes
+from imagenet_tools.records import shard
 
 def watched(task):
     result = shard.build_shard(task)
@@ -47,7 +48,7 @@ def watched(task):
     assert "tensorflow" not in sys.modules
     return result
 
-if __name__ == "__main__":
+def main():
     engine = lambda function, tasks, workers: processes.run(watched, tasks, workers)
     records.build(raw.detect(sys.argv[1]), sys.argv[2], workers=2, train_shards=16, engine=engine)
     print(os.getpid())
@@ -58,10 +59,12 @@ def memory_row(folder: Path, source: Path) -> Row:
     shutil.rmtree(folder / "out", ignore_errors=True)
     noted = folder / "peaks"
     noted.mkdir()
-    script = folder / "memory.py"  # a file, since workers are started by its path
-    script.write_text(MEMORY)
-    command = [sys.executable, str(script), str(source), str(folder / "out"), str(noted)]
-    main = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    (folder / "peaks.py").write_text(MEMORY)  # a module, since workers import what they run
+    places = [str(source), str(folder / "out"), str(noted)]
+    command = [sys.executable, "-c", "import peaks; peaks.main()", *places]
+    found = {**os.environ, "PYTHONPATH": str(folder)}
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, env=found)
+    main = ended.stdout.strip()
     peaks = {
         "main" if path.name == main else "worker": float(path.read_text())
         for path in noted.iterdir()

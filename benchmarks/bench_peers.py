@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_preprocessing import SAMPLE, SIZE, encoded_images
-from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.bench_preprocessing import SIZE, encoded_images
+from benchmarks.harness import SAMPLE, Row, interleave, medians, ratio_row, skipped
 from benchmarks.peer_stacks import BATCH
 from benchmarks.photographs import build, repeated
 

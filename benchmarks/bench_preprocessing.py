@@ -17,14 +17,11 @@ import tarfile
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.harness import Row, compare, interleave, medians, ratio_row, skipped
+from benchmarks.harness import SAMPLE, Row, compare, interleave, medians, ratio_row, skipped
 
-SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
-SAMPLE = SHARED / "data" / "imagenet-sample.tar"
 SIZE = 224
 BATCH = 32
 PASSES = 3  # over the images in one timed run, so that its start and end weigh little

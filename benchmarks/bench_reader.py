@@ -18,9 +18,9 @@ from pathlib import Path
 import google_crc32c
 
 from benchmarks.bench_peers import Child
-from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.harness import SAMPLE, Row, interleave, medians, ratio_row, skipped
 from benchmarks.peer_readers import KNOWN, PASSES, numbers, shards
-from benchmarks.photographs import SAMPLE, build, in_memory, repeated
+from benchmarks.photographs import build, in_memory, repeated
 from imagenet_tools import raw
 from imagenet_tools.records import tfrecord
 from imagenet_tools.records.reader import open_records

@@ -11,16 +11,15 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmarks import decoding, slim_builder
-from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
+from benchmarks.harness import SAMPLE, Row, interleave, medians, ratio_row, skipped
 from benchmarks.photographs import (
-    SAMPLE,
+    BUILD,
     build,
     in_memory,
     nested_archives,
@@ -31,7 +30,6 @@ from imagenet_tools import labels, raw
 from imagenet_tools.engines import processes
 
 REPEATS = 5
-BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")
 DECODED = 400  # images a run of TF-Slim's way
 PARTS = 40  # that processes share the decoding in, by either contender
 

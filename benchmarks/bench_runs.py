@@ -5,7 +5,6 @@ On the 200 photographs of natural size, built into records, at 224 px with 1001 
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -15,10 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.harness import Row, ratio_row, skipped
+from benchmarks.harness import SAMPLE, Row, ratio_row, skipped
 
-SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
-SAMPLE = SHARED / "data" / "imagenet-sample.tar"
 BATCH = 32
 MEMORY = """
 from benchmarks.bench_training import {maker}

@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.bench_runs import SAMPLE, records_in
-from benchmarks.harness import Row, interleave, ratio_row, skipped
+from benchmarks.bench_runs import records_in
+from benchmarks.harness import SAMPLE, Row, interleave, ratio_row, skipped
 
 # A folder of TF-Slim's shape, whose script does what TF-Slim's do at their start and no more.
 FILES = {

@@ -14,8 +14,8 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.bench_records import REPEATS
-from benchmarks.harness import Row, interleave, medians, ratio_row, skipped
-from benchmarks.photographs import SAMPLE, build, in_memory, repeated, total_bytes
+from benchmarks.harness import SAMPLE, Row, interleave, medians, ratio_row, skipped
+from benchmarks.photographs import build, in_memory, repeated, total_bytes
 from imagenet_tools import raw, records, storage
 
 

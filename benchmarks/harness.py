@@ -8,10 +8,15 @@ A topic is a file bench_<topic>.py with `rows() -> Iterator[Row]`.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
+SAMPLE = SHARED / "data" / "imagenet-sample.tar"  # 200 photographs of ImageNet, natural size
 
 
 @dataclass(frozen=True)

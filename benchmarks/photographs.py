@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
 import time
@@ -12,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness import SAMPLE
 from imagenet_tools import records
 from imagenet_tools.engines import processes
 from imagenet_tools.raw.raw_set import RawSet
 
-SHARED = Path(os.environ.get("IMGTOOLS_SHARED", Path(__file__).parents[2] / "shared"))
-SAMPLE = SHARED / "data" / "imagenet-sample.tar"
 COPIES = 5
+BUILD = (sys.executable, "-m", "imagenet_tools", "build-tfrecords")  # the command
 
 
 @contextlib.contextmanager

@@ -10,13 +10,14 @@ import numpy as np
 
 from imagenet_tools.comparison import class_names, prediction_file
 from imagenet_tools.comparison.judged import Verdict
-from imagenet_tools.comparison.prediction_file import Path, PredictionFile
+from imagenet_tools.comparison.prediction_file import PredictionFile
 from imagenet_tools.comparison.verdicts import of_given
 from imagenet_tools.errors import DamagedData
 from imagenet_tools.evaluation import scores
+from imagenet_tools.storage import AnyPath
 
 
-def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Verdict:
+def judge_files(a: Sequence[AnyPath], b: Sequence[AnyPath], margin: float = 0.5) -> Verdict:
     """Judge two arms from the prediction files (`imgtools eval --predictions`) of their runs.
 
     What does not forbid a verdict but speaks against it (a net that does not see its input, arms
@@ -59,7 +60,7 @@ def judge_files(a: Sequence[Path], b: Sequence[Path], margin: float = 0.5) -> Ve
     return judged.doubted(*said)
 
 
-def _read(file: Path) -> PredictionFile:
+def _read(file: AnyPath) -> PredictionFile:
     predictions, meta = scores.read_predictions(file)
     if missing := [name for name in ("preprocessing", "fingerprint") if name not in meta]:
         raise DamagedData(f"{file} does not say its {missing[0]}; evaluate again")

@@ -10,8 +10,8 @@ import numpy as np
 
 from imagenet_tools.evaluation import scores
 from imagenet_tools.raw.intake import printable
+from imagenet_tools.storage import AnyPath
 
-Path = str | os.PathLike[str]
 ROUNDED = 0.01  # of the losses' standard deviation, and of the images; two seeds differ by more
 
 
@@ -19,7 +19,7 @@ ROUNDED = 0.01  # of the losses' standard deviation, and of the images; two seed
 class PredictionFile:
     """A run's predictions under one path, and what they are of (`meta`)."""
 
-    file: Path
+    file: AnyPath
     predictions: scores.Predictions
     meta: dict[str, Any]
 

@@ -1,8 +1,8 @@
 """The exceptions that a program may want to tell apart; everything else is a plain built-in one.
 And what a message about an unknown name says of the known ones.
 
-cli/main.py turns them into the exit codes below; a plain ValueError, LookupError or
-FileNotFoundError is wrong use, 2, and all else 1.
+cli/main.py turns them into exit codes: DamagedData 3, Unfinished 4, Stopped 143; a plain
+ValueError, LookupError or FileNotFoundError is wrong use, 2, and all else 1.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-# Exit codes of the program and of a comparison's processes. 128 + 2 and 128 + 15: as of a shell's
-# command that the signal ended.
+# Exit codes of commands and of a comparison's runs; 128 + the signal's number, as a shell has it.
 DAMAGED, UNFINISHED, UNDECIDED, INTERRUPTED, STOPPED = 3, 4, 5, 130, 143
 LONGEST = 100  # letters of a name that is compared: the time goes with their square
 

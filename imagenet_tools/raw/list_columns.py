@@ -1,4 +1,16 @@
-"""Which fields of a list's rows are path and label, and what stands between them."""
+"""Which fields of a list's rows are path and label, and what stands between them.
+
+The first two lines of a file say it:
+
+    a.jpg 3                   path label, and spaces between them
+    3,a.jpg                   label path, where the second names an image
+    image,label               a heading of known words, of any number of columns
+    id,breed                  one of a csv of two columns
+    file,what                 two words above an image and its label: taken for a heading, and said
+    apple_pie/1005649         paths alone, whose folders are the classes
+
+A .lst is MXNet's: index, label, path.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,13 @@
 
 Writer and reader stand side by side so that they cannot drift apart. A record is a serialised
 tf.train.Example; the few protobuf bytes it needs are written by hand, which is an order of
-magnitude faster than building the message objects.
+magnitude faster than building the message objects. Every field is a tag, the length of what
+follows as a varint, and that:
+
+    Example   0a LENGTH entries
+    entry     0a LENGTH (0a LENGTH key, 12 LENGTH Feature)
+    Feature   0a LENGTH list of bytes, 12 LENGTH list of floats, or 1a LENGTH list of int64
+    list      0a LENGTH of each of several bytes; of all numbers at once: float32, or varints
 """
 
 from __future__ import annotations

@@ -74,9 +74,7 @@ def read(path: Path, root: str, seen: Intake) -> ListFile:
     for number, line in lines[columns.heading :]:
         where = f"{path}, line {number}"
         fields = columns.fields(line)
-        label = fields[columns.label] if len(fields) == columns.width else ""
-        if columns is LST and (whole := _WHOLE.fullmatch(label)):
-            label = whole[1]
+        label = _label(fields, columns)
         is_number = NUMBER.fullmatch(label) is not None
         if numbers is not None and is_number != numbers or not is_number and _is_no_label(label):
             shown = intake.printable(line[:80])
@@ -99,14 +97,22 @@ def read(path: Path, root: str, seen: Intake) -> ListFile:
     if any(len(those) > 1 for those in others.values()):
         _refuse_coarser(headings[columns.label], headings[columns.other], path)
     names = _names(others) if numbers else {}
-    used = {columns.path, columns.label, columns.other if names else -1}
-    for heading in (one for at, one in enumerate(headings) if one and at not in used):
-        seen.say(f"columns of {path.name} that are not used", heading)
-    if headings and columns.known and not is_label(headings[columns.label]):
-        seen.say(f"labels of {path.name} are its column {headings[columns.label]}")
+    if headings:
+        used = {columns.path, columns.label, columns.other if names else -1}
+        for heading in (one for at, one in enumerate(headings) if one and at not in used):
+            seen.say(f"columns of {path.name} that are not used", heading)
+        if columns.known and not is_label(headings[columns.label]):
+            seen.say(f"labels of {path.name} are its column {headings[columns.label]}")
     if not columns.known:
         seen.say(f"the first line of {path.name} is taken for a heading", lines[0][1])
     return ListFile(path, rows, bool(numbers), names)
+
+
+def _label(fields: list[str], columns: Columns) -> str:
+    """A row's label as it stands; "" where the row has other fields than the list has columns."""
+    label = fields[columns.label] if len(fields) == columns.width else ""
+    whole = _WHOLE.fullmatch(label) if columns is LST else None
+    return whole[1] if whole else label
 
 
 def _of_folders(

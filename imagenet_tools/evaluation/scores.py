@@ -25,6 +25,7 @@ UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infin
 FEW = 4  # images of one picture may be in a set
 SAME = 0.05  # share of images with the same scores, to the bit, above which it is said
 SATURATED = 0.01  # share of images that are wrong with certainty, above which it is said
+MOST = 1.004  # that an image's probabilities sum to, each rounded to the 8 digits of bfloat16
 # Of a probability, and beside it, by which two of equal scores may differ where float16 holds them.
 ROUNDING, TINY = 2e-3, 1e-7
 
@@ -68,7 +69,8 @@ class Predictions:
         """Float [n], nats; of files without it the loss of the probability, at most 69."""
         if self.loss is not None:
             return self.loss
-        return np.asarray(-np.log(np.maximum(self.true_probability, 1e-30)))
+        kind = np.promote_types(self.true_probability.dtype, np.float32)  # float16 has no 1e-30
+        return np.asarray(-np.log(np.maximum(self.true_probability.astype(kind), 1e-30)))
 
 
 def doubts(predicted: Predictions) -> list[str]:
@@ -179,7 +181,7 @@ def _check(predicted: Predictions, meta: object) -> None:
         if ((getattr(predicted, name) < 0) | (getattr(predicted, name) > 1 + 1e-5)).any():
             raise ValueError(f"{name} has values outside 0 to 1")
     likeliest = predicted.probability
-    if (np.diff(likeliest, axis=1) > 0).any() or (likeliest.sum(axis=1) > 1 + 1e-3).any():
+    if (np.diff(likeliest, axis=1) > 0).any() or (likeliest.sum(axis=1) > MOST).any():
         raise ValueError("probability rises along the classes of an image, or sums to more than 1")
     if len(np.unique(predicted.key)) < n:
         raise ValueError("an image is there twice")

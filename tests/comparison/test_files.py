@@ -282,6 +282,33 @@ def test_nets_that_guess_are_no_copies_of_each_other(tmp_path: Path) -> None:
     assert judge_files(files[:2], files[2:]).seeds == (2, 2)
 
 
+def as_bfloat16(values: np.ndarray) -> np.ndarray:
+    """Rounded to the 8 digits that a bfloat16 has, to the nearest, ties to even."""
+    bits = values.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).view(np.float32)
+
+
+@pytest.mark.parametrize("kind", [np.float16, as_bfloat16], ids=["float16", "bfloat16"])
+def test_probabilities_of_half_the_precision_are_judged(tmp_path: Path, kind: Any) -> None:
+    """A net that is sure has chances of 0 in float16, and in bfloat16 a sum of up to 1.004."""
+    files, ranks = [], []
+    for number, name in enumerate(("x1", "x2", "y1", "y2")):
+        rng = np.random.default_rng(number)
+        sharp = np.exp(-np.sort(20 * rng.random((N, 5))))
+        probability = kind(sharp / sharp.sum(axis=1, keepdims=True))
+        ranks.append((rng.random(N) > 0.6).astype(int) * 4)
+        found = replace(scored(ranks[-1], probability=probability), loss=None)
+        assert (found.true_probability == 0).any() == (kind is np.float16)
+        assert (probability.sum(axis=1) > 1.002).any() == (kind is not np.float16)
+        files.append(tmp_path / name)
+        meta = {"preprocessing": name[0], "fingerprint": name[0]}
+        scores.write_predictions(files[-1], found, meta)
+        assert scores.read_predictions(files[-1])[0].losses.max() <= 69.1
+    accuracy = [100 * np.mean(rank == 0) for rank in ranks]
+    judged = judge_files(files[:2], files[2:])
+    assert judged.difference == pytest.approx(np.mean(accuracy[:2]) - np.mean(accuracy[2:]))
+
+
 def test_arms_that_only_guess_are_not_called_equivalent(tmp_path: Path) -> None:
     files = []
     for number, name in enumerate(("x1", "x2", "y1", "y2")):

@@ -4,6 +4,7 @@ command may be. A room that is not listed here fails until somebody has decided 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -209,6 +210,18 @@ def test_a_planted_violation_is_caught(module: str, added: str, words: str) -> N
     before = set(violations(modules))
     found = set(violations({**modules, name: f"{modules.get(name, '')}\n{added}\n"})) - before
     assert any(words in one for one in found), found
+
+
+def test_make_mutants_has_every_module_that_makes_a_verdict() -> None:
+    """And names no file that is gone."""
+    section = (PROJECT / "pyproject.toml").read_text().partition("[tool.mutmut]")[2]
+    listed = set(re.findall(r'"([\w/]+\.py)"', section.partition("\n[")[0]))
+    assert [one for one in sorted(listed) if not (PROJECT / one).is_file()] == []
+    modules = sources(PROJECT)
+    for judge in ("verdicts", "tables", "files"):
+        name = f"imagenet_tools.comparison.{judge}"
+        _, arrows = of_a_module(name, modules[name], frozenset(modules))
+        assert {one.replace(".", "/") + ".py" for one in {name, *arrows}} <= listed
 
 
 def run_python(code: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_levels_of_an_extendable_plan() -> None:
     levels = [looks.level(seeds, 3) for seeds in range(3, 10)]
     assert levels == pytest.approx([0.0425, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064, 0.05])
     assert [looks.level(seeds) for seeds in (3, 8)] == [0.05, 0.05]
+
+
+def test_levels_are_those_of_the_documentation() -> None:
+    """Which says how often whoever looks at them errs."""
+    page = (Path(__file__).parents[2] / "docs/why/comparison.md").read_text()
+    rows = re.findall(r"^\| ([2-7]) \| (\.\d+) \| (\.\d+) \|", page, re.MULTILINE)
+    assert [int(planned) for planned, *_ in rows] == list(looks.EXTENDABLE) == [2, 3, 4, 5, 6, 7]
+    for planned, first, last in rows:
+        seeds = int(planned)
+        assert looks.level(seeds, seeds) == float(first)
+        later = [looks.level(one, seeds) for one in range(seeds + 1, 9)]
+        assert later == [float(last) / 2 ** (8 - one) for one in range(seeds + 1, 9)]
+        assert looks.level(9, seeds) == 0.05
+    planned = re.search(r"after 3, 5 and 8 seeds .* judged at (.+) and (\.\d+), 4\.4", page)
+    assert planned is not None
+    told = [*planned[1].split(", "), planned[2]]
+    assert dict(zip((3, 5, 8), map(float, told), strict=True)) == looks.LOOKS
+    assert [looks.level(seeds, first) for seeds, first in ((8, 8), (5, 1), (1, 1))] == [0.05] * 3
 
 
 def p_values(draws: int, ratio: float, first: int) -> np.ndarray:

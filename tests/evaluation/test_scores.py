@@ -255,3 +255,47 @@ def test_chance_is_of_the_classes_that_are_there(
 ) -> None:
     share = chances.chance(labels, logits)
     assert chances.at_chance(right, len(labels), share) is guessing
+
+
+@pytest.mark.parametrize(("n", "share"), [(40, 0.25), (300, 0.1), (7, 0.5)])
+def test_guessing_is_what_a_hundredth_of_the_guesses_reach(n: int, share: float) -> None:
+    """By the binomial's sum; of as many classes as there are, or of one."""
+
+    def as_many(right: int) -> float:
+        tail = range(right, n + 1)
+        return sum(math.comb(n, k) * share**k * (1 - share) ** (n - k) for k in tail)
+
+    learned = next(right for right in range(n + 2) if as_many(right) <= 0.01)
+    assert chances.at_chance(learned - 1, n, share) and not chances.at_chance(learned, n, share)
+    labels = np.r_[np.zeros(round(n * share), int), np.arange(1, n - round(n * share) + 1)]
+    assert chances.chance(labels, 1000) == pytest.approx(round(n * share) / n)
+    assert chances.chance(np.full(n, 3), 8) == 1 / 8
+    runs = np.arange(n) < np.array([[learned - 1], [learned], [0], [n]])
+    exact = np.r_[np.zeros(n // 4, int), np.ones(n - n // 4, int)]  # three in four of one class
+    known = chances.chance(exact, 2)
+    wanted = sum(chances.at_chance(right, n, known) for right in (learned - 1, learned, 0, n))
+    assert chances.guesses(runs, exact, 2) == wanted >= 1
+
+
+@pytest.mark.parametrize(("n", "alike", "said"), [
+    (200, 10, False), (200, 11, True), (30, 4, False), (30, 5, True), (2, 2, True), (1, 1, False),
+])  # fmt: skip
+def test_the_same_scores_by_their_number(n: int, alike: int, said: bool) -> None:
+    """More than 5 % of the images, and than four, which may show one picture; or all."""
+    logits = np.random.default_rng(0).normal(size=(n, 6))
+    logits[:alike] = logits[0]
+    found = scores.doubts(scored(logits, np.zeros(n, int)))
+    share = "all" if alike == n else f"{alike} of"
+    wanted = f"{share} {n} images get the same scores: the net does not see its input"
+    assert found == ([wanted] if said else [])
+
+
+@pytest.mark.parametrize(("wrong", "said"), [(2, False), (3, True)])
+def test_saturated_scores_by_their_number(wrong: int, said: bool) -> None:
+    """More than 1 % of the images."""
+    labels = np.arange(200) % 6
+    named = np.where(np.arange(200) < wrong, (labels + 1) % 6, labels)
+    found = scores.doubts(scored(1e4 * np.eye(6)[named], labels))
+    assert len(found) == said and all(
+        one.startswith("3 of 200 images get a wrong class with a probability of 1") for one in found
+    )

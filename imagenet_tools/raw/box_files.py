@@ -145,9 +145,9 @@ def from_xml(folder: Path) -> Boxes:
     boxes = Boxes(folder.name)
     paths = list[Path]()
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() == ".xml":
+        if path.suffix.lower() == ".xml" and not intake.is_junk(path.name):
             paths.append(path)
-        elif not path.is_dir() and not intake.is_junk(path.name):
+        elif not path.is_dir():
             boxes.odd["files that are no XML"] += 1
     for path, read in zip(
         paths, storage.ahead(xml_boxes, paths, storage.is_remote(folder)), strict=True

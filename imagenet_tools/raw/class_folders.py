@@ -106,7 +106,7 @@ def _of_splits(place: Path, root: Path, paths: dict[str, Path], options: Options
         seen.say(unread)
     class_checks.say_linked(paths, {split: one.folders for split, one in listed.items()}, seen)
     listing.above(root, place, seen)
-    used = {*names_files.FILES, *box_files.names(options.boxes, root)}
+    used = {*names_files.names(root), *box_files.names(options.boxes, root)}
     used |= {path.name for path in paths.values()}
     if (validated := folders.get("validation")) and validated.is_flat:
         used.add(SYNSET_LABELS)
@@ -224,7 +224,7 @@ def _unsplit(place: Path, options: Options) -> RawSet | None:
     part = folder.labelled(numbering)
     if wrong := validation.disagreement(part, numbering):
         seen.say(f"it has {wrong}")
-    used = {*names, *tars, *box_files.names(options.boxes, root), *names_files.FILES}
+    used = {*names, *tars, *box_files.names(options.boxes, root), *names_files.names(root)}
     _say_tables(root, place, used, part, seen)
     listing.above(root, place, seen)
     listing.beside(root, used, seen, place)

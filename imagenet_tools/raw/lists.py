@@ -280,7 +280,9 @@ def _count_left(
     """Count what lies in the lists' folders, and on the way there, and no list names."""
     root, paths = str(place), [str(one.path) for one in lists.values()]
     texts = {root, *map(os.path.dirname, paths)}
-    used = {f"{folder}/{name}" for folder in texts for name in names_files.FILES}
+    used = {
+        f"{folder}/{name}" for folder in texts for name in names_files.names(storage.place(folder))
+    }
     used |= {f"{root}/{name}" for name in box_files.names(options.boxes, place)}
     ways = {root, *left}
     for path in (*paths, *left):

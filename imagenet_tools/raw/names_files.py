@@ -65,13 +65,17 @@ class Named(NamedTuple):
         return by_name
 
 
+def names(folder: Path) -> list[str]:
+    """Those of these files that are in a folder."""
+    return [name for name in FILES if (folder / name).is_file()]
+
+
 def read(folders: Iterable[Path], used: Collection[str], seen: Intake) -> Named | None:
     """The classes that a file beside the data names; None where there is none.
 
     used: the labels, or names, of the images that are there.
     """
-    places = [folder / name for folder in dict.fromkeys(folders) for name in FILES]
-    there = [place for place in places if place.is_file()]
+    there = [folder / name for folder in dict.fromkeys(folders) for name in names(folder)]
     if not there:
         return None
     path, *others = there

@@ -129,6 +129,8 @@ def _val(
             if row.name in present:
                 seen.leave("in a class folder too", f"val/images/{row.name}")
             continue
+        if not flat.is_dir():
+            raise ValueError(f"{row.where}: {row.name} is in {flat}, which is not there")
         if row.name not in present:
             seen.say(f"rows of {TRUTH} whose file is not there", row.name)
         yield Entry(str(flat), row.name, numbering.label_of[row.synset])

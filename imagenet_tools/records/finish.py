@@ -27,7 +27,7 @@ from imagenet_tools.storage.write import write_text
 
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`
 LABELS = "labels.txt"
-NAMED = 10  # missing shards that are listed
+NAMED = 10  # missing shards, or images of one that is empty, that are listed
 
 
 def finalize(folder: str | os.PathLike[str]) -> Manifest:
@@ -146,20 +146,26 @@ def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
         split = empty[0].split("-")[0]
         all_of_it = {one for one in results if one.split("-")[0] == split} <= set(empty)
         rest = f": every {split} image is damaged" if all_of_it else "; use fewer shards"
-        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}")
+        first = _named(_noted({file: results[file] for file in empty}, "skipped")[:NAMED])
+        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}; first:\n{first}")
 
 
 def _list_damaged(damaged: tuple[Note, ...]) -> str:
+    return (
+        f"{len(damaged)} damaged image(s); the shards without them are written and stay:\n"
+        f"{_named(damaged)}"
+        "\n--on-damaged skip leaves them out, repair re-encodes what still decodes"
+    )
+
+
+def _named(notes: tuple[Note, ...]) -> str:
+    """A line an image: where it lies, and what is wrong with it."""
     lines = []
-    for note in damaged:
+    for note in notes:
         inside = note["path"].endswith(note["key"].rsplit("/", 1)[-1])
         where = note["path"] if inside else f"{note['path']}: {note['key']}"
         lines.append(f"  {where}: {note['reason']}")
-    return (
-        f"{len(damaged)} damaged image(s); the shards without them are written and stay:\n"
-        + "\n".join(lines)
-        + "\n--on-damaged skip leaves them out, repair re-encodes what still decodes"
-    )
+    return "\n".join(lines)
 
 
 def labels_txt(manifest: Manifest) -> str:

@@ -209,9 +209,10 @@ def test_annotations_of_a_namespace_and_without_a_box(tmp_path: Path) -> None:
     (tmp_path / "xml" / "ant" / "a.xml").write_text(text)
     (tmp_path / "xml" / "ant" / "same.XML").write_text("<annotation></annotation>")
     (tmp_path / "xml" / "ant" / "a.txt").write_text("0 0.5 0.5 1 1")
+    (tmp_path / "xml" / "ant" / "._a.xml").write_bytes(b"\0\5\x16\7Mac OS X")
     found = raw.detect(tmp_path, boxes=str(tmp_path / "xml"))
     assert found.splits["train"].boxes == {"ant/a.jpg": ((0.25, 0.0, 0.5, 0.5),)}
-    odd = "1 annotations without a box; 1 files that are no XML"
+    odd = "1 annotations without a box; 2 files that are no XML"
     assert found.boxes_source == f"xml: boxes of 1 images; {odd}"
     assert found.left_out == {}  # of the data set's own folder, which they lie in
 

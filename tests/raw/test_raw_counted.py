@@ -209,6 +209,15 @@ def test_what_stands_in_the_place_of_a_file_of_classes_is_counted(tmp_path: Path
     assert counts(raw.detect(tmp_path)) == {"broken links": 1, "named pipe": 1}
 
 
+@pytest.mark.parametrize("layout", ["class_folders", "lists"])
+def test_a_folder_in_the_place_of_a_file_of_classes_is_counted(layout: str, tmp_path: Path) -> None:
+    MINIATURES[layout](tmp_path)
+    before = raw.detect(tmp_path).left_out
+    put(tmp_path / "labels.txt" / "a.jpg", jpeg(1))
+    found = raw.detect(tmp_path)
+    assert found.left_out == {**before, intake.OTHER_FOLDERS: Counted(1, ["labels.txt/"])}
+
+
 def test_links_in_a_loop_and_tars_that_are_none_stop_nothing(tmp_path: Path) -> None:
     """A link to itself, a class's tar that is gone, and a pipe in the place of one."""
     os.symlink("a.jpg", tmp_path / "a.jpg")

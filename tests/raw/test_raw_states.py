@@ -232,6 +232,16 @@ def test_a_name_with_spaces_in_tiny_imagenets_texts(tmp_path: Path) -> None:
     assert labels_of(raw.detect(tmp_path), "validation") == {**VALIDATION, "val_0 (1).JPEG": 2}
 
 
+def test_rows_of_tiny_imagenet_whose_folder_is_not_there_are_refused(tmp_path: Path) -> None:
+    """A build could not tell them from those of a disk that may come back."""
+    tiny_imagenet(tmp_path)
+    shutil.rmtree(tmp_path / "val" / "images")
+    with pytest.raises(
+        ValueError, match=r"txt, line 1: .*_00000001.JPEG is in .*, which is not th"
+    ):
+        raw.detect(tmp_path)
+
+
 def test_a_row_of_tiny_imagenet_given_twice_is_counted(tmp_path: Path) -> None:
     repeated_row("n01751748")(tmp_path)
     found = raw.detect(tmp_path)

@@ -13,6 +13,7 @@ from imagenet_tools.cli.options import (
     json_option,
     plugins_option,
     precision_option,
+    recipe_size_option,
     undecided_option,
 )
 from imagenet_tools.cli.types import (
@@ -133,9 +134,7 @@ def _two(ctx: click.Context, parameter: click.Parameter, specs: tuple[str, ...])
     default=0.5,
     help="Points of top-1 within which a difference does not count.",
 )
-@click.option(
-    "--image-size", type=Whole(67), help="Image size in pixels, in place of the recipe's."
-)
+@recipe_size_option
 @click.option(
     "--jobs",
     type=Whole(1),

@@ -13,9 +13,10 @@ from imagenet_tools.cli.options import (
     needs_tensorflow,
     plugin_option,
     recipe_option,
+    recipe_size_option,
 )
 from imagenet_tools.cli.text import print_json
-from imagenet_tools.cli.types import Page, PreprocessingName, Records, Whole
+from imagenet_tools.cli.types import Page, PreprocessingName, Records
 
 if TYPE_CHECKING:
     from imagenet_tools.diagnosis import Diagnosis
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     help="Folder of records; their labels are checked, too. Default: synthetic images.",
 )
 @recipe_option
-@click.option(
-    "--image-size", type=Whole(67), help="Image size in pixels, in place of the recipe's."
-)
+@recipe_size_option
 @click.option("--static", is_flag=True, help="Take no training steps: measure the images only.")
 @mute_option
 @click.option("--out", type=Page(".html"), help="File for a page of it, .html.")

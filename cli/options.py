@@ -50,6 +50,9 @@ recipe_option = click.option(
     default="quick",
     help="Recipe, by name (`imgtools list-recipes`) or as a YAML file.",
 )
+recipe_size_option = click.option(
+    "--image-size", type=Whole(67), help="Image size in pixels, in place of the recipe's."
+)
 mute_option = click.option(
     "--mute",
     multiple=True,

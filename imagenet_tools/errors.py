@@ -46,6 +46,12 @@ def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     return begun or difflib.get_close_matches(word[:LONGEST], names, n=most)
 
 
+def refuse_unknown(field: str, value: object, known: Sequence[str]) -> None:
+    """Raise ValueError where a field's value is none of those that it takes."""
+    if value not in known:
+        raise ValueError(f"{field} is {value!r}; it must be one of {', '.join(known)}")
+
+
 def first(names: Sequence[str], most: int) -> str:
     """The first of some names, as a message lists them: "a, b, ..." of three where most is 2."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imagenet_tools import labels as imagenet
 from imagenet_tools import storage
-from imagenet_tools.errors import DamagedData
+from imagenet_tools.errors import DamagedData, refuse_unknown
 from imagenet_tools.raw import class_checks, intake, listing, remedies, validation
 from imagenet_tools.raw.image import ClassInfo, RawImage
 from imagenet_tools.raw.images import Images
@@ -64,8 +64,7 @@ class Options:
     tars: TarIndex = field(default_factory=TarIndex)
 
     def __post_init__(self) -> None:
-        if self.labels not in LABELS:
-            raise ValueError(f"labels is {self.labels!r}; it must be one of {', '.join(LABELS)}")
+        refuse_unknown("labels", self.labels, LABELS)
 
 
 def detect(

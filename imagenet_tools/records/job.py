@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from imagenet_tools import storage
 from imagenet_tools.engines.slices import Slice
+from imagenet_tools.errors import refuse_unknown
 from imagenet_tools.raw.images import Images
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.raw.split import SPLITS
@@ -73,8 +74,8 @@ def plan(
 ) -> Job:
     """Plan a build; see builder.build for what is given and raised."""
     raw_set, settings = sources.versioned(_wanted(raw_set, splits)), settings or Settings()
-    if index is not None and index not in INDEXES:
-        raise ValueError(f"index is {index!r}; it must be one of {', '.join(INDEXES)}")
+    if index is not None:
+        refuse_unknown("index", index, INDEXES)
     asked = {"train": train_shards, "validation": validation_shards}
     plans = [
         plan_split(part, shard_count(name, len(part), asked[name]), seed)

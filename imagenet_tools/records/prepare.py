@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from imagenet_tools import images
 from imagenet_tools.engines import processes
+from imagenet_tools.errors import refuse_unknown
 
 ON_DAMAGED = ("fail", "skip", "repair")
 VERIFY = ("structure", "decode")
@@ -38,11 +39,9 @@ class Settings:
     slim_compat: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("on_damaged", ON_DAMAGED), ("verify", VERIFY), ("store", STORE)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(known)}"
-                )
+        refuse_unknown("on_damaged", self.on_damaged, ON_DAMAGED)
+        refuse_unknown("verify", self.verify, VERIFY)
+        refuse_unknown("store", self.store, STORE)
         if self.max_side is not None and self.max_side < 8:
             raise ValueError(f"max_side is {self.max_side}; it must be at least 8 pixels")
 

@@ -29,7 +29,7 @@ from imagenet_tools.records import features, offsets, order
 from imagenet_tools.records.decoding import stored_pixels
 from imagenet_tools.records.manifest import Manifest, read_manifest
 from imagenet_tools.records.shards import check_size, damaged, shard_paths
-from imagenet_tools.records.tfrecord import BEFORE, OVERHEAD, length_in, masked
+from imagenet_tools.records.tfrecord import BAD_CRC, BEFORE, OVERHEAD, length_in, masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _read(fd: int, start: int, size: int) -> tuple[features.Features, bytes]:
     rest = os.pread(fd, size - first, data + first)
     crc = google_crc32c.extend(google_crc32c.value(head[:first]), rest)
     if masked(crc) != int.from_bytes(os.pread(fd, 4, data + size), "little"):
-        raise ValueError("the CRC of its data does not hold")
+        raise ValueError(BAD_CRC)
     if parsed:
         return parsed[0], rest
     try:

@@ -12,6 +12,7 @@ import google_crc32c
 
 from imagenet_tools.errors import DamagedData
 
+BAD_CRC = "the CRC of its data does not hold"
 GZIP = "the file is compressed by gzip; uncompress it first"
 OTHERS = "its records are not those that the manifest's digest was taken of"
 BEFORE = 12  # bytes before a record's data: its length and the length's CRC
@@ -76,7 +77,7 @@ def scan(path: str | os.PathLike[str]) -> Iterator[Framed]:
                 yield Framed(offset, data, before + after, cut)
                 return
             holds = _CRC(masked(google_crc32c.value(data))) == after
-            problem = None if holds else "the CRC of its data does not hold"
+            problem = None if holds else BAD_CRC
             yield Framed(offset, data, before + after, problem)
             offset += length + OVERHEAD
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -207,9 +208,29 @@ def test_an_empty_split_is_refused(found: RawSet, tmp_path: Path) -> None:
         build(bad, tmp_path)
 
 
-def test_settings_are_checked_when_made() -> None:
-    with pytest.raises(ValueError, match=r"verify is 'no'.*structure, decode"):
-        records.Settings(verify="no")
+@pytest.mark.parametrize(
+    "name, known",
+    [
+        ("verify", "structure, decode"),
+        ("on_damaged", "fail, skip, repair"),
+        ("store", "original, raw"),
+        ("labels", "auto, imagenet, folders"),
+        ("index", "dali"),
+    ],
+)
+def test_settings_are_checked_when_made(
+    found: RawSet, tmp_path: Path, name: str, known: str
+) -> None:
+    made: dict[str, Any] = {
+        "labels": lambda **given: raw.detect(tmp_path, **given),
+        "index": lambda **given: build(found, tmp_path / "out", **given),
+    }
+    with pytest.raises(ValueError) as refused:
+        made.get(name, records.Settings)(**{name: "no"})
+    assert str(refused.value) == f"{name} is 'no'; it must be one of {known}"
+
+
+def test_a_side_of_some_pixels_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 8"):
         records.Settings(max_side=7)
 

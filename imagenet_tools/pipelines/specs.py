@@ -29,6 +29,10 @@ _TERM = re.compile(
     r"(?P<name>[A-Za-z][\w-]*)(?:\.(?P<part>[a-z]+))?(?:\s*:(?P<settings>.*))?", re.DOTALL
 )
 SPELLINGS = {"color": "colour"}
+# Claims of a spec's terms on a kind of part, of which the strongest wins: as one of all parts of a
+# pipeline, as the range that comes along with a colour, as what is named or stands alone.
+# alexnet+inception.colour is alexnet's geometry, inception's colour and range.
+OF_ALL, ALONG, NAMED = range(3)
 
 
 def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
@@ -57,7 +61,7 @@ def parse(spec: str, find: Callable[[str], Definition]) -> Pipeline:
         # A colour without a range of its own leaves that of the pipeline it is put on.
         owner = _strongest(claims["geometry"], spec).definition
         if "range" in owner.functions:
-            claims["range"] = [(0, Part(owner, "range"))]
+            claims["range"] = [(OF_ALL, Part(owner, "range"))]
     _refuse_missing(claims, spec)
     order = (PLAIN, *PARTS, AFTER)
     parts = {kind: _strongest(claims[kind], spec) for kind in order if kind in claims}
@@ -79,23 +83,19 @@ def _no_term(term: str, spec: str) -> str:
 
 
 def _brought(definition: Definition, part: str | None) -> dict[str, int]:
-    """The parts that a term brings, each with its claim: the strongest wins.
-
-    2 a part that is named or stands alone, 1 the range that comes along with a colour, 0 all of a
-    pipeline.
-    """
+    """The kinds of parts that a term brings, each with its claim."""
     if definition.plain:
         if part is not None:
             raise ValueError(_stands_alone(definition))
-        return {PLAIN: 0}
+        return {PLAIN: OF_ALL}
     if part is None:
-        return dict.fromkeys(definition.functions, 0 if definition.whole else 2)
+        return dict.fromkeys(definition.functions, OF_ALL if definition.whole else NAMED)
     part = SPELLINGS.get(part, part)
     if part not in definition.functions:
         has = ", ".join(definition.functions)
         raise ValueError(f"{part!r} of {definition.name} is no part; choose from {has}")
     follows = part == "colour" and "range" in definition.functions
-    return {"colour": 2, "range": 1} if follows else {part: 2}
+    return {"colour": NAMED, "range": ALONG} if follows else {part: NAMED}
 
 
 def _stands_alone(plain: Definition) -> str:

@@ -11,7 +11,12 @@ from PIL import Image
 
 from imagenet_tools import records
 from imagenet_tools.raw.raw_set import RawSet
-from imagenet_tools.records import schema, tfrecord
+
+
+def put(path: Path, data: bytes | str = b"") -> None:
+    """Write a file, and the folders that it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
 def picture(seed: int, width: int = 32, height: int = 24, mode: str = "RGB") -> Image.Image:
@@ -78,8 +83,4 @@ def build(raw_set: RawSet, out: Path, **options: Any) -> records.Manifest:
 
 def examples(folder: Path, split: str) -> list[dict]:
     """Every record of a split, in order."""
-    return [
-        schema.decode_example(data)
-        for path in records.shard_paths(folder, split)
-        for _, data in tfrecord.read(path)
-    ]
+    return list(records.examples(folder, split))

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny_raw import contents, make_many, make_raw
+from waiting import PATIENCE, wait_for
 
 from imagenet_tools import raw, records, storage
 from imagenet_tools.engines.slices import Slice
@@ -28,7 +29,6 @@ ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'imgtools[
 from imagenet_tools.engines import ray_cluster  # noqa: E402
 
 SHARDS = 30
-PATIENCE = 600  # seconds, for a machine that is busy with much else
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,13 +95,6 @@ def driver(images: Path, out: Path, address: str) -> subprocess.Popen:
 
 def done(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_ino for path in out.glob("[tv]*-of-*")}
-
-
-def wait_for(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for {what}"
-        time.sleep(0.005)
 
 
 def workers(task: bytes = b"build_shard") -> list[int]:

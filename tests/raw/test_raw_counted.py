@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_layouts import MINIATURES, SYNSETS, VALIDATION, jpeg, tar, write_folders
+from tiny_raw import put
 
 from imagenet_tools import raw, records
 from imagenet_tools.errors import DamagedData
@@ -40,11 +41,6 @@ FILES = st.tuples(
 
 def counts(found: RawSet) -> dict[str, int]:
     return {reason: entry.count for reason, entry in found.left_out.items()}
-
-
-def put(path: Path, data: bytes | str = b"") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
 @QUICK

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_layouts import SYNSETS, VALIDATION, jpeg
+from tiny_raw import put
 
 from imagenet_tools import labels, raw, records
 from imagenet_tools.errors import DamagedData
@@ -21,11 +22,6 @@ from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import inspection
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
-
-
-def put(path: Path, data: bytes | str = b"") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
 def listed(place: Path, text: str | bytes, images: int = 4, labels: str = "auto") -> RawSet:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_layouts import SYNSETS, VALIDATION, jpeg
+from tiny_raw import put
 
 from imagenet_tools import labels, raw
 from imagenet_tools.errors import DamagedData
@@ -19,11 +20,6 @@ from imagenet_tools.raw.raw_set import RawSet
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 WORDS = ("great white shark", "emu", "tench, Tinca tinca", "maki; sushi", "n99999999", "caf\u00e9")
-
-
-def put(path: Path, data: bytes | str = b"") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
 def listed(place: Path, text: str | bytes, names: tuple[str, ...], file: str) -> RawSet:

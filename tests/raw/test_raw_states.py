@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tiny_layouts import SYNSETS, VALIDATION, jpeg, kaggle, tar, tiny_imagenet
+from tiny_raw import put
 
 from imagenet_tools import labels, raw
 from imagenet_tools.images import inspect
@@ -17,11 +18,6 @@ from imagenet_tools.raw.image import ClassInfo
 from imagenet_tools.raw.raw_set import RawSet
 
 TRUTH = {name: labels.synsets()[label - 1] for name, label in VALIDATION.items()}
-
-
-def put(path: Path, data: bytes | str = b"") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
 def labels_of(found: RawSet, split: str) -> dict[str, int]:

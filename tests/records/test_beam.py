@@ -8,13 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny_raw import contents, encoded, make_raw, picture
+from waiting import PATIENCE, wait_for
 
 from imagenet_tools import raw, records, storage
 from imagenet_tools.cli import main as cli_main
@@ -31,7 +31,6 @@ needs_beam = pytest.mark.skipif(
 )
 SHARDS = {"train_shards": 5, "validation_shards": 2}
 TWO_PROCESSES = "runner=DirectRunner,direct_num_workers=2,direct_running_mode=multi_processing"
-PATIENCE = 600  # seconds, for a machine that is busy with much else
 
 
 @pytest.fixture(scope="module")
@@ -224,13 +223,6 @@ def workers(session: int) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for {what}"
-        time.sleep(0.005)
 
 
 def test_a_task_is_stored_whole(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from tiny_raw import contents, make_many
+from waiting import PATIENCE, wait_for
 
 SHARDS = 40
-PATIENCE = 600  # seconds, for a machine that is busy with much else
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,6 @@ def finished(out: Path) -> dict[str, tuple[int, int]]:
     """Shards in place: name -> inode and time of writing."""
     stats = {path.name: path.stat() for path in out.glob("[tv]*-of-*")}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}
-
-
-def wait_for(condition: object, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"waited {PATIENCE} s for {what}"
-        time.sleep(0.002)
 
 
 def group_is_gone(group: int) -> bool:

@@ -27,7 +27,7 @@ from imagenet_tools.storage.write import write_text
 
 INDEX = "index"  # DALI's, out of reach of a reader's `train-*`
 LABELS = "labels.txt"
-NAMED = 10  # missing shards, or images of one that is empty, that are listed
+NAMED = 10  # missing shards, or images of empty ones, that are listed
 
 
 def finalize(folder: str | os.PathLike[str]) -> Manifest:
@@ -140,32 +140,31 @@ def _odd(folder: Path, results: Mapping[str, ShardResult]) -> dict[str, Counted]
 def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
     """Raise DamagedData where damaged images left a shard unwritten, or left it empty."""
     if damaged := _noted(results, "damaged"):
-        raise DamagedData(_list_damaged(damaged))
+        raise DamagedData(
+            f"{len(damaged)} damaged image(s); the shards without them are written and stay:\n"
+            + "\n".join(map(_in_words, damaged))
+            + "\n--on-damaged skip leaves them out, repair re-encodes what still decodes"
+        )
     empty = sorted(file for file, result in results.items() if result.shard is None)
     if empty:
         split = empty[0].split("-")[0]
         all_of_it = {one for one in results if one.split("-")[0] == split} <= set(empty)
         rest = f": every {split} image is damaged" if all_of_it else "; use fewer shards"
-        first = _named(_noted({file: results[file] for file in empty}, "skipped")[:NAMED])
-        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}; first:\n{first}")
+        first = damage({file: results[file] for file in empty})
+        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}:\n{first}")
 
 
-def _list_damaged(damaged: tuple[Note, ...]) -> str:
-    return (
-        f"{len(damaged)} damaged image(s); the shards without them are written and stay:\n"
-        f"{_named(damaged)}"
-        "\n--on-damaged skip leaves them out, repair re-encodes what still decodes"
-    )
+def damage(results: Mapping[str, ShardResult]) -> str:
+    """The first images of shards that were not written, a line each."""
+    notes = [*_noted(results, "damaged"), *_noted(results, "skipped")]
+    return "\n".join([*map(_in_words, notes[:NAMED]), *["  ..."] * (len(notes) > NAMED)])
 
 
-def _named(notes: tuple[Note, ...]) -> str:
-    """A line an image: where it lies, and what is wrong with it."""
-    lines = []
-    for note in notes:
-        inside = note["path"].endswith(note["key"].rsplit("/", 1)[-1])
-        where = note["path"] if inside else f"{note['path']}: {note['key']}"
-        lines.append(f"  {where}: {note['reason']}")
-    return "\n".join(lines)
+def _in_words(note: Note) -> str:
+    """Where an image lies, and what is wrong with it."""
+    inside = note["path"].endswith(note["key"].rsplit("/", 1)[-1])
+    where = note["path"] if inside else f"{note['path']}: {note['key']}"
+    return f"  {where}: {note['reason']}"
 
 
 def labels_txt(manifest: Manifest) -> str:

@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass
 
 from imagenet_tools import raw, storage, terminal
+from imagenet_tools.errors import DamagedData
 from imagenet_tools.raw import tar_index
 from imagenet_tools.raw.raw_set import RawSet
 from imagenet_tools.records import journal
 from imagenet_tools.records.builder import run_tasks
-from imagenet_tools.records.finish import INDEX, LABELS, labels_txt, write_indexes
+from imagenet_tools.records.finish import INDEX, LABELS, damage, labels_txt, write_indexes
 from imagenet_tools.records.job import plan
 from imagenet_tools.records.manifest import read_manifest
 from imagenet_tools.records.shard import ShardTask
@@ -92,8 +93,16 @@ def repair(
             for file, images in job.contents(before.broken)
         )
         with terminal.bar("repairing", "shards", total=len(before.broken)) as bar:
-            for _ in run_tasks(tasks, workers, len(before.broken)):
+            lost = {}
+            for task, result in run_tasks(tasks, workers, len(before.broken)):
+                if result.shard is None:
+                    lost[task.file] = result
                 bar.update()
+        if lost:
+            raise DamagedData(
+                f"{', '.join(sorted(lost))} cannot be made again: raw images are damaged now:\n"
+                f"{damage(lost)}"
+            )
         write_text(place / LABELS, labels_txt(manifest))
         if (place / INDEX).is_dir():
             write_indexes(place, manifest)

@@ -480,6 +480,23 @@ def test_repair_refuses_other_raw_images(images: Path, folder: Path, tmp_path: P
     assert (folder / SHARD).read_bytes() == b"" and not list(folder.glob(".tmp-*"))
 
 
+def test_repair_names_the_raw_images_that_are_damaged_now(
+    images: Path, folder: Path, tmp_path: Path
+) -> None:
+    """What can be made again is; the index waits for the rest."""
+    (folder / SHARD).write_bytes(b"")
+    validation = (folder / "validation-00000-of-00002").read_bytes()
+    (folder / "validation-00000-of-00002").unlink()
+    changed = shutil.copytree(images, tmp_path / "changed")
+    for path in (changed / "train").rglob("*.JPEG"):
+        path.write_bytes(b"")
+    named = f"{SHARD} cannot be made again: raw images are damaged now:\n .*JPEG: the file is empty"
+    with pytest.raises(DamagedData, match=named):
+        records.repair(folder, raw.detect(changed), workers=1)
+    assert (folder / SHARD).read_bytes() == b""
+    assert (folder / "validation-00000-of-00002").read_bytes() == validation
+
+
 def test_commands(images: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli_main.run(["verify-tfrecords", str(folder), "--workers", "1"]) == 0
     assert "24 train, 9 validation records read, nothing wrong" in capsys.readouterr().out

@@ -36,7 +36,7 @@ ARMS = (
     *(f"torchvision+{part}" for part in ("randaugment", "trivialaugment", "erasing")),
     *("torchvision+mixup", "torchvision+cutmix"),
 )
-TELLING = ("alexnet", "torchvision", "torchvision+trivialaugment", "torchvision+cutmix")
+TELLING = ("alexnet", "inception", "torchvision", "torchvision+trivialaugment")
 SEEDS, LONG = 3, 48
 KEPT = Path(__file__).with_name("augmentations.csv.gz")  # a comparison's predictions.csv
 

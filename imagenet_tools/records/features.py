@@ -25,8 +25,11 @@ _class_parts: dict[bytes, tuple[bytes, tuple[str, int, str, str]]] = {}  # probe
 
 
 class Features(NamedTuple):
-    """label: as it is written, 1..N. image_format: "JPEG" or "RAW". key: synset/filename. boxes:
-    (xmin, ymin, xmax, ymax), each 0..1 of the image."""
+    """What a record says of its image.
+
+    label: as it is written, 1..N. image_format: "JPEG" or "RAW". key: synset/filename. boxes:
+    (xmin, ymin, xmax, ymax), each 0..1 of the image.
+    """
 
     height: int
     width: int

@@ -38,7 +38,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Foreign:
-    """tool: "TF-Slim", "TFDS" or "" for another. features: of the first record."""
+    """Records that imgtools did not write.
+
+    tool: "TF-Slim", "TFDS" or "" for another. features: of the first record.
+    """
 
     tool: str
     convention: str

@@ -31,10 +31,16 @@ EXPECTED = {"train": labels.TRAIN_IMAGES, "validation": labels.VALIDATION_IMAGES
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """images: how many. expected: ImageNet's number, None for other data. missing: classes of the
-    numbering without an image, by key. mean_bytes, sizes: of a sample of images; width and height
-    are the medians. problems: damaged ones in the sample; of records, the first shard of another
-    size or number. counted: `images` is of what is there, and no manifest's word."""
+    """What a split holds.
+
+    images: how many.
+    classes: how many have an image; fewest, most: images of one of them.
+    missing: classes of the numbering without an image, by key.
+    expected: ImageNet's number of images, None for other data.
+    mean_bytes, formats: of a sample of images; width, height: its medians, in pixels.
+    problems: damaged images in the sample; of records, the first shard of another size or number.
+    counted: `images` is of what is there, and no manifest's word.
+    """
 
     images: int
     classes: int = 0
@@ -52,10 +58,15 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """kind: "raw" or "records". bytes: of the images, measured (records) or estimated (raw).
+    """What lies at a path.
+
+    kind: "raw" or "records".
+    num_classes, digest: 0 and "" for records without a manifest.
+    bytes: of the images, measured (records) or estimated (raw).
+    free: bytes free on the disk of the path.
     seconds: what a build would take here on all cores, from the sample's rate; None for records.
-    Records without a manifest say neither classes (0 here) nor a digest ("").
-    free: bytes free on the disk of the path. left_out: as RawSet has it."""
+    left_out: as RawSet has it.
+    """
 
     path: str
     kind: str

@@ -21,8 +21,11 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """root: its URL; facts: what the store says of it. folders: URL -> listing, and the same by
-    name, of the root and folders below it."""
+    """A folder of a store as it was listed once.
+
+    root: its URL; facts: what the store says of it. folders: URL -> listing, and the same by name,
+    of the root and folders below it.
+    """
 
     root: str
     facts: Facts = field(default_factory=dict)

@@ -19,7 +19,11 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Devices:
-    """strategy: None for one device. worker, workers: this process among them. replicas: here."""
+    """What a training runs on.
+
+    strategy: tf.distribute's, None for one device. worker, workers: this process among them.
+    replicas: devices of this process.
+    """
 
     strategy: Any = None
     worker: int = 0

@@ -36,9 +36,10 @@ def read(place: Path, seen: Intake) -> tuple[dict[str, ListFile], bool]:
         taken, why = paths.get(of), f"its first two rows {_NO_ROWS}"
         if taken:
             why = f"{taken.relative_to(place).as_posix()} is of the {of} split"
-        for name in (form.format(name) for form in FORMS for name in listing.SPLIT_FOLDERS[of]):
-            if (other := place / name) != taken and other.is_file():
-                seen.say(f"not read, for {why}", name)
+        forms = FORMS if taken else FORMS + OTHER_FORMS
+        for name in (form.format(name) for form in forms for name in listing.SPLIT_FOLDERS[of]):
+            for other in (one for one in _called(place, name) if one != taken and one.is_file()):
+                seen.say(f"not read, for {why}", other.relative_to(place).as_posix())
     if paths:
         return {one: _read(place, path, one, seen, there) for one, path in paths.items()}, False
     path = _found(place, OF_NO_SPLIT, "train", there)
@@ -117,7 +118,7 @@ def _found(
     usual: an image's name is enough; else the file of a row must be there.
     """
     for name in names:
-        paths = sorted(place.glob(name)) if "*" in name else [place / name]
+        paths = _called(place, name)
         if len(paths) != 1 or not paths[0].is_file():
             continue
         first, labelled = _first_paths(path := paths[0])
@@ -131,6 +132,10 @@ def _found(
         if any(there.called(str(folder), one) for one in first for folder in folders):
             return path
     return None
+
+
+def _called(place: Path, name: str) -> list[Path]:
+    return sorted(place.glob(name)) if "*" in name else [place / name]
 
 
 def _first_paths(path: Path) -> tuple[list[str], bool]:
@@ -171,14 +176,14 @@ def _image_folder(
     tried = _folders(place, path, split)
     for row in rows_given[:100]:
         for folder in tried:
-            if (folder / row.name).is_file() or _called(row, str(folder), there):
+            if (folder / row.name).is_file() or _meant(row, str(folder), there):
                 return str(folder)
     where = ", ".join(str(folder) for folder in tried if folder.is_dir())
     name = intake.printable(rows_given[0].name)
     raise ValueError(f"{path} names {name}, which is in none of {where}")
 
 
-def _called(row: Row, folder: str, there: Present) -> list[str]:
+def _meant(row: Row, folder: str, there: Present) -> list[str]:
     """The images that a row may mean whose name is not the one of a file: an id, or a name that may
     be in another form of Unicode."""
     other = not intake.by_name(os.path.basename(row.name)) or not row.name.isascii()
@@ -190,7 +195,7 @@ def _with_ending(row: Row, path: Path, folder: str, there: Present) -> Row:
 
     Raises ValueError where that may be one of several.
     """
-    called = _called(row, folder, there)
+    called = _meant(row, folder, there)
     if len(called) > 1:
         raise ValueError(
             f"{path}, line {row.line}: {intake.printable(row.name)} may be "

@@ -95,12 +95,26 @@ def elsewhere(part: RawSplit) -> str:
 def synset_labels(path: Path, names: list[str]) -> dict[str, int]:
     """Labels from a text of one synset a line, in the order of the sorted file names.
 
-    Cloud TPU's validation layout (synset_labels.txt).
+    Cloud TPU's validation layout (synset_labels.txt). Raises ValueError for names whose order is
+    another one by their numbers.
     """
+    names = sorted(names)
+    for name, other in zip(names, sorted(names, key=_by_numbers), strict=True):
+        if name != other:
+            raise ValueError(
+                f"{path} has a line an image in their order, which is another one by the numbers "
+                f"in their names ({other} before {name}); pad these with zeros"
+            )
     lines = intake.text_of(path).split()
     if len(lines) != len(names):
         raise ValueError(f"{path} has {len(lines)} lines for {len(names)} images")
     unknown = [line for line in lines if line not in imagenet.label_of()]
     if unknown:
         raise ValueError(f"{path} names {unknown[0]}, which is no ImageNet synset")
-    return {n: imagenet.label_of()[s] for n, s in zip(sorted(names), lines, strict=True)}
+    return {n: imagenet.label_of()[s] for n, s in zip(names, lines, strict=True)}
+
+
+def _by_numbers(name: str) -> list[tuple[str, int]]:
+    """What a name is sorted by where 2 comes before 10."""
+    parts = re.findall(r"([^0-9]*)([0-9]*)", name)
+    return [(text, int(number or -1)) for text, number in parts]

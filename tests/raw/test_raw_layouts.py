@@ -219,6 +219,13 @@ def test_tpu_validation_labels(tmp_path: Path) -> None:
         path.rename(path.with_name(f"{number}.JPEG"))
     part = raw.detect(tmp_path).splits["validation"]
     assert [part[i].synset for i in range(2)] == ["n01440764", "n03888257"]
+    for number in range(2):  # val_9 comes before val_10, or behind it
+        path = tmp_path / "validation" / f"{number}.JPEG"
+        path.rename(path.with_name(f"val_{9 + number}.JPEG"))
+    with pytest.raises(
+        ValueError, match=r"names \(val_9.JPEG before val_10.JPEG\); pad these with"
+    ):
+        raw.detect(tmp_path)
 
 
 def test_tpu_labels_of_no_flat_folder_are_counted(tmp_path: Path) -> None:

@@ -403,6 +403,16 @@ def test_a_list_that_is_not_read_beside_that_of_the_other_split_is_said(
     assert found.left_out == {".csv": Counted(1, ["val.csv"]), "in no list": Counted(1, ["c.jpg"])}
 
 
+def test_mxnets_list_that_is_not_read_beside_that_of_the_other_split_is_said(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path / "zoo_val.lst", "0 0.0 a.jpg\n")  # no tabs
+    found = listed(tmp_path, "0\t0.0\ta.jpg\n", ("a.jpg",), "zoo_train.lst")
+    assert "first two rows have no path and label of an image that is there: 1 (zoo_val.lst)" in (
+        found.description
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "told"),
     [

@@ -284,6 +284,13 @@ def test_a_folder_that_may_be_meant_for_a_split_is_said(name: str, tmp_path: Pat
     assert f"no validation split ({name}/ would be one as val/)" in found.description
 
 
+def test_a_folder_of_kaggles_that_may_be_meant_for_a_split_is_said(tmp_path: Path) -> None:
+    place = "ILSVRC/Data/CLS-LOC"
+    put(tmp_path, f"{place}/train/{SYNSETS[0]}/a.JPEG", f"{place}/Val/ILSVRC2012_val_00000001.JPEG")
+    told = f"no validation split ({place}/Val/ would be one as val/)"
+    assert told in raw.detect(tmp_path).description
+
+
 def test_a_list_of_the_split_that_is_not_there_is_said_where_it_is_not_read(tmp_path: Path) -> None:
     tree(tmp_path, "train")
     (tmp_path / "val.txt").write_text("ant/a.jpg\nbee/a.jpg\n")  # below train/

@@ -58,7 +58,7 @@ def load() -> None:
     version = check()
     os.environ.setdefault(ONEDNN, "1")
     if os.environ.setdefault(LOG_LEVEL, QUIET) < QUIET:
-        with _uncollected():
+        with _uncollected(), _without_keras():
             importlib.import_module(_NAME)
         return
     sys.stderr.flush()
@@ -66,7 +66,7 @@ def load() -> None:
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            with _uncollected():
+            with _uncollected(), _without_keras():
                 import tensorflow as tf
 
             tf.config.list_physical_devices()
@@ -94,6 +94,22 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Leave Keras, a third of TensorFlow's import, to whoever asks for it (`tf.keras`).
+
+    TensorFlow imports its optimizers last, and goes on where they cannot be.
+    """
+    if _KERAS in sys.modules:
+        yield
+        return
+    sys.modules[_KERAS] = None  # type: ignore[assignment]  # so that an import of it fails
+    try:
+        yield
+    finally:
+        del sys.modules[_KERAS]
+
+
 def _first_session(tf: Any) -> None:
     """Begin one: of MLIR 2.18 speaks at a process's first one, whatever the level is."""
     cpu = tf.compat.v1.ConfigProto(device_count={"GPU": 0})  # whose memory it would take
@@ -111,6 +127,7 @@ def later() -> None:
 
 
 _NAME = "tensorflow"
+_KERAS = "keras.src.optimizers"
 # __path__: of `import tensorflow.keras`, say, which wants the whole as well.
 _TENSORFLOWS = ("__path__", "__version__", "__all__", "__internal__")
 

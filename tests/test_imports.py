@@ -269,13 +269,19 @@ def test_pipelines_and_nets_are_described_without_tensorflow_which_comes_when_on
     )
 
 
-@pytest.mark.parametrize(
-    "line", ["from tensorflow.python import eager", "from tensorflow import io"]
-)
-def test_a_plugin_may_import_inside_tensorflow(line: str) -> None:
+def test_a_plugin_may_import_inside_tensorflow() -> None:
+    """And `import tensorflow.compat.v1`: test_a_file_of_tf_slims_leaves_tensorflow_2_as_it_is.
+
+    Keras comes when it is asked for, also while a graph is built.
+    """
     code = (
         "import sys; from imagenet_tools import tensorflow_version; tensorflow_version.later(); "
         "import inspect; inspect.getmodule(len); early = len(sys.modules); "
-        f"{line}; import tensorflow; print(early < 1000, tensorflow.reduce_sum([1, 2]).numpy())"
+        "from tensorflow import io; import tensorflow as tf; "
+        "print(early < 1000, tf.reduce_sum([1, 2]).numpy(), 'keras' in sys.modules); "
+        "twice = tf.function(lambda one: tf.keras.layers.Rescaling(2.0)(one)); "
+        "print(twice(tf.ones([])).numpy()); "
+        "import keras; from tensorflow.keras import optimizers; "
+        "print(optimizers.Adam is keras.optimizers.Adam)"
     )
-    assert run_python(code) == "True 3"
+    assert run_python(code).split() == ["True", "3", "False", "2.0", "True"]

@@ -58,8 +58,10 @@ os._exit(code)
 def serve(folder: Path) -> None:
     """Fork for each call of the program, until stdin is closed."""
     gc.disable()
+    sys.modules["keras.src.optimizers"] = None  # type: ignore[assignment]  # as imgtools does
     import tensorflow
 
+    del sys.modules["keras.src.optimizers"]
     for name in ALSO:
         importlib.import_module(name)
     gc.enable()

@@ -121,9 +121,13 @@ print("SEEN", json.dumps([[done[k] for k in sorted(done)] for done in seen]))
 """
 
 
-def test_keras_fits_on_every_image_once_an_epoch(tiny_records: Path) -> None:
+def test_keras_fits_on_every_image_once_an_epoch(
+    tiny_records: Path, request: pytest.FixtureRequest
+) -> None:
     needs("keras")
     backend = "jax" if importlib.util.find_spec("jax") else "tensorflow"
+    if backend == "tensorflow":
+        request.getfixturevalue("warm")
     page = sections()
     code = "\n".join([page[""][1], *page["Keras 3"], FITTED])
     said = run(code, tiny_records.parent, KERAS_BACKEND=backend)

@@ -73,9 +73,11 @@ with open("diverged.csv", "w", newline="") as file:
     ("framework", "package", "code"), [("Keras", "keras", KERAS), ("PyTorch", "torch", PYTORCH)]
 )
 def test_what_nets_say_is_judged(
-    framework: str, package: str, code: str, tiny_records: Path
+    framework: str, package: str, code: str, tiny_records: Path, request: pytest.FixtureRequest
 ) -> None:
     needs(package)
+    if framework == "Keras":  # on TensorFlow
+        request.getfixturevalue("warm")
     (function,) = re.findall(rf"^From {framework}.*?^```python\n(.*?)^```", PAGE, re.M | re.S)
     folder = tiny_records.parent
     script = "\n".join([function, code, WRITTEN.replace("HEADER", HEADER)])

@@ -17,6 +17,7 @@ from functools import cache, partial
 from importlib import metadata, resources
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from imagenet_tools.nets import initialisation as starts
@@ -106,7 +107,7 @@ class SlimNet(BaseNet):
 
         def record(getter: Callable[..., Any], name: str, **given: Any) -> Any:
             wanted[name] = (tuple(given["shape"]), given["initializer"], given["trainable"])
-            given["regularizer"] = None
+            given |= {"regularizer": None, "initializer": v1.zeros_initializer()}  # none runs here
             return getter(name, **given)
 
         with tf.Graph().as_default():
@@ -121,17 +122,19 @@ class SlimNet(BaseNet):
                 )
             terms = v1.get_collection(v1.GraphKeys.REGULARIZATION_LOSSES)
             self.regularized = tuple(sorted(_variable_of(term) for term in terms))
+        values: dict[str, np.ndarray] = {}
         with tf.Graph().as_default(), v1.Session() as session:
             first = {}
             for name, (shape, draw, _) in wanted.items():
-                v1.set_random_seed(zlib.crc32(name.encode()) ^ seed)
                 if start == "zeros":
-                    first[name] = tf.zeros(shape)
+                    values[name] = np.zeros(shape, np.float32)
                 elif start != "slim" and name in self.regularized:
-                    first[name] = tf.constant(starts.he(name, shape, seed))
+                    values[name] = starts.he(name, shape, seed)
                 else:
+                    v1.set_random_seed(zlib.crc32(name.encode()) ^ seed)
                     first[name] = draw(list(shape))
-            values = session.run(first)
+            if first:
+                values |= session.run(first)
         variables = {}
         for name, (_, _, trainable) in wanted.items():
             # Batch norm's averages: a mean over replicas, where there are several.

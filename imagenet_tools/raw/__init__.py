@@ -136,7 +136,8 @@ def _gaps(raw_set: RawSet) -> Iterator[str]:
         return
     reason, form = _LIKE_SPLITS.get(raw_set.layout, ("", ""))
     others = raw_set.left_out.get(reason)
-    meant = next(filter(listing.like_split, others.first if others else ()), "")
+    first = others.first if others else []
+    meant = next((path for path in first if listing.like_split(path, gap)), "")
     as_one = f" ({meant} would be one as {form.format(listing.SPLIT_FOLDERS[gap][0])})"
     yield f"no {gap} split{as_one if meant else ''}"
 

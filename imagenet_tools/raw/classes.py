@@ -173,7 +173,7 @@ def numbered(
         names = _without_names(places, seen)
     elif not first <= lowest <= highest < first + len(names):
         wrong = lowest if lowest < first else highest
-        from_1 = (lowest, highest, first) == (1, len(names), 0)
+        from_1 = wanted != "imagenet" and (lowest, highest, first) == (1, len(names), 0)
         remedy = "; where labels count from 1, so do names: 1:cat, 2:dog" if from_1 else ""
         raise ValueError(
             f"{places[wrong]}: the label {wrong:,}, but {len(names):,} classes are named, counted "

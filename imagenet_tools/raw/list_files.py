@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from imagenet_tools.raw import intake, list_columns, listing, rows
@@ -77,6 +77,22 @@ def _by_stem(images: list[str]) -> dict[str, list[str]]:
         by_stem[intake.composed(os.path.splitext(name)[0])].append(name)
         by_form[intake.composed(name)].append(name)
     return {**by_stem, **by_form, **{name: [name] for name in images}}
+
+
+def say_shared(lists: Mapping[str, ListFile], seen: Intake) -> None:
+    """Say which images are in both lists: what is trained on is then evaluated on. Raises
+    ValueError for one that has another label in each."""
+    rows_of = [{f"{one.folder}/{row.name}": row for row in one.rows} for one in lists.values()]
+    for path in sorted(set.intersection(*map(set, rows_of))) if len(rows_of) > 1 else ():
+        first, second = (rows[path] for rows in rows_of)
+        if first.label != second.label:
+            one, other = (one.path for one in lists.values())
+            raise ValueError(
+                f"{other}, line {second.line}: {intake.printable(second.name)} has the label "
+                f"{intake.printable(second.label)}, and in {one}, line {first.line}, it has "
+                f"{intake.printable(first.label)}"
+            )
+        seen.say("images in the lists of both splits", path)
 
 
 def would_be(place: Path, lists: Collection[str]) -> str:

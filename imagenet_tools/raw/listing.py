@@ -27,9 +27,10 @@ SPLIT_NAME = re.compile(
 )
 
 
-def like_split(path: str) -> bool:
-    """Whether the last name of a path is that of a split, of any kind."""
-    return SPLIT_NAME.fullmatch(os.path.basename(path.rstrip("/"))) is not None
+def like_split(path: str, split: str) -> bool:
+    """Whether the last name of a path may be meant for a split: test, say, for validation."""
+    match = SPLIT_NAME.fullmatch(os.path.basename(path.rstrip("/")))
+    return match is not None and (match[1].lower() == "train") == (split == "train")
 
 
 class Listed(NamedTuple):

@@ -57,7 +57,7 @@ def find(place: Path, options: Options) -> RawSet | None:
         if wrong := validation.disagreement(splits[split], numbering):
             raise ValueError(f"{one.path} has {wrong}; --labels folders takes them as they are")
     _count_left(place, lists, left, options, seen)
-    _say_shared(lists, seen)
+    list_files.say_shared(lists, seen)
     _say_gap(place, lists, unsplit, seen)
     files = ", ".join(str(one.path.relative_to(place)) for one in lists.values())
     return RawSet.described(
@@ -70,13 +70,6 @@ def find(place: Path, options: Options) -> RawSet | None:
         boxes=box_files.load(options.boxes, place),
         unsplit=unsplit,
     )
-
-
-def _say_shared(lists: dict[str, ListFile], seen: Intake) -> None:
-    """Say which images are in both lists: what is trained on is then evaluated on."""
-    named = [{f"{one.folder}/{row.name}" for row in one.rows} for one in lists.values()]
-    for path in sorted(set.intersection(*named)) if len(named) > 1 else ():
-        seen.say("images in the lists of both splits", path)
 
 
 def _say_gap(place: Path, lists: dict[str, ListFile], unsplit: bool, seen: Intake) -> None:

@@ -93,9 +93,21 @@ def inspect(path: str | os.PathLike[str], labels_as: str = "auto") -> Facts:
     if (place / NAME).is_file():
         return _records(place)
     journal.refuse_unfinished(place)
-    if not storage.is_remote(place) and (other := foreign.find(place)):
+    if not storage.is_remote(place) and (other := _other_records(place)):
         return _foreign(place, other)
     return _raw(place, raw.detect(place, labels=labels_as))
+
+
+def _other_records(place: Path) -> foreign.Foreign | None:
+    """Records without a manifest; none beside raw images, where a file has but the name of such."""
+    try:
+        return foreign.find(place)
+    except DamagedData as damage:
+        try:
+            raw.detect(place)
+        except ValueError:
+            raise damage from None
+        return None
 
 
 def _raw(place: Path, raw_set: RawSet) -> Facts:

@@ -278,6 +278,14 @@ def test_an_image_in_both_lists_is_said(tmp_path: Path) -> None:
     assert f"images in the lists of both splits: 1 ({tmp_path}/im/b.jpg)" in found.description
 
 
+def test_an_image_of_another_label_in_each_list_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "val.txt", "im/c.jpg ant\nim/b.jpg ant\n")
+    names = ("im/a.jpg", "im/b.jpg", "im/c.jpg")
+    told = r"val.txt, line 2: im/b.jpg has the label ant, and in .*train.txt, line 2, it has bee"
+    with pytest.raises(ValueError, match=told):
+        listed(tmp_path, "im/a.jpg ant\nim/b.jpg bee\n", names, "train.txt")
+
+
 def test_lists_of_numbers_and_of_names_do_not_go_together(tmp_path: Path) -> None:
     put(tmp_path / "val.txt", "im/a.jpg ant\n")
     with pytest.raises(ValueError, match=r"of train\.txt and val\.txt one has numbers for labels"):

@@ -284,6 +284,14 @@ def test_a_folder_that_may_be_meant_for_a_split_is_said(name: str, tmp_path: Pat
     assert f"no validation split ({name}/ would be one as val/)" in found.description
 
 
+def test_a_folder_of_the_split_that_is_there_is_not_meant_for_the_other(tmp_path: Path) -> None:
+    tree(tmp_path, "train", "train2017", "training_images")
+    assert raw.detect(tmp_path).description.endswith("no validation split")
+    (tmp_path / "train").rename(tmp_path / "val")
+    told = "no train split (train2017/ would be one as train/)"
+    assert told in raw.detect(tmp_path).description
+
+
 def test_a_folder_of_kaggles_that_may_be_meant_for_a_split_is_said(tmp_path: Path) -> None:
     place = "ILSVRC/Data/CLS-LOC"
     put(tmp_path, f"{place}/train/{SYNSETS[0]}/a.JPEG", f"{place}/Val/ILSVRC2012_val_00000001.JPEG")

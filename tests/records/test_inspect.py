@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from tiny_layouts import jpeg, tar
+from tiny_raw import make_raw
 
 from imagenet_tools import raw, records, synthetic
 from imagenet_tools.cli import main as cli_main
+from imagenet_tools.errors import DamagedData
+from imagenet_tools.raw.intake import Counted
 from imagenet_tools.records import inspection
 from imagenet_tools.records.manifest import write_manifest
 from imagenet_tools.records.reader import open_records
@@ -218,3 +221,15 @@ def test_an_image_twice_in_a_tar_is_named_as_a_build_names_it(
             f"have the key n01751748/ILSVRC2012_val_00000001.JPEG: {place}, at its bytes 512 and "
             f"{len(member) + 512:,}. Keep one"
         ) in capsys.readouterr().err
+
+
+def test_a_file_that_is_called_as_records_are_hides_no_raw_images(tmp_path: Path) -> None:
+    make_raw(tmp_path, train=2, validation=1)
+    (tmp_path / "train.tfrecord").write_bytes(b"words")
+    facts = inspection.inspect(tmp_path)
+    assert facts.kind == "raw"
+    assert facts.left_out == {".tfrecord": Counted(1, ["train.tfrecord"])}
+    shutil.rmtree(tmp_path / "train")
+    shutil.rmtree(tmp_path / "val")
+    with pytest.raises(DamagedData, match=r"train\.tfrecord holds no tf\.train\.Example"):
+        inspection.inspect(tmp_path)

@@ -25,6 +25,7 @@ UNRANKED = int(np.iinfo(np.int32).max)  # the rank where scores are NaN or infin
 FEW = 4  # images of one picture may be in a set
 SAME = 0.05  # share of images with the same scores, to the bit, above which it is said
 SATURATED = 0.01  # share of images that are wrong with certainty, above which it is said
+CERTAIN = 1 - 1e-6  # which softmax rounds to 1, or to a hair below it on some processors
 MOST = 1.004  # that an image's probabilities sum to, each rounded to the 8 digits of bfloat16
 # Of a probability, and beside it, by which two of equal scores may differ where float16 holds them.
 ROUNDING, TINY = 2e-3, 1e-7
@@ -85,14 +86,14 @@ def doubts(predicted: Predictions) -> list[str]:
         )
     rows = np.concatenate([predicted.probability, predicted.top5], axis=1)
     alike, counts = np.unique(rows, axis=0, return_counts=True)
-    counts[(alike[:, 0] == 1) & (counts < n)] = 0  # all that is certain is alike
+    counts[(alike[:, 0] >= CERTAIN) & (counts < n)] = 0  # all that is certain is alike
     most = 0 if len(bad) else int(counts.max(initial=0))
     if most > 1 and (most == n or most > max(SAME * n, FEW)):
         flat = not np.ptp(alike[counts.argmax()][: predicted.probability.shape[1]])
         same = ", and every class the same" if flat else ""
         share = "all" if most == n else f"{most} of"
         said.append(f"{share} {n} images get the same scores{same}: the net does not see its input")
-    certain = int(np.sum((predicted.probability[:, 0] == 1) & ~predicted.correct))
+    certain = int(np.sum((predicted.probability[:, 0] >= CERTAIN) & ~predicted.correct))
     if certain > SATURATED * n:
         said.append(
             f"{certain} of {n} images get a wrong class with a probability of 1: the scores are "

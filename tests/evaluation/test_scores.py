@@ -277,14 +277,23 @@ def test_guessing_is_what_a_hundredth_of_the_guesses_reach(n: int, share: float)
     assert chances.guesses(runs, exact, 2) == wanted >= 1
 
 
+def of_chances(chances: np.ndarray, labels: np.ndarray) -> Predictions:
+    """Predictions of probabilities as they are: a softmax may round equal rows otherwise."""
+    top5 = np.argsort(-chances, axis=1, kind="stable")[:, :5]
+    own = np.take_along_axis(chances, labels[:, np.newaxis], axis=1)
+    keys = np.array([f"c/{i}" for i in range(len(labels))])
+    likeliest = np.take_along_axis(chances, top5, axis=1)
+    return Predictions(keys, labels, top5, likeliest, own[:, 0], (chances > own).sum(axis=1))
+
+
 @pytest.mark.parametrize(("n", "alike", "said"), [
     (200, 10, False), (200, 11, True), (30, 4, False), (30, 5, True), (2, 2, True), (1, 1, False),
 ])  # fmt: skip
 def test_the_same_scores_by_their_number(n: int, alike: int, said: bool) -> None:
     """More than 5 % of the images, and than four, which may show one picture; or all."""
-    logits = np.random.default_rng(0).normal(size=(n, 6))
-    logits[:alike] = logits[0]
-    found = scores.doubts(scored(logits, np.zeros(n, int)))
+    chances = np.random.default_rng(0).dirichlet(np.ones(6), n)
+    chances[:alike] = chances[0]
+    found = scores.doubts(of_chances(chances, np.zeros(n, int)))
     share = "all" if alike == n else f"{alike} of"
     wanted = f"{share} {n} images get the same scores: the net does not see its input"
     assert found == ([wanted] if said else [])
@@ -295,7 +304,17 @@ def test_saturated_scores_by_their_number(wrong: int, said: bool) -> None:
     """More than 1 % of the images."""
     labels = np.arange(200) % 6
     named = np.where(np.arange(200) < wrong, (labels + 1) % 6, labels)
-    found = scores.doubts(scored(1e4 * np.eye(6)[named], labels))
+    found = scores.doubts(of_chances(np.eye(6)[named], labels))
     assert len(found) == said and all(
         one.startswith("3 of 200 images get a wrong class with a probability of 1") for one in found
     )
+
+
+@pytest.mark.parametrize("off", [0.0, 6e-8, 2.4e-7])
+def test_what_is_certain_but_for_rounding_is_certain(off: float) -> None:
+    """As the softmax of some processors gives it."""
+    labels = np.arange(200) % 6
+    certain = (np.eye(6) * (1 - off)).astype(np.float32)
+    assert scores.doubts(of_chances(certain[labels], labels)) == []
+    (said,) = scores.doubts(of_chances(certain[(labels + 1) % 6], labels))
+    assert said.startswith("200 of 200 images get a wrong class with a probability of 1")

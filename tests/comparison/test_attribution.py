@@ -90,6 +90,23 @@ def test_every_part_has_what_it_adds() -> None:
     assert of_three.part == "range"
 
 
+def test_shares_count_a_picture_once() -> None:
+    """Copies of every image, known to be such, leave each share and its interval as they are."""
+    a, b = registry.get("alexnet"), registry.get("inception")
+    rng = np.random.default_rng(3)
+    chance, groups = rng.beta(0.6, 0.5, 80), np.repeat(np.arange(80), 3)
+    once: Any = []
+    copied: Any = []
+    for chosen in subsets(("geometry", "colour", "range")):
+        arm = SimpleNamespace(fingerprint=combined(a, b, chosen).fingerprint)
+        correct = runs(rng, chance + 0.05 * len(chosen), 2)
+        once.append(SimpleNamespace(arm=arm, own=correct, group=None))
+        copied.append(SimpleNamespace(arm=arm, own=correct[:, groups], group=groups))
+    found: Any = [attribution.shares(a.spec, b.spec, arms) for arms in (once, copied)]
+    for one, other in zip(*found, strict=True):
+        assert (other.points, *other.interval) == pytest.approx((one.points, *one.interval))
+
+
 def test_a_combination_of_two_is_their_difference() -> None:
     rng = np.random.default_rng(2)
     chance = rng.beta(0.6, 0.5, 500)

@@ -184,7 +184,8 @@ def predict_all(net: nets.Net, stream: Iterable[Any], total: int) -> Predictions
     bar = terminal.bar("evaluating", "images", total=total)
     with bar:
         for features in stream:
-            key, label = features["key"].numpy().astype(str), features["label"].numpy()
+            names, label = features["key"].numpy(), features["label"].numpy()
+            key = np.array([one.decode("utf-8", "surrogateescape") for one in names], str)
             wrong = np.flatnonzero((label < 0) | (label >= net.num_classes))
             if len(wrong):
                 raise DamagedData(

@@ -40,8 +40,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as write_bytes does, in UTF-8."""
-    write_bytes(path, text.encode())
+    """Write a text as write_bytes does, in UTF-8; names of files that are not, as their bytes."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_saved(path: Path, save: Callable[[BinaryIO], object]) -> None:

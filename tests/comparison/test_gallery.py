@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_raw import encoded, picture, put
 
-from imagenet_tools import records
+from imagenet_tools import raw, records
 from imagenet_tools.comparison.arm_results import ArmResults
 from imagenet_tools.comparison.plan import Arm, make_plan
 from imagenet_tools.comparison.report import gallery
@@ -26,9 +27,7 @@ NAMES = ["background", "apple, a fruit", "pear", "plum"]
 
 
 def keys_of(data: Path) -> list[str]:
-    examples = records.examples(data, "validation")
-    names = [(one[schema.SYNSET][0], one[schema.FILENAME][0]) for one in examples]
-    return [b"/".join(both).decode() for both in names]
+    return [schema.key_of(one) for one in records.examples(data, "validation")]
 
 
 def arm_results(arm: Arm, keys: list[str], top1: np.ndarray) -> ArmResults:
@@ -77,3 +76,11 @@ def test_what_each_arm_says_of_an_image(tiny_records: Path, tmp_path: Path) -> N
     (tmp_path / gallery.FLIPS).write_text("[]")
     with pytest.raises(DamagedData, match=r"flipped\.json"):
         gallery.read(tmp_path)
+
+
+def test_an_image_of_any_name_is_found(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        put(tmp_path / "raw" / split / "a" / "1.jpg", encoded(picture(1)))
+        put(tmp_path / "raw" / split / "b" / "\udcff.jpg", encoded(picture(2)))
+    records.build(raw.detect(tmp_path / "raw"), tmp_path / "out", workers=1)
+    assert {*gallery._pictures(tmp_path / "out", {"b/\udcff.jpg"})} == {"b/\udcff.jpg"}

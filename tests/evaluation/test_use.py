@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tiny_raw import encoded, picture, put
 
 import imagenet_tools
-from imagenet_tools import nets, records, registry, synthetic
+from imagenet_tools import nets, raw, records, registry, synthetic
 from imagenet_tools.cli import main as cli_main
 from imagenet_tools.evaluation import (
     evaluate,
@@ -29,7 +30,7 @@ from imagenet_tools.evaluation import (
     scores,
     trained_net,
 )
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema
 from imagenet_tools.training import batches as input_pipeline
 from imagenet_tools.training import checkpoints
 
@@ -51,13 +52,25 @@ def picture_folder(tiny_records: Path, tmp_path: Path) -> Path:
     """The validation images of the records, as files named in the records' order."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    number = 0
-    for path in records.shard_paths(tiny_records, "validation"):
-        for _, record in tfrecord.read(path):
-            encoded = schema.decode_example(record)[schema.ENCODED][0]
-            (folder / f"{number:02}.jpg").write_bytes(encoded)
-            number += 1
+    for number, one in enumerate(records.examples(tiny_records, "validation")):
+        (folder / f"{number:02}.jpg").write_bytes(one[schema.ENCODED][0])
     return folder
+
+
+def test_images_of_any_name_are_evaluated(tiny_net: str, tmp_path: Path) -> None:
+    """The name of a file is bytes: of any letters, and not always UTF-8."""
+    for split in ("train", "val"):
+        for number, name in enumerate(("a.jpg", "é.jpg", "猫.jpg", "\udcff.jpg")):
+            put(tmp_path / "raw" / split / "ä" / name, encoded(picture(number)))
+            put(tmp_path / "raw" / split / "b" / name, encoded(picture(9 + number)))
+    data, run, file = tmp_path / "records", tmp_path / "run", tmp_path / "p.npz"
+    records.build(raw.detect(tmp_path / "raw"), data, workers=1)
+    recipe = imagenet_tools.recipe("quick", batch_size=4, image_size=32)
+    imagenet_tools.train(data, run, preprocessing="alexnet", recipe=recipe, steps=2, model=tiny_net)
+    assert evaluate.evaluate(data, run, predictions=file).n == 8
+    keys = [schema.key_of(one) for one in records.examples(data, "validation")]
+    assert {"ä/é.jpg", "b/\udcff.jpg"} < {*keys}
+    assert scores.read_predictions(file)[0].key.tolist() == keys
 
 
 def test_predictions_are_the_evaluations(

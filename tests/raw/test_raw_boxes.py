@@ -9,7 +9,7 @@ from tiny_layouts import TRAIN, jpeg, kaggle, write_folders
 
 from imagenet_tools import raw, records
 from imagenet_tools.raw.intake import Counted
-from imagenet_tools.records import schema, tfrecord
+from imagenet_tools.records import schema
 
 
 def test_boxes_from_csv_and_xml(tmp_path: Path) -> None:
@@ -75,12 +75,10 @@ def test_kaggles_csv_has_pixels_of_the_raw_image(
     assert manifest.odd[cut].count == (1 if asked else 3)  # two are of LOC_val_solution.csv
     assert records.read_manifest(tmp_path / "out") == manifest
     boxes = {}
-    for path in records.shard_paths(tmp_path / "out", "train"):
-        for _, data in tfrecord.read(path):
-            example = schema.decode_example(data)
-            sides = (example[key] for key in (schema.XMIN, schema.YMIN, schema.XMAX, schema.YMAX))
-            boxes[example[schema.FILENAME][0].decode()] = list(zip(*sides, strict=True))
-            assert example[schema.BOX_LABEL] == example[schema.LABEL] * len(example[schema.XMIN])
+    for example in records.examples(tmp_path / "out", "train"):
+        sides = (example[key] for key in (schema.XMIN, schema.YMIN, schema.XMAX, schema.YMAX))
+        boxes[example[schema.FILENAME][0].decode()] = list(zip(*sides, strict=True))
+        assert example[schema.BOX_LABEL] == example[schema.LABEL] * len(example[schema.XMIN])
     assert boxes.pop("n01440764_0.JPEG") == [
         pytest.approx((0.25, 0.0, 0.5, 1.0)),
         pytest.approx((0.5, 1 / 3, 1.0, 1.0)),
@@ -226,10 +224,9 @@ def test_boxes_in_pixels_and_in_parts_of_one_image(tmp_path: Path) -> None:
     found = raw.detect(tmp_path, boxes=str(tmp_path / "xml"))
     records.build(found, tmp_path / "out", splits=("train",), workers=1)
     (data,) = [
-        schema.decode_example(data)
-        for path in records.shard_paths(tmp_path / "out", "train")
-        for _, data in tfrecord.read(path)
-        if b"a.jpg" in data
+        example
+        for example in records.examples(tmp_path / "out", "train")
+        if example[schema.FILENAME] == [b"a.jpg"]
     ]
     assert data["image/object/bbox/xmin"] == [0.25, 0.5]
     assert data["image/object/bbox/xmax"] == [0.5, 1.0]

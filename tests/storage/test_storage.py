@@ -362,3 +362,8 @@ def test_a_full_disk_names_the_file_and_leaves_nothing_half(
     with pytest.raises(OSError, match="No space left on device: .*report.json"):
         write.write_saved(tmp_path / "report.json", lambda file: file.write(b"new"))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_text_with_a_files_name_is_written_whatever_its_bytes(tmp_path: Path) -> None:
+    write.write_text(tmp_path / "a.csv", "é/\udcff.jpg")
+    assert (tmp_path / "a.csv").read_bytes() == "é/".encode() + b"\xff.jpg"

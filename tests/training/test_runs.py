@@ -308,13 +308,7 @@ def test_tf_slims_own_flags(
 
 
 def keys_in_order(data: Path) -> list[str]:
-    found = []
-    for path in records.shard_paths(data, "validation"):
-        for _, record in tfrecord.read(path):
-            example = schema.decode_example(record)
-            synset, name = example[schema.SYNSET][0], example[schema.FILENAME][0]
-            found.append(f"{synset.decode()}/{name.decode()}")
-    return found
+    return [schema.key_of(one) for one in records.examples(data, "validation")]
 
 
 def test_every_image_once_in_order_for_any_batch_size(

@@ -148,7 +148,7 @@ def _pictures(data: str | os.PathLike[str], keys: set[str]) -> dict[str, Image.I
     """Thumbnails of the validation records with these keys."""
     pictures: dict[str, Image.Image] = {}
     for example in records.examples(data, "validation") if keys else ():
-        key = b"/".join((example[schema.SYNSET][0], example[schema.FILENAME][0])).decode()
+        key = schema.key_of(example)
         if key in keys:
             pictures[key] = Image.fromarray(records.pixels(example))
             pictures[key].thumbnail((PIXELS, PIXELS))

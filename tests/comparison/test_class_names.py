@@ -111,3 +111,13 @@ def test_classes_that_no_image_has_may_be_predicted() -> None:
         collapsed = {image: "background" if rng.random() < 0.98 else "c3" for image in labels}
         class_names.check("x", collapsed, common)
     class_names.check("x", dict.fromkeys(labels, "background"), labels)
+
+
+@pytest.mark.parametrize(
+    ("renamed", "right", "far"),
+    [(40, 10, True), (37, 10, False), (24, 10, False), (17, 0, True), (16, 0, False),
+     (201, 100, True), (200, 100, False)],
+)  # fmt: skip
+def test_far_more_is_twice_as_many_and_four_deviations(renamed: int, right: int, far: bool) -> None:
+    """30 more of 50 are 4.2 deviations, 27 of 47 are 3.9, 16 of 16 are 4.0."""
+    assert class_names._far_more(renamed, right) is far

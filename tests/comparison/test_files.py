@@ -129,6 +129,7 @@ HALF = np.full((N, 5), 0.5, np.float32)
         ({"rank": np.full(N, scores.UNRANKED)}, ValueError, "300 of 300 images are not finite"),
         ({"loss": np.full(N, np.nan, np.float32)}, ValueError, "300 of 300 images are not finite"),
         ({"rank": np.full(N, -1)}, DamagedData, "labels or ranks below 0"),
+        ({"label": np.arange(N) - 1}, DamagedData, "labels or ranks below 0"),
         ({"rank": np.zeros(N)}, DamagedData, "rank is float64"),
         ({"rank": np.zeros(N - 1, int)}, DamagedData, r"rank is int64 \(299,\)"),
         ({"probability": 3 * HALF}, DamagedData, "probability has values outside 0 to 1"),

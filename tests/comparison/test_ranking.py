@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from made_up_runs import made_up, reported
+from made_up_runs import diverging, made_up, reported
 
 from imagenet_tools.comparison import arms, statistics
 from imagenet_tools.comparison.plan import make_plan
@@ -82,6 +82,22 @@ def test_two_seeds_do_not_tell_many_arms_apart(tiny_records: Path, tmp_path: Pat
         assert found is not None
         assert any(one.apart for one in found.pairs) == parted
         assert (len(found.best) < count) == parted
+
+
+@pytest.mark.parametrize("lost", ["vgg", "alexnet"])
+def test_an_arm_without_a_run_is_not_judged(tiny_records: Path, tmp_path: Path, lost: str) -> None:
+    """The others are; of three arms two are left, which need no ranking."""
+    made = make_plan(("alexnet", "inception", "vgg"), tiny_records, seeds=2)
+    gone = {(lost, seed) for seed in made.seeds}
+    arms.run_all(made, tmp_path, tiny_records, launch=diverging(made, gone, vgg=0.60))
+    judgement = judge(made, tmp_path)
+    for one in judgement.contrasts:
+        hit = lost in (one.a.slug, one.b.slug)
+        assert one.judged is not hit
+        assert (f"every run of {lost} diverged" in one.verdict.sentence) is hit
+        assert (one.verdict.estimate is None) is hit
+    assert ranking(judgement) is None
+    assert lost not in judgement.matrix and len(judgement.matrix) == 2
 
 
 def test_two_arms_are_not_ranked(tiny_records: Path, tmp_path: Path) -> None:

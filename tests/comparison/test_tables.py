@@ -548,3 +548,10 @@ def test_a_number_of_images_has_no_separator(tmp_path: Path, n: str) -> None:
     rows = [(arm, seed, 50 + seed, n) for arm in "xy" for seed in (1, 2)]
     with pytest.raises(ValueError, match="line 2: n is .*; write it without a separator"):
         judged([table(tmp_path / "runs.csv", BY_RUN, rows)])
+
+
+def test_seeds_may_all_have_names(tmp_path: Path) -> None:
+    rows = [[arm, f"run {seed}", *cells]
+            for arm, seed, *cells in by_image(runs(0.7), runs(0.4, start=1))]  # fmt: skip
+    expected = verdict(runs(0.7), runs(0.4, start=1), names=("old", "new"))
+    assert judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)]) == expected

@@ -33,7 +33,9 @@ def test_a_difference_by_hand() -> None:
     runs_a, runs_b = ([100 * mean(map(int, run)) for run in arm] for arm in (A, B))
     assert found.value == pytest.approx(mean(runs_a) - mean(runs_b))
     assert (found.mean_a, found.mean_b) == pytest.approx((mean(runs_a), mean(runs_b)))
-    assert (found.sd_a**2, found.sd_b**2) == pytest.approx((variance(runs_a), variance(runs_b)))
+    spreads = variance(runs_a), variance(runs_b)
+    assert (found.sd_a**2, found.sd_b**2) == pytest.approx(spreads)
+    assert found.run_deviation == pytest.approx(math.sqrt(mean(spreads)))
     seeds = variance(runs_a) / 2 + variance(runs_b) / 3
     assert found.seed_variance == pytest.approx(seeds)
     p_a, p_b = ([mean(map(int, image)) for image in arm.T] for arm in (A, B))
@@ -334,6 +336,12 @@ def test_the_planner_counts_from_2_to_200() -> None:
     between = (power.detectable(200, 1.0) + power.detectable(201, 1.0)) / 2
     assert power.seeds_needed(between, 1.0) is None
     assert power.seeds_needed(power.detectable(200, 1.0) + 1e-6, 1.0) == 200
+    (last,) = (one for one in (0.280, 0.281, 0.282) if power.seeds_needed(one, 1.0) == 200)
+    estimate = replace(
+        statistics.difference(A, B), value=last, sd_a=1.0, sd_b=1.0, image_variance=0.0
+    )
+    assert power.more_seeds(estimate, 0.1, 3, [0.05]) == 197
+    assert power.more_seeds(replace(estimate, value=last - 0.002), 0.1, 3, [0.05]) is None
 
 
 def test_a_comparison_without_runs_keeps_its_level() -> None:

@@ -8,10 +8,10 @@ picture can be turned and mirrored.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
-from scipy import ndimage, signal
+from scipy import fft, ndimage
 
 from imagenet_tools.diagnosis import patterns
 from imagenet_tools.diagnosis.patterns import HEIGHT, WIDTH
@@ -109,12 +109,12 @@ def _sought(grey: np.ndarray, period: float, zoom: tuple[float, float]) -> Place
         window = _window(turned, period, scale, step)
         window = window[: field.shape[0], : field.shape[1]]
         window = window - window.mean()
-        spread = _spread(field, window.shape)
+        spread = _spread(period, step, *window.shape)
         for upside_down in (False, True):
             for mirrored in (False, True):
                 tried = window[::-1] if upside_down else window
                 tried = tried[:, ::-1] if mirrored else tried
-                match, y, x = _matched(field, spread, tried)
+                match, y, x = _matched((period, step), spread, tried)
                 centre = ((y - border) * step, (x - border) * step)
                 seen = (turned.shape[0] * scale[0], turned.shape[1] * scale[1])
                 candidates.append(
@@ -150,23 +150,40 @@ def _middles(count: int, step: float) -> np.ndarray:
     return (np.arange(steps) - (steps - 1) / 2) * step + (count - 1) / 2
 
 
-def _spread(field: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+@lru_cache(maxsize=64)
+def _spread(period: float, step: float, height: int, width: int) -> np.ndarray:
     """The norm of each part of the field of a window's size, less its mean."""
-    ones = np.ones(shape)
-    total = signal.fftconvolve(field, ones, "valid")
-    square = signal.fftconvolve(field**2, ones, "valid")
+    ones = np.ones((height, width))
+    total = _convolved((period, step), 1, ones)
+    square = _convolved((period, step), 2, ones)
     return np.asarray(np.sqrt(np.maximum(square - total**2 / ones.size, 1e-6 * square.max())))
 
 
+def _convolved(grid: tuple[float, float], power: int, window: np.ndarray) -> np.ndarray:
+    """signal.fftconvolve of the field, to a power, where all of the window lies in it; the field's
+    own transform is kept."""
+    field, _ = _field(*grid)
+    (height, width), (rows, columns) = field.shape, window.shape
+    whole = (height + rows - 1, width + columns - 1)
+    padded = tuple(fft.next_fast_len(side, real=True) for side in whole)
+    product = _transformed(grid, power, padded) * fft.rfftn(window, padded)
+    return np.asarray(fft.irfftn(product, padded)[rows - 1 : height, columns - 1 : width])
+
+
+@lru_cache(maxsize=64)
+def _transformed(grid: tuple[float, float], power: int, padded: tuple[int, int]) -> np.ndarray:
+    return np.asarray(fft.rfftn(_field(*grid)[0] ** power, padded))
+
+
 def _matched(
-    field: np.ndarray, spread: np.ndarray, window: np.ndarray
+    grid: tuple[float, float], spread: np.ndarray, window: np.ndarray
 ) -> tuple[float, float, float]:
     """The strongest normalised correlation, and the window's middle there in grid steps."""
     height, width = window.shape
     norm = np.sqrt(np.sum(window**2))
     if window.size < SAMPLES or norm < 1e-12:
         return 0.0, 0.0, 0.0
-    product = signal.fftconvolve(field, window[::-1, ::-1], "valid") / (spread * norm)
+    product = _convolved(grid, 1, window[::-1, ::-1]) / (spread * norm)
     y, x = np.unravel_index(np.argmax(np.abs(product)), product.shape)
     dy, dx = _between(np.abs(product[:, x]), int(y)), _between(np.abs(product[y]), int(x))
     return float(product[y, x]), y + dy + height / 2, x + dx + width / 2

@@ -37,9 +37,9 @@ BUILT_IN = {
     "alexnet+trivialaugment+erasing:p=1": set(),
 }
 # Some of each table; the others are among the slow tests.
-QUICK = ("bgr_at_eval", "padded_crop", "frozen_crop", "mean_of_bgr", "quarter_turn_at_eval")
-QUIET = ("per_image", "strong_crops")
-KNOWN = ("alexnet", "inception", "cifarnet", "alexnet+trivialaugment+erasing:p=1")
+QUICK = ("bgr_at_eval", "padded_crop", "frozen_crop")
+QUIET = ("strong_crops",)
+KNOWN = ("alexnet", "inception", "alexnet+trivialaugment+erasing:p=1")
 
 
 def named(name: str, quick: tuple[str, ...]) -> Any:

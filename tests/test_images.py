@@ -215,7 +215,8 @@ def memory(kind):
 
 listing.terminal.bar = Bar
 def class_images(folder, root):
-    return listing.Listed([f"{Path(folder).name}_{n}.JPEG" for n in range(1282)], [], [], [])
+    name = Path(folder).name
+    return listing.Listed([f"{name}_{n}.JPEG" for n in range(1282)], [], [], [])
 
 listing.class_images = class_images
 synsets = list(labels.synsets())

@@ -16,6 +16,7 @@ SCRIPT = """
 import sys
 import imagenet_tools
 
+sys.path.append("TESTS")
 print("begun")
 manifest = imagenet_tools.build_tfrecords("raw", "records", workers=3)
 print(sum(split.records for split in manifest.splits.values()))
@@ -24,9 +25,10 @@ print(len(report.problems))
 print(imagenet_tools.inspect("records").layout)
 print(len(imagenet_tools.open_records("records")))
 print("tensorflow" in sys.modules)
-recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=67)
-trained = imagenet_tools.train("records", "run", preprocessing="alexnet", recipe=recipe, steps=2)
-print(trained.steps)
+recipe = imagenet_tools.recipe("quick", batch_size=8, image_size=32)
+train = imagenet_tools.train
+import tiny_net
+print(train("records", "run", preprocessing="alexnet", recipe=recipe, steps=2, model="tiny").steps)
 print(imagenet_tools.evaluate("records", "run").n)
 """
 
@@ -38,7 +40,8 @@ def test_they_work_in_a_plain_script(tmp_path: Path) -> None:
     synthetic.generate(
         tmp_path / "raw", classes=3, train_per_class=8, validation_per_class=3, workers=1
     )
-    (tmp_path / "script.py").write_text(SCRIPT)
+    script = SCRIPT.replace("TESTS", str(Path(__file__).parents[1]))
+    (tmp_path / "script.py").write_text(script)
     done = subprocess.run(
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True
     )

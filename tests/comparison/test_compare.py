@@ -544,7 +544,10 @@ def test_the_whole_job(
     model: str, tiny_records: Path, tiny_net: str, tmp_path: Path,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Two arms, one seed, real training in child processes: one seed names no winner."""
+    """Two arms, one seed, real training in child processes: one seed names no winner.
+
+    The first arm's passport stands for the second's, too, which takes as long again.
+    """
     command = [
         "compare-preproc",
         "alexnet",
@@ -557,6 +560,14 @@ def test_the_whole_job(
     command += ["--epochs", "1", "--image-size", "67", "--out", str(tmp_path / "out")]
     command += ["--plugin", str(tiny_net_file.__file__)]
     monkeypatch.setattr(prepare, "prepare", partial(prepare.prepare, model=model))
+    measure, passports = diagnosis.measure, list[diagnosis.Passport]()
+
+    def measured(*what: Any) -> diagnosis.Passport:
+        if not passports:
+            passports.append(measure(*what))
+        return passports[0]
+
+    monkeypatch.setattr(diagnosis, "measure", measured)
     assert cli_main.run([*command, "--fail-if-undecided"]) == 5
     printed = capsys.readouterr().out
     assert "VERDICT  Inconclusive: one seed an arm" in printed
@@ -585,7 +596,10 @@ def test_a_diverged_run_counts_and_is_reported(tiny_records: Path, tmp_path: Pat
     assert "2 (1 diverged)" in (tmp_path / "report.md").read_text()
 
 
-def test_an_arm_whose_runs_all_diverged_is_reported(tiny_records: Path, tmp_path: Path) -> None:
+def test_an_arm_whose_runs_all_diverged_is_reported(
+    tiny_records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "_write_preview", lambda *_: None)  # of each arm's outputs
     made = make_plan(("alexnet", "inception", "vgg"), tiny_records)
     lost = {("vgg", seed) for seed in (1, 2, 3)}
     written = compare.carry_out(

@@ -65,10 +65,11 @@ def simulate(
 @pytest.mark.parametrize("tau", [0.0, 0.3])
 @pytest.mark.parametrize("image_variance", [0.0, 0.02])
 def test_errors_and_coverage(k: int, tau: float, image_variance: float) -> None:
-    found = simulate(k, tau, 3000, image_variance=image_variance)
+    found = simulate(k, tau, 2000, image_variance=image_variance)
     errors = np.mean([one.p < 0.05 for one in found])
-    # 3000 draws know a share of 5 % to within 0.4 points (one standard error).
-    assert 0.03 <= errors <= 0.055 + 0.004
+    # 2000 draws know a share of 5 % to within 0.49 points (one standard error): an error of 7 % is
+    # let through in one case of twenty, by all eight never. The slow test has 10,000.
+    assert 0.03 <= errors <= 0.055 + 0.0049
     for one in found[:300]:  # so that the interval covers zero in the other draws
         low, high = one.interval()
         assert (low <= 0 <= high) == (one.p >= 0.05)

@@ -56,11 +56,11 @@ def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
 
 @contextmanager
-def node() -> Iterator[Any]:
-    """A cluster of one node, of one core, on this machine."""
+def node(cores: int) -> Iterator[Any]:
+    """A cluster of one node, of so many cores, on this machine."""
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": cores})
     yield found
     ray.shutdown()
     found.shutdown()
@@ -69,14 +69,14 @@ def node() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """One node, for tests that leave it as it is: a cluster takes seconds to start."""
-    with node() as found:
+    with node(2) as found:
         yield found
 
 
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """A cluster of the test's own, which may be given nodes and lose them."""
-    with node() as found:
+    with node(1) as found:
         yield found
 
 
@@ -209,7 +209,7 @@ def test_errors_are_the_tasks_own(cluster: Any) -> None:
             outcome()
 
 
-def test_short_tasks_share_messages() -> None:
+def test_short_tasks_share_messages(cluster: Any) -> None:
     def which(number: int) -> tuple[int, str]:
         time.sleep(0.001)
         if number % 10 == 3:
@@ -217,7 +217,7 @@ def test_short_tasks_share_messages() -> None:
         return number, ray.get_runtime_context().get_task_id()
 
     messages: dict[str, list[int]] = {}
-    with ray_cluster.connected(None, 2):
+    with ray_cluster.connected(cluster.address):
         seen = []
         for task, outcome in ray_cluster.run(which, range(500), 2):
             seen.append(task)

@@ -75,7 +75,7 @@ def worst(spec: str, files: list[bytes], size: int, is_training: bool) -> tuple[
 @pytest.mark.parametrize("is_training", [True, False])
 @pytest.mark.parametrize("spec", PIPELINES)
 def test_fused_equals_exact_on_photographs(spec: str, is_training: bool, shared: Path) -> None:
-    percentile, mean = worst(spec, sample(shared, 10), 224, is_training)
+    percentile, mean = worst(spec, sample(shared, 20), 224, is_training)
     assert percentile <= 1 / 255
     assert mean <= 1e-3
 
@@ -252,17 +252,14 @@ def test_compiled_enlarges_and_reads_far_corners(method: str) -> None:
 
 
 def test_a_range_that_is_a_line_is_drawn_while_sampling(tmp_path: Path) -> None:
-    """Whatever the range; a mean image and swapped channels are no line."""
+    """Whatever the range; a mean image and swapped channels are no line.
+
+    Those of inception, vgg and alexnet_caffe: test_fused_equals_exact_on_photographs.
+    """
     mean = tmp_path / "mean.npy"
     np.save(mean, np.random.default_rng(1).uniform(90, 130, (256, 256, 3)).astype(np.float32))
     files = [jpeg(300, 260), jpeg(60, 90)]
-    for spec in (
-        "alexnet_2012:multiply=0.5",
-        "inception",
-        "vgg",
-        "alexnet_caffe",
-        f"alexnet:mean={mean}",
-    ):
+    for spec in ("alexnet_2012:multiply=0.5", f"alexnet:mean={mean}"):
         percentile, gap = worst(spec, files, 224, False)
         assert percentile <= 1 / 255, spec
         assert gap <= 1e-3, spec

@@ -122,7 +122,14 @@ def test_raw_pixels_and_unknown_sizes() -> None:
     np.testing.assert_allclose(unknown(IMAGE[..., :1]), gray, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "inception", "cifarnet", "lenet", "alexnet_caffe"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("alexnet", "inception", "cifarnet"),
+        # Of the same parts as cifarnet and alexnet.
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("lenet", "alexnet_caffe")),
+    ],
+)
 def test_built_ins_keep_the_contract(name: str) -> None:
     failed = [one for one in contract.check(name, 32) if one.outcome == "failed"]
     assert not failed

@@ -121,7 +121,14 @@ def placed(request: Request) -> str:
     return copied.rpartition("/")[2] if ".imgtools-journal" not in copied else ""
 
 
-@pytest.mark.parametrize("fault", ["refuse", "drop", "lose", "shorten", "mangle"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        # Tried again as S3's are: tests/storage/test_storage_s3.py.
+        *(pytest.param(fault, marks=pytest.mark.slow) for fault in ("refuse", "drop")),
+        *("lose", "shorten", "mangle"),
+    ],
+)
 def test_a_build_survives_a_failing_store(
     fault: str, gs: Any, google: Proxy, images: Path, built: Path
 ) -> None:

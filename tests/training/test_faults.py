@@ -168,6 +168,8 @@ def test_a_signal_is_obeyed_between_two_steps(
     finally:
         signal.signal(number, outside)
     assert checkpoints.read(tmp_path / "a").step == 2
+    if number != signal.SIGTERM:
+        return  # what is left is as after a SIGTERM
     monkeypatch.undo()
     train(data, tmp_path / "a", deterministic=True)
     one, two = (checkpoints.read(folder).tensors for folder in (tmp_path / "a", undisturbed))

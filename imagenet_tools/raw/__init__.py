@@ -42,7 +42,7 @@ LAYOUTS = ("archives", "kaggle", "parquet", "tiny_imagenet", "lists", "class_fol
 # Of a layout: under what another split is counted, and how it would have to be called.
 _LIKE_SPLITS = {
     "class folders": (intake.OTHER_FOLDERS, "{}/"),
-    "Kaggle": (intake.OTHER_FOLDERS, "{}/"),
+    "Kaggle": (intake.OTHER_FOLDERS, f"{remedies.KAGGLE}/{{}}/"),
     "Hugging Face parquet": (".parquet", "{}-*.parquet"),
 }
 LABELS = ("auto", "imagenet", "folders")

@@ -295,7 +295,7 @@ def test_a_folder_of_the_split_that_is_there_is_not_meant_for_the_other(tmp_path
 def test_a_folder_of_kaggles_that_may_be_meant_for_a_split_is_said(tmp_path: Path) -> None:
     place = "ILSVRC/Data/CLS-LOC"
     put(tmp_path, f"{place}/train/{SYNSETS[0]}/a.JPEG", f"{place}/Val/ILSVRC2012_val_00000001.JPEG")
-    told = f"no validation split ({place}/Val/ would be one as val/)"
+    told = f"no validation split ({place}/Val/ would be one as {place}/val/)"
     assert told in raw.detect(tmp_path).description
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -177,8 +177,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _any
 
 
+WAITING = 128  # connections: a file system makes many at once, and one too many waits for a second
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = WAITING
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away (killed by a test) is no error of the server's."""
@@ -229,7 +233,8 @@ def google_store() -> Iterator[Proxy]:
     server = emulator.create_server("127.0.0.1", 0, in_memory=True)
     # Else each answer waits 40 ms for the client to confirm.
     emulator.RequestHandler.disable_nagle_algorithm = True
-    server.start()
+    with mock.patch.object(HTTPServer, "request_queue_size", WAITING):
+        server.start()
     try:
         with proxy_of(server._api._httpd.server_address[1]) as proxy:
             yield proxy

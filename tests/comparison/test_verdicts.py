@@ -109,6 +109,12 @@ def known(**changes: Any) -> Verdict:
             " 400 images). A fresh y run beats a fresh x run with probability above 0.99",
         ),
         (
+            {"kind": "B better", "difference": -0.8, "interval": (-1.5, -0.1),
+             "chance_a_beats_b": 0.234},
+            "y is better than x by 0.80 points of top-1 (95 % interval +0.10 to +1.50; 3 + 3 seeds,"
+            " 400 images). A fresh y run beats a fresh x run with probability 0.77",
+        ),
+        (
             {"kind": "equivalent", "margin": 4.0},
             "x and y are equivalent within 4 points of top-1 (difference +1.23, 95 % interval "
             "-0.50 to +2.97; 3 + 3 seeds, 400 images)",

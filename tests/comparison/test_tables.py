@@ -329,6 +329,7 @@ def test_accuracies_that_no_number_of_images_gives_are_doubted(tmp_path: Path) -
     assert "line 2: 16.34 % of 1,000 images is no whole number of them" in said(
         ["16.34", "2"], 1000
     )
+    assert "line 2: 16.34 % of 3,000 images is no whole" in said(["16.34", "2"], 3000)
     for accuracies in (["16.3", "17.4"], ["16.0", "1.7e1"], ["16.30000019", "17.39999962"]):
         assert "no whole number" not in said(accuracies, 1000)
     assert "no whole number" not in said(["66.67", "33.3"], 9)

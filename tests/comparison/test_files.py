@@ -163,7 +163,7 @@ HALF = np.full((N, 5), 0.5, np.float32)
         ({"meta": {"step": 10}}, ValueError, "x1 is of step 90 and .*x3 of step 10: they are no"),
         ({"meta": {"seed": 1}}, ValueError, r"x1 and .*x3 are of one run \(seed 1\)"),
         (
-            {"meta": {"recipe": {"epochs": 8, "batch_size": 32}}},
+            {"meta": {"recipe": {"epochs": 8, "batch_size": 32, "smoothing": 0.1}}},
             ValueError,
             r"x3 were trained by other recipes \(batch_size, epochs\): they are no seeds",
         ),
@@ -173,7 +173,7 @@ def test_what_cannot_be_a_seed_of_the_arm_is_refused(
     tmp_path: Path, changes: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     known = {"model": "alexnet_v2", "image_size": 96, "averaged": False, "step": 90,
-             "recipe": {"epochs": 90, "batch_size": 64}}  # fmt: skip
+             "recipe": {"epochs": 90, "batch_size": 64, "smoothing": 0.1}}  # fmt: skip
     a, b = ([predicted(tmp_path / f"{arm}{run}", 10 * first + run, seed=run, **known)
              for run in (1, 2, 3)] for first, arm in enumerate("xy"))  # fmt: skip
     altered(Path(a[2]), **changes)

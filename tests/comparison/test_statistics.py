@@ -263,7 +263,7 @@ def test_holm_steps_down() -> None:
     assert statistics.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
     assert statistics.holm([]) == [] and statistics.holm([0.0, 1.0]) == [0.0, 1.0]
     for none in (math.nan, -0.01, 1.01):  # NaN counted among the others, and came out as itself
-        with pytest.raises(ValueError, match=f"a p-value is {none}; it must be from 0 to 1"):
+        with pytest.raises(ValueError, match=f"^a p-value is {none}; it must be from 0 to 1"):
             statistics.holm([0.01, none, 0.03])
 
 

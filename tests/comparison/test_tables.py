@@ -133,9 +133,13 @@ def test_the_first_of_several_arms_is_judged_against_each_other_one(
 @pytest.mark.parametrize(
     ("columns", "rows", "message"),
     [
-        (("arm", "seed"), [], "has no column 'accuracy'"),
+        (("arm", "seed"), [], r"has no column 'accuracy' \(it has arm, seed\); a table has arm, "),
         (BY_RUN, [], "has no rows below its header"),
-        (BY_RUN, [("x", 1, 50, 9), ("x", 2, 51, 9)], "99 others; here are 1: x"),
+        (
+            BY_RUN,
+            [("x", 1, 50, 9), ("x", 2, 51, 9)],
+            "^a verdict is about two arms, or one and up to 99 others; here are 1: x$",
+        ),
         (
             BY_RUN,
             [(f"x{at}", 1, 50, 9) for at in range(10_000)],
@@ -160,7 +164,7 @@ def test_the_first_of_several_arms_is_judged_against_each_other_one(
             [("x", 1, 100.0001, 9), ("y", 1, 51, 9)],
             "line 2: accuracy is 100.0001; it is in",
         ),
-        (BY_RUN, [("x", 1, "0e99999999", 9), ("y", 1, 51, 9)], "there are runs of 0 % and 51"),
+        (BY_RUN, [("x", 1, "0e99999999", 9), ("y", 1, 51, 9)], "^there are runs of 0 % and 51"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, 51, 8)], "n is 8, 9; all runs see the same images"),
         (BY_RUN, [("x", 1, 50, 1), ("y", 1, 51, 1)], "n is 1; all runs see the same .* 2 or more"),
         (BY_RUN, [("x", 1, -1, 9), ("y", 1, 51, 9)], "line 2: accuracy is -1; it is in percent"),
@@ -168,7 +172,7 @@ def test_the_first_of_several_arms_is_judged_against_each_other_one(
         (BY_RUN, [("x", 1, 50, 2**53), ("y", 1, 5, 9)], "line 2: n is .*; it is a number of"),
         (BY_RUN, [("x", 1, 50, "inf"), ("y", 1, 5, 9)], "line 2: n is 'inf', which is no finite"),
         (BY_RUN, [("x", 1, 20.5, 9), ("y", 1, 1, 9)], "there are runs of 1 % and 20.5 %; a share"),
-        (BY_RUN, [("x", 1, 1, 9), ("y", 1, 1, 9)], "the highest accuracy is 1 %; a share of 0..1"),
+        (BY_RUN, [("x", 1, 1, 9), ("y", 1, 1, 9)], "^the highest accuracy is 1 %; a share of 0..1"),
         (BY_RUN, [("x", 1, 50, 9), ("y", 1, "much", 9)], "line 3: accuracy is 'much'"),
         (BY_RUN, [("x", 1, 50, 9), ("x", 1, 51, 9), ("y", 1, 5, 9)], "line 3: x seed 1 is there"),
         (BY_RUN, [("x", 1, 0.5, 9), ("y", 1, 0.6, 9)], "a share of 0..1 is given times 100"),
@@ -556,3 +560,11 @@ def test_seeds_may_all_have_names(tmp_path: Path) -> None:
             for arm, seed, *cells in by_image(runs(0.7), runs(0.4, start=1))]  # fmt: skip
     expected = verdict(runs(0.7), runs(0.4, start=1), names=("old", "new"))
     assert judged([table(tmp_path / "runs.csv", BY_IMAGE, rows)]) == expected
+
+
+def test_a_table_of_images_goes_with_no_table_of_runs(tmp_path: Path) -> None:
+    files = [table(tmp_path / "images.csv", BY_IMAGE, by_image(runs(0.7), runs(0.4, start=1))),
+             table(tmp_path / "runs.csv", BY_RUN, [("old", 1, 50, N)])]  # fmt: skip
+    for some in (files, files[::-1]):
+        with pytest.raises(ValueError, match="^one file has a row for each image, another for eac"):
+            judged(some)

@@ -439,6 +439,9 @@ def test_seeds_that_go_together_are_said() -> None:
     found = comparison.verdict(correct(0.6, 3), correct(0.5, 3, seed=1))
     accuracy = [correct(0.6, 3).mean(1), correct(0.5, 3, seed=1).mean(1)]
     assert found.seed_correlation == pytest.approx(np.corrcoef(*accuracy)[0, 1])
+    # Of unequal numbers nobody knows which rows are of one seed.
+    unequal = comparison.verdict(correct(0.6, 3), correct(0.5, 4, seed=1))
+    assert unequal.seed_correlation is None
 
 
 def test_a_correlation_that_chance_hardly_makes() -> None:

@@ -53,13 +53,13 @@ def sound(image, size, train, *, resize=shorter, crop=cut, mirror=flip, end=unit
     return end(mirror(crop(image, size, train), train))
 
 
-def area_crop(image, size, train, least=0.25):
+def area_crop(image, size, train, least=0.25, aspects=(3 / 4, 4 / 3)):
     """A crop of an area and aspect drawn at random, resized: inception's, with antialias."""
     shape = tf.shape(image)
     if train:
         begin, extent, _ = tf.image.sample_distorted_bounding_box(
             shape, tf.zeros([1, 0, 4]), area_range=(least, 1.0), min_object_covered=0.0,
-            aspect_ratio_range=(3 / 4, 4 / 3), use_image_if_no_bounding_boxes=True,
+            aspect_ratio_range=aspects, use_image_if_no_bounding_boxes=True,
         )  # fmt: skip
         image = tf.slice(image, begin, extent)
         return squash(image, size)
@@ -204,6 +204,26 @@ def nothing_drawn(image, size, train):
     return sound(image, size, False, end=lambda x: unit(x if train else x * 0.99))
 
 
+def by_content(image, size, kept):
+    """The crop and mirror image that a seed gives."""
+    out = tf.image.stateless_random_crop(shorter(image, round(size * 1.3)), [size, size, 3], kept)
+    return unit(tf.image.stateless_random_flip_left_right(out, kept + 1))
+
+
+@fault("IMG303")
+def drawn_once_an_image(image, size, train):
+    """As a cache behind the augmentation leaves it."""
+    if not train:
+        return sound(image, size, False)
+    total = tf.reduce_sum(tf.cast(image, tf.int32))
+    return by_content(image, size, tf.stack([total, 7]))
+
+
+@fault("IMG303")
+def one_seed_for_every_image(image, size, train):
+    return by_content(image, size, tf.constant([0, 42])) if train else sound(image, size, False)
+
+
 @fault("IMG304")
 def all_mirrored(image, size, train):
     return sound(image, size, train, mirror=lambda x, train: x[:, ::-1] if train else x)
@@ -273,6 +293,22 @@ def one_seed_for_every_draw(image, size, train):
     return by_seeds(image, size, train, tf.tile(seed[None], [4, 1]))
 
 
+def brightened(x, train, most):
+    """Of values of 0..255."""
+    return unit(x + tf.random.uniform([], -most, most) if train else x)
+
+
+@fault("IMG308", 32 / 255, 0.05, 0.6)
+def brightness_of_units_on_bytes(image, size, train, most):
+    return sound(image, size, train, end=lambda x: brightened(x, train, most))
+
+
+@fault("IMG308")
+def factor_of_units_on_bytes(image, size, train):
+    factor = 1 + tf.random.uniform([], -0.4, 0.4) / 255 if train else 1.0
+    return sound(image, size, train, end=lambda x: unit(x * factor))
+
+
 # ---- geometry ----
 
 
@@ -299,6 +335,12 @@ def width_for_height(image, size, train):
 @fault("IMG102")
 def squash_in_training(image, size, train):
     return sound(image, size, train, resize=squash if train else shorter)
+
+
+@fault("IMG102")
+def wide_crops(image, size, train):
+    """Aspects are drawn evenly: half of them lie above 1.25."""
+    return unit(flip(area_crop(image, size, train, aspects=(0.5, 2.0)), train))
 
 
 @fault("IMG103")
@@ -364,9 +406,9 @@ def quarter_turn_at_eval(image, size, train, turns):
 
 
 @fault("IMG107")
-def quarter_turns(image, size, train):
+def quarter_turn_of_half(image, size, train):
     out = sound(image, size, train)
-    return tf.image.rot90(out, tf.random.uniform([], 0, 4, tf.int32)) if train else out
+    return tf.where(tf.random.uniform([]) < 0.5, tf.image.rot90(out), out) if train else out
 
 
 @fault("IMG107")
@@ -413,6 +455,13 @@ def sheared_at_eval(image, size, train, slope):
 def turned_in_training(image, size, train, degrees):
     out = sound(image, size, train)
     return turned(out, size, degrees) if train else out
+
+
+@fault("IMG120")
+def turned_by_degrees_for_radians(image, size, train):
+    out = sound(image, size, train)
+    angle = tf.random.uniform([], -15, 15) * 180 / np.pi
+    return turned(out, size, angle) if train else out
 
 
 @fault("IMG108", 8 / 7, 1.5)
@@ -743,6 +792,12 @@ def darker_draws(image, size, train, most):
     return unit(out * tf.random.uniform([], 0.3, most) if train else out)
 
 
+@fault("IMG211", 40, 63)
+def lighter_in_every_draw(image, size, train, most):
+    end = unit if not train else lambda x: unit(x + tf.random.uniform([], 0, most))
+    return sound(image, size, train, end=end)
+
+
 @fault("IMG211")
 def centred_by_picture_at_eval(image, size, train):
     out = sound(image, size, train)
@@ -816,6 +871,12 @@ def cut_off(image, size, train, least):
     return sound(image, size, train, end=lambda x: tf.clip_by_value(unit(x), least, 1.0))
 
 
+@fault("IMG215")
+def cut_off_by_the_deviation(image, size, train):
+    """To 0..1, which values have no more."""
+    return sound(image, size, train, end=lambda x: tf.clip_by_value((x - MEAN) / STD, 0.0, 1.0))
+
+
 @fault("IMG215", 1.5, 2.0)
 def too_bright(image, size, train, factor):
     return sound(image, size, train, end=lambda x: unit(tf.clip_by_value(x * factor, 0, 255)))
@@ -861,6 +922,16 @@ def overflow_in_draws(image, size, train):
 def whole(image):
     """As NumPy casts: 260 becomes 4. TensorFlow's own cast of many floats ends at 255."""
     return tf.cast(tf.cast(image, tf.int32), tf.uint8)
+
+
+@fault("IMG217", 0.2, 0.4)
+def saturation_wraps(image, size, train, most):
+    out = sound(image, size, train, end=lambda x: x)
+    if not train:
+        return unit(out)
+    grey = tf.image.rgb_to_grayscale(out)
+    more = grey + (out - grey) * tf.random.uniform([], 1 - most, 1 + most)
+    return unit(tf.math.floormod(tf.floor(more), 256.0))
 
 
 @fault("IMG217", "bicubic", "lanczos5")
@@ -1031,6 +1102,13 @@ def wide_brightness(image, size, train):
 
 
 @honest
+def lighter_in_half(image, size, train):
+    """The others as they are."""
+    out = sound(image, size, train)
+    return out + tf.maximum(tf.random.uniform([], -0.6, 0.6), 0.0) if train else out
+
+
+@honest
 def sometimes_grey(image, size, train):
     out = sound(image, size, train)
     drawn = tf.random.uniform([]) < 0.5
@@ -1063,9 +1141,61 @@ def small_turns(image, size, train):
 
 
 @honest
+def seen_from_above(image, size, train):
+    """Nothing is upright: all eight ways of turning and mirroring."""
+    out = sound(image, size, train)
+    return tf.image.rot90(out, tf.random.uniform([], 0, 4, tf.int32)) if train else out
+
+
+@honest
+def turned_by_up_to_45_degrees(image, size, train):
+    out = sound(image, size, train)
+    return turned(out, size, tf.random.uniform([], -45, 45)) if train else out
+
+
+@honest
+def turned_far_now_and_then(image, size, train):
+    """As TrivialAugment does, by up to 135 degrees."""
+    out = sound(image, size, train)
+    now = tf.random.uniform([]) < 1 / 14
+    return tf.where(now, turned(out, size, tf.random.uniform([], -135, 135)), out) if train else out
+
+
+@honest
+def slight_brightness(image, size, train):
+    """Four grey levels and more are seen, and are meant."""
+    return sound(image, size, train, end=lambda x: brightened(x, train, 4.0))
+
+
+@honest
+def rounded_by_a_good_jpeg(image, size, train):
+    """It moves flat pictures by less than a grey level, each its own way."""
+    if not train:
+        return sound(image, size, False)
+    out = sound(image, size, True, end=lambda x: x)
+    quality = tf.random.uniform([], 60, 100, tf.int32)
+    return unit(tf.where(tf.random.uniform([]) < 0.5, jpeg(out, quality), out))
+
+
+@honest
+def faint_noise_in_training(image, size, train):
+    out = sound(image, size, train)
+    return out + tf.random.normal([size, size, 3], stddev=0.02) if train else out
+
+
+@honest
 def letterbox(image, size, train):
     out = tf.image.resize_with_pad(tf.cast(image, tf.float32), size, size, antialias=True)
     return unit(flip(out, train))
+
+
+@honest
+def shifted_letterbox(image, size, train):
+    """By some pixels in training, which a border of the same grey makes room for."""
+    out = tf.image.resize_with_pad(tf.cast(image, tf.float32) - 114, size, size, antialias=True)
+    if train:
+        out = tf.image.random_crop(tf.pad(out, [[6, 6], [6, 6], [0, 0]]), [size, size, 3])
+    return flip(out, train) / 127.5
 
 
 @honest
@@ -1164,6 +1294,18 @@ def reflected_border(image, size, train):
 @honest
 def rounded(image, size, train):
     return sound(image, size, train, end=lambda x: unit(tf.round(x)))
+
+
+@honest
+def crops_of_any_aspect(image, size, train):
+    """As much higher as wider."""
+    if not train:
+        return sound(image, size, False, margin=1.5)
+    ratio = tf.exp(tf.random.uniform([], -0.6, 0.6))
+    whole = tf.cast(tf.reduce_prod(tf.shape(image)[:2]), tf.float32)
+    sides = tf.sqrt(0.35 * whole * tf.stack([1 / ratio, ratio]))
+    sides = tf.clip_by_value(tf.cast(sides, tf.int32), 1, tf.shape(image)[:2])
+    return unit(flip(squash(tf.image.random_crop(image, [sides[0], sides[1], 3]), size), True))
 
 
 @honest

@@ -12,6 +12,8 @@ from imagenet_tools.diagnosis.runs import Run
 
 LEVELS = tuple(range(0, 256, 15))
 DRAWS = 12
+SURE = 24  # draws of one grey: all on one side of the evaluation's by luck once in 8 million
+GREY = 120  # one of LEVELS
 SMOOTH = 8  # draws of smooth hills
 FLAT = 1e-3  # of a noisy picture's deviation; where flat ones are this alike, it is by rounding
 SAME = 1e-5  # of the span: what is cut off is this alike, and a gamma's dark levels are not
@@ -20,6 +22,9 @@ ORANGE = (200, 110, 60)
 BROWN, PEACH = (100, 55, 30), (225, 180, 155)  # apart by as much, below and above the middle
 FADED = 0.1  # what is left of BROWN beside PEACH; a gamma of 2.2 leaves 0.3
 SPECKS = 0.6  # a sharpened edge, whatever its strength, has below 0.5
+STEP = 0.02  # of the span
+WIDE = 4.0  # deviations of a noisy picture; a line has 3.5
+WHOLE = 0.01  # grey levels
 FEW = 48  # distinct values; five bits give 32, eight 256
 
 
@@ -38,7 +43,11 @@ class Levels:
     drop: the largest fall of a rising curve, of its span.
     wraps: share of smooth hills' lines that rise, fall from the highest value to the lowest at once
         and rise on, in a quarter of the draws.
+    coloured_wraps: the same share of coloured hills, mean over draws.
     distinct: different values in the output of such hills.
+    moved: grey levels that draws move a flat picture by, deviation; 0 without a curve, or where it
+        is by whole levels, as in a JPEG.
+    middle: least and most that becomes of GREY, in SURE draws; 0 without a curve.
     grain: difference of neighbours in the output of a flat picture, root mean square, of the
         curve's span.
     shade: how light a flat picture comes out in each of CELLS x CELLS places of its inner part,
@@ -58,7 +67,10 @@ class Levels:
     lost: float
     drop: float
     wraps: float
+    coloured_wraps: float
     distinct: float
+    moved: float
+    middle: tuple[float, float]
     grain: float
     shade: tuple[float, ...]
     contrast: tuple[float, float]
@@ -104,15 +116,25 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     )
     shown = _shown(run, size, draws, (min(strongly), max(strongly)))
     # Each picture is brought to a spread of its own?
-    standardised = not np.median(faintly) < 0.75 * np.median(strongly)
+    standardised = bool(np.median(faintly) >= 0.75 * np.median(strongly))
+    # Not where both spreads are cut off at the same ends, or are those of the border.
+    with np.errstate(invalid="ignore"):  # infinite values are no curve anyway
+        rises = np.diff(curve.mean(axis=1)) * np.sign(curve[-1] - curve[0]).mean()
+    rising = rises.min() >= 0 and np.count_nonzero(rises > STEP * span) >= 3
+    standardised &= not (rising and span < WIDE * max(strongly))
     no_curve = standardised or span <= FLAT * max(strongly)
     if no_curve or not np.isfinite(values).all():
         apart = float(np.ptp(values)) / (max(strongly) or 1.0)
-        return Levels(None, apart, None, 0.0, 0.0, 0.0, grain=0.0, shade=(), specks=0.0, **shown)
+        return Levels(
+            None, apart, None, 0.0, 0.0, 0.0,
+            moved=0.0, middle=(0.0, 0.0), grain=0.0, shade=(), specks=0.0, **shown,
+        )  # fmt: skip
     # The true median lies between the second draw and the last but one, by 99.4 in 100.
     ranked = np.sort(values, axis=0)
     doubt = float((ranked[-2] - ranked[1]).max()) if is_training else 0.0
-    even = [run(patterns.flat(120), draw) for draw in draws]
+    even = [run(patterns.flat(GREY), draw) for draw in draws]
+    more = [run(patterns.flat(GREY), draw) for draw in range(DRAWS, SURE) if is_training]
+    greys = [float(np.median(out, axis=(0, 1)).mean()) for out in [*even, *more]]
     edges = [_specks(run(patterns.black_and_white(), draw)) for draw in draws]
     sign = np.sign(curve[-1] - curve[0])
     falls = np.maximum(-np.diff(curve * sign, axis=0), 0)
@@ -123,6 +145,8 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
         bend=max(_bend(channel, span) for channel in curve.T) / span,
         lost=max(_lost(values[..., channel]) for channel in range(values.shape[2])),
         drop=float(falls.max() / span),
+        moved=_moved(values),
+        middle=(min(greys), max(greys)),
         grain=float(np.median([_grain(out) for out in even])) / span,
         shade=_shade(even, span),
         specks=float(np.percentile(edges, 75)),
@@ -134,6 +158,7 @@ def _shown(run: Run, size: int, draws: range, contrast: tuple[float, float]) -> 
     """What shows whether or not a flat picture has a value of its own, by its name in Levels."""
     hills = patterns.hills(patterns.wave_period(size))
     smooth = [run(hills, draw) for draw in draws[:SMOOTH]]
+    coloured = patterns.coloured_hills(patterns.wave_period(size))
     orange, brown, peach = (
         [np.ptp(np.median(run(patterns.flat(colour), draw), axis=(0, 1))) for draw in draws]
         for colour in (ORANGE, BROWN, PEACH)
@@ -142,6 +167,7 @@ def _shown(run: Run, size: int, draws: range, contrast: tuple[float, float]) -> 
     dark, light = float(np.max(brown)) / span, float(np.max(peach)) / span  # some draws are grey
     return {
         "wraps": float(np.percentile([_wraps(out) for out in smooth], 75)),
+        "coloured_wraps": float(np.mean([_wraps(run(coloured, draw)) for draw in draws])),
         "distinct": float(np.median([_distinct(out) for out in smooth])),
         "contrast": contrast,
         "tint": float(np.median(orange)) / span,
@@ -172,6 +198,15 @@ def _lost(draws: np.ndarray) -> float:
     ends = [np.abs(draws - draws[:, [end]]) <= near for end in (0, -1)]
     lost = ((ends[0] | ends[1]) & (near > 0)).all(axis=0)
     return float(np.mean(lost[1:-1]))
+
+
+def _moved(draws: np.ndarray) -> float:
+    """See Levels. draws: [draws, levels, channels]."""
+    curve = np.median(draws, axis=0)
+    moves = (draws - curve) * 255 / np.maximum(np.ptp(curve, axis=0), 1e-9)
+    halves = 2 * moves  # a median of two whole numbers lies between them
+    whole = np.abs(halves - np.rint(halves)).max() < WHOLE
+    return 0.0 if whole else float(moves.std(axis=0).max())
 
 
 def _distinct(out: np.ndarray) -> int:

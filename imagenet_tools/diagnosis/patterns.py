@@ -114,6 +114,13 @@ def hills(period: float) -> np.ndarray:
     return _grey(np.clip(np.rint(127.5 + 60 * terrain(period)), 0, 255))
 
 
+@cache
+def coloured_hills(period: float) -> np.ndarray:
+    """Hills in each channel, other ones in each: most colours, and smooth."""
+    one = hills(period)[..., 0]
+    return np.stack([one, one[::-1], one[:, ::-1]], axis=2)
+
+
 def black_and_white() -> np.ndarray:
     """Black on the left, white on the right."""
     picture = flat(0)

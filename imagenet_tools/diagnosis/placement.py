@@ -54,14 +54,27 @@ class Placement:
 
 def place(out: np.ndarray, period: float) -> Placement:
     """Find an output [height, width, channels] of patterns.landmarks(period) in it."""
-    shown = inside(out)
-    grey = out[shown].astype(np.float64).mean(axis=2)
+    grey = _grey(out)
     if min(grey.shape) < 8 or np.ptp(grey) == 0:
         middle, seen = (HEIGHT / 2, WIDTH / 2), (float(out.shape[0]), float(out.shape[1]))
         return Placement((1.0, 1.0), middle, seen, False, False, False, 0.0)
-    zoom = (frequency(grey.mean(axis=1)) * period, frequency(grey.mean(axis=0)) * period)
+    zoom = _zoom(grey, period)
     sought = _sought(grey, period, zoom)
     return replace(sought, level=float(grey.mean()), contrast=float(grey.std()))
+
+
+def aspect(out: np.ndarray, period: float) -> float:
+    """Horizontal zoom over vertical, of an output whose place was found in draws before."""
+    vertical, horizontal = _zoom(_grey(out), period)
+    return horizontal / vertical
+
+
+def _grey(out: np.ndarray) -> np.ndarray:
+    return np.asarray(out[inside(out)].astype(np.float64).mean(axis=2))
+
+
+def _zoom(grey: np.ndarray, period: float) -> tuple[float, float]:
+    return frequency(grey.mean(axis=1)) * period, frequency(grey.mean(axis=0)) * period
 
 
 def inside(out: np.ndarray) -> tuple[slice, slice]:
@@ -76,7 +89,7 @@ def inside(out: np.ndarray) -> tuple[slice, slice]:
 
 def mirrored_lines(out: np.ndarray) -> int:
     """How many rows and columns of an output of smooth hills fit their neighbours when reversed."""
-    grey = out[inside(out)].astype(np.float64).mean(axis=2)
+    grey = _grey(out)
     if min(grey.shape) < 3:
         return 0
     count = 0

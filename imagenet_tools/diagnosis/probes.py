@@ -31,6 +31,7 @@ GRAPHS, EACH = 5, 5  # draws in each of some graphs: what Python draws is drawn 
 MIXINGS = 16  # of channels: all of them grey by luck, where half of the images are, 1 in 22,000
 DRAWS = 8  # of everything else
 TILTED = 3  # degrees
+ASKEW = 60  # degrees; augmentations that are meant turn by 30, or 45, or seldom by more
 UNEVEN = 0.01  # of the span, root mean square; honest pipelines have below 0.002
 PADDED = 0.003
 
@@ -55,6 +56,7 @@ class Probe:
     frozen: what is the same in all draws of a graph and other in another graph.
     tied: pairs of what is drawn that go together, see windows.tied.
     tilt: least and greatest degrees that draws turn the picture by.
+    askew: share of draws that turn it by more than ASKEW degrees, and by no right angle.
     mirrored, upside_down, transposed, negative: shares of draws.
     padded: share of the output at its borders that shows no picture, in three quarters of the draws
         or more.
@@ -92,6 +94,7 @@ class Probe:
     frozen: tuple[str, ...]
     tied: tuple[str, ...]
     tilt: tuple[float, float]
+    askew: float
     mirrored: float
     upside_down: float
     transposed: float
@@ -145,7 +148,9 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
     raw = [runs.compiled(pipeline, size, is_training) for _ in range(GRAPHS if is_training else 1)]
     graphs = [runs.Tidy(run) for run in raw]
     run = graphs[0]
-    placed = windows.placed(graphs, size, range(EACH if is_training else 1))
+    each = range(EACH if is_training else 1)
+    period = windows.period(run, size, each)
+    placed = windows.placed(graphs, period, each)
     portraits = windows.portraits(run, size, draws)
     mixings = [channels.mixing(run, draw) for draw in range(MIXINGS if is_training else 1)]
     odd, refused = accidents.odd(raw[0])
@@ -154,12 +159,14 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         odd = f"{run.bad} of {run.calls} draws of test pictures"
     flexible = measured.curve is not None
     tilts = [tilt.tilt(run, draw) for draw in draws]
+    turns = [tilt.turn(run, draw) for draw in range(MIXINGS if is_training else 1)]
     hills = [run(patterns.hills(patterns.wave_period(size)), draw) for draw in draws]
     return Probe(
-        **windows.figures(placed, portraits),
+        **windows.figures(placed, portraits, windows.aspects(placed, run, period)),
         **channels.figures(mixings),
         frozen=frozen(placed, graphs),
         tilt=(min(tilts), max(tilts)),
+        askew=float(np.mean([_is_askew(degrees) for degrees in turns])),
         padded=_lower([borders.padded(run, size, draw) for draw in draws]),
         framed=_lower([borders.padded(run, size, i, borders.SQUARE) for i in draws]),
         blind=borders.blind(run, draws) if flexible else 0.0,
@@ -182,6 +189,10 @@ def probe(pipeline: Pipeline, size: int, is_training: bool) -> Probe:
         # Known when all of the pictures were put in.
         refused=refused or next((one.refused for one in graphs if one.refused), None),
     )
+
+
+def _is_askew(degrees: float) -> bool:
+    return degrees > ASKEW and min(abs(degrees - right) for right in (90, 180)) > TILTED
 
 
 def _lower(shares: Sequence[float]) -> float:

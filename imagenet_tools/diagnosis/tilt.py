@@ -19,6 +19,12 @@ def tilt(run: Run, draw: int) -> float:
     return max(_degrees(-down[1], down[0]), _degrees(right[0], right[1]), key=abs)
 
 
+def turn(run: Run, draw: int) -> float:
+    """Degrees of 0..180, to either side, that a slope down is turned by; 0 where none is left."""
+    down, right = _rise(run(patterns.slope(0), draw))
+    return float(np.degrees(np.arctan2(abs(right), down)))
+
+
 def _rise(out: np.ndarray) -> tuple[float, float]:
     """By how much an output rises a pixel, down and to the right; 0, 0 where it is no slope."""
     edge = out.shape[0] // 6

@@ -17,24 +17,37 @@ from imagenet_tools.diagnosis.runs import Run
 LUCK = 1e-6  # the chance that a mean over draws is further off than its margin
 TIED = 1e-5  # that two figures which are drawn by themselves go together as closely
 CLEARLY = 0.1  # of the outputs' deviation: a window moved by a pixel changes a mean by 0.01
+STILL = 0.005  # logarithms of zooms that spread by less are of one zoom, as it is measured
+WIDER = 0.05  # of draws between 3/4 and 4/3 one mean of 25 in seven is this far off by luck,
+MORE = 300  # and of this many draws none
 CYCLES = 8  # waves that a window must show for its place to be known
 
 
-def placed(graphs: Sequence[Run], size: int, draws: Sequence[int]) -> list[list[Placement]]:
-    """The place of each draw of each graph; by finer waves where windows are small, by coarser ones
-    where they are lost, as in a blurred output."""
+def period(run: Run, size: int, draws: Sequence[int]) -> float:
+    """That of the waves that places are found by: finer where windows are small, coarser where they
+    are lost, as in a blurred output."""
     period = patterns.wave_period(size)
-    first = [placement.place(graphs[0](patterns.landmarks(period), i), period) for i in draws]
+    first = [placement.place(run(patterns.landmarks(period), i), period) for i in draws]
     seen = float(np.median([min(one.zoom) for one in first])) * size
     if seen < CYCLES * period:
-        period = max(6.0, seen / (1.5 * CYCLES))
-    elif np.median([abs(one.match) for one in first]) < placement.KNOWN:
-        period *= 3
+        return max(6.0, seen / (1.5 * CYCLES))
+    lost = np.median([abs(one.match) for one in first]) < placement.KNOWN
+    return 3 * period if lost else period
+
+
+def placed(graphs: Sequence[Run], period: float, draws: Sequence[int]) -> list[list[Placement]]:
+    """The place of each draw of each graph.
+
+    Each is of a picture of its own, by a pixel: what an image alone decides differs among them.
+    """
     picture = patterns.landmarks(period)
-    return [
-        [placement.place(run(picture, 100 * number + i), period) for i in draws]
-        for number, run in enumerate(graphs)
-    ]
+
+    def found(run: Run, number: int, draw: int) -> Placement:
+        own = picture.copy()
+        own[0, 0] = 10 * (number * len(draws) + draw) % 256
+        return placement.place(run(own, 100 * number + draw), period)
+
+    return [[found(run, number, i) for i in draws] for number, run in enumerate(graphs)]
 
 
 def portraits(run: Run, size: int, draws: Sequence[int]) -> list[Placement]:
@@ -44,23 +57,38 @@ def portraits(run: Run, size: int, draws: Sequence[int]) -> list[Placement]:
     return [placement.place(run(upright, i).transpose(1, 0, 2), period) for i in draws]
 
 
+def aspects(graphs: Sequence[Sequence[Placement]], run: Run, period: float) -> np.ndarray:
+    """Natural logarithms of the draws' horizontal zoom over their vertical one.
+
+    Of many more draws where those that are there are wider, or higher, than luck often makes them.
+    """
+    known = _known(graphs)
+    shown = np.array([math.log(one.zoom[1] / one.zoom[0]) for one in known or graphs[0]])
+    every = len(known) == sum(map(len, graphs)) and not any(one.transposed for one in known)
+    if not every or shown.std() < STILL or abs(shown.mean()) < WIDER:
+        return shown
+    picture = patterns.landmarks(period)
+    more = [math.log(placement.aspect(run(picture, MORE + i), period)) for i in range(MORE)]
+    return np.concatenate([shown, more])
+
+
 def figures(
-    graphs: Sequence[Sequence[Placement]], portraits: Sequence[Placement]
+    graphs: Sequence[Sequence[Placement]], portraits: Sequence[Placement], aspects: np.ndarray
 ) -> dict[str, Any]:
     """Zoom, place and flips of the draws, by the names that they have in a Probe."""
     known = _known(graphs)
     shown = known or graphs[0]
     zooms = np.array([one.zoom for one in shown])
-    both, aspects = np.sqrt(zooms.prod(axis=1)), np.log(zooms[:, 1] / zooms[:, 0])
+    both = np.sqrt(zooms.prod(axis=1))
     (down, down_margin), (right, right_margin) = (off_centre(known, axis) for axis in (0, 1))
     y, x = np.mean([one.centre for one in shown], axis=0)
     transposed = [one.transposed for one in [*known, *portraits] if one.known]
     return {
         "zoom": float(np.exp(np.log(both).mean())),
         "zoom_range": (float(np.percentile(both, 5)), float(np.percentile(both, 95))),
-        "zoom_margin": margin(np.log(both), different(shown), 0.005),
+        "zoom_margin": margin(np.log(both), different(shown), STILL),
         "aspect": float(np.exp(aspects.mean())),
-        "aspect_margin": margin(aspects, different(shown), 0.005),
+        "aspect_margin": margin(aspects, len(set(aspects.tolist())), STILL),
         "found": len(known),
         "area": float(np.mean([area(one) for one in shown])),
         "match": max(abs(one.match) for graph in graphs for one in graph),

@@ -143,6 +143,22 @@ def test_mirror_images_are_half_but_for_luck(mirrored: int, found: int, title: s
     assert said == ([] if title is None else [title])
 
 
+@pytest.mark.parametrize(
+    ("varies", "mirrored", "title"),
+    [
+        (False, 0.0, "training draws nothing"),
+        (False, 1.0, "training draws nothing"),
+        (True, 1.0, "training draws once an image, and no more"),
+        (False, 0.5, "training draws once an image, and no more"),
+    ],
+)
+def test_what_an_image_alone_decides_is_no_draw(varies: bool, mirrored: float, title: str) -> None:
+    values = SimpleNamespace(repeats=True, retraced=False, same_as_eval=False)
+    train = SimpleNamespace(place_varies=varies, mirrored=mirrored)
+    (said,) = rules.draws.no_augmentation(SimpleNamespace(values=values, train=train))
+    assert (said.severity, said.title) == ("warning", title)
+
+
 @pytest.mark.parametrize(("orders", "seen"), [(("RGB",), False), (("RGB", "grey"), True)])
 def test_an_evaluation_in_grey_is_another_order_unless_training_draws_grey(
     orders: tuple[str, ...], seen: bool

@@ -12,6 +12,7 @@ from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
 from imagenet_tools.diagnosis.probes import Probe
 from imagenet_tools.diagnosis.rules.draws import never_mirrors
+from imagenet_tools.diagnosis.rules.values import LOST
 
 MIXED = 0.25  # of the strongest response
 APART = 0.2  # pixels; of honest pipelines below 0.01
@@ -214,7 +215,7 @@ def faded(passport: Passport) -> Iterator[Said]:
     takes what is below zero for grey.
     """
     for mode, seen in passport.both:
-        if seen.levels.faded:
+        if seen.levels.faded and seen.levels.lost <= LOST:
             yield fail(
                 f"dark colours come out grey in {mode}",
                 f"{seen.levels.dark:.0%} of what is left of a light one's colour.",

@@ -13,6 +13,7 @@ from imagenet_tools.diagnosis.windows import LUCK
 
 ELSEWHERE = 2.0  # pixels of the output
 LARGER = 1.03
+FAINT = (0.01, 0.5)  # grey levels; below the former it is rounding
 FOUND = 12  # draws whose place is known; of fewer, all may be alike by luck
 
 
@@ -60,13 +61,20 @@ def no_augmentation(passport: Passport) -> Iterator[Said]:
     """Training draws nothing.
 
     Detected: Two epochs of training on the same photographs.
-    Matters: Without augmentation a long training overfits sooner.
-    Remedy: Draw crops and mirror images in training.
+    Matters: Without augmentation, or where what was drawn is kept, a long training overfits sooner.
+    Remedy: Draw crops and mirror images in training, by the seed that is passed in, and after a
+    cache.
     """
     values = passport.values
     if values and values.repeats and not values.retraced:
         say = note if values.same_as_eval else warning
-        yield say("training draws nothing", "Two epochs gave the same images.")
+        train = passport.train
+        by_image = train.place_varies or 0 < train.mirrored < 1
+        yield say(
+            "training draws once an image, and no more" if by_image else "training draws nothing",
+            "Two epochs gave the same images"
+            + (", though crops or mirror images differ from image to image." if by_image else "."),
+        )
 
 
 @rule("IMG304", "always-mirrored")
@@ -146,4 +154,23 @@ def tied_draws(passport: Passport) -> Iterator[Said]:
         yield warning(
             f"one draw decides {' and '.join(passport.train.tied)}",
             f"They go together in {passport.train.found} draws.",
+        )
+
+
+@rule("IMG308", "faint-draws")
+def faint_draws(passport: Passport) -> Iterator[Said]:
+    """Training changes brightness by less than a grey level.
+
+    Detected: How far draws move the values of flat pictures, where they move them at all, and add
+    less of a grain.
+    Matters: It is as if nothing were drawn: a brightness that is made for values of 0..1 is nothing
+    to values of 0..255.
+    Remedy: Draw in the unit that values have then: from -32 to 32, not from -32/255 to 32/255.
+    """
+    levels = passport.train.levels
+    least, most = FAINT
+    if max(least, 255 * levels.grain) < levels.moved < most:
+        yield warning(
+            "training changes brightness by less than a grey level",
+            f"Its draws move a flat picture by {levels.moved:.2g} grey levels of 255.",
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagenet_tools.diagnosis.finding import Said, fail, note, rule, warning
 from imagenet_tools.diagnosis.passport import Passport
-from imagenet_tools.diagnosis.probes import PADDED
+from imagenet_tools.diagnosis.probes import ASKEW, PADDED, Probe
 from imagenet_tools.diagnosis.rules.draws import FOUND
 from imagenet_tools.diagnosis.rules.resampling import BLUR
 
@@ -16,6 +16,10 @@ ASPECT_RATIO = 1.1
 STRETCHED = 1.5  # in both modes; a 4:3 photograph squashed to a square has 1.33
 OFF_CENTRE = 0.25  # of the room of the window; 25 uniform draws have a deviation of 0.06
 TURNED = 0.08  # of draws: more than two of 25
+SWUNG = 20  # degrees, between draws
+AS_MUCH = 0.05  # of the output: a letterbox that training shifts
+EVEN = 0.25  # of draws: between this and the rest, half of them are
+ASKEW_DRAWS = 0.25  # of 16; by an angle of any size 0.6
 FOUND_AGAIN = "The window is found again in the picture, in eight ways of turning it."
 
 
@@ -107,9 +111,11 @@ def padding(passport: Passport) -> Iterator[Said]:
     """
     # Of oblong pictures alone, in both modes: they are shown whole, on purpose.
     letterbox = all(one.padded > PADDED >= one.framed for _, one in passport.both)
+    least, most = sorted(one.covered for _, one in passport.both)
+    meant = letterbox or (least > PADDED and most - least < AS_MUCH)
     for mode, seen in passport.both:
         if seen.covered > PADDED and not seen.levels.few:
-            yield (note if letterbox else warning)(
+            yield (note if meant else warning)(
                 f"{seen.covered:.1%} of the {mode} output is padding",
                 "Parts of the output do not answer to the picture.",
             )
@@ -119,12 +125,13 @@ def padding(passport: Passport) -> Iterator[Said]:
 def upside_down(passport: Passport) -> Iterator[Said]:
     """Images are upside down.
 
-    Matters: Photographs are not taken upside down; a vertical flip costs accuracy.
+    Matters: Photographs are not taken upside down; a vertical flip costs accuracy. Where nothing is
+    upright, as in pictures from above, all right angles are drawn alike, which is a note.
     Remedy: Flip left and right only.
     """
     for mode, seen in passport.both:
-        if seen.upside_down > TURNED:
-            yield fail(
+        if seen.upside_down > TURNED and seen.askew <= ASKEW_DRAWS:
+            yield (note if _every_way(seen) else fail)(
                 f"{seen.upside_down:.0%} of the {mode} images are upside down",
                 "The picture was found again upside down.",
             )
@@ -146,15 +153,20 @@ def transposed(passport: Passport) -> Iterator[Said]:
     """Rows and columns are swapped.
 
     Matters: Height and width are swapped, or the image is turned by a right angle: no photograph
-    looks like that.
+    looks like that. All right angles drawn alike are a note.
     Remedy: TensorFlow's images are [height, width, channels]; sizes are given in that order.
     """
     for mode, seen in passport.both:
-        if seen.transposed > TURNED:
-            yield fail(
+        if seen.transposed > TURNED and seen.askew <= ASKEW_DRAWS:
+            yield (note if _every_way(seen) else fail)(
                 f"{seen.transposed:.0%} of the {mode} images have rows for columns",
                 "The picture was found again with its axes swapped.",
             )
+
+
+def _every_way(seen: Probe) -> bool:
+    """Whether draws turn by all right angles alike, which is meant: satellites see no upright."""
+    return seen.upside_down > 0 and EVEN <= seen.transposed <= 1 - EVEN
 
 
 @rule("IMG108", "off-centre")
@@ -185,9 +197,11 @@ def off_centre(passport: Passport) -> Iterator[Said]:
 def tilted(passport: Passport) -> Iterator[Said]:
     """Images are turned or slanted by some degrees.
 
-    Detected: The way in which slopes of grey rise: at evaluation, and in all draws of training.
-    Matters: The horizon is straight in one mode and never in the other.
-    Remedy: Turn and shear images in training only, to both sides.
+    Detected: The way in which slopes of grey rise: at evaluation, and in all draws of training; or
+    draws that turn by any angle.
+    Matters: The horizon is straight in one mode and never, or hardly ever, in the other.
+    Remedy: Turn and shear images in training only, to both sides, by some degrees; many operations
+    take radians.
     """
     for mode, seen in passport.both:
         if seen.turned:
@@ -196,6 +210,12 @@ def tilted(passport: Passport) -> Iterator[Said]:
                 f"{mode} turns or slants images by {min(least, most):.0f} degrees or more",
                 "All of them the same way.",
             )
+    if passport.train.askew > ASKEW_DRAWS:
+        yield warning(
+            "training turns images by any angle",
+            f"{passport.train.askew:.0%} of the draws are turned by more than {ASKEW} degrees, and "
+            "by no right angle.",
+        )
 
 
 @rule("IMG109", "scrambled")
@@ -210,7 +230,8 @@ def scrambled(passport: Passport) -> Iterator[Said]:
     for mode, seen in passport.both:
         known = seen.levels.curve is not None and seen.levels.drop <= 0.5  # else it is an overflow
         sharp = seen.blur <= BLUR and not seen.levels.few
-        named = seen.uneven or seen.turned or seen.small is not None
+        swung = seen.tilt[1] - seen.tilt[0] > SWUNG  # what is turned far is not found again
+        named = seen.uneven or seen.turned or swung or seen.small is not None
         if not (seen.placed or named) and sharp and (known or not seen.levels.broken):
             yield fail(
                 f"the {mode} output does not resemble the picture",

@@ -32,6 +32,7 @@ SAME_MEAN = 1.2  # grey levels
 CLIPPED = 0.2
 LOST = 0.12  # of the grey levels
 BEND = 0.06
+WRAPS = 0.1  # of lines; honest pipelines have below 0.01
 TINT = (0.1, 0.5)  # none, and that of an orange whose channels are standardised together is 2.4
 
 
@@ -44,7 +45,9 @@ def _curves(passport: Passport) -> tuple[float, float]:
     if one.shape != two.shape:
         return 0.0, CURVES
     span = max(float(np.ptp(two)), 1e-9)
-    return float(np.abs(one - two).mean()) / span, max(CURVES, train.doubt)
+    least, most = train.middle
+    sure = not least <= look.middle[0] <= most  # no draw is on the evaluation's other side
+    return float(np.abs(one - two).mean()) / span, CURVES if sure else max(CURVES, train.doubt)
 
 
 @rule("IMG211", "train-eval-values")
@@ -52,8 +55,8 @@ def train_eval_values(passport: Passport) -> Iterator[Said]:
     """Training and evaluation differ in their values.
 
     Detected: Curves of flat pictures from black to white (in training the median draw), and whether
-    there is one in both modes; means, deviations and quantiles of the same photographs, beyond what
-    a draw does to one of them.
+    there is one in both modes; whether all draws make a grey lighter, or darker; means, deviations
+    and quantiles of the same photographs, beyond what a draw does to one of them.
     Matters: The net is evaluated on values that it was not trained on.
     Remedy: A mean, a scale or a colour change is probably applied on one side only.
     """
@@ -248,14 +251,16 @@ def few_levels(passport: Passport) -> Iterator[Said]:
 def wraps(passport: Passport) -> Iterator[Said]:
     """Values wrap around.
 
-    Detected: Smooth hills that break from the highest value to the lowest, curves of grey levels
-    that fall, and edges from black to white with a dark line on their light side.
+    Detected: Smooth hills that break from the highest value to the lowest (in one mode, where they
+    are coloured), curves of grey levels that fall, and edges from black to white with a dark line
+    on their light side.
     Matters: Light parts come out dark: an overflow of uint8.
     Remedy: Cast to float before adding or multiplying; a bicubic resize goes beyond black and white
     at edges: clip it before a cast, or tf.saturate_cast.
     """
+    least = min(one.levels.coloured_wraps for _, one in passport.both)  # hues go round in both
     for mode, seen in passport.both:
-        if seen.levels.broken:
+        if seen.levels.broken or seen.levels.coloured_wraps > least + WRAPS:
             yield fail(
                 f"values wrap around in {mode}",
                 "Where the picture becomes a little lighter, the output falls from its highest "

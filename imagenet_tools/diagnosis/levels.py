@@ -121,7 +121,7 @@ def levels(run: Run, raw: Run, size: int, is_training: bool) -> Levels:
     with np.errstate(invalid="ignore"):  # infinite values are no curve anyway
         rises = np.diff(curve.mean(axis=1)) * np.sign(curve[-1] - curve[0]).mean()
     rising = rises.min() >= 0 and np.count_nonzero(rises > STEP * span) >= 3
-    standardised &= not (rising and span < WIDE * max(strongly))
+    standardised &= not (rising and 1 < span / (max(strongly) or 1.0) < WIDE)
     no_curve = standardised or span <= FLAT * max(strongly)
     if no_curve or not np.isfinite(values).all():
         apart = float(np.ptp(values)) / (max(strongly) or 1.0)

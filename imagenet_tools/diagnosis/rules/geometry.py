@@ -111,8 +111,9 @@ def padding(passport: Passport) -> Iterator[Said]:
     """
     # Of oblong pictures alone, in both modes: they are shown whole, on purpose.
     letterbox = all(one.padded > PADDED >= one.framed for _, one in passport.both)
-    least, most = sorted(one.covered for _, one in passport.both)
-    meant = letterbox or (least > PADDED and most - least < AS_MUCH)
+    look, apart = passport.eval, passport.train.covered - passport.eval.covered
+    shifted = look.padded > PADDED >= look.framed and 0 <= apart < AS_MUCH
+    meant = letterbox or shifted
     for mode, seen in passport.both:
         if seen.covered > PADDED and not seen.levels.few:
             yield (note if meant else warning)(

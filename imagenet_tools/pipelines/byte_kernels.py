@@ -75,24 +75,35 @@ def affine(image: np.ndarray, grid: np.ndarray, smooth: bool, out: np.ndarray) -
     Not smooth: the nearest pixel, half to even; smooth: bilinear, the sum rounded.
     """
     height, width, _ = image.shape
+    columns = np.arange(width).astype(np.float32) - FLOAT(0.5 * (width - 1))
+    places = np.empty((2, width), np.float32)
     for row in range(height):
         y = FLOAT(row - 0.5 * (height - 1))
-        across, along = grid[0, 1] * y, grid[1, 1] * y
-        for column in range(width):
-            x = FLOAT(column - 0.5 * (width - 1))
-            at_x = FLOAT(
-                np.float64(grid[0, 0] * x + across + grid[0, 2] + ONE) * (0.5 * width) - 0.5
-            )
-            at_y = FLOAT(
-                np.float64(grid[1, 0] * x + along + grid[1, 2] + ONE) * (0.5 * height) - 0.5
-            )
-            if smooth:
-                _between(image, at_y, at_x, out[row, column])
-                continue
-            i, j = int(np.rint(at_y)), int(np.rint(at_x))
-            inside = 0 <= i < height and 0 <= j < width
-            for channel in range(3):
-                out[row, column, channel] = image[i, j, channel] if inside else 0
+        for axis, side in ((0, width), (1, height)):
+            along, first, place = grid[axis, 1] * y, grid[axis, 0], places[axis]
+            for i in range(width):
+                at = first * columns[i] + along + grid[axis, 2] + ONE
+                place[i] = FLOAT(np.float64(at) * (0.5 * side) - 0.5)
+        if smooth:
+            for i in range(width):
+                _between(image, places[1, i], places[0, i], out[row, i])
+        else:
+            _nearest(image, places, out[row])
+
+
+@njit(nogil=True, cache=True)
+def _nearest(image: np.ndarray, places: np.ndarray, line: np.ndarray) -> None:
+    """Fill a line [width, 3] with the pixels nearest to x, y of float32 [2, width], or zeros."""
+    height, width, _ = image.shape
+    pixels, made, found = image.reshape(-1), line.reshape(-1), np.empty(width, np.int32)
+    for i in range(width):
+        x, y = np.int32(np.rint(places[0, i])), np.int32(np.rint(places[1, i]))
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        found[i] = y * width + x if inside else -1
+    for i in range(width):
+        k = found[i]
+        for channel in range(3):
+            made[3 * i + channel] = pixels[3 * k + channel] if k >= 0 else 0
 
 
 @njit(nogil=True, cache=True)

@@ -30,9 +30,10 @@ from benchmarks.photographs import build, repeated
 PLAIN = "inception.geometry+alexnet.colour:lighting=0"
 SMALL = 256  # --max-side
 PASSES = 10  # over the records in one measurement
-OURS = ("originals", "antialiased", "max-side 256", "raw 256", "raw 256 records")
+OURS = ("originals", "antialiased", "RandAugment", "max-side 256", "raw 256", "raw 256 records")
 PEERS = (
     *("Pillow", "torchvision v2", "torchcodec + v2", "litdata + torchcodec", "SPDL"),
+    *("RandAugment on tensors", "RandAugment in Pillow"),
     *("simplejpeg + OpenCV", "DALI", "FFCV JPEG", "FFCV raw"),
 )
 # What is compared: name, ours, theirs, least ratio.
@@ -44,6 +45,8 @@ ROWS = (
      "litdata + torchcodec", 1.0),
     ("from originals, antialiased", "antialiased", "SPDL", 1.0),
     ("from originals, antialiased", "antialiased", "DALI", 1.0),
+    ("from originals, antialiased, with RandAugment", "RandAugment", "RandAugment on tensors", 1.5),
+    ("from originals, antialiased, with RandAugment", "RandAugment", "RandAugment in Pillow", 1.5),
     ("from originals, no antialiasing", "originals", "simplejpeg + OpenCV", 1.0),
     ("from JPEGs as --max-side 256 stores them", "max-side 256", "originals", 2.0),
     ("originals against FFCV's JPEGs (0.64 x the bytes, longer side 500)", "originals",
@@ -179,6 +182,7 @@ def stacks(folder: Path) -> dict[str, Callable[[], int | None]]:
     return {
         "originals": stream(fused(base), data),
         "antialiased": stream(fused(smooth), data),
+        "RandAugment": stream(fused(registry.get("antialiased_crop+randaugment")), data),
         "max-side 256": stream(fused(base), small),
         "raw 256": stream(from_pixels, [one.data for one in raw], shapes),
         "raw 256 records": from_records(folder, base, len(data)),

@@ -69,8 +69,8 @@ def torchcodec(encoded: bytes, crop: Crop) -> Any:
     return resized_by_torchvision(decode_jpeg(encoded, mode="RGB"), crop)
 
 
-def resized_by_torchvision(whole: Any, crop: Crop) -> Any:
-    """Antialiased, channels first."""
+def resized_by_torchvision(whole: Any, crop: Crop, *then: Any) -> Any:
+    """Antialiased, channels first; `then` are transforms of the part, before it becomes floats."""
     import torch
     from torchvision.transforms.v2 import functional
 
@@ -79,7 +79,29 @@ def resized_by_torchvision(whole: Any, crop: Crop) -> Any:
     part = functional.resized_crop(whole, *window, [SIZE, SIZE], antialias=True)
     if mirrored:
         part = functional.horizontal_flip(part)
-    return functional.normalize(functional.to_dtype(part, scale=True), [0.5] * 3, [0.5] * 3)
+    for transform in then:
+        part = transform(part)
+    part = functional.to_dtype(functional.to_image(part), scale=True)
+    return functional.normalize(part, [0.5] * 3, [0.5] * 3)
+
+
+def randaugment(files: list[bytes], crops: list[Crop], tensors: bool) -> Callable[[], None]:
+    """torchvision's v2 transforms with RandAugment's defaults, on tensors or Pillow's images."""
+    import torch
+    from PIL import Image
+    from torchvision.io import ImageReadMode, decode_jpeg
+    from torchvision.transforms.v2 import RandAugment
+
+    augment = RandAugment()
+
+    def one(encoded: bytes, crop: Crop) -> Any:
+        if tensors:
+            data = torch.frombuffer(bytearray(encoded), dtype=torch.uint8)
+            return resized_by_torchvision(decode_jpeg(data, ImageReadMode.RGB), crop, augment)
+        with Image.open(io.BytesIO(encoded)) as image:
+            return resized_by_torchvision(image.convert("RGB"), crop, augment)
+
+    return each(one, files, crops)
 
 
 def spdl(encoded: bytes, crop: Crop) -> Any:
@@ -215,6 +237,8 @@ def stacks(folder: Path) -> dict[str, Callable[[], Callable[[], None]]]:
         "torchvision v2": lambda: each(torchvision, files, crops),
         "torchcodec + v2": lambda: each(torchcodec, files, crops),
         "litdata + torchcodec": lambda: litdata(folder, files, crops),
+        "RandAugment on tensors": lambda: randaugment(files, crops, tensors=True),
+        "RandAugment in Pillow": lambda: randaugment(files, crops, tensors=False),
         "SPDL": lambda: each(spdl, files, crops),
         "simplejpeg + OpenCV": lambda: each(opencv, files, crops),
         "DALI": lambda: dali(files, crops),

@@ -150,8 +150,8 @@ def refuse_damaged(results: Mapping[str, ShardResult]) -> None:
         split = empty[0].split("-")[0]
         all_of_it = {one for one in results if one.split("-")[0] == split} <= set(empty)
         rest = f": every {split} image is damaged" if all_of_it else "; use fewer shards"
-        first = damage({file: results[file] for file in empty})
-        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}:\n{first}")
+        why = damage({file: results[file] for file in empty})
+        raise DamagedData(f"no usable image is left for {', '.join(empty)}{rest}:\n{why}")
 
 
 def damage(results: Mapping[str, ShardResult]) -> str:
